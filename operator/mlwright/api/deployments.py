@@ -1,0 +1,94 @@
+"""ModelDeployment: how a model is served and how a new version replaces the old one."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mlwright.api.fields import Duration, ListMap, Rule, Schema, Sentence, ShortName
+from mlwright.api.parts import PodSurface, Ref, Status
+
+
+class ModelSelector(Schema):
+    """Which version is served."""
+
+    ref: Ref = Field(description="The Model.")
+    type: Literal["Latest", "Version", "Alias"] = Field(
+        default="Latest", description="Latest: the newest version that passed its gates. Version: that one. Alias: the version that the Model's alias names."
+    )
+    version: int | None = Field(default=None, ge=1, le=999999999, description="Number of the version, with type Version.")
+    alias: ShortName | None = Field(default=None, description="Name of the alias, with type Alias.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.type == 'Version' ? has(self.version) : !has(self.version)", "set model.version exactly when model.type is Version"),
+        Rule("self.type == 'Alias' ? has(self.alias) : !has(self.alias)", "set model.alias exactly when model.type is Alias"),
+    )
+
+
+class Server(Schema):
+    """Settings of the built-in model server."""
+
+    image: str | None = Field(default=None, min_length=1, max_length=512, description="Image of the server; the chart's server image when absent.")
+    timeout: Duration = Field(default="30s", description="A request that takes longer is answered with 504.")
+    max_body_megabytes: int = Field(default=4, ge=1, le=256, description="A larger request is answered with 413.")
+    drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
+
+
+class Rollout(Schema):
+    """How a new version replaces the old one."""
+
+    strategy: Literal["AllAtOnce"] = Field(
+        default="AllAtOnce", description="AllAtOnce: all pods of the new version are ready before traffic moves, and only then the old ones go."
+    )
+    progress_deadline: Duration = Field(default="10m", description="A new version whose pods are not ready by then is rejected; the old one goes on serving.")
+    set_alias: ShortName | None = Field(default=None, description="Alias of the Model that is set to the version after it took over.")
+
+
+class ModelDeploymentSpec(Schema):
+    """How a model is served."""
+
+    model: ModelSelector = Field(description="Which version is served.")
+    server: Server = Field(default=Server(), description="Settings of the built-in model server.")
+    replicas: int = Field(default=1, ge=0, le=1000, description="Number of pods.")
+    rollout: Rollout = Field(default=Rollout(), description="How a new version replaces the old one.")
+    pod: PodSurface = Field(default=PodSurface(), description="The serving pods.")
+    termination_grace_period_seconds: int = Field(default=60, ge=1, le=3600, description="Seconds after which a pod that is going away is killed; at least server.drain.")
+    suspend: bool = Field(default=False, description="Run no pods; everything else is kept.")
+    paused: bool = Field(default=False, description="Decide nothing; what serves goes on serving and is repaired.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!(self.model.type == 'Alias' && has(self.rollout.setAlias) && self.rollout.setAlias == self.model.alias)",
+            "a deployment cannot follow the alias that it sets: change model.alias or rollout.setAlias",
+        ),
+    )
+
+
+class Variant(Schema):
+    """One served revision."""
+
+    name: Literal["stable", "candidate"] = Field(description="Role of the revision now.")
+    version: str = Field(max_length=63, description="The ModelVersion.")
+    revision: str = Field(max_length=63, description="The revision: version, image and settings, frozen.")
+    weight: int = Field(ge=0, le=100, description="Share of the traffic in percent.")
+    replicas: int = Field(default=0, ge=0, description="Pods that exist.")
+    ready: int = Field(default=0, ge=0, description="Pods that are ready.")
+    sentence: Sentence = Field(default="", description="How its pods are.")
+
+
+class ServedRevision(Schema):
+    """The revision that serves."""
+
+    version: str = Field(max_length=63, description="The ModelVersion.")
+    revision: str = Field(max_length=63, description="The revision.")
+    digest: str = Field(default="", max_length=71, description="Digest of its bundle.")
+
+
+class ModelDeploymentStatus(Status):
+    """What is served, by which pods, and where."""
+
+    url: str = Field(default="", max_length=512, description="Where predictions are asked for, inside the cluster.")
+    stable: ServedRevision | None = Field(default=None, description="The revision that serves.")
+    candidate: ServedRevision | None = Field(default=None, description="The revision that is about to take over.")
+    variants: Annotated[tuple[Variant, ...], ListMap("name")] = Field(default=(), max_length=8, description="The served revisions.")
+    replicas: int = Field(default=0, ge=0, description="Pods that exist, of all revisions.")
+    selector: str = Field(default="", max_length=512, description="Label selector of the pods, for the scale subresource.")

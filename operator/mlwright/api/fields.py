@@ -1,0 +1,99 @@
+"""The vocabulary in which the kinds are written: base model, field types and the marks that the CRD generator reads.
+
+Invariant: a mark changes the generated schema, never how an object is parsed. Parsing is lenient towards fields that it does not
+know (an older operator meets a newer object); admission is strict.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One CEL validation of an object or of a field, with the message that names the remedy."""
+
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """A union: the field `type` selects the one member field of that name (in camelCase).
+
+    The selected member must be set, unless its type is `optional` (its defaults are used); any other member must not be set.
+    """
+
+    optional: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListMap:
+    """Marks a list whose items are merged by the value of `key` (`x-kubernetes-list-type: map`)."""
+
+    key: str = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class PreserveUnknown:
+    """Marks a free-typed place: any JSON is kept; the reconcile and the pod check it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cel:
+    """Attaches CEL rules to one field (where `self` is the field's value)."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A printer column of `kubectl get`; `priority` 1 shows only with `-o wide`."""
+
+    name: str
+    type: str
+    path: str
+    description: str
+    priority: int = 0
+
+
+class Schema(BaseModel):
+    """Base of every object and part of an object: camelCase outside, snake_case inside, frozen, unknown fields ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    union: ClassVar[Union | None] = None
+
+
+DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+
+Duration = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=2, max_length=20)]
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
+ShortName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=40)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+Timestamp = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+Sentence = Annotated[str, Field(max_length=2048)]
+FreeObject = Annotated[dict[str, Any], PreserveUnknown()]
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the length of a duration such as `90s`, `1h30m` or `168h`.
+
+    Raises:
+        ValueError: when the text is empty or not of that form.
+    """
+    match = _DURATION.match(text)
+    if not text or match is None:
+        message = f"{text!r} is not a duration: write hours, minutes and seconds, such as 1h30m or 90s"
+        raise ValueError(message)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)

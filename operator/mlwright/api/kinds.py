@@ -1,0 +1,141 @@
+"""The kinds of the API group: names, columns, subresources. The generator and the operator read the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mlwright.api.decisions import DecisionSpec
+from mlwright.api.deployments import ModelDeploymentSpec, ModelDeploymentStatus
+from mlwright.api.fields import Column, Schema
+from mlwright.api.models import ModelSpec, ModelStatus, ModelVersionSpec
+from mlwright.api.parts import READY_COLUMNS, Status
+from mlwright.api.training import (
+    TrainingPipelineSpec,
+    TrainingPipelineStatus,
+    TrainingRunSpec,
+    TrainingRunStatus,
+)
+
+GROUP = "mlwright.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+CATEGORY = "mlwright"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind as people and the API server know it."""
+
+    name: str
+    plural: str
+    short: str
+    spec: type[Schema]
+    description: str
+    status: type[Status] | None = None
+    columns: tuple[Column, ...] = ()
+    scale: bool = False
+    written_by_people: bool = False
+    """People choose its name: at most 40 characters, so that the names of children fit."""
+
+
+_AGE = READY_COLUMNS[-1]
+
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="TrainingPipeline",
+            plural="trainingpipelines",
+            short="tp",
+            spec=TrainingPipelineSpec,
+            status=TrainingPipelineStatus,
+            description="How a model is made and what it must prove before it may be served.",
+            columns=(
+                READY_COLUMNS[0],
+                Column("Run", "string", ".status.lastRun.name", "The newest run."),
+                Column("State", "string", ".status.lastRun.state", "Where that run stands."),
+                Column("Latest", "string", ".status.latestVersion", "The newest version that passed its gates."),
+                *READY_COLUMNS[1:],
+            ),
+            written_by_people=True,
+        ),
+        Kind(
+            name="TrainingRun",
+            plural="trainingruns",
+            short="run",
+            spec=TrainingRunSpec,
+            status=TrainingRunStatus,
+            description="One run of a TrainingPipeline: its steps, what was read, what was measured.",
+            columns=(
+                Column("Pipeline", "string", ".spec.pipelineRef.name", "The pipeline."),
+                Column("Progress", "string", ".status.progress", "Finished and all steps."),
+                Column("Complete", "string", '.status.conditions[?(@.type=="Complete")].status', "Whether it ended well."),
+                Column("Version", "string", ".status.modelVersionRef.name", "The version it made."),
+                *READY_COLUMNS[1:],
+            ),
+        ),
+        Kind(
+            name="Model",
+            plural="models",
+            short="mdl",
+            spec=ModelSpec,
+            status=ModelStatus,
+            description="What is common to all versions of a model: its aliases and where its artifacts lie.",
+            columns=(
+                Column("Versions", "integer", ".status.versions", "How many versions exist."),
+                Column("Latest", "string", ".status.latestPassed", "The newest version that passed its gates."),
+                *READY_COLUMNS[1:],
+            ),
+            written_by_people=True,
+        ),
+        Kind(
+            name="ModelVersion",
+            plural="modelversions",
+            short="mv",
+            spec=ModelVersionSpec,
+            description="The immutable record of one version of a model.",
+            columns=(
+                Column("Model", "string", ".spec.modelRef.name", "The model."),
+                Column("Version", "integer", ".spec.version", "Number of the version."),
+                Column("Verdict", "string", ".spec.verdict.outcome", "Whether it may be served."),
+                Column("Format", "string", ".spec.bundle.format", "Format of its model."),
+                Column("Run", "string", ".spec.lineage.run", "The run that made it.", priority=1),
+                _AGE,
+            ),
+        ),
+        Kind(
+            name="ModelDeployment",
+            plural="modeldeployments",
+            short="md",
+            spec=ModelDeploymentSpec,
+            status=ModelDeploymentStatus,
+            description="How a model is served and how a new version replaces the old one.",
+            columns=(
+                READY_COLUMNS[0],
+                Column("Version", "string", ".status.stable.version", "The version that serves."),
+                Column("Candidate", "string", ".status.candidate.version", "The version that is about to take over."),
+                Column("Replicas", "integer", ".status.replicas", "Pods that exist."),
+                Column("URL", "string", ".status.url", "Where predictions are asked for.", priority=1),
+                *READY_COLUMNS[1:],
+            ),
+            scale=True,
+            written_by_people=True,
+        ),
+        Kind(
+            name="Decision",
+            plural="decisions",
+            short="dec",
+            spec=DecisionSpec,
+            description="Who or what decided what, on which evidence; written before it was acted upon.",
+            columns=(
+                Column("Subject", "string", ".spec.subjectRef.name", "What it is about."),
+                Column("Type", "string", ".spec.type", "What was decided."),
+                Column("Version", "string", ".spec.version", "The version."),
+                Column("Sentence", "string", ".spec.sentence", "The decision, in words."),
+                _AGE,
+            ),
+        ),
+    )
+})
