@@ -1,0 +1,82 @@
+# Every target does its own set-up; python3 and make are all that a fresh machine needs (root and apt for the cluster).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+LOCKS := $(shell cat requirements/dev.txt requirements/demo.txt pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
+STAMP := $(VENV)/.ready-$(LOCKS)
+
+TYPED := $(sort $(dir $(wildcard operator/mlwright/*.py cluster/*.py bench/*.py tests/*.py scripts/*.py examples/*/*.py)))
+GENERATED := crds docs/reference.md docs/conditions.md
+SCRIPTS := $(wildcard scripts/*.sh .ci/run)
+export PIP_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlwright/pip
+
+.PHONY: help
+help: ## Say what every target does.
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv lock generate
+$(STAMP):
+	@bash scripts/venv.sh $(VENV) $@
+
+venv: $(STAMP) ## Make or update the virtual environment in .venv from the hash-locked requirements.
+
+lock: ## Resolve the extras of pyproject.toml again into requirements/*.txt.
+	@bash scripts/lock.sh
+
+generate: venv ## Write the CRDs and the reference pages from the models.
+	@$(PY) -m mlwright.api.crds crds docs
+
+.PHONY: fmt lint verify
+fmt: venv ## Format the code and repair what the linter can repair.
+	@$(PY) -m ruff check --quiet --fix-only .
+	@$(PY) -m ruff format --quiet .
+
+lint: venv ## Check style, types, layers and shell scripts; changes nothing.
+	@$(PY) -m ruff check --output-format concise .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy $(TYPED)
+	@$(VENV)/bin/lint-imports --no-logo
+	@$(VENV)/bin/shellcheck $(SCRIPTS)
+
+verify: generate ## Generate everything again and assert that the committed files are what came out.
+	@changed="$$(git status --porcelain -- $(GENERATED))"; if [ -n "$$changed" ]; then \
+	  git --no-pager diff -- $(GENERATED); echo "$$changed"; \
+	  echo "verify: generated files differ from what is committed; run 'make generate' and commit the result"; exit 1; fi
+
+.PHONY: test test-unit test-integration test-e2e
+test: ## Run everything that CI runs and print the seconds of each stage.
+	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
+
+test-unit: venv ## Run the unit tests: no network, no cluster, under 30 seconds.
+	@$(PY) -m pytest tests/unit -q
+
+test-integration: venv ## Run the tests against a real kube-apiserver that they start themselves.
+	@$(PY) -m pytest tests/integration -q
+
+test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
+	@$(PY) -m pytest tests/cluster tests/e2e -q -p no:randomly
+
+.PHONY: cluster cluster-down images
+cluster: ## Start the local Kubernetes cluster (kind where a Docker engine answers, else our own).
+	@python3 -m cluster up
+
+cluster-down: ## Stop the local cluster and remove everything that it made.
+	@python3 -m cluster down
+
+images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
+	@python3 -m cluster images
+
+.PHONY: demo bench-operator
+demo: venv images ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
+	@$(PY) examples/flights/demo.py
+
+bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
+	@$(PY) -m bench.operator
+
+.PHONY: clean
+clean: ## Remove the virtual environment, scratch files and caches inside the checkout.
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
