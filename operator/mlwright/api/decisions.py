@@ -25,7 +25,11 @@ class DecisionSpec(Schema):
     )
     revision: str = Field(default="", max_length=63, description="The revision that was judged.")
     version: str = Field(default="", max_length=63, description="The ModelVersion of that revision.")
-    epoch: str = Field(default="", max_length=253, description="Value of the mlwright.dev/retry annotation when it was decided.")
+    epoch: str = Field(
+        default="",
+        max_length=253,
+        description="Value of the mlwright.dev/retry annotation when it was decided.",
+    )
     sentence: Sentence = Field(description="The decision and its reason, in words.")
     evidence: FreeObject = Field(default={}, description="The facts that it rests on.")
     by: str = Field(default="mlwright", max_length=253, description="Who decided.")

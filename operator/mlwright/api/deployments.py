@@ -15,20 +15,37 @@ class ModelSelector(Schema):
 
     ref: Ref = Field(description="The Model.")
     type: Literal["Latest", "Version", "Alias"] = Field(
-        default="Latest", description="Latest: the newest version that passed its gates. Version: that one. Alias: the version that the Model's alias names."
+        default="Latest",
+        description=(
+            "Latest: the newest version that passed its gates. Version: that one. Alias: the version that the"
+            " Model's alias names."
+        ),
     )
-    version: int | None = Field(default=None, ge=1, le=999999999, description="Number of the version, with type Version.")
+    version: int | None = Field(
+        default=None, ge=1, le=999999999, description="Number of the version, with type Version."
+    )
     alias: ShortName | None = Field(default=None, description="Name of the alias, with type Alias.")
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self.type == 'Version' ? has(self.version) : !has(self.version)", "set model.version exactly when model.type is Version"),
-        Rule("self.type == 'Alias' ? has(self.alias) : !has(self.alias)", "set model.alias exactly when model.type is Alias"),
+        Rule(
+            "self.type == 'Version' ? has(self.version) : !has(self.version)",
+            "set model.version exactly when model.type is Version",
+        ),
+        Rule(
+            "self.type == 'Alias' ? has(self.alias) : !has(self.alias)",
+            "set model.alias exactly when model.type is Alias",
+        ),
     )
 
 
 class Server(Schema):
     """Settings of the built-in model server."""
 
-    image: str | None = Field(default=None, min_length=1, max_length=512, description="Image of the server; the chart's server image when absent.")
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="Image of the server; the chart's server image when absent.",
+    )
     timeout: Duration = Field(default="30s", description="A request that takes longer is answered with 504.")
     max_body_megabytes: int = Field(default=4, ge=1, le=256, description="A larger request is answered with 413.")
     drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
@@ -38,10 +55,18 @@ class Rollout(Schema):
     """How a new version replaces the old one."""
 
     strategy: Literal["AllAtOnce"] = Field(
-        default="AllAtOnce", description="AllAtOnce: all pods of the new version are ready before traffic moves, and only then the old ones go."
+        default="AllAtOnce",
+        description=(
+            "AllAtOnce: all pods of the new version are ready before traffic moves, and only then the old ones go."
+        ),
     )
-    progress_deadline: Duration = Field(default="10m", description="A new version whose pods are not ready by then is rejected; the old one goes on serving.")
-    set_alias: ShortName | None = Field(default=None, description="Alias of the Model that is set to the version after it took over.")
+    progress_deadline: Duration = Field(
+        default="10m",
+        description=("A new version whose pods are not ready by then is rejected; the old one goes on serving."),
+    )
+    set_alias: ShortName | None = Field(
+        default=None, description="Alias of the Model that is set to the version after it took over."
+    )
 
 
 class ModelDeploymentSpec(Schema):
@@ -52,7 +77,12 @@ class ModelDeploymentSpec(Schema):
     replicas: int = Field(default=1, ge=0, le=1000, description="Number of pods.")
     rollout: Rollout = Field(default=Rollout(), description="How a new version replaces the old one.")
     pod: PodSurface = Field(default=PodSurface(), description="The serving pods.")
-    termination_grace_period_seconds: int = Field(default=60, ge=1, le=3600, description="Seconds after which a pod that is going away is killed; at least server.drain.")
+    termination_grace_period_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="Seconds after which a pod that is going away is killed; at least server.drain.",
+    )
     suspend: bool = Field(default=False, description="Run no pods; everything else is kept.")
     paused: bool = Field(default=False, description="Decide nothing; what serves goes on serving and is repaired.")
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -89,6 +119,10 @@ class ModelDeploymentStatus(Status):
     url: str = Field(default="", max_length=512, description="Where predictions are asked for, inside the cluster.")
     stable: ServedRevision | None = Field(default=None, description="The revision that serves.")
     candidate: ServedRevision | None = Field(default=None, description="The revision that is about to take over.")
-    variants: Annotated[tuple[Variant, ...], ListMap("name")] = Field(default=(), max_length=8, description="The served revisions.")
+    variants: Annotated[tuple[Variant, ...], ListMap("name")] = Field(
+        default=(), max_length=8, description="The served revisions."
+    )
     replicas: int = Field(default=0, ge=0, description="Pods that exist, of all revisions.")
-    selector: str = Field(default="", max_length=512, description="Label selector of the pods, for the scale subresource.")
+    selector: str = Field(
+        default="", max_length=512, description="Label selector of the pods, for the scale subresource."
+    )

@@ -42,100 +42,122 @@ class Kind:
 
 _AGE = READY_COLUMNS[-1]
 
-KINDS: Mapping[str, Kind] = MappingProxyType({
-    kind.name: kind
-    for kind in (
-        Kind(
-            name="TrainingPipeline",
-            plural="trainingpipelines",
-            short="tp",
-            spec=TrainingPipelineSpec,
-            status=TrainingPipelineStatus,
-            description="How a model is made and what it must prove before it may be served.",
-            columns=(
-                READY_COLUMNS[0],
-                Column("Run", "string", ".status.lastRun.name", "The newest run."),
-                Column("State", "string", ".status.lastRun.state", "Where that run stands."),
-                Column("Latest", "string", ".status.latestVersion", "The newest version that passed its gates."),
-                *READY_COLUMNS[1:],
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            Kind(
+                name="TrainingPipeline",
+                plural="trainingpipelines",
+                short="tp",
+                spec=TrainingPipelineSpec,
+                status=TrainingPipelineStatus,
+                description="How a model is made and what it must prove before it may be served.",
+                columns=(
+                    READY_COLUMNS[0],
+                    Column("Run", "string", ".status.lastRun.name", "The newest run."),
+                    Column("State", "string", ".status.lastRun.state", "Where that run stands."),
+                    Column(
+                        "Latest",
+                        "string",
+                        ".status.latestVersion",
+                        "The newest version that passed its gates.",
+                    ),
+                    *READY_COLUMNS[1:],
+                ),
+                written_by_people=True,
             ),
-            written_by_people=True,
-        ),
-        Kind(
-            name="TrainingRun",
-            plural="trainingruns",
-            short="run",
-            spec=TrainingRunSpec,
-            status=TrainingRunStatus,
-            description="One run of a TrainingPipeline: its steps, what was read, what was measured.",
-            columns=(
-                Column("Pipeline", "string", ".spec.pipelineRef.name", "The pipeline."),
-                Column("Progress", "string", ".status.progress", "Finished and all steps."),
-                Column("Complete", "string", '.status.conditions[?(@.type=="Complete")].status', "Whether it ended well."),
-                Column("Version", "string", ".status.modelVersionRef.name", "The version it made."),
-                *READY_COLUMNS[1:],
+            Kind(
+                name="TrainingRun",
+                plural="trainingruns",
+                short="run",
+                spec=TrainingRunSpec,
+                status=TrainingRunStatus,
+                description="One run of a TrainingPipeline: its steps, what was read, what was measured.",
+                columns=(
+                    Column("Pipeline", "string", ".spec.pipelineRef.name", "The pipeline."),
+                    Column("Progress", "string", ".status.progress", "Finished and all steps."),
+                    Column(
+                        "Complete",
+                        "string",
+                        '.status.conditions[?(@.type=="Complete")].status',
+                        "Whether it ended well.",
+                    ),
+                    Column("Version", "string", ".status.modelVersionRef.name", "The version it made."),
+                    *READY_COLUMNS[1:],
+                ),
             ),
-        ),
-        Kind(
-            name="Model",
-            plural="models",
-            short="mdl",
-            spec=ModelSpec,
-            status=ModelStatus,
-            description="What is common to all versions of a model: its aliases and where its artifacts lie.",
-            columns=(
-                Column("Versions", "integer", ".status.versions", "How many versions exist."),
-                Column("Latest", "string", ".status.latestPassed", "The newest version that passed its gates."),
-                *READY_COLUMNS[1:],
+            Kind(
+                name="Model",
+                plural="models",
+                short="mdl",
+                spec=ModelSpec,
+                status=ModelStatus,
+                description=("What is common to all versions of a model: its aliases and where its artifacts lie."),
+                columns=(
+                    Column("Versions", "integer", ".status.versions", "How many versions exist."),
+                    Column(
+                        "Latest",
+                        "string",
+                        ".status.latestPassed",
+                        "The newest version that passed its gates.",
+                    ),
+                    *READY_COLUMNS[1:],
+                ),
+                written_by_people=True,
             ),
-            written_by_people=True,
-        ),
-        Kind(
-            name="ModelVersion",
-            plural="modelversions",
-            short="mv",
-            spec=ModelVersionSpec,
-            description="The immutable record of one version of a model.",
-            columns=(
-                Column("Model", "string", ".spec.modelRef.name", "The model."),
-                Column("Version", "integer", ".spec.version", "Number of the version."),
-                Column("Verdict", "string", ".spec.verdict.outcome", "Whether it may be served."),
-                Column("Format", "string", ".spec.bundle.format", "Format of its model."),
-                Column("Run", "string", ".spec.lineage.run", "The run that made it.", priority=1),
-                _AGE,
+            Kind(
+                name="ModelVersion",
+                plural="modelversions",
+                short="mv",
+                spec=ModelVersionSpec,
+                description="The immutable record of one version of a model.",
+                columns=(
+                    Column("Model", "string", ".spec.modelRef.name", "The model."),
+                    Column("Version", "integer", ".spec.version", "Number of the version."),
+                    Column("Verdict", "string", ".spec.verdict.outcome", "Whether it may be served."),
+                    Column("Format", "string", ".spec.bundle.format", "Format of its model."),
+                    Column("Run", "string", ".spec.lineage.run", "The run that made it.", priority=1),
+                    _AGE,
+                ),
             ),
-        ),
-        Kind(
-            name="ModelDeployment",
-            plural="modeldeployments",
-            short="md",
-            spec=ModelDeploymentSpec,
-            status=ModelDeploymentStatus,
-            description="How a model is served and how a new version replaces the old one.",
-            columns=(
-                READY_COLUMNS[0],
-                Column("Version", "string", ".status.stable.version", "The version that serves."),
-                Column("Candidate", "string", ".status.candidate.version", "The version that is about to take over."),
-                Column("Replicas", "integer", ".status.replicas", "Pods that exist."),
-                Column("URL", "string", ".status.url", "Where predictions are asked for.", priority=1),
-                *READY_COLUMNS[1:],
+            Kind(
+                name="ModelDeployment",
+                plural="modeldeployments",
+                short="md",
+                spec=ModelDeploymentSpec,
+                status=ModelDeploymentStatus,
+                description="How a model is served and how a new version replaces the old one.",
+                columns=(
+                    READY_COLUMNS[0],
+                    Column("Version", "string", ".status.stable.version", "The version that serves."),
+                    Column(
+                        "Candidate",
+                        "string",
+                        ".status.candidate.version",
+                        "The version that is about to take over.",
+                    ),
+                    Column("Replicas", "integer", ".status.replicas", "Pods that exist."),
+                    Column("URL", "string", ".status.url", "Where predictions are asked for.", priority=1),
+                    *READY_COLUMNS[1:],
+                ),
+                scale=True,
+                written_by_people=True,
             ),
-            scale=True,
-            written_by_people=True,
-        ),
-        Kind(
-            name="Decision",
-            plural="decisions",
-            short="dec",
-            spec=DecisionSpec,
-            description="Who or what decided what, on which evidence; written before it was acted upon.",
-            columns=(
-                Column("Subject", "string", ".spec.subjectRef.name", "What it is about."),
-                Column("Type", "string", ".spec.type", "What was decided."),
-                Column("Version", "string", ".spec.version", "The version."),
-                Column("Sentence", "string", ".spec.sentence", "The decision, in words."),
-                _AGE,
+            Kind(
+                name="Decision",
+                plural="decisions",
+                short="dec",
+                spec=DecisionSpec,
+                description="Who or what decided what, on which evidence; written before it was acted upon.",
+                columns=(
+                    Column("Subject", "string", ".spec.subjectRef.name", "What it is about."),
+                    Column("Type", "string", ".spec.type", "What was decided."),
+                    Column("Version", "string", ".spec.version", "The version."),
+                    Column("Sentence", "string", ".spec.sentence", "The decision, in words."),
+                    _AGE,
+                ),
             ),
-        ),
-    )
-})
+        )
+    }
+)

@@ -22,9 +22,17 @@ class ModelSpec(Schema):
     """What is common to all versions of a model."""
 
     aliases: Annotated[tuple[Alias, ...], ListMap("name")] = Field(
-        default=(), max_length=32, description="Names for versions. A deployment with rollout.setAlias writes its one entry and never takes over another's."
+        default=(),
+        max_length=32,
+        description=(
+            "Names for versions. A deployment with rollout.setAlias writes its one entry and never takes over"
+            " another's."
+        ),
     )
-    artifacts: ArtifactStore | None = Field(default=None, description="Where the runs of this model are written, unless the pipeline says otherwise.")
+    artifacts: ArtifactStore | None = Field(
+        default=None,
+        description="Where the runs of this model are written, unless the pipeline says otherwise.",
+    )
 
 
 class ModelStatus(Status):
@@ -32,14 +40,19 @@ class ModelStatus(Status):
 
     versions: int = Field(default=0, ge=0, description="How many versions exist.")
     latest: str | None = Field(default=None, max_length=63, description="The newest version.")
-    latest_passed: str | None = Field(default=None, max_length=63, description="The newest version that passed its gates.")
+    latest_passed: str | None = Field(
+        default=None, max_length=63, description="The newest version that passed its gates."
+    )
 
 
 class Bundle(Schema):
     """The files of a version."""
 
     uri: str = Field(
-        min_length=7, max_length=512, pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)+/?$", description="Folder of the bundle: pvc://CLAIM/path."
+        min_length=7,
+        max_length=512,
+        pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)+/?$",
+        description="Folder of the bundle: pvc://CLAIM/path.",
     )
     digest: Digest = Field(description="Digest of the bundle; the server refuses anything else.")
     format: Literal["ONNX", "Skops"] = Field(description="Format of the model in it.")
@@ -53,21 +66,29 @@ class Lineage(Schema):
     run: str = Field(default="", max_length=63, description="The TrainingRun that made it.")
     pipeline: str = Field(default="", max_length=63, description="The TrainingPipeline of that run.")
     generation: int = Field(default=0, ge=0, description="Generation of the pipeline's spec.")
-    template_digest: str = Field(default="", max_length=71, description="Digest of the frozen dataset, training and metrics.")
+    template_digest: str = Field(
+        default="", max_length=71, description="Digest of the frozen dataset, training and metrics."
+    )
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")
     image: str = Field(default="", max_length=512, description="Image of the training steps.")
     estimator: str = Field(default="", max_length=200, description="Class of the estimator.")
     parameters: FreeObject = Field(default={}, description="Its parameters.")
     seed: int = Field(default=0, ge=0, description="The seed.")
-    environment: dict[str, str] = Field(default={}, max_length=32, description="Versions of the libraries that made the bundle.")
+    environment: dict[str, str] = Field(
+        default={}, max_length=32, description="Versions of the libraries that made the bundle."
+    )
     finished_at: Timestamp | None = Field(default=None, description="When the last step ended.")
 
 
 class Verdict(Schema):
     """Whether the version may be served."""
 
-    outcome: Literal["Passed", "Rejected"] = Field(description="Passed: all gates passed. Rejected: at least one did not.")
-    gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(default=(), max_length=16, description="How each gate was judged.")
+    outcome: Literal["Passed", "Rejected"] = Field(
+        description="Passed: all gates passed. Rejected: at least one did not."
+    )
+    gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="How each gate was judged."
+    )
 
 
 class ModelVersionSpec(Schema):

@@ -6,10 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Column, FreeObject, ListMap, ObjectName, PreserveUnknown, Schema, Sentence, ShortName, Timestamp
+from mlwright.api.fields import (
+    Column,
+    FreeObject,
+    ListMap,
+    ObjectName,
+    PreserveUnknown,
+    Schema,
+    Sentence,
+    ShortName,
+    Timestamp,
+)
 
 READY_COLUMNS = (
-    Column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether the object does what its spec says."),
+    Column(
+        "Ready",
+        "string",
+        '.status.conditions[?(@.type=="Ready")].status',
+        "Whether the object does what its spec says.",
+    ),
     Column("Summary", "string", ".status.summary", "What is going on, in one sentence.", priority=1),
     Column("Age", "date", ".metadata.creationTimestamp", "Time since creation."),
 )
@@ -28,7 +43,10 @@ class ArtifactStore(Schema):
         min_length=7,
         max_length=512,
         pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)*/?$",
-        description="A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. The claim must exist; the operator never creates one.",
+        description=(
+            "A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. The claim must exist;"
+            " the operator never creates one."
+        ),
     )
 
 
@@ -54,12 +72,16 @@ class Transition(Schema):
 class Status(Schema):
     """What every kind's status has."""
 
-    observed_generation: int = Field(default=0, ge=0, description="The generation of the spec that this status speaks of.")
+    observed_generation: int = Field(
+        default=0, ge=0, description="The generation of the spec that this status speaks of."
+    )
     conditions: Annotated[tuple[Condition, ...], ListMap("type")] = Field(
         default=(), max_length=16, description="Ready, Reconciling, Stalled, and the kind's own."
     )
     summary: Sentence = Field(default="", description="What is going on and why, in one sentence.")
-    history: tuple[Transition, ...] = Field(default=(), max_length=20, description="The last 20 changes of state, oldest first.")
+    history: tuple[Transition, ...] = Field(
+        default=(), max_length=20, description="The last 20 changes of state, oldest first."
+    )
 
 
 class SecretKey(Schema):
@@ -72,7 +94,11 @@ class SecretKey(Schema):
 class EnvVar(Schema):
     """An environment variable of the container."""
 
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128, description="Name of the variable; names that begin with MLWRIGHT_ are refused.")
+    name: str = Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        max_length=128,
+        description="Name of the variable; names that begin with MLWRIGHT_ are refused.",
+    )
     value: str | None = Field(default=None, max_length=4096, description="The value, as text.")
     secret_ref: SecretKey | None = Field(default=None, description="Take the value from a key of a Secret.")
 
@@ -80,20 +106,39 @@ class EnvVar(Schema):
 class Resources(Schema):
     """Compute resources of the container, as in a pod."""
 
-    requests: dict[str, str] | None = Field(default=None, max_length=16, description="What is reserved, such as cpu: 500m.")
-    limits: dict[str, str] | None = Field(default=None, max_length=16, description="What may not be exceeded, such as memory: 2Gi.")
+    requests: dict[str, str] | None = Field(
+        default=None, max_length=16, description="What is reserved, such as cpu: 500m."
+    )
+    limits: dict[str, str] | None = Field(
+        default=None, max_length=16, description="What may not be exceeded, such as memory: 2Gi."
+    )
 
 
 class PodSurface(Schema):
     """The part of a pod that people may set. Everything else is fixed by mlwright (restricted Pod Security)."""
 
-    resources: Resources | None = Field(default=None, description="Requests and limits of the container; documented defaults apply where absent.")
-    env: Annotated[tuple[EnvVar, ...], ListMap("name")] = Field(default=(), max_length=32, description="Additional environment variables.")
-    node_selector: dict[str, str] | None = Field(default=None, max_length=16, description="Labels that the node must have.")
+    resources: Resources | None = Field(
+        default=None,
+        description="Requests and limits of the container; documented defaults apply where absent.",
+    )
+    env: Annotated[tuple[EnvVar, ...], ListMap("name")] = Field(
+        default=(), max_length=32, description="Additional environment variables."
+    )
+    node_selector: dict[str, str] | None = Field(
+        default=None, max_length=16, description="Labels that the node must have."
+    )
     tolerations: tuple[FreeObject, ...] = Field(default=(), max_length=16, description="Tolerations, as in a pod.")
-    affinity: Annotated[dict[str, object] | None, PreserveUnknown()] = Field(default=None, description="Affinity, as in a pod.")
-    topology_spread_constraints: tuple[FreeObject, ...] = Field(default=(), max_length=8, description="Topology spread constraints, as in a pod.")
-    service_account_name: ObjectName | None = Field(default=None, description="Service account of the pod; its token is not mounted.")
-    image_pull_secrets: Annotated[tuple[Ref, ...], ListMap("name")] = Field(default=(), max_length=8, description="Secrets for pulling the image.")
+    affinity: Annotated[dict[str, object] | None, PreserveUnknown()] = Field(
+        default=None, description="Affinity, as in a pod."
+    )
+    topology_spread_constraints: tuple[FreeObject, ...] = Field(
+        default=(), max_length=8, description="Topology spread constraints, as in a pod."
+    )
+    service_account_name: ObjectName | None = Field(
+        default=None, description="Service account of the pod; its token is not mounted."
+    )
+    image_pull_secrets: Annotated[tuple[Ref, ...], ListMap("name")] = Field(
+        default=(), max_length=8, description="Secrets for pulling the image."
+    )
     priority_class_name: ObjectName | None = Field(default=None, description="Priority class of the pod.")
     runtime_class_name: ObjectName | None = Field(default=None, description="Runtime class of the pod.")

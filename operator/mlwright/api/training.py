@@ -62,7 +62,9 @@ class Until(Schema):
 
     type: Literal["Newest", "Trigger", "Time"] = Field(
         default="Newest",
-        description="Newest: the largest value of the column. Trigger: the moment the run was asked for. Time: the given time.",
+        description=(
+            "Newest: the largest value of the column. Trigger: the moment the run was asked for. Time: the given time."
+        ),
     )
     time: Timestamp | None = Field(default=None, description="The end, with type Time; RFC 3339.")
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -88,7 +90,9 @@ class HashSplit(Schema):
 class TemporalSplit(Schema):
     """The newest rows are held out."""
 
-    test: float = Field(default=0.2, gt=0, lt=1, description="Share of rows that are held out, the newest by timeColumn.")
+    test: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of rows that are held out, the newest by timeColumn."
+    )
 
 
 class Split(Schema):
@@ -96,7 +100,9 @@ class Split(Schema):
 
     type: Literal["Hash", "Temporal"] = Field(
         default="Hash",
-        description="Hash: by idColumn or, without one, by the row's content; stable for ever. Temporal: the newest rows.",
+        description=(
+            "Hash: by idColumn or, without one, by the row's content; stable for ever. Temporal: the newest rows."
+        ),
     )
     hash: HashSplit | None = Field(default=None, description="Settings of type Hash.")
     temporal: TemporalSplit | None = Field(default=None, description="Settings of type Temporal.")
@@ -109,7 +115,7 @@ class Dataset(Schema):
     uri: str = Field(
         min_length=7,
         max_length=512,
-        description="Where the data lies: pvc://CLAIM/path (the last segment may hold *) or configmap://NAME/key.",
+        description=("Where the data lies: pvc://CLAIM/path (the last segment may hold *) or configmap://NAME/key."),
     )
     format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
         default=None, description="Format of the files; guessed from the suffix when absent."
@@ -121,14 +127,19 @@ class Dataset(Schema):
         max_length=1000,
         description="Columns to predict from; every column but target, idColumn and timeColumn when absent.",
     )
-    id_column: ColumnName | None = Field(default=None, description="Column that identifies a row; never a feature by default.")
-    time_column: ColumnName | None = Field(default=None, description="Column that holds the time of a row; needed by the Temporal split.")
+    id_column: ColumnName | None = Field(
+        default=None, description="Column that identifies a row; never a feature by default."
+    )
+    time_column: ColumnName | None = Field(
+        default=None, description="Column that holds the time of a row; needed by the Temporal split."
+    )
     time_range: TimeRange | None = Field(default=None, description="Which rows are read, by time; all when absent.")
     split: Split = Field(default=Split(), description="How held-out rows are chosen.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "self.uri.startsWith('pvc://') || self.uri.startsWith('configmap://')",
-            "dataset.uri must begin with pvc:// or configmap://; put the data on a PersistentVolumeClaim or in a ConfigMap of this namespace",
+            "dataset.uri must begin with pvc:// or configmap://; put the data on a PersistentVolumeClaim or"
+            " in a ConfigMap of this namespace",
         ),
         Rule(
             "!self.uri.contains('::') && !self.uri.contains('/../') && !self.uri.endsWith('/..')",
@@ -152,11 +163,17 @@ class Estimator(Schema):
         alias="class",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
         max_length=200,
-        description="Full class name, such as sklearn.ensemble.HistGradientBoostingClassifier; judged by the validate step.",
+        description=(
+            "Full class name, such as sklearn.ensemble.HistGradientBoostingClassifier; judged by the validate step."
+        ),
     )
     parameters: FreeObject = Field(default={}, description="Constructor parameters; numbers, texts, booleans and null.")
     preprocessing: Literal["Auto", "None"] = Field(
-        default="Auto", description="Auto: missing values, texts and scales are handled as the estimator needs. None: all features are numbers already."
+        default="Auto",
+        description=(
+            "Auto: missing values, texts and scales are handled as the estimator needs. None: all features"
+            " are numbers already."
+        ),
     )
 
 
@@ -166,7 +183,12 @@ class Training(Schema):
     task: Literal["Classification", "Regression"] = Field(description="What is learned.")
     type: Literal["Estimator"] = Field(default="Estimator", description="How it is learned.")
     estimator: Estimator = Field(description="The estimator of type Estimator.")
-    seed: int = Field(default=0, ge=0, le=2147483647, description="Seed of everything random; the same inputs give the same bundle.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2147483647,
+        description="Seed of everything random; the same inputs give the same bundle.",
+    )
 
 
 class Threshold(Schema):
@@ -177,7 +199,10 @@ class Threshold(Schema):
     max: float | None = Field(default=None, description="Largest value that passes.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("has(self.min) || has(self.max)", "a threshold needs min, max or both"),
-        Rule("!has(self.min) || !has(self.max) || self.min <= self.max", "threshold.min must not be above threshold.max"),
+        Rule(
+            "!has(self.min) || !has(self.max) || self.min <= self.max",
+            "threshold.min must not be above threshold.max",
+        ),
     )
 
 
@@ -194,7 +219,9 @@ class Evaluation(Schema):
     """What is measured on the held-out rows, and what must be proven."""
 
     metrics: tuple[MetricName, ...] = Field(
-        default=(), max_length=16, description="Metrics to compute; those that gates name are always computed."
+        default=(),
+        max_length=16,
+        description="Metrics to compute; those that gates name are always computed.",
     )
     gates: Annotated[tuple[Gate, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="All must pass, or the version is rejected and never served."
@@ -205,32 +232,48 @@ class Triggers(Schema):
     """What starts a run by itself."""
 
     spec_change: bool = Field(
-        default=True, description="Start a run when dataset, training or evaluation.metrics change, the first one included."
+        default=True,
+        description=("Start a run when dataset, training or evaluation.metrics change, the first one included."),
     )
 
 
 class TrainingPipelineSpec(Schema):
     """How a model is made and what it must prove."""
 
-    model_ref: Ref | None = Field(default=None, description="The Model that versions belong to; metadata.name when absent. Made when it does not exist.")
+    model_ref: Ref | None = Field(
+        default=None,
+        description=("The Model that versions belong to; metadata.name when absent. Made when it does not exist."),
+    )
     dataset: Dataset = Field(description="The data.")
     training: Training = Field(description="How the model is fitted.")
     evaluation: Evaluation = Field(default=Evaluation(), description="What is measured and what must be proven.")
     triggers: Triggers = Field(default=Triggers(), description="What starts a run by itself.")
-    artifacts: ArtifactStore | None = Field(default=None, description="Where runs and bundles are written; else Model.spec.artifacts, else the chart's default.")
-    image: str | None = Field(default=None, min_length=1, max_length=512, description="Image of the training steps; the chart's trainer image when absent.")
+    artifacts: ArtifactStore | None = Field(
+        default=None,
+        description=("Where runs and bundles are written; else Model.spec.artifacts, else the chart's default."),
+    )
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="Image of the training steps; the chart's trainer image when absent.",
+    )
     pod: PodSurface = Field(default=PodSurface(), description="The pods of the training steps.")
     paused: bool = Field(default=False, description="Start no run; a running one goes on to its end.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            f"self.training.task != 'Classification' || (self.evaluation.metrics.all(m, m in {_cel_list(CLASSIFICATION_METRICS)})"
-            f" && self.evaluation.gates.all(g, !has(g.threshold) || g.threshold.metric in {_cel_list(CLASSIFICATION_METRICS)}))",
-            f"metrics of a Classification are {', '.join(CLASSIFICATION_METRICS)}; correct evaluation.metrics, the gate, or training.task",
+            "self.training.task != 'Classification' || (self.evaluation.metrics.all(m, m in"
+            f" {_cel_list(CLASSIFICATION_METRICS)}) && self.evaluation.gates.all(g, !has(g.threshold) ||"
+            f" g.threshold.metric in {_cel_list(CLASSIFICATION_METRICS)}))",
+            f"metrics of a Classification are {', '.join(CLASSIFICATION_METRICS)}; correct"
+            " evaluation.metrics, the gate, or training.task",
         ),
         Rule(
-            f"self.training.task != 'Regression' || (self.evaluation.metrics.all(m, m in {_cel_list(REGRESSION_METRICS)})"
-            f" && self.evaluation.gates.all(g, !has(g.threshold) || g.threshold.metric in {_cel_list(REGRESSION_METRICS)}))",
-            f"metrics of a Regression are {', '.join(REGRESSION_METRICS)}; correct evaluation.metrics, the gate, or training.task",
+            "self.training.task != 'Regression' || (self.evaluation.metrics.all(m, m in"
+            f" {_cel_list(REGRESSION_METRICS)}) && self.evaluation.gates.all(g, !has(g.threshold) ||"
+            f" g.threshold.metric in {_cel_list(REGRESSION_METRICS)}))",
+            f"metrics of a Regression are {', '.join(REGRESSION_METRICS)}; correct evaluation.metrics, the"
+            " gate, or training.task",
         ),
     )
 
@@ -249,28 +292,38 @@ class TrainingPipelineStatus(Status):
 
     last_run: RunSummary | None = Field(default=None, description="The newest run.")
     runs: int = Field(default=0, ge=0, description="Number of the newest run.")
-    handled_request: str | None = Field(default=None, max_length=253, description="Value of the last handled mlwright.dev/run annotation.")
-    latest_version: str | None = Field(default=None, max_length=63, description="The newest version that passed its gates.")
+    handled_request: str | None = Field(
+        default=None, max_length=253, description="Value of the last handled mlwright.dev/run annotation."
+    )
+    latest_version: str | None = Field(
+        default=None, max_length=63, description="The newest version that passed its gates."
+    )
 
 
 class Trigger(Schema):
     """Who or what asked for a run, and why."""
 
-    type: Literal["SpecChange", "Request"] = Field(description="SpecChange: the pipeline's spec changed. Request: somebody asked.")
+    type: Literal["SpecChange", "Request"] = Field(
+        description="SpecChange: the pipeline's spec changed. Request: somebody asked."
+    )
     by: str = Field(default="", max_length=253, description="Who asked, as far as it is known.")
     reason: str = Field(default="", max_length=512, description="Why, in words.")
-    token: str = Field(default="", max_length=253, description="Value of the annotation that asked; each value is handled once.")
+    token: str = Field(
+        default="",
+        max_length=253,
+        description="Value of the annotation that asked; each value is handled once.",
+    )
 
 
 class TrainingRunSpec(Schema):
     """Which pipeline runs, and why. Immutable."""
 
-    pipeline_ref: Annotated[Ref, Cel((Rule("self == oldSelf", "a run's pipelineRef cannot change: create another TrainingRun"),))] = Field(
-        description="The TrainingPipeline; its spec is frozen when the run starts."
-    )
-    trigger: Annotated[Trigger, Cel((Rule("self == oldSelf", "a run's trigger cannot change: create another TrainingRun"),))] = Field(
-        default=Trigger(type="Request"), description="Who or what asked for it."
-    )
+    pipeline_ref: Annotated[
+        Ref, Cel((Rule("self == oldSelf", "a run's pipelineRef cannot change: create another TrainingRun"),))
+    ] = Field(description="The TrainingPipeline; its spec is frozen when the run starts.")
+    trigger: Annotated[
+        Trigger, Cel((Rule("self == oldSelf", "a run's trigger cannot change: create another TrainingRun"),))
+    ] = Field(default=Trigger(type="Request"), description="Who or what asked for it.")
 
 
 class StepStatus(Schema):
@@ -282,7 +335,10 @@ class StepStatus(Schema):
     job: str | None = Field(default=None, max_length=63, description="The Job of this attempt.")
     started_at: Timestamp | None = Field(default=None, description="When the attempt began.")
     finished_at: Timestamp | None = Field(default=None, description="When the attempt ended.")
-    sentence: Sentence = Field(default="", description="What happened, in one sentence; of a failure also the command that shows its log.")
+    sentence: Sentence = Field(
+        default="",
+        description="What happened, in one sentence; of a failure also the command that shows its log.",
+    )
     results: FreeObject | None = Field(default=None, description="What the step reported.")
 
 
@@ -320,11 +376,17 @@ class GateResult(Schema):
 class TrainingRunStatus(Status):
     """Where the run stands."""
 
-    template_revision: str | None = Field(default=None, max_length=63, description="The ControllerRevision that holds the frozen spec.")
+    template_revision: str | None = Field(
+        default=None, max_length=63, description="The ControllerRevision that holds the frozen spec."
+    )
     pipeline_generation: int = Field(default=0, ge=0, description="Generation of the pipeline that was frozen.")
-    steps: Annotated[tuple[StepStatus, ...], ListMap("name")] = Field(default=(), max_length=16, description="The steps, in order.")
+    steps: Annotated[tuple[StepStatus, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="The steps, in order."
+    )
     progress: str = Field(default="", max_length=32, description="Finished and all steps, such as 2/3.")
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")
     metrics: dict[str, float] | None = Field(default=None, max_length=32, description="Metrics on the held-out rows.")
-    gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(default=(), max_length=16, description="How the gates were judged.")
+    gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="How the gates were judged."
+    )
     model_version_ref: Ref | None = Field(default=None, description="The ModelVersion that this run made.")

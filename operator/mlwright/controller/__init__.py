@@ -1,5 +1,1 @@
-"""The reconcile core: the kopf shell, the cache, the work queue, leadership and the cycle around each decision.
-
-This is the only package that imports kopf. It gathers, calls a planner, records what cannot be derived again, acts on
-what was recorded, and writes status; it holds no rule of the domain.
-"""
+"""The shell: kopf events, cache, work queue, and the cycle that looks, decides, records, acts and tells."""

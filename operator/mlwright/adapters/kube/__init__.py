@@ -1,0 +1,1 @@
+"""The API server, through the ApiClient of the official client."""

@@ -1,0 +1,76 @@
+"""Why a condition is as it is: one word each, with the sentence that the documentation shows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Reasons of conditions and Events. The docstring of each member is its documentation."""
+
+    sentence: str
+
+    def __new__(cls, word: str, sentence: str) -> Reason:
+        """Make a member that is its word and carries its documentation."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.sentence = sentence
+        return member
+
+    # settled
+    SERVING = "Serving", "All wanted pods of the stable revision are ready."
+    RUN_SUCCEEDED = "RunSucceeded", "The newest run ended with a version that passed its gates."
+    IDLE = "Idle", "Nothing to do: no run was asked for yet."
+    SETTLED = "Settled", "The object is as its spec says."
+    # going on
+    STARTING = "Starting", "The first pods are starting."
+    RUN_IN_PROGRESS = "RunInProgress", "A run is going on."
+    ROLLING_OUT = "RollingOut", "A new revision is about to take over."
+    SCALING = "Scaling", "The number of pods is being changed."
+    WAITING = (
+        "Waiting",
+        "Something that the object refers to does not exist yet; it is picked up when it appears.",
+    )
+    RETRYING = "Retrying", "The last attempt failed for a passing reason and is repeated."
+    PODS_UNHEALTHY = "PodsUnhealthy", "Serving pods fail or do not become ready."
+    PODS_HEALTHY = "PodsHealthy", "All wanted pods are ready."
+    # ended
+    COMPLETE = "Complete", "The run ended with a version."
+    RUN_FAILED = "RunFailed", "The newest run failed."
+    USER_ERROR = "UserError", "A step found an error that its author must mend."
+    STEP_FAILED = "StepFailed", "A step failed and its attempts are used up."
+    LAST_VERSION_REJECTED = (
+        "LastVersionRejected",
+        "The newest version did not pass its gates; an older one is still good.",
+    )
+    # stalled
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "The spec asks for something impossible; the message names the field and the remedy.",
+    )
+    NAME_CONFLICT = (
+        "NameConflict",
+        "A name that is needed is taken by an object that is not mlwright's; it is left alone.",
+    )
+    REFUSED = "Refused", "The API server refuses an object that is needed; the message holds its words."
+    NO_APPROVED_VERSION = (
+        "NoApprovedVersion",
+        "No version has passed its gates, so there is nothing to serve.",
+    )
+    VERSION_REJECTED = (
+        "VersionRejected",
+        "The version that the spec pins failed to take over; change the pin or set mlwright.dev/retry.",
+    )
+    CANDIDATE_REJECTED = (
+        "CandidateRejected",
+        "A newer version failed to take over; the stable one goes on serving.",
+    )
+    ALIAS_CYCLE = "AliasCycle", "The deployment follows the alias that it sets."
+    ALIAS_CONFLICT = (
+        "AliasConflict",
+        "The alias is owned by somebody else, who is named; it is never taken over.",
+    )
+    ALIAS_DANGLING = "AliasDangling", "An alias names a version that does not exist or did not pass."
+    # held by people
+    PAUSED = "Paused", "The spec says paused."
+    SUSPENDED = "Suspended", "The spec says suspend."

@@ -1,0 +1,43 @@
+"""Names that more than one layer writes or reads: labels, annotations, mount paths."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIELD_MANAGER: Final = "mlwright"
+"""Field manager of every server-side apply."""
+
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "mlwright"
+MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+"""Selects every child that the operator made; watches of foreign kinds are limited to it."""
+
+LABEL_OWNER_KIND: Final = "mlwright.dev/owner-kind"
+LABEL_OWNER: Final = "mlwright.dev/owner"
+LABEL_MODEL: Final = "mlwright.dev/model"
+LABEL_PIPELINE: Final = "mlwright.dev/pipeline"
+LABEL_STEP: Final = "mlwright.dev/step"
+LABEL_ATTEMPT: Final = "mlwright.dev/attempt"
+LABEL_REVISION: Final = "mlwright.dev/revision"
+LABEL_VERSION: Final = "mlwright.dev/version"
+LABEL_DEPLOYMENT: Final = "mlwright.dev/deployment"
+
+ANNOTATION_APPLIED: Final = "mlwright.dev/applied"
+"""Hash of the body that was applied last: tells a field that was removed from the desired body."""
+
+ANNOTATION_RUN: Final = "mlwright.dev/run"
+ANNOTATION_RETRY: Final = "mlwright.dev/retry"
+ANNOTATION_REFRESH: Final = "mlwright.dev/refresh"
+
+MOUNT_ROOT: Final = "/mlwright"
+"""Where pods find what storage addresses name."""
+
+STEP_CONTAINER: Final = "step"
+SERVER_CONTAINER: Final = "server"
+SERVER_PORT: Final = 8080
+SERVICE_PORT: Final = 80
+
+EXIT_USER_ERROR: Final = 64
+"""A step or server ends with it when the user must act; nothing is tried again."""
+EXIT_OUR_ERROR: Final = 70
+"""A step or server ends with it when we or the surroundings failed; it is tried again."""

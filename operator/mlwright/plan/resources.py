@@ -1,0 +1,79 @@
+"""Which kinds of Kubernetes objects mlwright deals with, and how one object is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+Body = dict[str, Any]
+"""A Kubernetes object as plain JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceKind:
+    """One kind of object: what a URL and a body need to name it."""
+
+    group: str
+    version: str
+    plural: str
+    name: str
+    owned: bool
+    """True for children, which carry our labels; False for the kinds that are ours."""
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or just the version for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def root(self) -> str:
+        """First part of the URL path."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Names one object that is reconciled."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def _ours(plural: str, name: str) -> ResourceKind:
+    return ResourceKind("mlwright.dev", "v1alpha1", plural, name, owned=False)
+
+
+TRAINING_PIPELINE: Final = _ours("trainingpipelines", "TrainingPipeline")
+TRAINING_RUN: Final = _ours("trainingruns", "TrainingRun")
+MODEL: Final = _ours("models", "Model")
+MODEL_VERSION: Final = _ours("modelversions", "ModelVersion")
+MODEL_DEPLOYMENT: Final = _ours("modeldeployments", "ModelDeployment")
+DECISION: Final = _ours("decisions", "Decision")
+
+JOB: Final = ResourceKind("batch", "v1", "jobs", "Job", owned=True)
+POD: Final = ResourceKind("", "v1", "pods", "Pod", owned=True)
+SERVICE: Final = ResourceKind("", "v1", "services", "Service", owned=True)
+DEPLOYMENT: Final = ResourceKind("apps", "v1", "deployments", "Deployment", owned=True)
+CONTROLLER_REVISION: Final = ResourceKind("apps", "v1", "controllerrevisions", "ControllerRevision", owned=True)
+DISRUPTION_BUDGET: Final = ResourceKind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", owned=True)
+
+KINDS: Final = (
+    TRAINING_PIPELINE,
+    TRAINING_RUN,
+    MODEL,
+    MODEL_VERSION,
+    MODEL_DEPLOYMENT,
+    DECISION,
+    JOB,
+    POD,
+    SERVICE,
+    DEPLOYMENT,
+    CONTROLLER_REVISION,
+    DISRUPTION_BUDGET,
+)
+BY_NAME: Final = {kind.name: kind for kind in KINDS}
+RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT)

@@ -1,0 +1,55 @@
+"""The port to the API server. One adapter serves production; tests wrap it to inject faults before and after every write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mlwright.plan.resources import Body, ResourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A consistent list and the resourceVersion at which it was true."""
+
+    items: tuple[Body, ...]
+    resource_version: int
+
+
+class Cluster(Protocol):
+    """Calls to one API server. All raise `mlwright.errors.ClusterError` kinds and nothing else.
+
+    Every write returns the object as the server now has it, so that the cache never lags behind an own write.
+    """
+
+    async def list(self, kind: ResourceKind, selector: str = "") -> Listing:
+        """Return all objects of a kind, in all namespaces that the operator serves."""
+        ...
+
+    async def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
+        """Read one object live; None when it is not there."""
+        ...
+
+    async def create(self, body: Body) -> Body:
+        """POST. Raises AlreadyExistsError, RefusedError, UnavailableError."""
+        ...
+
+    async def apply(self, body: Body, *, force: bool) -> Body:
+        """Server-side apply as field manager `mlwright`. Raises ConflictError (uid gone, or a field of another manager without force)."""
+        ...
+
+    async def adopt(self, body: Body, owner: Body) -> Body:
+        """Set `owner` as the controller of an object whose owner reference was lost. Raises ConflictError."""
+        ...
+
+    async def write_status(self, body: Body) -> Body:
+        """Replace the status of the object at the resourceVersion in `body`. Raises ConflictError, NotFoundError."""
+        ...
+
+    async def scale(self, kind: ResourceKind, namespace: str, name: str, replicas: int, resource_version: str) -> None:
+        """Set replicas through the scale subresource at a resourceVersion. Raises ConflictError, NotFoundError."""
+        ...
+
+    async def delete(self, kind: ResourceKind, namespace: str, name: str, uid: str) -> None:
+        """Delete with a uid precondition, background propagation. An object that is gone is fine. Raises ConflictError for another uid."""
+        ...
