@@ -1,0 +1,45 @@
+"""The seam between the cycle and the kinds: how one kind looks at the world and how it decides.
+
+Everything that is asked of the world is asked in `gather`, and only of the cache; `plan` sees nothing but the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from mlwright.plan.plan import Plan
+from mlwright.plan.resources import Body, Key, ResourceKind
+from mlwright.settings import Settings
+
+Observed = TypeVar("Observed")
+"""The frozen snapshot of one kind."""
+
+
+class CacheView(Protocol):
+    """The read side of the cache. Synchronous: nothing changes while a snapshot is taken. Bodies are private copies."""
+
+    def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
+        """Return one object, or None when the cache does not hold it."""
+        ...
+
+    def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
+        """Return the objects whose labels name `owner`, sorted by name."""
+        ...
+
+    def related(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[Body, ...]:
+        """Return the objects that a secondary index (`mlwright.controller.indexes`) finds, sorted by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler(Generic[Observed]):
+    """How one kind is looked after."""
+
+    kind: ResourceKind
+    gather: Callable[[Body, CacheView], Observed]
+    """Take a snapshot around the body of a living object (no deletionTimestamp). Raises InvalidSpecError."""
+    plan: Callable[[Observed, Settings, datetime], Plan]
+    """Decide. Pure; writes hold complete bodies. Raises InvalidSpecError."""
