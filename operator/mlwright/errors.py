@@ -31,6 +31,10 @@ class ConflictError(ClusterError):
     """The object changed since it was read, or another field manager owns the field: read again and decide again."""
 
 
+class FieldConflictError(ConflictError):
+    """A field that an unforced apply names is owned by another field manager; the text names it."""
+
+
 class RefusedError(ClusterError):
     """The API server refuses the object for good (invalid, immutable, forbidden by policy or quota)."""
 

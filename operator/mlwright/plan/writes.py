@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlwright.constants import FIELD_MANAGER
 from mlwright.plan.resources import Body, ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """POST an object that is made once. If the name is taken by our own object, it is already done."""
+    """POST an object that is made once.
+
+    If the name is taken: by a child of ours, it is done already; by a record (the kinds of our own group, whose names are locks), the
+    record is taken into the cache and the plan is made anew; by a foreign object, that is a name conflict.
+    """
 
     body: Body
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Server-side apply of an object that converges. Not sent when the world already is as the body says.
+    """Server-side apply of a child that converges. Not sent when the world already is as the body says.
 
-    `body` holds `metadata.uid` once the object was seen, so a late apply neither recreates a deleted object nor hits a namesake.
+    The cycle adds `metadata.uid` once the child was seen, so a late apply neither recreates a deleted object nor hits a namesake.
     """
 
     body: Body
-    force: bool = True
-    """Take over fields of other managers; never for an object that is not our child."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyEntry:
+    """Server-side apply, never forced, of the one entry that is ours in an object that belongs to somebody else (an alias of a Model).
+
+    `body` names the object by its uid and holds nothing but the entry. `manager` is this entry's own field manager: two deployments that
+    shared one would remove each other's entries. A field owned by somebody else raises FieldConflictError, which the cycle tells
+    as the condition AliasConflict; nothing is taken over.
+    """
+
+    body: Body
+    manager: str = FIELD_MANAGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +63,4 @@ class Delete:
     uid: str
 
 
-Write = Create | Apply | Scale | Delete
+Write = Create | Apply | ApplyEntry | Scale | Delete

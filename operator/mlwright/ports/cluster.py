@@ -34,8 +34,8 @@ class Cluster(Protocol):
         """POST. Raises AlreadyExistsError, RefusedError, UnavailableError."""
         ...
 
-    async def apply(self, body: Body, *, force: bool) -> Body:
-        """Server-side apply as field manager `mlwright`. Raises ConflictError (uid gone, or a field of another manager without force)."""
+    async def apply(self, body: Body, *, manager: str, force: bool) -> Body:
+        """Server-side apply. Raises ConflictError (the uid in the body is not the object's), FieldConflictError (without force)."""
         ...
 
     async def adopt(self, body: Body, owner: Body) -> Body:
