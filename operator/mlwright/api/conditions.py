@@ -30,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class StatusDraft:
-    """A status as a planner decides it: its conditions, its one sentence and the kind's own fields (camelCase, JSON values)."""
+    """A status as a planner decides it: conditions, one sentence and the kind's own fields (camelCase, JSON values)."""
 
     summary: str
     conditions: tuple[Verdict, ...]
@@ -69,8 +69,9 @@ def timestamp(moment: datetime) -> str:
 def merge(previous: Mapping[str, Any], draft: StatusDraft, generation: int, now: datetime) -> dict[str, Any]:
     """Return the new status.
 
-    A condition keeps its transition time unless its status changed. A change of Ready, Stalled or of a condition's reason adds one entry
-    to the history. Fields that the draft does not hold are dropped: status is derived anew each time.
+    A condition keeps its transition time unless its status changed. A change of Ready, Stalled or of a condition's
+    reason adds one entry to the history. Fields that the draft does not hold are dropped: status is derived anew each
+    time.
     """
     conditions = [_merged(previous, verdict, generation, now) for verdict in draft.conditions]
     history = list(previous.get("history") or ())

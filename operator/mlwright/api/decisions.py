@@ -30,6 +30,11 @@ class DecisionSpec(Schema):
         max_length=253,
         description="Value of the mlwright.dev/retry annotation when it was decided.",
     )
+    after: str = Field(
+        default="",
+        max_length=63,
+        description="Name of the promotion that this one follows; orders promotions without a clock.",
+    )
     sentence: Sentence = Field(description="The decision and its reason, in words.")
     evidence: FreeObject = Field(default={}, description="The facts that it rests on.")
     by: str = Field(default="mlwright", max_length=253, description="Who decided.")

@@ -62,7 +62,7 @@ class Rollout(Schema):
     )
     progress_deadline: Duration = Field(
         default="10m",
-        description=("A new version whose pods are not ready by then is rejected; the old one goes on serving."),
+        description="A new version whose pods are not ready by then is rejected; the old one goes on serving.",
     )
     set_alias: ShortName | None = Field(
         default=None, description="Alias of the Model that is set to the version after it took over."

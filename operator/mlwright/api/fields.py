@@ -1,7 +1,7 @@
 """The vocabulary in which the kinds are written: base model, field types and the marks that the CRD generator reads.
 
-Invariant: a mark changes the generated schema, never how an object is parsed. Parsing is lenient towards fields that it does not
-know (an older operator meets a newer object); admission is strict.
+Invariant: a mark changes the generated schema, never how an object is parsed. Parsing is lenient towards fields that
+it does not know (an older operator meets a newer object); admission is strict.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -27,7 +27,8 @@ class Rule:
 class Union:
     """A union: the field `type` selects the one member field of that name (in camelCase).
 
-    The selected member must be set, unless its type is `optional` (its defaults are used); any other member must not be set.
+    The selected member must be set, unless its type is `optional` (its defaults are used); any other member must not
+    be set.
     """
 
     optional: tuple[str, ...] = ()
@@ -43,6 +44,18 @@ class ListMap:
 @dataclass(frozen=True, slots=True)
 class PreserveUnknown:
     """Marks a free-typed place: any JSON is kept; the reconcile and the pod check it."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntOrString:
+    """Marks a text that people may also write as a number, such as `cpu: 2`; it is parsed as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Marks a text whose form the API server checks by name, such as `date-time`."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class Column:
 
 
 class Schema(BaseModel):
-    """Base of every object and part of an object: camelCase outside, snake_case inside, frozen, unknown fields ignored."""
+    """Base of every object and part of one: camelCase outside, snake_case inside, frozen, unknown fields ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
@@ -72,7 +85,16 @@ class Schema(BaseModel):
     union: ClassVar[Union | None] = None
 
 
-DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+# Few enough digits that no duration overflows in any program that reads it.
+DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$"
+TIMESTAMP_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?([eE][0-9]+|m|k|[MGTPE]i?|Ki)?$"
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=2, max_length=20)]
@@ -80,7 +102,10 @@ ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", m
 ShortName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=40)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
-Timestamp = Annotated[str, Field(max_length=40, json_schema_extra={"format": "date-time"})]
+Timestamp = Annotated[str, Format("date-time"), Field(pattern=TIMESTAMP_PATTERN, max_length=40)]
+LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", max_length=63)]
+Release = Annotated[str, Field(max_length=128)]
+Quantity = Annotated[str, BeforeValidator(_as_text), IntOrString(), Field(pattern=QUANTITY_PATTERN, max_length=32)]
 Sentence = Annotated[str, Field(max_length=2048)]
 FreeObject = Annotated[dict[str, Any], PreserveUnknown()]
 

@@ -93,7 +93,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 short="mdl",
                 spec=ModelSpec,
                 status=ModelStatus,
-                description=("What is common to all versions of a model: its aliases and where its artifacts lie."),
+                description="What is common to all versions of a model: its aliases and where its artifacts lie.",
                 columns=(
                     Column("Versions", "integer", ".status.versions", "How many versions exist."),
                     Column(

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Digest, FreeObject, ListMap, Rule, Schema, ShortName, Timestamp
+from mlwright.api.fields import Digest, FreeObject, ListMap, Release, Rule, Schema, ShortName, Timestamp
 from mlwright.api.parts import ArtifactStore, Ref, Status
 from mlwright.api.training import DatasetRecord, GateResult
 
@@ -74,7 +74,7 @@ class Lineage(Schema):
     estimator: str = Field(default="", max_length=200, description="Class of the estimator.")
     parameters: FreeObject = Field(default={}, description="Its parameters.")
     seed: int = Field(default=0, ge=0, description="The seed.")
-    environment: dict[str, str] = Field(
+    environment: dict[str, Release] = Field(
         default={}, max_length=32, description="Versions of the libraries that made the bundle."
     )
     finished_at: Timestamp | None = Field(default=None, description="When the last step ended.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mlwright.api.fields import (
     Column,
     FreeObject,
+    LabelValue,
     ListMap,
     ObjectName,
     PreserveUnknown,
+    Quantity,
+    Rule,
     Schema,
     Sentence,
     ShortName,
@@ -34,6 +37,12 @@ class Ref(Schema):
     """A reference to an object of the same namespace."""
 
     name: ShortName = Field(description="Name of the object, in the same namespace.")
+
+
+class ObjectRef(Schema):
+    """A reference to an object of the same namespace whose name is not bound to the forty characters of our kinds."""
+
+    name: ObjectName = Field(description="Name of the object, in the same namespace.")
 
 
 class ArtifactStore(Schema):
@@ -101,15 +110,22 @@ class EnvVar(Schema):
     )
     value: str | None = Field(default=None, max_length=4096, description="The value, as text.")
     secret_ref: SecretKey | None = Field(default=None, description="Take the value from a key of a Secret.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.name.startsWith('MLWRIGHT_')",
+            "names that begin with MLWRIGHT_ belong to mlwright: choose another name",
+        ),
+        Rule("!has(self.value) || !has(self.secretRef)", "set value or secretRef, not both"),
+    )
 
 
 class Resources(Schema):
     """Compute resources of the container, as in a pod."""
 
-    requests: dict[str, str] | None = Field(
+    requests: dict[str, Quantity] | None = Field(
         default=None, max_length=16, description="What is reserved, such as cpu: 500m."
     )
-    limits: dict[str, str] | None = Field(
+    limits: dict[str, Quantity] | None = Field(
         default=None, max_length=16, description="What may not be exceeded, such as memory: 2Gi."
     )
 
@@ -124,7 +140,7 @@ class PodSurface(Schema):
     env: Annotated[tuple[EnvVar, ...], ListMap("name")] = Field(
         default=(), max_length=32, description="Additional environment variables."
     )
-    node_selector: dict[str, str] | None = Field(
+    node_selector: dict[str, LabelValue] | None = Field(
         default=None, max_length=16, description="Labels that the node must have."
     )
     tolerations: tuple[FreeObject, ...] = Field(default=(), max_length=16, description="Tolerations, as in a pod.")
@@ -137,7 +153,7 @@ class PodSurface(Schema):
     service_account_name: ObjectName | None = Field(
         default=None, description="Service account of the pod; its token is not mounted."
     )
-    image_pull_secrets: Annotated[tuple[Ref, ...], ListMap("name")] = Field(
+    image_pull_secrets: Annotated[tuple[ObjectRef, ...], ListMap("name")] = Field(
         default=(), max_length=8, description="Secrets for pulling the image."
     )
     priority_class_name: ObjectName | None = Field(default=None, description="Priority class of the pod.")

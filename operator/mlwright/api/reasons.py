@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Reason(StrEnum):
@@ -10,7 +11,7 @@ class Reason(StrEnum):
 
     sentence: str
 
-    def __new__(cls, word: str, sentence: str) -> Reason:
+    def __new__(cls, word: str, sentence: str) -> Self:
         """Make a member that is its word and carries its documentation."""
         member = str.__new__(cls, word)
         member._value_ = word

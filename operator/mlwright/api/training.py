@@ -20,7 +20,7 @@ from mlwright.api.fields import (
     Timestamp,
     Union,
 )
-from mlwright.api.parts import ArtifactStore, PodSurface, Ref, Status
+from mlwright.api.parts import ArtifactStore, ObjectRef, PodSurface, Ref, Status
 
 MetricName = Literal[
     "accuracy",
@@ -115,7 +115,7 @@ class Dataset(Schema):
     uri: str = Field(
         min_length=7,
         max_length=512,
-        description=("Where the data lies: pvc://CLAIM/path (the last segment may hold *) or configmap://NAME/key."),
+        description="Where the data lies: pvc://CLAIM/path (the last segment may hold *) or configmap://NAME/key.",
     )
     format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
         default=None, description="Format of the files; guessed from the suffix when absent."
@@ -233,7 +233,7 @@ class Triggers(Schema):
 
     spec_change: bool = Field(
         default=True,
-        description=("Start a run when dataset, training or evaluation.metrics change, the first one included."),
+        description="Start a run when dataset, training or evaluation.metrics change, the first one included.",
     )
 
 
@@ -242,7 +242,7 @@ class TrainingPipelineSpec(Schema):
 
     model_ref: Ref | None = Field(
         default=None,
-        description=("The Model that versions belong to; metadata.name when absent. Made when it does not exist."),
+        description="The Model that versions belong to; metadata.name when absent. Made when it does not exist.",
     )
     dataset: Dataset = Field(description="The data.")
     training: Training = Field(description="How the model is fitted.")
@@ -250,7 +250,7 @@ class TrainingPipelineSpec(Schema):
     triggers: Triggers = Field(default=Triggers(), description="What starts a run by itself.")
     artifacts: ArtifactStore | None = Field(
         default=None,
-        description=("Where runs and bundles are written; else Model.spec.artifacts, else the chart's default."),
+        description="Where runs and bundles are written; else Model.spec.artifacts, else the chart's default.",
     )
     image: str | None = Field(
         default=None,
@@ -262,15 +262,15 @@ class TrainingPipelineSpec(Schema):
     paused: bool = Field(default=False, description="Start no run; a running one goes on to its end.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.training.task != 'Classification' || (self.evaluation.metrics.all(m, m in"
-            f" {_cel_list(CLASSIFICATION_METRICS)}) && self.evaluation.gates.all(g, !has(g.threshold) ||"
+            "self.training.task != 'Classification' || (self.?evaluation.?metrics.orValue([]).all(m, m in"
+            f" {_cel_list(CLASSIFICATION_METRICS)}) && self.?evaluation.?gates.orValue([]).all(g, !has(g.threshold) ||"
             f" g.threshold.metric in {_cel_list(CLASSIFICATION_METRICS)}))",
             f"metrics of a Classification are {', '.join(CLASSIFICATION_METRICS)}; correct"
             " evaluation.metrics, the gate, or training.task",
         ),
         Rule(
-            "self.training.task != 'Regression' || (self.evaluation.metrics.all(m, m in"
-            f" {_cel_list(REGRESSION_METRICS)}) && self.evaluation.gates.all(g, !has(g.threshold) ||"
+            "self.training.task != 'Regression' || (self.?evaluation.?metrics.orValue([]).all(m, m in"
+            f" {_cel_list(REGRESSION_METRICS)}) && self.?evaluation.?gates.orValue([]).all(g, !has(g.threshold) ||"
             f" g.threshold.metric in {_cel_list(REGRESSION_METRICS)}))",
             f"metrics of a Regression are {', '.join(REGRESSION_METRICS)}; correct evaluation.metrics, the"
             " gate, or training.task",
@@ -389,4 +389,4 @@ class TrainingRunStatus(Status):
     gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="How the gates were judged."
     )
-    model_version_ref: Ref | None = Field(default=None, description="The ModelVersion that this run made.")
+    model_version_ref: ObjectRef | None = Field(default=None, description="The ModelVersion that this run made.")
