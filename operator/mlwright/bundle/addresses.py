@@ -1,0 +1,125 @@
+"""Storage addresses: `pvc://CLAIM/path` and `configmap://NAME/key`, and where a pod finds what they name.
+
+An address is judged before any file is touched, so that it can never leave its volume: no other scheme, no chain of
+schemes, no empty, absolute or `..` segment. Standard library only, because the control plane parses addresses too.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from mlwright.bundle.errors import AddressError
+from mlwright.constants import MOUNT_ROOT
+
+MOUNT_ROOT_VARIABLE: Final = "MLWRIGHT_MOUNT_ROOT"
+
+# Names of claims and ConfigMaps: a DNS subdomain, as the API server demands.
+_VOLUME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_VOLUME_LENGTH: Final = 253
+_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+_WILDCARD: Final = "*"
+_REMEDY: Final = "write pvc://CLAIM/path or configmap://NAME/key"
+
+
+class Scheme(StrEnum):
+    """What kind of volume an address names."""
+
+    PVC = "pvc"
+    CONFIGMAP = "configmap"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed address. `path` is relative, with plain segments only; the last one may hold `*`."""
+
+    scheme: Scheme
+    volume: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.volume}/{self.path}"
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the last segment stands for several files."""
+        return _WILDCARD in self.path
+
+    def join(self, *segments: str) -> "Address":
+        """The address of something inside this one."""
+        return replace(self, path=str(PurePosixPath(self.path, *segments)))
+
+
+def parse(uri: str, *, field: str) -> Address:
+    """Parse an address.
+
+    Example: `parse("pvc://lake/flights/*.csv", field="spec.dataset.uri")` gives the claim `lake` and the path
+    `flights/*.csv`.
+
+    Args:
+        uri: The text of the address.
+        field: Where it stands, for the error's sentence.
+
+    Raises:
+        AddressError: The address is refused; it names the field, what is wrong and the remedy.
+    """
+    for rule in (_refuse_chain, _refuse_scheme, _refuse_volume, _refuse_path):
+        if problem := rule(uri):
+            raise AddressError(field, problem, _REMEDY)
+    scheme, volume, path = _pieces(uri)
+    if scheme == Scheme.CONFIGMAP and not _KEY.fullmatch(path):
+        raise AddressError(field, "a configmap address names exactly one key of the ConfigMap", _REMEDY)
+    return Address(Scheme(scheme), volume, path)
+
+
+def mount_root(environ: Mapping[str, str]) -> Path:
+    """Folder under which volumes are mounted; `MLWRIGHT_MOUNT_ROOT` moves it, for a run outside a pod."""
+    return Path(environ.get(MOUNT_ROOT_VARIABLE) or MOUNT_ROOT)
+
+
+def locate(address: Address, root: Path) -> Path:
+    """Path of an address below the mount root; a wildcard stays in the last segment."""
+    return root / address.scheme / address.volume / address.path
+
+
+def _pieces(uri: str) -> tuple[str, str, str]:
+    scheme, _, rest = uri.partition("://")
+    volume, _, path = rest.partition("/")
+    return scheme, volume, path
+
+
+def _refuse_chain(uri: str) -> str | None:
+    return "chains of schemes ('::') are not read" if "::" in uri else None
+
+
+def _refuse_scheme(uri: str) -> str | None:
+    scheme, separator, _ = uri.partition("://")
+    if not separator:
+        return "this is not a storage address"
+    return None if scheme in list(Scheme) else f"the scheme {scheme[:32]!r} is not read"
+
+
+def _refuse_volume(uri: str) -> str | None:
+    _, volume, _ = _pieces(uri)
+    if not volume:
+        return "the name of the claim or ConfigMap is missing"
+    if len(volume) > _VOLUME_LENGTH or not _VOLUME.fullmatch(volume):
+        return "the name of the claim or ConfigMap is not one that Kubernetes allows"
+    return None
+
+
+def _refuse_path(uri: str) -> str | None:
+    _, _, path = _pieces(uri)
+    segments = path.split("/")
+    if not path:
+        return "the path after the name is empty"
+    if _CONTROL.search(path):
+        return "the path holds a control character or a backslash"
+    if any(segment in {"", ".", ".."} for segment in segments):
+        return "the path holds an empty, '.' or '..' segment"
+    if any(_WILDCARD in segment for segment in segments[:-1]):
+        return "a wildcard stands before the last segment of the path"
+    return None

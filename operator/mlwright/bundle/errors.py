@@ -1,0 +1,17 @@
+"""What is wrong with an address or a bundle, in one sentence each."""
+
+from mlwright.errors import MlwrightError
+
+
+class AddressError(MlwrightError):
+    """A storage address is refused. `field` is where it stands, `remedy` what to write instead."""
+
+    def __init__(self, field: str, sentence: str, remedy: str) -> None:
+        super().__init__(f"{field}: {sentence}; {remedy}")
+        self.field = field
+        self.sentence = sentence
+        self.remedy = remedy
+
+
+class BundleError(MlwrightError):
+    """A bundle is incomplete, damaged, or of a kind that this version cannot read."""

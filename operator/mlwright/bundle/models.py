@@ -1,0 +1,135 @@
+"""A bundle's model, ready to answer, whatever its format.
+
+The format decides what is imported: a server of ONNX bundles never loads scikit-learn.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mlwright.bundle.errors import BundleError
+from mlwright.bundle.manifest import (
+    LABEL,
+    PREDICTION,
+    PROBABILITIES,
+    Core,
+    Datatype,
+    Format,
+    Signature,
+)
+from mlwright.bundle.tensors import Array, Arrays, class_array
+from mlwright.bundle.trust import TRUSTED_TYPES
+from mlwright.scoring import Task
+
+
+class Model(Protocol):
+    """Answers rows: `[n, 1]` arrays by input name in, the outputs of the signature by name out."""
+
+    def predict(self, inputs: Arrays) -> dict[str, Array]:
+        """Answer all rows; every input of the signature must be there, with the dtype that `tensors.DTYPES` says."""
+        ...
+
+
+def load_model(folder: Path, core: Core, *, threads: int = 1) -> Model:
+    """Load the model of a bundle whose files have been verified.
+
+    Args:
+        folder: The bundle.
+        core: Its manifest's core.
+        threads: Size of ONNX Runtime's pool for one request; scikit-learn follows OMP_NUM_THREADS.
+
+    Raises:
+        BundleError: The model cannot be loaded, does not fit its signature, or holds a type that is not trusted.
+    """
+    path = folder / core.model
+    return _load_onnx(path, core, threads) if core.format is Format.ONNX else _load_skops(path, core)
+
+
+class OnnxModel:
+    """An ONNX Runtime session; safe to call from several threads."""
+
+    def __init__(self, session: Any, signature: Signature) -> None:
+        self._session = session
+        self._outputs = [tensor.name for tensor in signature.outputs]
+
+    def predict(self, inputs: Arrays) -> dict[str, Array]:
+        """Answer all rows."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+
+
+class SkopsModel:
+    """A scikit-learn pipeline that takes the features as columns, in the order of the signature's inputs."""
+
+    def __init__(self, pipeline: Any, core: Core) -> None:
+        self._pipeline = pipeline
+        self._core = core
+
+    def predict(self, inputs: Arrays) -> dict[str, Array]:
+        """Answer all rows."""
+        table = stack_inputs(inputs, self._core.signature)
+        if self._core.task is Task.REGRESSION:
+            return {PREDICTION: np.asarray(self._pipeline.predict(table), dtype=np.float64).reshape(-1)}
+        return label_outputs(self._pipeline.predict_proba(table), self._core.signature)
+
+
+def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
+    """The inputs side by side as one `[n, inputs]` table: float64, or objects where one of them is text."""
+    text = any(tensor.datatype is Datatype.BYTES for tensor in signature.inputs)
+    columns = [inputs[tensor.name].astype(object if text else np.float64) for tensor in signature.inputs]
+    return np.hstack(columns)
+
+
+def label_outputs(probabilities: Array, signature: Signature) -> dict[str, Array]:
+    """A classifier's answer: the most probable class (the first of equals) and all probabilities as float64."""
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    return {LABEL: class_array(signature.classes)[probabilities.argmax(axis=1)], PROBABILITIES: probabilities}
+
+
+def _load_onnx(path: Path, core: Core, threads: int) -> Model:
+    import onnxruntime  # noqa: PLC0415 - only bundles of this format need it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only; warnings of its optimiser tell a user nothing
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as problem:  # its errors share no base class of their own
+        raise BundleError(f"{path.name} is not a model that ONNX Runtime can load: {_brief(problem)}") from problem
+    _check_names("inputs", [value.name for value in session.get_inputs()], core.signature.inputs)
+    _check_names("outputs", [value.name for value in session.get_outputs()], core.signature.outputs)
+    return OnnxModel(session, core.signature)
+
+
+def _check_names(what: str, found: list[str], declared: tuple[Any, ...]) -> None:
+    if found != [tensor.name for tensor in declared]:
+        raise BundleError(f"the model's {what} are not those that the manifest declares")
+
+
+def _load_skops(path: Path, core: Core) -> Model:
+    from skops.io import load  # noqa: PLC0415 - only bundles of this format need it
+
+    try:
+        _refuse_untrusted(path)
+        return SkopsModel(load(path, trusted=sorted(TRUSTED_TYPES)), core)
+    except BundleError:
+        raise
+    except Exception as problem:  # a damaged archive can fail anywhere
+        raise BundleError(f"{path.name} is not a model that skops can load: {_brief(problem)}") from problem
+
+
+def _refuse_untrusted(path: Path) -> None:
+    from skops.io import get_untrusted_types  # noqa: PLC0415 - as above
+
+    refused = sorted(set(get_untrusted_types(file=path)) - TRUSTED_TYPES)
+    if refused:
+        raise BundleError(
+            f"{path.name} holds the type {refused[0]}, which this image does not trust; train with an estimator of"
+            " scikit-learn, or use an image whose trust list names that type"
+        )
+
+
+def _brief(problem: Exception) -> str:
+    text = " ".join(str(problem).split())
+    return f"{type(problem).__name__}: {text[:300]}"
