@@ -10,7 +10,18 @@ from pydantic import BeforeValidator, Field
 
 from mlwright.api.crds.refusal import RefusedModelError
 from mlwright.api.crds.schema import object_schema
-from mlwright.api.fields import Cel, Format, FreeObject, ListMap, PreserveUnknown, Quantity, Rule, Schema, Union
+from mlwright.api.fields import (
+    Cel,
+    Format,
+    FreeObject,
+    ListMap,
+    ListSet,
+    PreserveUnknown,
+    Quantity,
+    Rule,
+    Schema,
+    Union,
+)
 
 Name = Annotated[str, Field(max_length=40)]
 
@@ -128,6 +139,22 @@ def test_items_that_people_extend_are_merged_by_name() -> None:
     assert found["items"]["properties"]["size"]["default"] == 3
 
 
+def test_values_that_may_not_repeat_are_a_set() -> None:
+    """The API server refuses a column that is named twice."""
+    found = schema_of(Annotated[tuple[Name, ...], ListSet()], some(max_length=4))
+
+    assert found["x-kubernetes-list-type"] == "set"
+
+
+def test_rules_of_the_type_and_of_the_field_add_up() -> None:
+    """A rule is not lost because another one stands nearer."""
+    typed = Annotated[Name, Cel((Rule("self != 'a'", "not a"),))]
+
+    rules = schema_of(Annotated[typed, Cel((Rule("self != 'b'", "not b"),))])["x-kubernetes-validations"]
+
+    assert [rule["message"] for rule in rules] == ["not a", "not b"]
+
+
 def test_a_quantity_may_be_a_number_or_a_text() -> None:
     """`cpu: 2` is as good as `cpu: "2"` and is parsed as text."""
     found = schema_of(dict[str, Quantity], some(max_length=2))["additionalProperties"]
@@ -217,6 +244,10 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
     "a list map whose items may lack the key": (
         lambda: schema_of(Annotated[tuple[Leaf, ...], ListMap("size")], some(max_length=2)),
         "need the required field size",
+    ),
+    "a set of objects": (
+        lambda: schema_of(Annotated[tuple[Leaf, ...], ListSet()], some(max_length=2)),
+        "use ListMap",
     ),
     "a free list": (lambda: schema_of(Annotated[tuple[int, ...], PreserveUnknown()]), "only a plain map"),
     "a union without a member": (lambda: object_schema(TypeWithoutMember, "S", defaults=True), "no member gone"),

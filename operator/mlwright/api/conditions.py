@@ -1,4 +1,5 @@
-"""Merging what was decided into a status: transition times are kept, history is bounded, nothing is written twice.
+"""Merging what was decided into a status: transition times are kept, history is bounded, nothing is written
+twice.
 
 Conditions follow kstatus: `Ready` always, `Reconciling` and `Stalled` only while they are True.
 """
@@ -30,7 +31,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class StatusDraft:
-    """A status as a planner decides it: conditions, one sentence and the kind's own fields (camelCase, JSON values)."""
+    """A status as a planner decides it:
+
+    conditions, one sentence and the kind's own fields (camelCase, JSON values).
+    """
 
     summary: str
     conditions: tuple[Verdict, ...]
@@ -69,8 +73,10 @@ def timestamp(moment: datetime) -> str:
 def merge(previous: Mapping[str, Any], draft: StatusDraft, generation: int, now: datetime) -> dict[str, Any]:
     """Return the new status.
 
-    A condition keeps its transition time unless its status changed. A change of Ready, Stalled or of a condition's
-    reason adds one entry to the history. Fields that the draft does not hold are dropped: status is derived anew each
+    A condition keeps its transition time unless its status changed. A change of Ready, Stalled or of a
+    condition's
+    reason adds one entry to the history. Fields that the draft does not hold are dropped: status is derived
+    anew each
     time.
     """
     conditions = [_merged(previous, verdict, generation, now) for verdict in draft.conditions]

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Duration, ListMap, Rule, Schema, Sentence, ShortName
+from mlwright.api.fields import Duration, ListMap, PositiveDuration, Rule, Schema, Sentence, ShortName
 from mlwright.api.parts import PodSurface, Ref, Status
 
 
@@ -46,7 +46,7 @@ class Server(Schema):
         max_length=512,
         description="Image of the server; the chart's server image when absent.",
     )
-    timeout: Duration = Field(default="30s", description="A request that takes longer is answered with 504.")
+    timeout: PositiveDuration = Field(default="30s", description="A request that takes longer is answered with 504.")
     max_body_megabytes: int = Field(default=4, ge=1, le=256, description="A larger request is answered with 413.")
     drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
 
@@ -60,7 +60,7 @@ class Rollout(Schema):
             "AllAtOnce: all pods of the new version are ready before traffic moves, and only then the old ones go."
         ),
     )
-    progress_deadline: Duration = Field(
+    progress_deadline: PositiveDuration = Field(
         default="10m",
         description="A new version whose pods are not ready by then is rejected; the old one goes on serving.",
     )
@@ -89,6 +89,11 @@ class ModelDeploymentSpec(Schema):
         Rule(
             "!(self.model.type == 'Alias' && has(self.rollout.setAlias) && self.rollout.setAlias == self.model.alias)",
             "a deployment cannot follow the alias that it sets: change model.alias or rollout.setAlias",
+        ),
+        Rule(
+            "duration(self.server.drain) <= duration(string(self.terminationGracePeriodSeconds) + 's')",
+            "terminationGracePeriodSeconds must not be shorter than server.drain, or pods are killed while they answer:"
+            " raise it or shorten server.drain",
         ),
     )
 

@@ -42,6 +42,11 @@ class ListMap:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSet:
+    """Marks a list of values that may not repeat (`x-kubernetes-list-type: set`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class PreserveUnknown:
     """Marks a free-typed place: any JSON is kept; the reconcile and the pod check it."""
 
@@ -98,8 +103,17 @@ def _as_text(value: object) -> object:
 _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, min_length=2, max_length=20)]
+PositiveDuration = Annotated[
+    Duration,
+    Cel((Rule("duration(self) > duration('0s')", "must be longer than 0s: write a time such as 30s or 1h30m"),)),
+]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
 ShortName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=40)]
+BundleUri = Annotated[
+    str,
+    Field(min_length=7, max_length=512, pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)*/?$"),
+    Cel((Rule("!self.matches('(^|/)[.][.]?(/|$)')", "must be one plain address: remove the segments . and .."),)),
+]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 Timestamp = Annotated[str, Format("date-time"), Field(pattern=TIMESTAMP_PATTERN, max_length=40)]

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Digest, FreeObject, ListMap, Release, Rule, Schema, ShortName, Timestamp
+from mlwright.api.fields import BundleUri, Digest, FreeObject, ListMap, Release, Rule, Schema, ShortName, Timestamp
 from mlwright.api.parts import ArtifactStore, Ref, Status
 from mlwright.api.training import DatasetRecord, GateResult
 
@@ -48,12 +48,7 @@ class ModelStatus(Status):
 class Bundle(Schema):
     """The files of a version."""
 
-    uri: str = Field(
-        min_length=7,
-        max_length=512,
-        pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)+/?$",
-        description="Folder of the bundle: pvc://CLAIM/path.",
-    )
+    uri: BundleUri = Field(description="Folder of the bundle: pvc://CLAIM/path.")
     digest: Digest = Field(description="Digest of the bundle; the server refuses anything else.")
     format: Literal["ONNX", "Skops"] = Field(description="Format of the model in it.")
     bytes: int = Field(default=0, ge=0, description="Size in bytes.")

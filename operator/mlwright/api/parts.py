@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.fields import (
+    BundleUri,
     Column,
     FreeObject,
     LabelValue,
@@ -48,10 +49,7 @@ class ObjectRef(Schema):
 class ArtifactStore(Schema):
     """Where runs and bundles are written."""
 
-    uri: str = Field(
-        min_length=7,
-        max_length=512,
-        pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)*/?$",
+    uri: BundleUri = Field(
         description=(
             "A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. The claim must exist;"
             " the operator never creates one."

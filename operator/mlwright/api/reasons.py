@@ -18,6 +18,13 @@ class Reason(StrEnum):
         member.sentence = sentence
         return member
 
+    @classmethod
+    def named(cls, word: str, otherwise: Reason) -> Reason:
+        """Return the reason of that word, as found in a stored status; `otherwise` for a word of another
+        version.
+        """
+        return next((reason for reason in cls if reason.value == word), otherwise)
+
     # settled
     SERVING = "Serving", "All wanted pods of the stable revision are ready."
     RUN_SUCCEEDED = "RunSucceeded", "The newest run ended with a version that passed its gates."

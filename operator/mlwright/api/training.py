@@ -10,9 +10,10 @@ from mlwright.api.fields import (
     Cel,
     ColumnName,
     Digest,
-    Duration,
     FreeObject,
     ListMap,
+    ListSet,
+    PositiveDuration,
     Rule,
     Schema,
     Sentence,
@@ -76,7 +77,9 @@ class TimeRange(Schema):
     """Which rows are read, by their time: what makes a later run see newer data."""
 
     column: ColumnName = Field(description="Column that holds the time of a row.")
-    last: Duration = Field(description="Length of the range, such as 2160h; rows in (until - last, until] are read.")
+    last: PositiveDuration = Field(
+        description="Length of the range, such as 2160h; rows in (until - last, until] are read."
+    )
     until: Until = Field(default=Until(), description="Where the range ends.")
 
 
@@ -121,7 +124,7 @@ class Dataset(Schema):
         default=None, description="Format of the files; guessed from the suffix when absent."
     )
     target: ColumnName = Field(description="Column to be predicted.")
-    features: tuple[ColumnName, ...] | None = Field(
+    features: Annotated[tuple[ColumnName, ...] | None, ListSet()] = Field(
         default=None,
         min_length=1,
         max_length=1000,
@@ -137,17 +140,22 @@ class Dataset(Schema):
     split: Split = Field(default=Split(), description="How held-out rows are chosen.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.uri.startsWith('pvc://') || self.uri.startsWith('configmap://')",
-            "dataset.uri must begin with pvc:// or configmap://; put the data on a PersistentVolumeClaim or"
+            "self.uri.matches('^(pvc|configmap)://[a-z0-9][-a-z0-9.]*/.+$')",
+            "dataset.uri must be pvc://CLAIM/path or configmap://NAME/key; put the data on a PersistentVolumeClaim or"
             " in a ConfigMap of this namespace",
         ),
         Rule(
-            "!self.uri.contains('::') && !self.uri.contains('/../') && !self.uri.endsWith('/..')",
-            "dataset.uri must be one plain address: remove '::' chains and '..' segments",
+            "!self.uri.contains('::') && !self.uri.matches('/[.][.]?(/|$)')",
+            "dataset.uri must be one plain address: remove '::' and the segments . and ..",
         ),
         Rule(
             "!has(self.features) || !self.features.exists(f, f == self.target)",
             "dataset.features must not hold the target: a model that sees the answer learns nothing",
+        ),
+        Rule(
+            "(!has(self.idColumn) || self.idColumn != self.target) && (!has(self.timeColumn) || self.timeColumn !="
+            " self.target)",
+            "dataset.target must be another column than idColumn and timeColumn: name the column to be predicted",
         ),
         Rule(
             "self.split.type != 'Temporal' || has(self.timeColumn)",
@@ -218,7 +226,7 @@ class Gate(Schema):
 class Evaluation(Schema):
     """What is measured on the held-out rows, and what must be proven."""
 
-    metrics: tuple[MetricName, ...] = Field(
+    metrics: Annotated[tuple[MetricName, ...], ListSet()] = Field(
         default=(),
         max_length=16,
         description="Metrics to compute; those that gates name are always computed.",

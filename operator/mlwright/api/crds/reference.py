@@ -108,7 +108,8 @@ def _type(field: JsonSchema) -> str:
         return " or ".join(f"`{value}`" for value in field["enum"])
     if "items" in field:
         key = field.get("x-kubernetes-list-map-keys")
-        return f"list of {_type(field['items'])}" + (f", by {key[0]}" if key else "")
+        kind = "set" if field["x-kubernetes-list-type"] == "set" else "list"
+        return f"{kind} of {_type(field['items'])}" + (f", by {key[0]}" if key else "")
     if "additionalProperties" in field:
         return f"map of {_type(field['additionalProperties'])}"
     if field.get("x-kubernetes-int-or-string"):

@@ -17,7 +17,7 @@ from mlwright.api.crds.constraints import JsonSchema, translate
 from mlwright.api.crds.refusal import RefusedModelError
 from mlwright.api.crds.unions import union_rules
 from mlwright.api.crds.words import refuse_misread, refuse_misread_enum
-from mlwright.api.fields import Cel, Format, IntOrString, ListMap, PreserveUnknown, Rule, Schema
+from mlwright.api.fields import Cel, Format, IntOrString, ListMap, ListSet, PreserveUnknown, Rule, Schema
 
 _SCALARS: dict[object, JsonSchema] = {
     bool: {"type": "boolean"},
@@ -25,7 +25,7 @@ _SCALARS: dict[object, JsonSchema] = {
     float: {"type": "number", "format": "double"},
     str: {"type": "string"},
 }
-_MARKS = (Cel, Format, IntOrString, ListMap, PreserveUnknown)
+_MARKS = (Format, IntOrString, ListMap, ListSet, PreserveUnknown)
 
 
 def object_schema(model: type[Schema], path: str, *, defaults: bool) -> JsonSchema:
@@ -115,21 +115,16 @@ def _value(annotation: Any, metadata: tuple[Any, ...], path: str, *, defaults: b
         inner = FieldInfo.from_annotation(annotation)
         return _value(inner.annotation, (*inner.metadata, *metadata), path, defaults=defaults)
     marks: dict[type, Any] = {type(item): item for item in metadata if isinstance(item, _MARKS)}
-    constraints = [item for item in metadata if not isinstance(item, (*_MARKS, BeforeValidator))]
+    constraints = [item for item in metadata if not isinstance(item, (*_MARKS, Cel, BeforeValidator))]
     if any(isinstance(item, BeforeValidator) for item in metadata) and IntOrString not in marks:
         raise RefusedModelError(path, "a validator in Python is unknown to the API server: write a CEL rule")
-    cel = marks.pop(Cel, None)
+    rules = tuple(rule for item in metadata if isinstance(item, Cel) for rule in item.rules)
     schema = _typed(annotation, constraints, marks, path, defaults=defaults)
     if marks:
         raise RefusedModelError(path, f"no use for {', '.join(sorted(mark.__name__ for mark in marks))} on this type")
-    return _with_rules(schema, cel, path)
-
-
-def _with_rules(schema: JsonSchema, cel: Cel | None, path: str) -> JsonSchema:
-    if cel is None:
-        return schema
-    added = validations(cel.rules, path)["x-kubernetes-validations"]
-    return schema | {"x-kubernetes-validations": [*schema.get("x-kubernetes-validations", []), *added]}
+    own = schema.pop("x-kubernetes-validations", [])
+    added = validations(rules, path).get("x-kubernetes-validations", [])
+    return schema | ({"x-kubernetes-validations": [*own, *added]} if own or added else {})
 
 
 def _typed(annotation: Any, constraints: list[Any], marks: dict[type, Any], path: str, *, defaults: bool) -> JsonSchema:
@@ -144,7 +139,7 @@ def _typed(annotation: Any, constraints: list[Any], marks: dict[type, Any], path
     if isinstance(annotation, type) and issubclass(annotation, Schema) and not constraints:
         return object_schema(annotation, path, defaults=defaults)
     if origin is tuple:
-        return _list(annotation, constraints, marks.pop(ListMap, None), path, defaults=defaults)
+        return _list(annotation, constraints, path, defaults=defaults) | _list_type(annotation, marks, path)
     if origin is dict:
         return _map(annotation, constraints, path, defaults=defaults)
     raise RefusedModelError(path, f"no counterpart in a CRD for the type {annotation!r}")
@@ -174,17 +169,27 @@ def _scalar(annotation: type, constraints: list[Any], marks: dict[type, Any], pa
     return schema
 
 
-def _list(annotation: Any, constraints: list[Any], keyed: ListMap | None, path: str, *, defaults: bool) -> JsonSchema:
+def _list(annotation: Any, constraints: list[Any], path: str, *, defaults: bool) -> JsonSchema:
     item, *rest = get_args(annotation)
     if rest != [...]:
         raise RefusedModelError(path, "a list is written as tuple[T, ...]")
     items = _value(item, (), f"{path}[]", defaults=defaults)
-    schema = {"type": "array", "items": items, **translate("array", constraints, path)}
-    if keyed is None:
-        return schema | {"x-kubernetes-list-type": "atomic"}
-    if keyed.key not in items.get("required", ()):
-        raise RefusedModelError(path, f"items of a list map need the required field {keyed.key}")
-    return schema | {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [keyed.key]}
+    return {"type": "array", "items": items, **translate("array", constraints, path)}
+
+
+def _list_type(annotation: Any, marks: dict[type, Any], path: str) -> JsonSchema:
+    """Return how lists of several writers are merged: whole, by value, or by the key of their items."""
+    item = get_args(annotation)[0]
+    if keyed := marks.pop(ListMap, None):
+        fields = {field.alias: field for field in getattr(item, "model_fields", {}).values()}
+        if keyed.key not in fields or not fields[keyed.key].is_required():
+            raise RefusedModelError(path, f"items of a list map need the required field {keyed.key}")
+        return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [keyed.key]}
+    if marks.pop(ListSet, None):
+        if isinstance(item, type) and issubclass(item, Schema):
+            raise RefusedModelError(path, "objects are told apart by a key: use ListMap")
+        return {"x-kubernetes-list-type": "set"}
+    return {"x-kubernetes-list-type": "atomic"}
 
 
 def _map(annotation: Any, constraints: list[Any], path: str, *, defaults: bool) -> JsonSchema:
