@@ -28,7 +28,10 @@ class AlreadyExistsError(ClusterError):
 
 
 class ConflictError(ClusterError):
-    """The object changed since it was read, or another field manager owns the field: read again and decide again."""
+    """The object changed since it was read, or another field manager owns the field:
+
+    read again and decide again.
+    """
 
 
 class FieldConflictError(ConflictError):
@@ -40,7 +43,9 @@ class RefusedError(ClusterError):
 
 
 class UnavailableError(ClusterError):
-    """The API server could not be reached, was too busy or timed out; the call may or may not have had effect."""
+    """The API server could not be reached, was too busy or timed out; the call may or may not have had
+    effect.
+    """
 
     def __init__(self, sentence: str, retry_after: float | None = None) -> None:
         super().__init__(sentence)

@@ -1,4 +1,7 @@
-"""Settings of the operator, read once from the environment at the start. Every field says its unit and why its default."""
+"""Settings of the operator, read once from the environment at the start.
+
+Every field says its unit and why its default.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,16 @@ class Settings:
     image_pull_policy: str = "IfNotPresent"
     """As in a pod: Always, IfNotPresent or Never."""
     artifacts_uri: str = ""
-    """Where runs and bundles go if neither pipeline nor Model say so; a claim of that name in the run's own namespace."""
+    """Where runs and bundles go if neither pipeline nor Model say so; a claim of that name in the run's own
+    namespace.
+    """
     namespace: str = ""
     """Serve only this namespace; all when empty."""
     workers: int = 8
-    """Objects reconciled at the same time. Reconciles mostly wait for the API server; 8 keep one core busy."""
+    """Objects reconciled at the same time.
+
+    Reconciles mostly wait for the API server; 8 keep one core busy.
+    """
     resync_seconds: float = 600.0
     """Everything is listed and looked at again that often, whatever events said."""
     step_attempts: int = 3
@@ -46,9 +54,14 @@ def load(environ: Mapping[str, str]) -> Settings:
     """Read the settings.
 
     Raises:
-        ValueError: a variable does not hold what its field needs; the message names the variable, its value and the remedy.
+        ValueError: a variable does not hold what its field needs; the message names the variable, its value
+        and the remedy.
     """
-    values = {f.name: _parse(f.name, environ[_variable(f.name)], f.default) for f in fields(Settings) if _variable(f.name) in environ}
+    values = {
+        f.name: _parse(f.name, environ[_variable(f.name)], f.default)
+        for f in fields(Settings)
+        if _variable(f.name) in environ
+    }
     return Settings(**values)  # type: ignore[arg-type]  # _parse returns the type of the default
 
 

@@ -1,19 +1,24 @@
-"""A Plan: what one look at the world decided."""
+"""What one look at the world decided: in the words of the domain (Decided), and ready to be sent (Plan)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
 from mlwright.plan.writes import Write
+
+Intent = TypeVar("Intent")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The outcome of one decision.
 
-    `records` are written first, one after the other, and must be in the world before anything in `writes` is tried: they are what
+    `records` are written first, one after the other, and must be in the world before anything in `writes` is
+    tried: they are what
     cannot be derived again. The next look sees what happened; a plan never assumes it.
     """
 
@@ -23,3 +28,23 @@ class Plan:
     writes: tuple[Write, ...] = ()
     again: timedelta | None = None
     """When to look again even if nothing is heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Generic[Intent]):
+    """A Plan before its intents are rendered into objects; the fields mean the same."""
+
+    status: StatusDraft
+    records: tuple[Intent, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    again: timedelta | None = None
+
+    def rendered(self, render: Callable[[Intent], Write]) -> Plan:
+        """Return the Plan, each intent turned into a write by `render`."""
+        return Plan(
+            sentence=self.status.summary,
+            status=self.status,
+            records=tuple(render(intent) for intent in self.records),
+            writes=tuple(render(intent) for intent in self.intents),
+            again=self.again,
+        )

@@ -23,7 +23,8 @@ class Create:
 class Apply:
     """Server-side apply of a child that converges. Not sent when the world already is as the body says.
 
-    The cycle adds `metadata.uid` once the child was seen, so a late apply neither recreates a deleted object nor hits a namesake.
+    The cycle adds `metadata.uid` once the child was seen, so a late apply neither recreates a deleted object
+    nor hits a namesake.
     """
 
     body: Body
@@ -31,10 +32,13 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class ApplyEntry:
-    """Server-side apply, never forced, of the one entry that is ours in an object that belongs to somebody else (an alias of a Model).
+    """Server-side apply, never forced, of the one entry that is ours in an object that belongs to somebody
+    else (an alias of a Model).
 
-    `body` names the object by its uid and holds nothing but the entry. `manager` is this entry's own field manager: two deployments that
-    shared one would remove each other's entries. A field owned by somebody else raises FieldConflictError, which the cycle tells
+    `body` names the object by its uid and holds nothing but the entry. `manager` is this entry's own field
+    manager: two deployments that
+    shared one would remove each other's entries. A field owned by somebody else raises FieldConflictError,
+    which the cycle tells
     as the condition AliasConflict; nothing is taken over.
     """
 

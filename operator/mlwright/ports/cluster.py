@@ -1,7 +1,11 @@
-"""The port to the API server. One adapter serves production; tests wrap it to inject faults before and after every write."""
+"""The port to the API server.
+
+One adapter serves production; tests wrap it to inject faults before and after every write.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,11 +13,17 @@ from mlwright.plan.resources import Body, ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """A consistent list and the resourceVersion at which it was true."""
+class Page:
+    """A part of a consistent list, so that a long list never lies in memory as a whole."""
 
     items: tuple[Body, ...]
     resource_version: int
+    """When the whole list was true; the same on all its pages."""
+    first: bool
+    """A list that expires while it is read starts again:
+
+    a first page makes everything read before it void.
+    """
 
 
 class Cluster(Protocol):
@@ -22,8 +32,10 @@ class Cluster(Protocol):
     Every write returns the object as the server now has it, so that the cache never lags behind an own write.
     """
 
-    async def list(self, kind: ResourceKind, selector: str = "") -> Listing:
-        """Return all objects of a kind, in all namespaces that the operator serves."""
+    def pages(self, kind: ResourceKind) -> AsyncIterator[Page]:
+        """List the objects of a kind in all namespaces that the operator serves; of owned kinds only those
+        that mlwright made.
+        """
         ...
 
     async def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
@@ -35,21 +47,39 @@ class Cluster(Protocol):
         ...
 
     async def apply(self, body: Body, *, manager: str, force: bool) -> Body:
-        """Server-side apply. Raises ConflictError (the uid in the body is not the object's), FieldConflictError (without force)."""
+        """Server-side apply. Raises ConflictError (the uid in the body is not the object's),
+        FieldConflictError (without force).
+        """
         ...
 
     async def adopt(self, body: Body, owner: Body) -> Body:
         """Set `owner` as the controller of an object whose owner reference was lost. Raises ConflictError."""
         ...
 
+    async def rewrite_managers(self, body: Body) -> Body:
+        """Set `metadata.managedFields` of the object at the resourceVersion in `body`.
+
+        Raises ConflictError, NotFoundError.
+        """
+        ...
+
     async def write_status(self, body: Body) -> Body:
-        """Replace the status of the object at the resourceVersion in `body`. Raises ConflictError, NotFoundError."""
+        """Replace the status of the object at the resourceVersion in `body`.
+
+        Raises ConflictError, NotFoundError.
+        """
         ...
 
     async def scale(self, kind: ResourceKind, namespace: str, name: str, replicas: int, resource_version: str) -> None:
-        """Set replicas through the scale subresource at a resourceVersion. Raises ConflictError, NotFoundError."""
+        """Set replicas through the scale subresource at a resourceVersion.
+
+        Raises ConflictError, NotFoundError.
+        """
         ...
 
     async def delete(self, kind: ResourceKind, namespace: str, name: str, uid: str) -> None:
-        """Delete with a uid precondition, background propagation. An object that is gone is fine. Raises ConflictError for another uid."""
+        """Delete with a uid precondition, background propagation.
+
+        An object that is gone is fine. Raises ConflictError for another uid.
+        """
         ...

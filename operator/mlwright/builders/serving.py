@@ -1,0 +1,212 @@
+"""Objects of serving: revisions with their rendered pods, Deployments, the Service, the disruption budget,
+decisions, alias entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mlwright.api.fields import parse_duration
+from mlwright.api.kinds import API_VERSION
+from mlwright.builders import meta
+from mlwright.builders.pods import Mount, pod_spec
+from mlwright.constants import (
+    LABEL_DEPLOYMENT,
+    LABEL_MODEL,
+    LABEL_REVISION,
+    LABEL_VERSION,
+    SERVER_CONTAINER,
+    SERVER_PORT,
+    SERVICE_PORT,
+)
+from mlwright.plan.digests import child_name, short
+from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key
+from mlwright.plan.serving import (
+    Decide,
+    DeploymentSeen,
+    Forget,
+    KeepBudget,
+    KeepVariant,
+    PointService,
+    RecordRevision,
+    RemoveBudget,
+    RemoveVariant,
+    RevisionSeen,
+    ScaleVariant,
+    ServingIntent,
+    SetAlias,
+    StartVariant,
+)
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from mlwright.planners.template import dump
+from mlwright.settings import Settings
+
+RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
+"""What a serving pod gets where the deployment says nothing."""
+MEGABYTE: Final = 1024 * 1024
+
+
+def renderer(seen: DeploymentSeen, settings: Settings) -> Callable[[ServingIntent], Write]:
+    """Return the renderer of a deployment's intents."""
+    owner = Key("ModelDeployment", seen.namespace, seen.name)
+
+    def render(intent: ServingIntent) -> Write:
+        match intent:
+            case RecordRevision():
+                return Create(_revision(seen, owner, intent, settings))
+            case StartVariant(revision, replicas):
+                return Create(_deployment(seen, owner, revision, replicas))
+            case KeepVariant(revision):
+                return Apply(_deployment(seen, owner, revision, None))
+            case ScaleVariant(variant, replicas):
+                return Scale(DEPLOYMENT, seen.namespace, variant.object, replicas, variant.resource_version)
+            case RemoveVariant(variant):
+                return Delete(DEPLOYMENT, seen.namespace, variant.object, variant.uid)
+            case PointService(revision):
+                return Apply(_service(seen, owner, revision))
+            case KeepBudget():
+                return Apply(_budget(seen, owner))
+            case RemoveBudget(uid):
+                return Delete(DISRUPTION_BUDGET, seen.namespace, seen.name, uid)
+            case Decide():
+                return Create(_decision(seen, owner, intent))
+            case SetAlias():
+                return ApplyEntry(_alias(seen, intent), manager=f"mlwright-alias-{seen.name}")
+            case Forget(kind, name, uid):
+                return Delete(BY_NAME[kind], seen.namespace, name, uid)
+
+    return render
+
+
+def _labels(seen: DeploymentSeen, revision: str) -> dict[str, str]:
+    return {LABEL_DEPLOYMENT: seen.name, LABEL_REVISION: revision}
+
+
+def _revision(seen: DeploymentSeen, owner: Key, intent: RecordRevision, settings: Settings) -> dict[str, Any]:
+    target = intent.target
+    labels = {
+        **_labels(seen, target.revision),
+        LABEL_MODEL: seen.spec.model.ref.name,
+        LABEL_VERSION: target.version.name,
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": meta.child(child_name(seen.name, target.revision), owner, seen.uid, labels),
+        "revision": intent.number,
+        "data": {
+            "version": target.version.name,
+            "digest": target.version.digest,
+            "template": {
+                "metadata": {"labels": {**meta.owner_labels(owner), **labels}},
+                "spec": _server_pod(seen, intent, settings),
+            },
+        },
+    }
+
+
+def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings) -> dict[str, Any]:
+    spec, version = seen.spec, intent.target.version
+    grace = spec.termination_grace_period_seconds
+    drain = min(int(parse_duration(spec.server.drain).total_seconds()), max(0, grace - 5))
+    variables = {
+        "MLWRIGHT_MODEL_NAME": seen.name,
+        "MLWRIGHT_MODEL": spec.model.ref.name,
+        "MLWRIGHT_MODEL_VERSION": str(version.number),
+        "MLWRIGHT_REVISION": intent.target.revision,
+        "MLWRIGHT_BUNDLE_URI": version.uri,
+        "MLWRIGHT_BUNDLE_DIGEST": version.digest,
+        "MLWRIGHT_PORT": str(SERVER_PORT),
+        "MLWRIGHT_DRAIN": str(drain),
+        "MLWRIGHT_TIMEOUT": str(int(parse_duration(spec.server.timeout).total_seconds())),
+        "MLWRIGHT_MAX_BODY_BYTES": str(spec.server.max_body_megabytes * MEGABYTE),
+    }
+    container = {
+        "name": SERVER_CONTAINER,
+        "image": spec.server.image or settings.server_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "ports": [{"name": "http", "containerPort": SERVER_PORT, "protocol": "TCP"}],
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "resources": RESOURCES,
+        "startupProbe": _probe("live", periodSeconds=1, failureThreshold=60),
+        "readinessProbe": _probe("ready", periodSeconds=1, failureThreshold=1),
+        "livenessProbe": _probe("live", periodSeconds=10, failureThreshold=6),
+        "terminationMessagePolicy": "File",
+    }
+    pod = pod_spec(container, dump(spec.pod), (Mount.of(version.uri, field="spec.bundle.uri", read_only=True),))
+    return {"terminationGracePeriodSeconds": grace, **pod}
+
+
+def _probe(path: str, **timing: int) -> dict[str, Any]:
+    return {"httpGet": {"path": f"/v2/health/{path}", "port": "http", "scheme": "HTTP"}, "timeoutSeconds": 5, **timing}
+
+
+def _deployment(seen: DeploymentSeen, owner: Key, revision: RevisionSeen, replicas: int | None) -> dict[str, Any]:
+    """Return the Deployment of a revision; its number of pods only when it is created."""
+    labels = {**_labels(seen, revision.name), LABEL_MODEL: seen.spec.model.ref.name, LABEL_VERSION: revision.version}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta.child(child_name(seen.name, revision.name), owner, seen.uid, labels),
+        "spec": {
+            **({} if replicas is None else {"replicas": replicas}),
+            "revisionHistoryLimit": 0,  # the ControllerRevisions are the history
+            "progressDeadlineSeconds": 2147483647,  # the operator judges progress; "no deadline" in the API's words
+            "selector": {"matchLabels": _labels(seen, revision.name)},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": dict(revision.template),
+        },
+    }
+
+
+def _service(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta.child(seen.name, owner, seen.uid, {LABEL_DEPLOYMENT: seen.name}),
+        "spec": {
+            "type": "ClusterIP",
+            "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}],
+            "selector": _labels(seen, revision),
+        },
+    }
+
+
+def _budget(seen: DeploymentSeen, owner: Key) -> dict[str, Any]:
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta.child(seen.name, owner, seen.uid, {LABEL_DEPLOYMENT: seen.name}),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {LABEL_DEPLOYMENT: seen.name}}},
+    }
+
+
+def _decision(seen: DeploymentSeen, owner: Key, intent: Decide) -> dict[str, Any]:
+    """Return a Decision; its name is derived from what is decided, so the same thing cannot be decided twice."""
+    key = [f"{seen.namespace}/{seen.name}", intent.type, intent.revision.name, intent.epoch, intent.after]
+    labels = {**_labels(seen, intent.revision.name), LABEL_VERSION: intent.revision.version}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Decision",
+        "metadata": meta.child(child_name(seen.name, intent.type.lower(), short(key, 10)), owner, seen.uid, labels),
+        "spec": {
+            "subjectRef": {"kind": owner.kind, "name": seen.name},
+            "type": intent.type,
+            "revision": intent.revision.name,
+            "version": intent.revision.version,
+            "epoch": intent.epoch,
+            "after": intent.after,
+            "sentence": intent.sentence,
+            "evidence": dict(intent.evidence),
+        },
+    }
+
+
+def _alias(seen: DeploymentSeen, intent: SetAlias) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Model",
+        "metadata": {"name": seen.spec.model.ref.name, "namespace": seen.namespace, "uid": seen.model_uid},
+        "spec": {"aliases": [{"name": intent.alias, "version": intent.version}]},
+    }

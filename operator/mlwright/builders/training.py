@@ -1,0 +1,215 @@
+"""Objects of training: the Model record, runs, frozen templates, the Jobs of steps, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from mlwright.api.conditions import timestamp
+from mlwright.api.kinds import API_VERSION
+from mlwright.builders import meta
+from mlwright.builders.pods import Mount, merged, pod_spec
+from mlwright.constants import (
+    EXIT_USER_ERROR,
+    LABEL_ATTEMPT,
+    LABEL_MODEL,
+    LABEL_PIPELINE,
+    LABEL_STEP,
+    STEP_CONTAINER,
+)
+from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.resources import JOB, Key
+from mlwright.plan.training import (
+    Freeze,
+    MakeModel,
+    PipelineSeen,
+    RecordVersion,
+    RemoveJob,
+    RunSeen,
+    StartRun,
+    StartStep,
+    TrainingIntent,
+)
+from mlwright.plan.writes import Create, Delete, Write
+
+RESOURCES: Final = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "4Gi"}}
+"""What a training step gets where the pipeline says nothing."""
+COLLECTS: Final = "mlwright.dev/collects"
+"""Label of a Job that only reads a result again."""
+
+
+def for_pipeline(seen: PipelineSeen) -> Callable[[TrainingIntent], Write]:
+    """Return the renderer of a pipeline's intents."""
+
+    def render(intent: TrainingIntent) -> Write:
+        match intent:
+            case MakeModel(name):
+                return Create(_model(seen, name))
+            case StartRun():
+                return Create(_run(seen, intent))
+            case _:
+                message = f"a pipeline has no intent {type(intent).__name__}"
+                raise TypeError(message)
+
+    return render
+
+
+def for_run(seen: RunSeen) -> Callable[[TrainingIntent], Write]:
+    """Return the renderer of a run's intents."""
+
+    def render(intent: TrainingIntent) -> Write:
+        match intent:
+            case Freeze():
+                return Create(_revision(seen, intent))
+            case StartStep():
+                return Create(_job(seen, intent))
+            case RemoveJob(name, uid):
+                return Delete(JOB, seen.namespace, name, uid)
+            case RecordVersion():
+                return Create(_version(seen, intent))
+            case _:
+                message = f"a run has no intent {type(intent).__name__}"
+                raise TypeError(message)
+
+    return render
+
+
+def _model(seen: PipelineSeen, name: str) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": "Model", "metadata": meta.record(name, seen.namespace, {}), "spec": {}}
+
+
+def _run(seen: PipelineSeen, intent: StartRun) -> dict[str, Any]:
+    owner = Key("TrainingPipeline", seen.namespace, seen.name)
+    labels = {LABEL_PIPELINE: seen.name, LABEL_MODEL: seen.model}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TrainingRun",
+        "metadata": meta.child(child_name(seen.name, str(intent.number)), owner, seen.uid, labels),
+        "spec": {
+            "pipelineRef": {"name": seen.name},
+            "trigger": intent.trigger.model_dump(mode="json", by_alias=True),
+        },
+    }
+
+
+def _revision(seen: RunSeen, intent: Freeze) -> dict[str, Any]:
+    owner = Key("TrainingRun", seen.namespace, seen.name)
+    labels = {LABEL_PIPELINE: intent.frozen.pipeline, LABEL_MODEL: intent.frozen.model}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": meta.child(seen.name, owner, seen.uid, labels),
+        "revision": 1,
+        "data": asdict(intent.frozen),
+    }
+
+
+def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
+    owner = Key("TrainingRun", seen.namespace, seen.name)
+    labels = {
+        LABEL_PIPELINE: intent.frozen.pipeline,
+        LABEL_MODEL: intent.frozen.model,
+        LABEL_STEP: intent.step,
+        LABEL_ATTEMPT: str(intent.attempt),
+        **({COLLECTS: "true"} if intent.collects else {}),
+    }
+    parts = (seen.name, intent.step, str(intent.attempt), *(("read",) if intent.collects else ()))
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": meta.child(child_name(*parts), owner, seen.uid, labels),
+        "spec": {
+            "backoffLimit": 0,  # the operator counts attempts; a disruption is not one
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [
+                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {"containerName": STEP_CONTAINER, "operator": "In", "values": [EXIT_USER_ERROR]},
+                    },
+                ]
+            },
+            "template": {
+                "metadata": {"labels": {**meta.owner_labels(owner), **labels}},
+                "spec": _step_pod(seen, intent),
+            },
+        },
+    }
+
+
+def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
+    frozen = intent.frozen
+    container = {
+        "name": STEP_CONTAINER,
+        "image": frozen.image,
+        "imagePullPolicy": frozen.image_pull_policy,
+        "args": [intent.step],
+        "env": [{"name": "MLWRIGHT_STEP", "value": canonical(step_document(seen, intent))}],
+        "resources": RESOURCES,
+        "terminationMessagePolicy": "File",
+    }
+    mounts = merged(
+        (
+            Mount.of(frozen.dataset["uri"], field="spec.dataset.uri", read_only=True),
+            Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=False),
+        )
+    )
+    return {"restartPolicy": "Never", **pod_spec(container, frozen.pod, mounts)}
+
+
+def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
+    """Return the whole input of a step (docs/contracts.md, "A training step as a process")."""
+    frozen = intent.frozen
+    run_uri = f"{frozen.artifacts_uri}/{seen.namespace}/{frozen.model}/runs/{seen.name}"
+    return {
+        "schemaVersion": 1,
+        "run": {
+            "namespace": seen.namespace,
+            "name": seen.name,
+            "pipeline": frozen.pipeline,
+            "generation": frozen.generation,
+            "attempt": intent.attempt,
+            "triggeredAt": timestamp(seen.created),
+        },
+        "model": frozen.model,
+        "dataset": frozen.dataset,
+        "training": frozen.training,
+        "evaluation": {"metrics": list(frozen.metrics)},
+        "runUri": run_uri,
+        "inputs": {step: f"{run_uri}/{step}-{attempt}" for step, attempt in intent.inputs.items()},
+        "image": frozen.image,
+    }
+
+
+def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:
+    frozen = intent.frozen
+    estimator: Mapping[str, Any] = frozen.training["estimator"]
+    labels = {LABEL_MODEL: frozen.model, LABEL_PIPELINE: frozen.pipeline}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ModelVersion",
+        "metadata": meta.record(f"{frozen.model}-v{intent.number}", seen.namespace, labels),
+        "spec": {
+            "modelRef": {"name": frozen.model},
+            "version": intent.number,
+            "bundle": dict(intent.bundle),
+            "lineage": {
+                "run": seen.name,
+                "pipeline": frozen.pipeline,
+                "generation": frozen.generation,
+                "templateDigest": frozen.digest,
+                "image": frozen.image,
+                "estimator": estimator["class"],
+                "parameters": estimator.get("parameters") or {},
+                "seed": frozen.training["seed"],
+                **intent.lineage,
+            },
+            "metrics": dict(intent.metrics),
+            "verdict": {
+                "outcome": "Passed" if intent.passed else "Rejected",
+                "gates": [dict(gate) for gate in intent.gates],
+            },
+        },
+    }

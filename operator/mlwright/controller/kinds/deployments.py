@@ -1,0 +1,113 @@
+"""ModelDeployment: gather, decide, render."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.builders import serving
+from mlwright.constants import ANNOTATION_REFRESH, ANNOTATION_RETRY, LABEL_REVISION, SERVER_CONTAINER
+from mlwright.controller.kinds import parsing
+from mlwright.controller.kinds.models import versions
+from mlwright.controller.reconciler import CacheView, Reconciler
+from mlwright.plan.plan import Plan
+from mlwright.plan.pods import PodSeen, moment, pod_seen
+from mlwright.plan.resources import (
+    CONTROLLER_REVISION,
+    DECISION,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    MODEL,
+    MODEL_DEPLOYMENT,
+    POD,
+    SERVICE,
+    Body,
+    Key,
+)
+from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, VariantSeen
+from mlwright.planners import deployment
+from mlwright.settings import Settings
+
+
+def gather(body: Body, cache: CacheView) -> DeploymentSeen:
+    """Return a deployment, its revisions, variants, pods and decisions, and the model that it serves."""
+    meta, spec = body["metadata"], parsing.spec(ModelDeploymentSpec, body)
+    owner = Key(MODEL_DEPLOYMENT.name, meta["namespace"], meta["name"])
+    model = cache.get(MODEL, owner.namespace, spec.model.ref.name)
+    pods = tuple(pod_seen(pod, SERVER_CONTAINER) for pod in cache.children(POD, owner))
+    service = next(iter(cache.children(SERVICE, owner)), None)
+    budget = next(iter(cache.children(DISRUPTION_BUDGET, owner)), None)
+    decisions = cache.related(DECISION, owner.namespace, "subject", f"{owner.kind}/{owner.name}")
+    return DeploymentSeen(
+        namespace=owner.namespace,
+        name=owner.name,
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        spec=spec,
+        epoch=parsing.annotation(body, ANNOTATION_RETRY),
+        refresh=parsing.annotation(body, ANNOTATION_REFRESH),
+        status=body.get("status") or {},
+        model_exists=model is not None,
+        model_uid=model["metadata"]["uid"] if model else "",
+        aliases={a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()},
+        versions=versions(cache, owner.namespace, spec.model.ref.name),
+        revisions=tuple(_revision(body) for body in cache.children(CONTROLLER_REVISION, owner)),
+        variants=tuple(_variant(body, pods) for body in cache.children(DEPLOYMENT, owner)),
+        decisions=tuple(_decision(body) for body in decisions),
+        service_revision=(service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else "",
+        budget_uid=budget["metadata"]["uid"] if budget else "",
+    )
+
+
+def _revision(body: Body) -> RevisionSeen:
+    meta, data = body["metadata"], body["data"]
+    return RevisionSeen(
+        name=meta["labels"][LABEL_REVISION],
+        object=meta["name"],
+        uid=meta["uid"],
+        number=body["revision"],
+        version=data["version"],
+        digest=data["digest"],
+        template=data["template"],
+    )
+
+
+def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
+    meta, status = body["metadata"], body.get("status") or {}
+    revision = meta["labels"][LABEL_REVISION]
+    return VariantSeen(
+        revision=revision,
+        object=meta["name"],
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        created=moment(meta.get("creationTimestamp")),
+        wanted=body["spec"].get("replicas", 1),
+        replicas=status.get("replicas", 0),
+        ready=status.get("readyReplicas", 0),
+        observed=status.get("observedGeneration", 0) >= meta.get("generation", 0),
+        deleting="deletionTimestamp" in meta,
+        pods=tuple(pod for pod in pods if pod.labels.get(LABEL_REVISION) == revision),
+    )
+
+
+def _decision(body: Body) -> DecisionSeen:
+    meta, spec = body["metadata"], body["spec"]
+    return DecisionSeen(
+        name=meta["name"],
+        uid=meta["uid"],
+        type=spec["type"],
+        revision=spec.get("revision", ""),
+        version=spec.get("version", ""),
+        epoch=spec.get("epoch", ""),
+        after=spec.get("after", ""),
+        sentence=spec["sentence"],
+        created=moment(meta.get("creationTimestamp")),
+    )
+
+
+def plan(seen: DeploymentSeen, settings: Settings, now: datetime) -> Plan:
+    """Decide and render."""
+    return deployment.decide(seen, settings, now).rendered(serving.renderer(seen, settings))
+
+
+RECONCILER = Reconciler(kind=MODEL_DEPLOYMENT, gather=gather, plan=plan)

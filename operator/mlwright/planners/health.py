@@ -1,0 +1,58 @@
+"""How the pods of a variant are: ready, on their way, or failing and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mlwright.constants import EXIT_USER_ERROR
+from mlwright.plan.pods import diagnose
+from mlwright.plan.serving import VariantSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of a variant's pods."""
+
+    ready: int
+    wanted: int
+    trouble: str = ""
+    """What is wrong with a pod, in one sentence; empty when all is well or on its way."""
+
+    @property
+    def complete(self) -> bool:
+        """All wanted pods are ready."""
+        return self.ready >= self.wanted
+
+    @property
+    def counted(self) -> str:
+        """The pods in words."""
+        return f"{self.ready} of {self.wanted} pods ready"
+
+
+def health(variant: VariantSeen | None, wanted: int) -> Health:
+    """Return how the pods of a variant are, of which `wanted` are needed."""
+    if variant is None:
+        return Health(0, wanted)
+    ready = variant.ready if variant.observed else min(variant.ready, wanted - 1) if wanted else 0
+    trouble = None if ready >= wanted else diagnose(variant.pods)
+    return Health(max(ready, 0), wanted, trouble.sentence if trouble else "")
+
+
+def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetime) -> str:
+    """Return why a candidate has failed for good; empty while it may still become ready.
+
+    A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has until the deadline.
+    """
+    refused = next((pod for pod in variant.pods if pod.exit_code == EXIT_USER_ERROR and not pod.ready), None)
+    if refused is not None:
+        return f"pod {refused.name} ended with exit code {refused.exit_code}: {refused.exit_message or 'it left no message'}"
+    if now - variant.created < deadline:
+        return ""
+    state = health(variant, wanted)
+    return f"{state.counted} after {_seconds(deadline)}{': ' + state.trouble if state.trouble else ''}"
+
+
+def _seconds(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    return f"{seconds // 60} min" if seconds % 60 == 0 and seconds else f"{seconds} s"
