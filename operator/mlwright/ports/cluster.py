@@ -1,6 +1,6 @@
 """The port to the API server.
 
-One adapter serves production; tests wrap it to inject faults before and after every write.
+One adapter serves production; tests wrap it to inject faults before and after every call.
 """
 
 from __future__ import annotations
@@ -20,10 +20,7 @@ class Page:
     resource_version: int
     """When the whole list was true; the same on all its pages."""
     first: bool
-    """A list that expires while it is read starts again:
-
-    a first page makes everything read before it void.
-    """
+    """A list that expires while it is read starts again: its first page makes what was read before void."""
 
 
 class Cluster(Protocol):
@@ -33,8 +30,9 @@ class Cluster(Protocol):
     """
 
     def pages(self, kind: ResourceKind) -> AsyncIterator[Page]:
-        """List the objects of a kind in all namespaces that the operator serves; of owned kinds only those
-        that mlwright made.
+        """List a kind in all namespaces that the operator serves; of owned kinds only what mlwright made.
+
+        Raises NotFoundError (no such kind), UnavailableError, RefusedError.
         """
         ...
 
@@ -47,8 +45,9 @@ class Cluster(Protocol):
         ...
 
     async def apply(self, body: Body, *, manager: str, force: bool) -> Body:
-        """Server-side apply. Raises ConflictError (the uid in the body is not the object's),
-        FieldConflictError (without force).
+        """Server-side apply.
+
+        Raises ConflictError (the uid in the body is not the object's), FieldConflictError (without force).
         """
         ...
 
@@ -57,29 +56,20 @@ class Cluster(Protocol):
         ...
 
     async def rewrite_managers(self, body: Body) -> Body:
-        """Set `metadata.managedFields` of the object at the resourceVersion in `body`.
-
-        Raises ConflictError, NotFoundError.
-        """
+        """Set `metadata.managedFields` at the resourceVersion in `body`. Raises ConflictError, NotFoundError."""
         ...
 
     async def write_status(self, body: Body) -> Body:
-        """Replace the status of the object at the resourceVersion in `body`.
-
-        Raises ConflictError, NotFoundError.
-        """
+        """Replace the status at the resourceVersion in `body`. Raises ConflictError, NotFoundError."""
         ...
 
     async def scale(self, kind: ResourceKind, namespace: str, name: str, replicas: int, resource_version: str) -> None:
-        """Set replicas through the scale subresource at a resourceVersion.
-
-        Raises ConflictError, NotFoundError.
-        """
+        """Set replicas through the scale subresource at a resourceVersion. Raises ConflictError, NotFoundError."""
         ...
 
     async def delete(self, kind: ResourceKind, namespace: str, name: str, uid: str) -> None:
-        """Delete with a uid precondition, background propagation.
+        """Delete with a uid precondition, background propagation. An object that is gone is fine.
 
-        An object that is gone is fine. Raises ConflictError for another uid.
+        Raises ConflictError for another uid.
         """
         ...

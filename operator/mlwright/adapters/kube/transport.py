@@ -1,0 +1,94 @@
+"""One HTTP call to the API server and its translation into a value or one of our errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from pydantic_core import from_json
+
+from mlwright.adapters.kube.failures import translate
+from mlwright.errors import UnavailableError
+from mlwright.plan.resources import Body
+from mlwright.ports.access import Access
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
+"""Seconds for one call; each page of a list is a call of its own."""
+
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+Watcher = Callable[[str, str, int, float], None]
+"""Is told verb, kind, HTTP code (0: no answer) and seconds of every call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: what it is for people (verb, kind, name) and for HTTP."""
+
+    verb: str
+    kind: str
+    method: str
+    path: str
+    query: Mapping[str, str | int] | None = None
+    body: Body | None = None
+    content: str = JSON
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.kind} {self.path.rsplit('/', 1)[-1]}"
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+
+class Transport:
+    """Sends calls. Every failure leaves as one of `mlwright.errors`."""
+
+    def __init__(self, client: ApiClient, access: Access, watcher: Watcher) -> None:
+        self._client = client
+        self._access = access
+        self._watcher = watcher
+
+    async def send(self, call: Call) -> Body:
+        """Send one call and return the JSON object of its answer.
+
+        Raises:
+            ClusterError: any of its kinds; `UnavailableError` means that the call may or may not have had effect.
+        """
+        begun = time.monotonic()
+        code = 0
+        try:
+            code, headers, payload = await self._exchange(call)
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnavailableError(f"{call}: {type(error).__name__} {error}".rstrip()) from error
+        finally:
+            self._watcher(call.verb, call.kind, code, time.monotonic() - begun)
+        if not 200 <= code < 300:  # noqa: PLR2004  # the successes of HTTP
+            raise translate(str(call), code, headers, payload)
+        return cast("Body", from_json(payload))
+
+    async def _exchange(self, call: Call) -> tuple[int, Mapping[str, str], bytes]:
+        headers = {"Accept": JSON, "Content-Type": call.content, "User-Agent": "mlwright"}
+        if authorization := await self._access.authorization():
+            headers["Authorization"] = authorization
+        response = await self._client.call_api(
+            call.method,
+            self._access.server + call.target,
+            header_params=headers,
+            body=call.body,
+            _request_timeout=TIMEOUT,
+        )
+        payload: bytes = await response.read()  # type: ignore[no-untyped-call]  # the client has gaps
+        return response.status, response.headers, payload
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]  # the client has gaps
