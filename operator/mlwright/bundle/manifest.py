@@ -5,12 +5,13 @@ whoever knows the digest can check everything that will be loaded.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, cast
 
 from mlwright.bundle.canonical import DIGEST_PREFIX, digest_of
+from mlwright.bundle.documents import Document
 from mlwright.bundle.errors import BundleError
 from mlwright.scoring import Task
 
@@ -25,7 +26,6 @@ PROBABILITIES: Final = "probabilities"
 PREDICTION: Final = "prediction"
 
 Label = bool | int | str
-T = TypeVar("T")
 
 _FILE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -143,11 +143,11 @@ class Manifest:
         Raises:
             BundleError: A field is missing or not what version 1 says, or the digest does not fit.
         """
-        top = _Reader.of(document, MANIFEST)
+        top = Document.of(document, "", _refuse)
         core = top.child("core")
         manifest = cls(_core(core), top.text("digest"), top.optional_text("formatReason"))
         if manifest.digest != digest_of(core.members):
-            raise BundleError(f"{MANIFEST}: digest does not fit core; the manifest was changed after it was written")
+            raise _refuse("digest", "does not fit core: the manifest was changed after it was written")
         return manifest
 
 
@@ -155,104 +155,51 @@ def _tensor_document(tensor: Tensor) -> dict[str, str]:
     return {"name": tensor.name, "datatype": str(tensor.datatype)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """A JSON object and where it stands, so that every complaint names its place."""
-
-    members: Mapping[str, object]
-    where: str
-
-    @classmethod
-    def of(cls, value: object, where: str) -> "_Reader":
-        if not isinstance(value, Mapping):
-            raise BundleError(f"{where}: expected an object")
-        return cls(value, where)
-
-    def get(self, key: str, kind: type[T], expected: str) -> T:
-        value = self.members.get(key)
-        # A boolean is an int to isinstance; the type itself decides.
-        if type(value) is not kind:
-            raise BundleError(f"{self.where}: {key} should be {expected}")
-        return value
-
-    def text(self, key: str) -> str:
-        return self.get(key, str, "a text")
-
-    def optional_text(self, key: str) -> str | None:
-        return None if self.members.get(key) is None else self.text(key)
-
-    def number(self, key: str) -> int:
-        value = self.get(key, int, "a whole number")
-        if value < 0:
-            raise BundleError(f"{self.where}: {key} should not be negative")
-        return value
-
-    def child(self, key: str) -> "_Reader":
-        return _Reader.of(self.members.get(key), f"{self.where}: {key}")
-
-    def many(self, key: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
-        values = self.get(key, list, "a list")
-        return tuple(read(value, f"{self.where}: {key}[{index}]") for index, value in enumerate(values))
-
-    def choice(self, key: str, choices: type[T]) -> T:
-        text = self.text(key)
-        try:
-            return choices(text)  # type: ignore[call-arg] # an enum is called with a value
-        except ValueError:
-            known = ", ".join(str(choice) for choice in choices)  # type: ignore[attr-defined] # an enum iterates
-            raise BundleError(f"{self.where}: {key} is {text[:32]!r}, this version reads {known}") from None
-
-
-def _core(reader: _Reader) -> Core:
-    version = reader.number("schemaVersion")
+def _core(document: Document) -> Core:
+    version = document.integer("schemaVersion")
     if version != SCHEMA_VERSION:
-        raise BundleError(f"{MANIFEST}: schemaVersion is {version}, this version reads {SCHEMA_VERSION}")
+        raise document.refuse("core.schemaVersion", f"is {version}, this version reads {SCHEMA_VERSION}")
     core = Core(
-        format=reader.choice("format", Format),
-        task=reader.choice("task", Task),
-        signature=_signature(reader.child("signature")),
-        framework=_framework(reader.child("framework")),
-        skops_trusted=reader.many("skopsTrusted", _text),
-        files=reader.many("files", _file),
+        format=document.choice("format", Format),
+        task=document.choice("task", Task),
+        signature=_signature(document.child("signature")),
+        framework=_framework(document.child("framework")),
+        skops_trusted=document.texts("skopsTrusted"),
+        files=tuple(_file(entry) for entry in document.children("files")),
     )
-    if reader.text("model") != core.model:
-        raise BundleError(f"{MANIFEST}: core: model of a {core.format} bundle should be {core.model}")
+    if document.text("model") != core.model:
+        raise document.refuse("core.model", f"of a bundle of format {core.format} should be {core.model}")
     return core
 
 
-def _signature(reader: _Reader) -> Signature:
-    return Signature(reader.many("inputs", _tensor), reader.many("outputs", _tensor), reader.many("classes", _label))
+def _signature(document: Document) -> Signature:
+    classes = document.many("classes", (bool, int, str), "a boolean, a whole number or a text")
+    return Signature(
+        inputs=tuple(_tensor(entry) for entry in document.children("inputs")),
+        outputs=tuple(_tensor(entry) for entry in document.children("outputs")),
+        classes=cast("tuple[Label, ...]", classes),
+    )
 
 
-def _framework(reader: _Reader) -> dict[str, str]:
-    return {name: reader.text(name) for name in reader.members}
+def _framework(document: Document) -> dict[str, str]:
+    return {name: document.text(name) for name in document.members}
 
 
-def _tensor(value: object, where: str) -> Tensor:
-    reader = _Reader.of(value, where)
-    return Tensor(reader.text("name"), reader.choice("datatype", Datatype))
+def _tensor(document: Document) -> Tensor:
+    return Tensor(document.text("name"), document.choice("datatype", Datatype))
 
 
-def _file(value: object, where: str) -> BundleFile:
-    reader = _Reader.of(value, where)
-    file = BundleFile(reader.text("path"), reader.text("sha256"), reader.number("bytes"))
+def _file(document: Document) -> BundleFile:
+    file = BundleFile(document.text("path"), document.text("sha256"), document.integer("bytes"))
     if not _FILE_NAME.fullmatch(file.path):
-        raise BundleError(f"{where}: path should be the plain name of a file in the bundle")
+        raise document.refuse(document.where("path"), "should be the plain name of a file in the bundle")
     if not _SHA256.fullmatch(file.sha256):
-        raise BundleError(f"{where}: sha256 should be 64 hexadecimal digits")
+        raise document.refuse(document.where("sha256"), "should be 64 hexadecimal digits")
     return file
 
 
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise BundleError(f"{where} should be a text")
-    return value
-
-
-def _label(value: object, where: str) -> Label:
-    if not isinstance(value, bool | int | str):
-        raise BundleError(f"{where} should be a boolean, a whole number or a text")
-    return value
+def _refuse(path: str, problem: str) -> BundleError:
+    return BundleError(f"{MANIFEST}: {path} {problem}")
 
 
 def is_digest(text: str) -> bool:

@@ -1,0 +1,123 @@
+"""Count the distributions of a profile: quantile edges, then exact counts for exactly these edges."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlwright.bundle.manifest import Datatype, Label
+from mlwright.bundle.profile import Counts, Distribution, rare_hash
+
+BINS: Final = 20
+"""Most bins of a distribution: enough to see tails, few enough for one counter each."""
+SMALLEST_GROUP: Final = 5
+"""A text that fewer rows hold is rare: it could point at a person, and it says little about the rest."""
+RARE_LISTED: Final = 2000
+"""Most rare texts that are listed by hash; with more of them, rare and unseen values are not told apart."""
+
+Numbers = NDArray[np.float64]
+
+
+def profile_numbers(name: str, datatype: Datatype, values: Numbers) -> Distribution:
+    """Distribution of numbers `[n]`; NaN is missing."""
+    present = values[~np.isnan(values)]
+    edges = quantile_edges(present)
+    return Distribution(
+        name,
+        datatype,
+        count_numbers(values, edges),
+        edges=edges,
+        minimum=float(present.min()) if present.size else None,
+        maximum=float(present.max()) if present.size else None,
+    )
+
+
+def profile_booleans(name: str, values: NDArray[np.bool_]) -> Distribution:
+    """Distribution of booleans `[n]`."""
+    true = int(np.count_nonzero(values))
+    return Distribution(name, Datatype.BOOL, Counts((len(values) - true, true)), categories=(False, True))
+
+
+def profile_texts(name: str, counts: Mapping[str, int]) -> Distribution:
+    """Distribution of texts from the exact count of each; the empty text is missing.
+
+    The most frequent texts are categories of their own; the others share a last bin and are stored as hashes.
+    """
+    present = {text: count for text, count in counts.items() if text}
+    shown = frequent_texts(present, BINS)
+    if len(shown) == BINS and len(present) > BINS:
+        shown = shown[:-1]  # the last bin is needed for the rest
+    rare = sorted(present.keys() - set(shown))
+    bins = [present[text] for text in shown]
+    if rare:
+        bins.append(sum(present[text] for text in rare))
+    return Distribution(
+        name,
+        Datatype.BYTES,
+        Counts(tuple(bins), missing=counts.get("", 0)),
+        categories=shown,
+        rare=tuple(sorted(map(rare_hash, rare))) if len(rare) <= RARE_LISTED else None,
+    )
+
+
+def profile_labels(name: str, datatype: Datatype, classes: Sequence[Label], counts: Sequence[int]) -> Distribution:
+    """Distribution of labels, in the order of the classes."""
+    return Distribution(name, datatype, Counts(tuple(counts)), categories=tuple(classes))
+
+
+def frequent_texts(counts: Mapping[str, int], most: int) -> tuple[str, ...]:
+    """The texts that enough rows hold, most frequent first, equal counts in alphabetical order, at most `most`."""
+    frequent = [text for text, count in counts.items() if count >= SMALLEST_GROUP]
+    return tuple(sorted(frequent, key=lambda text: (-counts[text], text))[:most])
+
+
+def count_numbers(values: Numbers, edges: Sequence[float]) -> Counts:
+    """Exact counts of numbers `[n]` for the given edges; bins are open below and closed above."""
+    missing = int(np.count_nonzero(np.isnan(values)))
+    # How many values do not exceed each edge; NaN compares false everywhere.
+    reached = [int(np.count_nonzero(values <= edge)) for edge in edges]
+    if not reached:
+        return Counts((), missing=missing)
+    bins = tuple(upper - lower for lower, upper in pairwise(reached))
+    return Counts(bins, below=reached[0], above=len(values) - missing - reached[-1], missing=missing)
+
+
+def quantile_edges(present: Numbers) -> tuple[float, ...]:
+    """Edges of at most `BINS` bins of about equal mass over numbers without NaN.
+
+    A value that alone holds more than an equal share gets a bin of its own, down to the next smaller double. The first
+    edge is the double just below the smallest value. Few distinct values get one bin each.
+    """
+    if not present.size:
+        return ()
+    values, counts = np.unique(present, return_counts=True)
+    edges = [_just_below(values[0])]
+    reached = np.cumsum(counts)
+    start = 0
+    while start < len(values):
+        end, edge = _next_edge(values, counts, reached, start, BINS - len(edges) + 1)
+        edges.append(float(edge))
+        start = end + 1
+    return tuple(edges)
+
+
+def _next_edge(
+    values: Numbers, counts: NDArray[np.int64], reached: NDArray[np.int64], start: int, bins_left: int
+) -> tuple[int, float]:
+    """Last index of the bin that begins at `start`, and its upper edge."""
+    if bins_left >= len(values) - start:
+        return start, float(values[start])
+    before = reached[start - 1] if start else 0
+    share = (reached[-1] - before) / bins_left
+    end = int(np.searchsorted(reached, before + share))
+    if bins_left == 1 or end >= len(values):
+        return len(values) - 1, float(values[-1])
+    if end > start and counts[end] > share:
+        return end - 1, _just_below(values[end])
+    return end, float(values[end])
+
+
+def _just_below(value: float) -> float:
+    return float(np.nextafter(value, -np.inf))
