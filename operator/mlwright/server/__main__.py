@@ -1,0 +1,42 @@
+"""`python -m mlwright.server`: serve one bundle until told to stop."""
+
+import logging
+import os
+import sys
+from collections.abc import MutableMapping
+
+from mlwright.bundle.addresses import mount_root
+from mlwright.server import logs
+from mlwright.server.failures import exit_code, leave_last_words, sentence
+from mlwright.server.settings import Settings, termination_log
+from mlwright.server.threads import pin_pools, pool_size
+
+log = logging.getLogger("mlwright.server")
+
+
+def main(environ: MutableMapping[str, str]) -> int:
+    """Serve, and turn whatever goes wrong into one sentence and an exit code."""
+    logs.configure()
+    try:
+        settings = Settings.from_env(environ)
+        _serve(settings, environ)
+    except Exception as failure:
+        words = sentence(failure)
+        log.exception("cannot serve", extra={"sentence": words})
+        leave_last_words(termination_log(environ), words)
+        return exit_code(failure)
+    return 0
+
+
+def _serve(settings: Settings, environ: MutableMapping[str, str]) -> None:
+    # Pools are sized when the libraries are imported, so the imports have to wait for the settings.
+    pin_pools(environ, pool_size(settings.cpus))
+    import uvloop  # noqa: PLC0415
+
+    from mlwright.server.lifecycle import serve  # noqa: PLC0415
+
+    uvloop.run(serve(settings, mount_root(environ)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

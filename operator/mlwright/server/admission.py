@@ -1,0 +1,58 @@
+"""How much work may wait: what comes on top is turned away at once, so that what was taken in is answered in time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from mlwright.server.problems import RefusedError, come_back
+
+# At 10 ms each, the last of these waits about a second on one thread: longer queues answer nobody in time.
+MAX_UNDER_WAY = 128
+# Bodies held in memory at once, unless a single one may be larger: a burst must not end the container.
+MAX_HELD_BYTES = 32 * 1024 * 1024
+
+_RETRY_SECONDS = 1
+
+
+@dataclass(slots=True)
+class Admission:
+    """Counts the requests under way and the bytes of their bodies."""
+
+    max_under_way: int = MAX_UNDER_WAY
+    max_held_bytes: int = MAX_HELD_BYTES
+    under_way: int = field(default=0, init=False)
+    held_bytes: int = field(default=0, init=False)
+
+    @contextmanager
+    def ticket(self) -> Iterator["Ticket"]:
+        """Admit one request for as long as the context lasts; raises RefusedError (429) when there are too many."""
+        if self.under_way >= self.max_under_way:
+            raise overloaded(f"{self.under_way} requests are under way")
+        ticket = Ticket(self)
+        self.under_way += 1
+        try:
+            yield ticket
+        finally:
+            self.under_way -= 1
+            self.held_bytes -= ticket.held_bytes
+
+
+@dataclass(slots=True)
+class Ticket:
+    """One admitted request."""
+
+    admission: Admission
+    held_bytes: int = field(default=0, init=False)
+
+    def hold(self, size: int) -> None:
+        """Account for so many more bytes of the body; raises RefusedError (429) when memory would run short."""
+        if self.admission.held_bytes + size > self.admission.max_held_bytes:
+            raise overloaded("the bodies of the requests under way fill the memory set aside for them")
+        self.admission.held_bytes += size
+        self.held_bytes += size
+
+
+def overloaded(reason: str) -> RefusedError:
+    """The answer to what comes on top."""
+    return come_back(HTTPStatus.TOO_MANY_REQUESTS, f"overloaded: {reason}; try again shortly", seconds=_RETRY_SECONDS)

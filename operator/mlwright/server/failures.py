@@ -1,0 +1,31 @@
+"""How the process ends when it cannot serve: one sentence, one exit code."""
+
+import contextlib
+from pathlib import Path
+
+from mlwright.constants import EXIT_OUR_ERROR, EXIT_USER_ERROR
+
+# The kubelet keeps this much of a termination message.
+_KEPT_BYTES = 4096
+
+
+class UnservableError(Exception):
+    """These settings or this bundle can never be served as they are; the message is the sentence for people."""
+
+
+def exit_code(failure: BaseException) -> int:
+    """64 for what only a person can change, 70 for everything else, where another start may help."""
+    return EXIT_USER_ERROR if isinstance(failure, UnservableError) else EXIT_OUR_ERROR
+
+
+def sentence(failure: BaseException) -> str:
+    """The failure in one line."""
+    if isinstance(failure, UnservableError):
+        return str(failure)
+    return " ".join(f"the server failed unexpectedly: {type(failure).__name__}: {failure}".split())
+
+
+def leave_last_words(path: Path, words: str) -> None:
+    """Write the termination message. Outside a pod there is nowhere to write it; the log has the sentence as well."""
+    with contextlib.suppress(OSError):
+        path.write_bytes(words.encode()[:_KEPT_BYTES])

@@ -1,0 +1,123 @@
+"""What the server is told at its start: the environment, read once, into one frozen value."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from mlwright.server.failures import UnservableError
+from mlwright.server.threads import granted_cpus
+
+T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PORTS = range(65536)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers: the labels of every series and the names in every answer."""
+
+    deployment: str  # M in /v2/models/M
+    model: str
+    version: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can differ between two servers of the same image."""
+
+    identity: Identity
+    bundle_uri: str
+    bundle_digest: str
+    port: int  # 0 takes a free one, which the log then names
+    drain_seconds: float
+    timeout_seconds: float  # for one request, from its headers to its answer
+    max_body_bytes: int
+    cpus: float
+    termination_log: Path
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read the settings; an absent or unreadable one raises UnservableError naming the variable."""
+        name = _read(env, "MLWRIGHT_MODEL_NAME", None, _name)
+        return cls(
+            identity=Identity(
+                deployment=name,
+                model=_read(env, "MLWRIGHT_MODEL", name, _name),
+                version=_read(env, "MLWRIGHT_MODEL_VERSION", "local", _name),
+                revision=_read(env, "MLWRIGHT_REVISION", "local", _name),
+            ),
+            bundle_uri=_read(env, "MLWRIGHT_BUNDLE_URI", None, str),
+            bundle_digest=_read(env, "MLWRIGHT_BUNDLE_DIGEST", None, _digest),
+            port=_read(env, "MLWRIGHT_PORT", "8080", _port),
+            drain_seconds=_read(env, "MLWRIGHT_DRAIN", "10", _seconds),
+            timeout_seconds=_read(env, "MLWRIGHT_TIMEOUT", "30", _positive_seconds),
+            max_body_bytes=_read(env, "MLWRIGHT_MAX_BODY_BYTES", str(4 * 1024 * 1024), _positive_bytes),
+            cpus=_read(env, "MLWRIGHT_CPU_LIMIT", str(granted_cpus()), _positive_seconds),
+            termination_log=termination_log(env),
+        )
+
+
+def termination_log(env: Mapping[str, str]) -> Path:
+    """Where the last words of the process go; readable even when no other setting is."""
+    return Path(env.get("MLWRIGHT_TERMINATION_LOG") or "/dev/termination-log")
+
+
+def _read(env: Mapping[str, str], variable: str, default: str | None, parse: Callable[[str], T]) -> T:
+    text = env.get(variable) or default
+    if text is None:
+        raise UnservableError(f"{variable} is not set: the server cannot start without it")
+    try:
+        return parse(text)
+    except ValueError as problem:
+        raise UnservableError(f"{variable} is {text!r}: expected {problem}") from problem
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError("letters, digits, dots, dashes and underscores")
+    return text
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise ValueError("sha256: followed by 64 hexadecimal digits")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) not in _PORTS:
+        raise ValueError("a port number from 0 to 65535")
+    return int(text)
+
+
+def _positive_bytes(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("a whole number of bytes above 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = _number(text)
+    if not math.isfinite(value) or value < 0:
+        raise ValueError("a number of seconds, 0 or more")
+    return value
+
+
+def _positive_seconds(text: str) -> float:
+    value = _number(text)
+    if not math.isfinite(value) or value <= 0:
+        raise ValueError("a number above 0")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
