@@ -72,7 +72,7 @@ images: cluster ## Build the operator, trainer and server images and load them i
 
 .PHONY: demo bench-operator
 demo: venv images ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
-	@$(PY) examples/flights/demo.py
+	@$(PY) -m examples.flights.demo
 
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
 	@$(PY) -m bench.operator
