@@ -12,6 +12,7 @@ from mlwright.api.crds.__main__ import main, write
 from mlwright.api.crds.definition import MAX_BYTES, definition, file_name, text
 from mlwright.api.kinds import KINDS, Kind
 from mlwright.api.training import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from mlwright.scoring import Task, metrics_of
 
 ROOT = Path(__file__).parents[2]
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
@@ -57,6 +58,14 @@ def test_the_committed_pages_are_what_the_code_gives(page: str, tmp_path: Path) 
     write(tmp_path / "crds", tmp_path)
 
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == (tmp_path / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "task, metrics", [(Task.CLASSIFICATION, CLASSIFICATION_METRICS), (Task.REGRESSION, REGRESSION_METRICS)]
+)
+def test_the_metrics_that_may_be_asked_for_are_those_that_can_be_computed(task: Task, metrics: tuple[str, ...]) -> None:
+    """A name that admission takes and the evaluation does not know would fail a run at its very end."""
+    assert set(metrics) == set(metrics_of(task))
 
 
 def test_every_metric_belongs_to_a_task() -> None:

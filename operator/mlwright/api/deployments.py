@@ -91,7 +91,7 @@ class ModelDeploymentSpec(Schema):
             "a deployment cannot follow the alias that it sets: change model.alias or rollout.setAlias",
         ),
         Rule(
-            "duration(self.server.drain) <= duration(string(self.terminationGracePeriodSeconds) + 's')",
+            "duration(self.server.drain).getSeconds() <= self.terminationGracePeriodSeconds",
             "terminationGracePeriodSeconds must not be shorter than server.drain, or pods are killed while they answer:"
             " raise it or shorten server.drain",
         ),

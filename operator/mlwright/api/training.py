@@ -54,8 +54,22 @@ CLASSIFICATION_METRICS = (
 REGRESSION_METRICS = ("r2", "mae", "mse", "rmse", "mape", "median_absolute_error")
 
 
-def _cel_list(names: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{name}'" for name in names) + "]"
+def _metrics_of(task: str, metrics: tuple[str, ...]) -> tuple[Rule, Rule]:
+    """Return the rules that keep metrics and gates of a pipeline to those of its task."""
+    known = "[" + ", ".join(f"'{name}'" for name in metrics) + "]"
+    other_task = f"self.training.task != '{task}' || !has(self.evaluation)"
+    remedy = f"a {task} has the metrics {', '.join(metrics)}: choose one of them or correct training.task"
+    return (
+        Rule(
+            f"{other_task} || !has(self.evaluation.metrics) || self.evaluation.metrics.all(m, m in {known})",
+            f"evaluation.metrics: {remedy}",
+        ),
+        Rule(
+            f"{other_task} || !has(self.evaluation.gates)"
+            f" || self.evaluation.gates.all(g, !has(g.threshold) || g.threshold.metric in {known})",
+            f"evaluation.gates: {remedy}",
+        ),
+    )
 
 
 class Until(Schema):
@@ -269,20 +283,8 @@ class TrainingPipelineSpec(Schema):
     pod: PodSurface = Field(default=PodSurface(), description="The pods of the training steps.")
     paused: bool = Field(default=False, description="Start no run; a running one goes on to its end.")
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "self.training.task != 'Classification' || (self.?evaluation.?metrics.orValue([]).all(m, m in"
-            f" {_cel_list(CLASSIFICATION_METRICS)}) && self.?evaluation.?gates.orValue([]).all(g, !has(g.threshold) ||"
-            f" g.threshold.metric in {_cel_list(CLASSIFICATION_METRICS)}))",
-            f"metrics of a Classification are {', '.join(CLASSIFICATION_METRICS)}; correct"
-            " evaluation.metrics, the gate, or training.task",
-        ),
-        Rule(
-            "self.training.task != 'Regression' || (self.?evaluation.?metrics.orValue([]).all(m, m in"
-            f" {_cel_list(REGRESSION_METRICS)}) && self.?evaluation.?gates.orValue([]).all(g, !has(g.threshold) ||"
-            f" g.threshold.metric in {_cel_list(REGRESSION_METRICS)}))",
-            f"metrics of a Regression are {', '.join(REGRESSION_METRICS)}; correct evaluation.metrics, the"
-            " gate, or training.task",
-        ),
+        *_metrics_of("Classification", CLASSIFICATION_METRICS),
+        *_metrics_of("Regression", REGRESSION_METRICS),
     )
 
 

@@ -1,0 +1,54 @@
+"""One real kube-apiserver for the folder, with our CRDs; each test gets a namespace of its own."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.apiserver import ApiServer
+from tests.support.apiserver import APPLY, CRDS, Client, definitions
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def apiserver() -> Iterator[ApiServer]:
+    """A running API server without nodes; deleting a namespace or an owner works as in a cluster."""
+    with ApiServer(controllers=("garbage-collector-controller", "namespace-controller")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(apiserver: ApiServer) -> Client:
+    """An administrator's client, once all CRDs are established."""
+    client = Client(apiserver)
+    for definition in definitions():
+        path = f"{CRDS}/{definition['metadata']['name']}"
+        answer = client.request("PATCH", path, definition, kind=APPLY, fieldManager="tests", force="true")
+        assert answer.status in {200, 201}, answer.body
+        _wait_until_established(client, path)
+    return client
+
+
+@pytest.fixture
+def namespace(client: Client) -> str:
+    """An empty namespace of this test."""
+    name = f"test-{next(_numbers)}"
+    answer = client.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    assert answer.status == 201, answer.body
+    return name
+
+
+def _wait_until_established(client: Client, path: str) -> None:
+    deadline = time.monotonic() + 20
+    conditions = {}
+    while time.monotonic() < deadline:
+        status = client.request("GET", path).body.get("status", {})
+        conditions = {item["type"]: item["status"] for item in status.get("conditions") or ()}
+        if conditions.get("Established") == "True":
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} was not established in 20 s: {conditions}")

@@ -1,0 +1,403 @@
+"""What the API server takes and refuses, with the generated CRDs on a real one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from mlwright.api.crds.definition import definition
+from mlwright.api.crds.reference import rules
+from mlwright.api.kinds import KINDS
+from tests.support.apiserver import Client, Json, samples
+from tests.support.objects import BASES, DEPLOYMENT, GONE, PIPELINE, changed
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A sample that exactly one rule refuses: where the rule stands, and words of its message."""
+
+    at: str
+    words: str
+    change: dict[str, Any]
+    also: dict[str, Any] = field(default_factory=dict)
+    """Further changes that make the sample good but for the one thing."""
+
+    @property
+    def kind(self) -> str:
+        """The kind that the rule belongs to."""
+        return self.at.split(".")[0]
+
+
+def gate(**threshold: Any) -> list[Json]:
+    """Return one gate with a threshold."""
+    return [{"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", **threshold}}]
+
+
+NAME = "metadata.name must begin with a letter"
+ENV = "spec.pod.env"
+BOTH = {"name": "A", "value": "x", "secretRef": {"name": "s", "key": "k"}}
+
+REFUSALS: dict[str, Refusal] = {
+    "a pipeline name that is too long for names made from it": Refusal(
+        "TrainingPipeline", NAME, {"metadata.name": "a" * 41}
+    ),
+    "a metric of another task": Refusal(
+        "TrainingPipeline.spec", "evaluation.metrics: a Classification has", {"spec.evaluation.metrics": ["rmse"]}
+    ),
+    "a gate on a metric of another task": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.gates: a Classification has",
+        {"spec.evaluation.gates": [{"name": "close", "type": "Threshold", "threshold": {"metric": "rmse", "max": 1}}]},
+    ),
+    "a metric of another task than Regression": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.metrics: a Regression has",
+        {"spec.evaluation.metrics": ["roc_auc"], "spec.training.task": "Regression"},
+    ),
+    "a gate on a metric of another task than Regression": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.gates: a Regression has",
+        {"spec.evaluation.gates": gate(min=0.5), "spec.training.task": "Regression"},
+    ),
+    "a storage address of an unknown scheme": Refusal(
+        "TrainingPipeline.spec.dataset", "dataset.uri must be pvc://CLAIM/path", {"spec.dataset.uri": "s3://lake/churn"}
+    ),
+    "a claim without a path": Refusal(
+        "TrainingPipeline.spec.dataset", "dataset.uri must be pvc://CLAIM/path", {"spec.dataset.uri": "pvc://lake/"}
+    ),
+    "a chained address": Refusal(
+        "TrainingPipeline.spec.dataset", "one plain address", {"spec.dataset.uri": "pvc://lake/a.zip::b.csv"}
+    ),
+    "an address that climbs out of the claim": Refusal(
+        "TrainingPipeline.spec.dataset", "one plain address", {"spec.dataset.uri": "pvc://lake/../other/a.csv"}
+    ),
+    "the target among the features": Refusal(
+        "TrainingPipeline.spec.dataset", "must not hold the target", {"spec.dataset.features": ["age", "churned"]}
+    ),
+    "the target as the id": Refusal(
+        "TrainingPipeline.spec.dataset", "another column than idColumn", {"spec.dataset.idColumn": "churned"}
+    ),
+    "the target as the time": Refusal(
+        "TrainingPipeline.spec.dataset", "another column than idColumn", {"spec.dataset.timeColumn": "churned"}
+    ),
+    "a split by time without a time column": Refusal(
+        "TrainingPipeline.spec.dataset",
+        "split Temporal needs dataset.timeColumn",
+        {"spec.dataset.split.type": "Temporal"},
+    ),
+    "an empty time range": Refusal(
+        "TrainingPipeline.spec.dataset.timeRange.last",
+        "must be longer than 0s",
+        {"spec.dataset.timeRange": {"column": "ts", "last": "0h"}},
+    ),
+    "an end without its time": Refusal(
+        "TrainingPipeline.spec.dataset.timeRange.until",
+        "set time exactly when type is Time",
+        {"spec.dataset.timeRange": {"column": "ts", "last": "1h", "until": {"type": "Time"}}},
+    ),
+    "a time without being the end": Refusal(
+        "TrainingPipeline.spec.dataset.timeRange.until",
+        "set time exactly when type is Time",
+        {"spec.dataset.timeRange": {"column": "ts", "last": "1h", "until": {"time": "2026-01-02T03:04:05Z"}}},
+    ),
+    "settings of the Hash split for another": Refusal(
+        "TrainingPipeline.spec.dataset.split",
+        "hash belongs to type Hash",
+        {"spec.dataset.split": {"type": "Temporal", "hash": {"test": 0.1}}},
+        {"spec.dataset.timeColumn": "ts"},
+    ),
+    "settings of the Temporal split for another": Refusal(
+        "TrainingPipeline.spec.dataset.split",
+        "temporal belongs to type Temporal",
+        {"spec.dataset.split": {"type": "Hash", "temporal": {"test": 0.1}}},
+    ),
+    "a gate without its settings": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[]",
+        "threshold goes with type Threshold",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Threshold"}]},
+    ),
+    "a threshold without a bound": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].threshold",
+        "a threshold needs min, max or both",
+        {"spec.evaluation.gates": gate()},
+    ),
+    "a threshold that nothing can pass": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].threshold",
+        "must not be above",
+        {"spec.evaluation.gates": gate(min=0.9, max=0.1)},
+    ),
+    "artifacts outside their folder": Refusal(
+        "TrainingPipeline.spec.artifacts.uri", "remove the segments", {"spec.artifacts.uri": "pvc://artifacts/../x"}
+    ),
+    "a variable of ours in a training pod": Refusal(
+        "TrainingPipeline.spec.pod.env[]", "choose another name", {ENV: [{"name": "MLWRIGHT_STEP", "value": "x"}]}
+    ),
+    "two sources for a variable of a training pod": Refusal(
+        "TrainingPipeline.spec.pod.env[]", "set value or secretRef, not both", {ENV: [BOTH]}
+    ),
+    "a model name that is too long for names made from it": Refusal("Model", NAME, {"metadata.name": "a" * 41}),
+    "a model's artifacts outside their folder": Refusal(
+        "Model.spec.artifacts.uri", "remove the segments", {"spec.artifacts.uri": "pvc://artifacts/a/."}
+    ),
+    "a bundle outside its folder": Refusal(
+        "ModelVersion.spec.bundle.uri", "remove the segments", {"spec.bundle.uri": "pvc://artifacts/.."}
+    ),
+    "a deployment name that begins with a digit": Refusal("ModelDeployment", NAME, {"metadata.name": "1-churn"}),
+    "following the alias that it sets": Refusal(
+        "ModelDeployment.spec",
+        "cannot follow the alias that it sets",
+        {
+            "spec.model": {"type": "Alias", "alias": "champion", "ref": {"name": "churn"}},
+            "spec.rollout.setAlias": "champion",
+        },
+    ),
+    "pods that are killed while they answer": Refusal(
+        "ModelDeployment.spec",
+        "must not be shorter than server.drain",
+        {"spec.server.drain": "1m30s", "spec.terminationGracePeriodSeconds": 60},
+    ),
+    "a pinned version without its number": Refusal(
+        "ModelDeployment.spec.model", "set model.version exactly when", {"spec.model.type": "Version"}
+    ),
+    "a number without pinning": Refusal(
+        "ModelDeployment.spec.model", "set model.version exactly when", {"spec.model.version": 7}
+    ),
+    "an alias without its name": Refusal(
+        "ModelDeployment.spec.model", "set model.alias exactly when", {"spec.model.type": "Alias"}
+    ),
+    "an alias that is not followed": Refusal(
+        "ModelDeployment.spec.model", "set model.alias exactly when", {"spec.model.alias": "champion"}
+    ),
+    "a deadline that has passed already": Refusal(
+        "ModelDeployment.spec.rollout.progressDeadline",
+        "must be longer than 0s",
+        {"spec.rollout.progressDeadline": "0m0s"},
+    ),
+    "no time for an answer": Refusal(
+        "ModelDeployment.spec.server.timeout", "must be longer than 0s", {"spec.server.timeout": "0s"}
+    ),
+    "a variable of ours in a serving pod": Refusal(
+        "ModelDeployment.spec.pod.env[]", "choose another name", {ENV: [{"name": "MLWRIGHT_PORT", "value": "1"}]}
+    ),
+    "two sources for a variable of a serving pod": Refusal(
+        "ModelDeployment.spec.pod.env[]", "set value or secretRef, not both", {ENV: [BOTH]}
+    ),
+}
+
+EDITS: dict[str, Refusal] = {
+    "a run for another pipeline": Refusal(
+        "TrainingRun.spec.pipelineRef", "pipelineRef cannot change", {"spec.pipelineRef.name": "other"}
+    ),
+    "a run that somebody else asked for": Refusal(
+        "TrainingRun.spec.trigger", "trigger cannot change", {"spec.trigger.by": "another"}
+    ),
+    "a version with other files": Refusal(
+        "ModelVersion.spec", "a ModelVersion cannot change", {"spec.bundle.digest": "sha256:" + "0b" * 32}
+    ),
+    "a version with another verdict": Refusal(
+        "ModelVersion.spec", "a ModelVersion cannot change", {"spec.verdict.outcome": "Rejected"}
+    ),
+    "a version with other parameters": Refusal(
+        "ModelVersion.spec", "a ModelVersion cannot change", {"spec.lineage.parameters.max_iter": 21}
+    ),
+    "a version with other parameters deep inside": Refusal(
+        "ModelVersion.spec", "a ModelVersion cannot change", {"spec.lineage.parameters.nested.deep": 2}
+    ),
+    "a version with one more parameter": Refusal(
+        "ModelVersion.spec", "a ModelVersion cannot change", {"spec.lineage.parameters.more": 1}
+    ),
+    "a version without a metric": Refusal("ModelVersion.spec", "a ModelVersion cannot change", {"spec.metrics": None}),
+    "a decision that says something else": Refusal(
+        "Decision.spec", "a Decision cannot change", {"spec.sentence": "all is well"}
+    ),
+    "a decision on other evidence": Refusal("Decision.spec", "a Decision cannot change", {"spec.evidence.exitCode": 0}),
+    "a decision on other evidence deep inside": Refusal(
+        "Decision.spec", "a Decision cannot change", {"spec.evidence.nested.deep": 2}
+    ),
+    "a decision without evidence": Refusal("Decision.spec", "a Decision cannot change", {"spec.evidence": None}),
+}
+
+
+def all_rules() -> set[tuple[str, str]]:
+    """Return (path, message) of every rule in every CRD."""
+    return {
+        rule
+        for kind in KINDS.values()
+        for rule in rules(definition(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"], kind.name)
+    }
+
+
+def assert_refused(answer: Any, refusal: Refusal) -> None:
+    """Assert that one rule, and no other, refused."""
+    path = refusal.at.removeprefix(refusal.kind).removeprefix(".")
+    [(where, said)] = answer.causes
+
+    assert answer.status == 422
+    assert (where.removeprefix("<nil>"), refusal.words in said) == (path, True), (where, said)
+
+
+@pytest.mark.parametrize("thing", samples().values(), ids=samples().keys())
+def test_every_example_is_accepted(client: Client, namespace: str, thing: Json) -> None:
+    """What the documentation shows can be applied as it is, without a warning."""
+    answer = client.create(thing, namespace)
+
+    assert (answer.status, answer.warnings) == (201, ()), answer.body
+
+
+@pytest.mark.parametrize("thing", BASES.values(), ids=BASES.keys())
+def test_every_base_of_this_table_is_accepted(client: Client, namespace: str, thing: Json) -> None:
+    """A refusal below is due to the change and nothing else."""
+    answer = client.create(thing, namespace)
+
+    assert answer.status == 201, answer.body
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+def test_a_rule_refuses_and_names_the_remedy(client: Client, namespace: str, refusal: Refusal) -> None:
+    """The message is the rule's own and stands at the field."""
+    thing = changed(BASES[refusal.kind], refusal.change | refusal.also)
+
+    assert_refused(client.create(thing, namespace), refusal)
+
+
+@pytest.mark.parametrize("refusal", EDITS.values(), ids=EDITS.keys())
+def test_a_record_cannot_be_edited(client: Client, namespace: str, refusal: Refusal) -> None:
+    """What was recorded stays as it was, down to the last free-typed value."""
+    base = BASES[refusal.kind]
+    client.create(base, namespace)
+
+    answer = client.merge(base, namespace, changed({}, refusal.change))
+
+    assert_refused(answer, refusal)
+
+
+def test_every_rule_has_a_sample_that_it_refuses() -> None:
+    """A rule that nothing was refused by may be one that refuses nothing."""
+    proven = {
+        (path, message)
+        for path, message in all_rules()
+        for refusal in (*REFUSALS.values(), *EDITS.values())
+        if refusal.at == path and refusal.words in message
+    }
+
+    assert all_rules() - proven == set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_field_is_refused_by_name(client: Client, namespace: str, kind: str) -> None:
+    """Strict checks are what kubectl asks for, so a typing error is not swallowed."""
+    answer = client.create(changed(BASES[kind], {"spec.colour": "red"}), namespace)
+
+    assert answer.status == 400
+    assert 'unknown field "spec.colour"' in answer.body["message"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_field_of_an_older_tool_is_dropped(client: Client, namespace: str, kind: str) -> None:
+    """Nothing is stored that the schema does not know."""
+    client.create(changed(BASES[kind], {"spec.colour": "red"}), namespace, fieldValidation="Ignore")
+
+    assert "colour" not in client.read(kind, namespace, BASES[kind]["metadata"]["name"])["spec"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_of_the_api_server_are_those_of_the_models(client: Client, namespace: str, kind: str) -> None:
+    """The operator reads the same object whether it was stored or comes from a file."""
+    client.create(BASES[kind], namespace)
+
+    stored = client.read(kind, namespace, BASES[kind]["metadata"]["name"])["spec"]
+
+    model = KINDS[kind].spec
+    assert model.model_validate(stored) == model.model_validate(BASES[kind]["spec"])
+
+
+def test_defaults_are_written_into_the_object(client: Client, namespace: str) -> None:
+    """A stored object says what it means, and nothing empty."""
+    client.create(PIPELINE, namespace)
+    client.create(DEPLOYMENT, namespace)
+
+    pipeline = client.read("TrainingPipeline", namespace, "churn")["spec"]
+    deployment = client.read("ModelDeployment", namespace, "churn")["spec"]
+
+    assert pipeline == {
+        "dataset": {"uri": "pvc://lake/churn.csv", "target": "churned", "split": {"type": "Hash"}},
+        "training": {
+            "task": "Classification",
+            "type": "Estimator",
+            "estimator": {"class": "sklearn.linear_model.LogisticRegression", "preprocessing": "Auto"},
+            "seed": 0,
+        },
+        "triggers": {"specChange": True},
+        "paused": False,
+    }
+    assert deployment == {
+        "model": {"type": "Latest", "ref": {"name": "churn"}},
+        "server": {"timeout": "30s", "maxBodyMegabytes": 4, "drain": "10s"},
+        "replicas": 1,
+        "rollout": {"strategy": "AllAtOnce", "progressDeadline": "10m"},
+        "terminationGracePeriodSeconds": 60,
+        "suspend": False,
+        "paused": False,
+    }
+
+
+def test_what_is_free_typed_is_kept(client: Client, namespace: str) -> None:
+    """Parameters of an estimator reach the training step as they were written, null included."""
+    parameters = {"max_iter": 20, "class_weight": None, "solver": "saga", "warm_start": True, "tol": 1e-4}
+    client.create(changed(PIPELINE, {"spec.training.estimator.parameters": parameters}), namespace)
+
+    stored = client.read("TrainingPipeline", namespace, "churn")
+
+    assert stored["spec"]["training"]["estimator"]["parameters"] == parameters
+
+
+def test_a_quantity_may_be_written_as_a_number(client: Client, namespace: str) -> None:
+    """`cpu: 1` is how people write it in a pod."""
+    answer = client.create(changed(PIPELINE, {"spec.pod.resources.requests": {"cpu": 1, "memory": "2Gi"}}), namespace)
+
+    assert answer.status == 201, answer.body
+
+
+@pytest.mark.parametrize(
+    "kind, change, where",
+    [
+        ("TrainingPipeline", {"spec.dataset.features": ["age", "age"]}, "spec.dataset.features[]"),
+        ("TrainingPipeline", {"spec.evaluation.metrics": ["f1", "f1"]}, "spec.evaluation.metrics[]"),
+        ("TrainingPipeline", {"spec.evaluation.gates": gate(min=0) * 2}, "spec.evaluation.gates[]"),
+        ("Model", {"spec.aliases": [{"name": "a", "version": 1}, {"name": "a", "version": 2}]}, "spec.aliases[]"),
+        ("ModelDeployment", {ENV: [{"name": "A"}, {"name": "A"}]}, "spec.pod.env[]"),
+    ],
+    ids=["features", "metrics", "gates", "aliases", "variables"],
+)
+def test_the_same_entry_twice_is_refused(
+    client: Client, namespace: str, kind: str, change: dict[str, Any], where: str
+) -> None:
+    """Of two entries with one name, nobody could say which one counts."""
+    answer = client.create(changed(BASES[kind], change), namespace)
+
+    assert [(path, "Duplicate value" in said) for path, said in answer.causes] == [(where, True)]
+
+
+def test_a_required_field_that_is_missing_is_named(client: Client, namespace: str) -> None:
+    """The first error of a newcomer is answered with the field."""
+    answer = client.create(changed(PIPELINE, {"spec.dataset.target": GONE}), namespace)
+
+    assert ("spec.dataset.target", "Required value") in answer.causes
+
+
+def test_messages_hold_no_path_of_another_kind() -> None:
+    """A rule on a shared part speaks of fields that the reader can find where the message stands."""
+    strangers = [
+        (path, message)
+        for path, message in all_rules()
+        for word in re.findall(r"\b(dataset|model|server|rollout|evaluation)\.", message)
+        if word
+        not in definition(KINDS[path.split(".")[0]])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][
+            "spec"
+        ]["properties"]
+    ]
+
+    assert strangers == []
