@@ -1,0 +1,100 @@
+"""What the operator knows of the world: all objects that concern it, as last heard of.
+
+A body is kept as compressed JSON and parsed anew for every reader: a tenth of the memory of Python dicts, and
+nobody can change it by accident. What is held is as old as the last event, list or own write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mlwright.controller.indexes import INDEXES
+from mlwright.controller.shelf import Change, Name, Shelf
+from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
+from mlwright.ports.cluster import Page
+
+
+class Cache:
+    """Implements `CacheView`, and takes in what is heard."""
+
+    def __init__(self, kinds: Iterable[ResourceKind] = KINDS) -> None:
+        self._shelves = {kind.name: Shelf(kind) for kind in kinds}
+
+    def put(self, body: Body) -> Change:
+        """Take in an object and tell what is new about it."""
+        return self._shelves[body["kind"]].put(body)
+
+    def bury(self, body: Body) -> bool:
+        """Take in a deletion; False when it is older than what is held, or nothing was held."""
+        return self._shelves[body["kind"]].bury(body)
+
+    def relisting(self, kind: ResourceKind) -> Relisting:
+        """Begin to replace a kind by a list of it."""
+        return Relisting(self._shelves[kind.name])
+
+    def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
+        """Return one object, or None."""
+        return self._shelves[kind.name].get((namespace, name))
+
+    def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
+        """Return the objects whose labels name `owner`, sorted by name."""
+        shelf = self._shelves[kind.name]
+        return _present(shelf.get((owner.namespace, name)) for name in shelf.owned(owner))
+
+    def related(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[Body, ...]:
+        """Return the objects that the secondary index finds, sorted by name."""
+        shelf = self._shelves[kind.name]
+        return _present(shelf.get((namespace, name)) for name in self.related_names(kind, namespace, index, value))
+
+    def related_names(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[str, ...]:
+        """Return the names of `related`, which costs next to nothing."""
+        if INDEXES[kind][0] != index:
+            raise KeyError(f"{kind.name} has no index {index!r}")
+        return self._shelves[kind.name].having(namespace, value)
+
+    def orphans(self, kinds: Iterable[ResourceKind], owner: Key, uid: str) -> tuple[Body, ...]:
+        """Return children by label whose controller reference does not hold the owner's uid."""
+        shelves = (self._shelves[kind.name] for kind in kinds if kind.name in self._shelves)
+        return tuple(body for shelf in shelves for body in shelf.orphans(owner, uid))
+
+    def keys(self, kind: str) -> tuple[Key, ...]:
+        """Return the keys of all objects of the kind of that name."""
+        return tuple(Key(kind, *name) for name in self._shelves[kind].names())
+
+    def list_version(self, kind: ResourceKind) -> int:
+        """Return the resourceVersion of the last complete list of a kind; 0 before the first."""
+        return self._shelves[kind.name].list_version
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of objects by kind."""
+        return {name: len(shelf) for name, shelf in self._shelves.items()}
+
+    def bytes(self) -> int:
+        """Return the size of all bodies as they are kept."""
+        return sum(shelf.bytes() for shelf in self._shelves.values())
+
+
+class Relisting:
+    """Replaces a kind by a list, page by page; events and writes that come meanwhile are newer and win."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._seen: set[Name] = set()
+        self._version = 0
+
+    def add(self, page: Page) -> tuple[tuple[Body, Change], ...]:
+        """Take in a page and return the objects of which something is new."""
+        if page.first:
+            self._seen.clear()
+        self._version = page.resource_version
+        self._seen.update((body["metadata"]["namespace"], body["metadata"]["name"]) for body in page.items)
+        changes = ((body, self._shelf.put(body, listed=True)) for body in page.items)
+        return tuple((body, change) for body, change in changes if change)
+
+    def finish(self) -> tuple[Body, ...]:
+        """Drop and return the objects that the list does not hold."""
+        return self._shelf.sweep(self._seen, self._version)
+
+
+def _present(bodies: Iterable[Body | None]) -> tuple[Body, ...]:
+    return tuple(body for body in bodies if body is not None)

@@ -1,0 +1,77 @@
+"""By what else than its name an object is found: its owner, and what its spec refers to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.plan.resources import (
+    DECISION,
+    MODEL_DEPLOYMENT,
+    MODEL_VERSION,
+    TRAINING_PIPELINE,
+    TRAINING_RUN,
+    Body,
+    Key,
+    ResourceKind,
+)
+
+Extract = Callable[[Body], str]
+
+
+def key_of(body: Body) -> Key:
+    """Return the key of an object."""
+    return Key(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def owner_of(body: Body) -> Key | None:
+    """Return whom the labels name as the owner; None for what nobody owns."""
+    labels = body["metadata"].get("labels") or {}
+    kind, name = labels.get(LABEL_OWNER_KIND), labels.get(LABEL_OWNER)
+    return Key(kind, body["metadata"]["namespace"], name) if kind and name else None
+
+
+def _version_model(body: Body) -> str:
+    return str(body["spec"]["modelRef"]["name"])
+
+
+def _deployment_model(body: Body) -> str:
+    return str(body["spec"]["model"]["ref"]["name"])
+
+
+def _pipeline_model(body: Body) -> str:
+    ref = body["spec"].get("modelRef") or body["metadata"]
+    return str(ref["name"])
+
+
+def _run_pipeline(body: Body) -> str:
+    return str(body["spec"]["pipelineRef"]["name"])
+
+
+def _decision_subject(body: Body) -> str:
+    subject = body["spec"]["subjectRef"]
+    return f"{subject['kind']}/{subject['name']}"
+
+
+INDEXES: Final[Mapping[ResourceKind, tuple[str, Extract]]] = {
+    MODEL_VERSION: ("model", _version_model),
+    MODEL_DEPLOYMENT: ("model", _deployment_model),
+    TRAINING_PIPELINE: ("model", _pipeline_model),
+    TRAINING_RUN: ("pipeline", _run_pipeline),
+    DECISION: ("subject", _decision_subject),
+}
+"""Secondary index of a kind: its name and how its value is read. Values are names in the object's own namespace."""
+
+
+def related_value(kind: ResourceKind, body: Body) -> str | None:
+    """Return the value under which the secondary index finds the object; None for kinds without one.
+
+    A spec of another shape than ours (an older CRD) is found under nothing rather than failing the stream of events.
+    """
+    if kind not in INDEXES:
+        return None
+    try:
+        return INDEXES[kind][1](body)
+    except (KeyError, TypeError):
+        return None

@@ -1,0 +1,52 @@
+"""What the cache keeps of an object. Pure.
+
+Everything goes that no snapshot reads, because memory per object decides how many objects an installation can have:
+- of all kinds: `managedFields`, and kubectl's copy of the object in an annotation (each may be as large as the object);
+- of a Pod: its spec but node and container names, its status but phase, conditions and container states;
+- of a Job: the pod template (a Job is created once and never compared).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mlwright.plan.resources import JOB, POD, Body, ResourceKind
+
+KUBECTL_COPY: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+_POD_STATUS: Final = ("phase", "reason", "message", "conditions", "containerStatuses", "startTime", "podIP")
+_CONTAINER_STATUS: Final = ("name", "ready", "restartCount", "state", "lastState")
+
+
+def pruned(kind: ResourceKind, body: Body) -> Body:
+    """Return a copy of the object that holds only what snapshots read."""
+    kept = {**body, "metadata": _metadata(body["metadata"])}
+    if kind is POD:
+        return kept | {"spec": _pod_spec(body.get("spec") or {}), "status": _pod_status(body.get("status") or {})}
+    if kind is JOB:
+        return kept | {"spec": {key: value for key, value in (body.get("spec") or {}).items() if key != "template"}}
+    return kept
+
+
+def _metadata(metadata: Body) -> Body:
+    kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+    annotations = metadata.get("annotations")
+    if annotations and KUBECTL_COPY in annotations:
+        kept["annotations"] = {key: value for key, value in annotations.items() if key != KUBECTL_COPY}
+    return kept
+
+
+def _pod_spec(spec: Body) -> Body:
+    containers = [{"name": container["name"]} for container in spec.get("containers") or ()]
+    return {"nodeName": spec.get("nodeName", ""), "containers": containers}
+
+
+def _pod_status(status: Body) -> Body:
+    kept: dict[str, Any] = {key: status[key] for key in _POD_STATUS if key in status}
+    if "containerStatuses" in kept:
+        kept["containerStatuses"] = [_selected(entry, _CONTAINER_STATUS) for entry in kept["containerStatuses"]]
+    return kept
+
+
+def _selected(values: Body, names: tuple[str, ...]) -> Body:
+    return {name: values[name] for name in names if name in values}

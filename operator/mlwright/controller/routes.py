@@ -1,0 +1,109 @@
+"""Which objects must be looked at again when one object changed. Pure.
+
+| changed | look again at |
+|---|---|
+| anything that is reconciled | itself |
+| anything with owner labels | the owner |
+| TrainingRun | its TrainingPipeline |
+| ModelVersion | its Model, the ModelDeployments and TrainingPipelines of that model, the run that made it |
+| Model (its spec) | the ModelDeployments and TrainingPipelines of it |
+| TrainingPipeline (its spec) | its runs, which may have waited for it |
+| Decision | its subject |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Protocol
+
+from mlwright.controller.indexes import key_of, owner_of, related_value
+from mlwright.controller.shelf import Change
+from mlwright.plan.resources import (
+    DECISION,
+    MODEL,
+    MODEL_DEPLOYMENT,
+    MODEL_VERSION,
+    TRAINING_PIPELINE,
+    TRAINING_RUN,
+    Body,
+    Key,
+    ResourceKind,
+)
+
+
+class Names(Protocol):
+    """Finds names by a secondary index."""
+
+    def related_names(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[str, ...]:
+        """Return the names under which the index finds the objects."""
+        ...
+
+
+def affected(body: Body, change: Change, names: Names) -> frozenset[Key]:
+    """Return the keys to look at again.
+
+    Args:
+        body: the object that changed, or as it was before it went.
+        change: what is new about it; SPEC also for an object that went.
+        names: finds who refers to it.
+    """
+    found = {key_of(body)}
+    owner = owner_of(body)
+    if owner is not None:
+        found.add(owner)
+    if body["kind"] in _ROUTES:
+        found.update(_ROUTES[body["kind"]](body, change, names))
+    return frozenset(found)
+
+
+def _run(body: Body, _: Change, __: Names) -> Iterator[Key]:
+    yield from _single(TRAINING_PIPELINE.name, body, related_value(TRAINING_RUN, body))
+
+
+def _version(body: Body, _: Change, names: Names) -> Iterator[Key]:
+    model = related_value(MODEL_VERSION, body)
+    yield from _single(MODEL.name, body, model)
+    yield from _of_model(body, model, names)
+    yield from _single(TRAINING_RUN.name, body, ((body.get("spec") or {}).get("lineage") or {}).get("run"))
+
+
+def _model(body: Body, change: Change, names: Names) -> Iterator[Key]:
+    if change is Change.SPEC:
+        yield from _of_model(body, body["metadata"]["name"], names)
+
+
+def _pipeline(body: Body, change: Change, names: Names) -> Iterator[Key]:
+    if change is Change.SPEC:
+        yield from _referring(TRAINING_RUN, "pipeline", body, body["metadata"]["name"], names)
+
+
+def _decision(body: Body, _: Change, __: Names) -> Iterator[Key]:
+    subject = related_value(DECISION, body)
+    if subject:
+        kind, name = subject.split("/", 1)
+        yield from _single(kind, body, name)
+
+
+_ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {
+    TRAINING_RUN.name: _run,
+    MODEL_VERSION.name: _version,
+    MODEL.name: _model,
+    TRAINING_PIPELINE.name: _pipeline,
+    DECISION.name: _decision,
+}
+
+
+def _single(kind: str, body: Body, name: str | None) -> Iterator[Key]:
+    if name:
+        yield Key(kind, body["metadata"]["namespace"], name)
+
+
+def _of_model(body: Body, model: str | None, names: Names) -> Iterator[Key]:
+    for kind in (MODEL_DEPLOYMENT, TRAINING_PIPELINE):
+        yield from _referring(kind, "model", body, model or "", names)
+
+
+def _referring(kind: ResourceKind, index: str, body: Body, value: str, names: Names) -> Iterator[Key]:
+    namespace = body["metadata"]["namespace"]
+    for name in names.related_names(kind, namespace, index, value):
+        yield Key(kind.name, namespace, name)
