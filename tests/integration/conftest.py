@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from cluster.apiserver import ApiServer
 from tests.support.apiserver import APPLY, CRDS, Client, definitions
+from tests.support.waiting import eventually
 
 _numbers = itertools.count(1)
 
@@ -29,7 +30,7 @@ def client(apiserver: ApiServer) -> Client:
         path = f"{CRDS}/{definition['metadata']['name']}"
         answer = client.request("PATCH", path, definition, kind=APPLY, fieldManager="tests", force="true")
         assert answer.status in {200, 201}, answer.body
-        _wait_until_established(client, path)
+        eventually(partial(_established, client, path), f"{path} is established")
     return client
 
 
@@ -42,13 +43,9 @@ def namespace(client: Client) -> str:
     return name
 
 
-def _wait_until_established(client: Client, path: str) -> None:
-    deadline = time.monotonic() + 20
-    conditions = {}
-    while time.monotonic() < deadline:
-        status = client.request("GET", path).body.get("status", {})
-        conditions = {item["type"]: item["status"] for item in status.get("conditions") or ()}
-        if conditions.get("Established") == "True":
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} was not established in 20 s: {conditions}")
+def _established(client: Client, path: str) -> bool | None:
+    status = client.request("GET", path).body.get("status", {})
+    return (
+        any(item["type"] == "Established" and item["status"] == "True" for item in status.get("conditions") or ())
+        or None
+    )

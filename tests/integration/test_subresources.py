@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from mlwright.api.kinds import CATEGORY, GROUP, KINDS, VERSION
 from tests.support.apiserver import APPLY, CRDS, Client, Json, collection, definitions
 from tests.support.objects import BASES, DEPLOYMENT, MODEL, PIPELINE, changed
+from tests.support.waiting import eventually
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 WITH_STATUS = [kind.name for kind in KINDS.values() if kind.status is not None]
@@ -116,12 +119,18 @@ def test_kubectl_knows_short_names_and_the_category(client: Client) -> None:
     assert names == {kind.name: ([kind.short], [CATEGORY]) for kind in KINDS.values()}
 
 
+def _published(client: Client, kind: str) -> Json | None:
+    found = client.request("GET", f"/openapi/v3/apis/{GROUP}/{VERSION}").body
+    schema: Json | None = found.get("components", {}).get("schemas", {}).get(f"dev.mlwright.v1alpha1.{kind}")
+    return schema
+
+
 def test_kubectl_explain_has_something_to_say_about_every_field(client: Client) -> None:
     """The published schema of a kind carries the descriptions of the models."""
-    found = client.request("GET", f"/openapi/v3/apis/{GROUP}/{VERSION}").body["components"]["schemas"]
+    schema = eventually(partial(_published, client, "TrainingPipeline"), "the schema is published")
 
-    schema = found["dev.mlwright.v1alpha1.TrainingPipeline"]["properties"]["spec"]["properties"]["dataset"]
-    assert schema["properties"]["target"]["description"] == "Column to be predicted."
+    dataset = schema["properties"]["spec"]["properties"]["dataset"]
+    assert dataset["properties"]["target"]["description"] == "Column to be predicted."
 
 
 def test_a_status_that_the_operator_writes_comes_back_as_it_was(client: Client, namespace: str) -> None:

@@ -65,7 +65,9 @@ class Client:
             connection.request(method, target, payload, {"Content-Type": kind, "Accept": accept})
             answer = connection.getresponse()
             warnings = tuple(answer.headers.get_all("Warning") or ())
-            return Answer(answer.status, json.loads(answer.read()), warnings)
+            text = answer.read().decode()
+            body = json.loads(text) if "json" in answer.headers.get_content_type() else {"message": text}
+            return Answer(answer.status, body, warnings)
         finally:
             connection.close()
 
