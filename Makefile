@@ -10,7 +10,8 @@ LOCKS := $(shell cat requirements/dev.txt requirements/demo.txt pyproject.toml 2
 STAMP := $(VENV)/.ready-$(LOCKS)
 
 TYPED := $(sort $(dir $(wildcard operator/mlwright/*.py cluster/*.py bench/*.py tests/*.py scripts/*.py examples/*/*.py)))
-GENERATED := crds docs/reference.md docs/conditions.md
+CHART_CRDS := charts/mlwright/files/crds
+GENERATED := crds $(CHART_CRDS) docs/reference.md docs/conditions.md
 SCRIPTS := $(wildcard scripts/*.sh .ci/run)
 export PIP_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlwright/pip
 
@@ -27,8 +28,9 @@ venv: $(STAMP) ## Make or update the virtual environment in .venv from the hash-
 lock: ## Resolve the extras of pyproject.toml again into requirements/*.txt.
 	@bash scripts/lock.sh
 
-generate: venv ## Write the CRDs and the reference pages from the models.
+generate: venv ## Write the CRDs, the chart's copy of them and the reference pages from the models.
 	@$(PY) -m mlwright.api.crds crds docs
+	@mkdir -p $(CHART_CRDS) && rm -f $(CHART_CRDS)/*.yaml && cp crds/*.yaml $(CHART_CRDS)/
 
 .PHONY: fmt lint verify
 fmt: venv ## Format the code and repair what the linter can repair.
