@@ -78,7 +78,7 @@ def install(demo: Demo) -> str:
 
 
 def load_data(demo: Demo) -> str:
-    """Make the flights from the PyPI package and put them on a claim."""
+    """Make the flights from the locked data package and put them on a claim."""
     flights = ROOT / "build" / "flights.parquet"
     kube.run([sys.executable, HERE / "prepare.py", flights])
     demo.fresh_namespace()

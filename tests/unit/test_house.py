@@ -17,18 +17,7 @@ MAX_BYTES = 512 * 1024
 
 # Written backwards, so that this file does not hold what it looks for.
 REGISTRIES = tuple(
-    name[::-1]
-    for name in (
-        "gro.ipyp",
-        "gro.detsohnohtyp",
-        "gro.smjpn.yrtsiger",
-        "gnalog.yxorp",
-        "oi.setarc",
-        "gro.nevam.oper",
-        "gro.naibed.bed",
-        "gro.naibed.ytiruces",
-        "moc.nexoc.llatsni",
-    )
+    name[::-1] for name in ("ipyp", "detsohnohtyp", "sjmpn", "gnalog.yxorp", "oi.setarc", "nevam.oper", "gro.naibed.")
 )
 MACHINE_PATHS = re.compile(r"(?<![\w.$}/-])/(?:" + "|".join((f"{'wo'}rk", f"{'ro'}ot", "home/[a-z]+")) + r")/")
 SHARED_NOTES = re.compile(r"\.\./sha" + "red/")
@@ -78,7 +67,7 @@ def test_the_source_root_is_not_a_package() -> None:
 
 def test_no_file_names_a_package_registry() -> None:
     """Where packages come from is the choice of the machine, not of the repository."""
-    assert list(_hits(re.compile("|".join(map(re.escape, REGISTRIES))))) == []
+    assert list(_hits(re.compile("|".join(map(re.escape, REGISTRIES)), re.IGNORECASE))) == []
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:
