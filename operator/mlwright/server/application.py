@@ -39,6 +39,9 @@ _READ = ("GET", "HEAD")
 _WRITE = ("POST",)
 _LOADING_RETRY_SECONDS = 2
 _INFER = "/infer"
+# What comes later on a connection whose body never ended cannot be told from that body.
+_LATE_BODY = (HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time", (_CLOSE,))
+_LATE_ANSWER = (HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Application:
             return await self._route(scope).answer(scope, receive)
         except RefusedError as refusal:
             return Reply(_error(str(refusal)), refusal.status, _JSON + refusal.headers)
+        except bodies.DisconnectedError:
+            raise
         except Exception:
             log.exception("the model failed on a request")
             return Reply(
@@ -169,11 +174,11 @@ class Application:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.timeout_seconds
         with self._admission.ticket() as ticket:
-            async with _until(deadline, HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time"):
+            async with _until(deadline, _LATE_BODY):
                 body = await bodies.read(receive, ticket, announced, self._limits.max_body_bytes)
             if len(body) <= model.cheap_bytes:
                 return Reply(model.answer(body))
-            async with _until(deadline, HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time"):
+            async with _until(deadline, _LATE_ANSWER):
                 return Reply(await loop.run_in_executor(self._workers, model.answer, body))
 
     def _loaded(self) -> Model:
@@ -185,13 +190,14 @@ class Application:
 
 
 @asynccontextmanager
-async def _until(deadline: float, status: HTTPStatus, sentence: str) -> AsyncIterator[None]:
+async def _until(deadline: float, late: tuple[HTTPStatus, str, Headers]) -> AsyncIterator[None]:
     """Refuse the request when the block has not ended by the deadline (on the loop's clock)."""
     try:
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
-        raise RefusedError(status, sentence) from None
+        status, sentence, headers = late
+        raise RefusedError(status, sentence, headers=headers) from None
 
 
 def _health(document: dict[str, object]) -> Reply:

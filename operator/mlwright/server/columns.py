@@ -98,4 +98,6 @@ def _array(name: str, declared: Declared, dtype: type[np.generic], data: list[An
 
 
 def _out_of_range(name: str, declared: Declared) -> str:
-    return f"input {name}: a value lies outside of {declared.name}, {declared.low} to {declared.high}"
+    return (
+        f"input {name}: a value lies outside of {declared.low} to {declared.high}, which {declared.name} may hold here"
+    )

@@ -32,6 +32,7 @@ def _real(name: str) -> Declared:
 
 _SIGNED = tuple(_integer(f"INT{bits}", -(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (64, 32, 16, 8))
 _UNSIGNED = tuple(_integer(f"UINT{bits}", 0, 2**bits - 1) for bits in (64, 32, 16, 8))
+_UINT64_AS_INT64 = _integer("UINT64", 0, 2**63 - 1)
 _REAL = tuple(_real(f"FP{bits}") for bits in (64, 32, 16))
 _BOOL = Declared("BOOL", frozenset({bool}), "true or false")
 _BYTES = Declared("BYTES", frozenset({str, NoneType}), "text, null where one is missing")
@@ -45,7 +46,7 @@ def _by_name(*datatypes: Declared) -> Mapping[str, Declared]:
 ACCEPTED: Mapping[Datatype, Mapping[str, Declared]] = MappingProxyType(
     {
         Datatype.FP64: _by_name(*_REAL, *_SIGNED, *_UNSIGNED),
-        Datatype.INT64: _by_name(*_SIGNED, *_UNSIGNED),
+        Datatype.INT64: _by_name(*_SIGNED, _UINT64_AS_INT64, *_UNSIGNED[1:]),
         Datatype.BOOL: _by_name(_BOOL),
         Datatype.BYTES: _by_name(_BYTES),
     }
