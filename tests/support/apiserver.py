@@ -39,9 +39,10 @@ class Answer:
 
 
 class Client:
-    """Requests as the administrator of a test API server."""
+    """Requests to a test API server, as its administrator or as the user that the administrator plays."""
 
-    def __init__(self, server: ApiServer) -> None:
+    def __init__(self, server: ApiServer, user: str = "") -> None:
+        self._played = {"Impersonate-User": user} if user else {}
         self._host = urlsplit(server.url).netloc
         pki = server.directory / "pki"
         self._context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
@@ -62,7 +63,7 @@ class Client:
         try:
             target = f"{path}?{urlencode(query)}" if query else path
             payload = None if body is None else json.dumps(body)
-            connection.request(method, target, payload, {"Content-Type": kind, "Accept": accept})
+            connection.request(method, target, payload, {"Content-Type": kind, "Accept": accept, **self._played})
             answer = connection.getresponse()
             warnings = tuple(answer.headers.get_all("Warning") or ())
             text = answer.read().decode()

@@ -6,10 +6,11 @@ import sys
 from collections.abc import MutableMapping
 
 from mlwright.bundle.addresses import mount_root
-from mlwright.server import logs
-from mlwright.server.failures import exit_code, leave_last_words, sentence
-from mlwright.server.settings import Settings, termination_log
-from mlwright.server.threads import pin_pools, pool_size
+from mlwright.process import logs
+from mlwright.process.last_words import leave_last_words, termination_log
+from mlwright.process.threads import pin_pools, pool_size
+from mlwright.server.failures import exit_code, sentence
+from mlwright.server.settings import Settings
 
 log = logging.getLogger("mlwright.server")
 
@@ -17,13 +18,15 @@ log = logging.getLogger("mlwright.server")
 def main(environ: MutableMapping[str, str]) -> int:
     """Serve, and turn whatever goes wrong into one sentence and an exit code."""
     logs.configure()
+    # Below ERROR it writes a line for every malformed request: a log that strangers could fill.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     try:
         settings = Settings.from_env(environ)
         _serve(settings, environ)
     except Exception as failure:
         words = sentence(failure)
         log.exception("cannot serve", extra={"sentence": words})
-        leave_last_words(termination_log(environ), words)
+        leave_last_words(termination_log(environ), words.encode())
         return exit_code(failure)
     return 0
 

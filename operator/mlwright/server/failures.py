@@ -1,12 +1,6 @@
 """How the process ends when it cannot serve: one sentence, one exit code."""
 
-import contextlib
-from pathlib import Path
-
 from mlwright.constants import EXIT_OUR_ERROR, EXIT_USER_ERROR
-
-# The kubelet keeps this much of a termination message.
-_KEPT_BYTES = 4096
 
 
 class UnservableError(Exception):
@@ -23,9 +17,3 @@ def sentence(failure: BaseException) -> str:
     if isinstance(failure, UnservableError):
         return str(failure)
     return " ".join(f"the server failed unexpectedly: {type(failure).__name__}: {failure}".split())
-
-
-def leave_last_words(path: Path, words: str) -> None:
-    """Write the termination message. Outside a pod there is nowhere to write it; the log has the sentence as well."""
-    with contextlib.suppress(OSError):
-        path.write_bytes(words.encode()[:_KEPT_BYTES])

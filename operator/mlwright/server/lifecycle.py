@@ -13,12 +13,12 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from mlwright.process.threads import pool_size
 from mlwright.server import listener, loading
 from mlwright.server.application import Application, Limits
 from mlwright.server.model import Model
 from mlwright.server.settings import Settings
 from mlwright.server.telemetry import resident_bytes
-from mlwright.server.threads import pool_size
 
 log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from mlwright.bundle.models import load_model
 from mlwright.bundle.parity import compare_golden
 from mlwright.bundle.tensors import to_inputs
 from mlwright.bundle.verification import verify
+from mlwright.process.threads import pool_size
 from mlwright.server.failures import UnservableError
 from mlwright.server.model import Model
 from mlwright.server.settings import Settings
-from mlwright.server.threads import pool_size
 
 log = logging.getLogger(__name__)
 

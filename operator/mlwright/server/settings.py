@@ -4,11 +4,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
+from mlwright.process.threads import granted_cpus
 from mlwright.server.failures import UnservableError
-from mlwright.server.threads import granted_cpus
 
 T = TypeVar("T")
 
@@ -39,7 +38,6 @@ class Settings:
     timeout_seconds: float  # for one request, from its headers to its answer
     max_body_bytes: int
     cpus: float
-    termination_log: Path
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -59,13 +57,7 @@ class Settings:
             timeout_seconds=_read(env, "MLWRIGHT_TIMEOUT", "30", _positive_seconds),
             max_body_bytes=_read(env, "MLWRIGHT_MAX_BODY_BYTES", str(4 * 1024 * 1024), _positive_bytes),
             cpus=_read(env, "MLWRIGHT_CPU_LIMIT", str(granted_cpus()), _positive_seconds),
-            termination_log=termination_log(env),
         )
-
-
-def termination_log(env: Mapping[str, str]) -> Path:
-    """Where the last words of the process go; readable even when no other setting is."""
-    return Path(env.get("MLWRIGHT_TERMINATION_LOG") or "/dev/termination-log")
 
 
 def _read(env: Mapping[str, str], variable: str, default: str | None, parse: Callable[[str], T]) -> T:

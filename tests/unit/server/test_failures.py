@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlwright.server.__main__ import main
-from mlwright.server.failures import UnservableError, exit_code, leave_last_words, sentence
-from mlwright.server.logs import JsonFormatter
+from mlwright.server.failures import UnservableError, exit_code, sentence
 
 
 @pytest.mark.parametrize("failure, code", [(UnservableError("x"), 64), (OSError("x"), 70), (ValueError("x"), 70)])
@@ -23,20 +21,6 @@ def test_only_what_a_person_must_change_is_final(failure: Exception, code: int) 
 def test_an_unexpected_failure_is_one_line() -> None:
     """A termination message is read in one line of a table."""
     assert sentence(OSError("no\nspace")) == "the server failed unexpectedly: OSError: no space"
-
-
-def test_last_words_fit_what_is_kept_of_them(tmp_path: Path) -> None:
-    """A termination message is cut at 4,096 bytes, so ours is never longer."""
-    leave_last_words(tmp_path / "log", "ü" * 4000)
-
-    assert len((tmp_path / "log").read_bytes()) == 4096
-
-
-def test_last_words_outside_a_pod_go_nowhere(tmp_path: Path) -> None:
-    """Without a file to write there is still the log."""
-    leave_last_words(tmp_path / "absent" / "log", "words")
-
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -56,12 +40,3 @@ def test_a_wrong_setting_ends_the_process_with_its_name(tmp_path: Path) -> None:
 
     assert code == 64
     assert (tmp_path / "log").read_text() == ("MLWRIGHT_MODEL_NAME is not set: the server cannot start without it")
-
-
-def test_a_log_line_is_one_json_object() -> None:
-    """Fields stand beside the message, whatever their type."""
-    record = logging.makeLogRecord({"msg": "ready", "levelname": "INFO", "name": "x", "port": 80, "path": Path("/a")})
-
-    document = json.loads(JsonFormatter().format(record))
-
-    assert (document["message"], document["level"], document["port"], document["path"]) == ("ready", "info", 80, "/a")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlwright.server.threads import granted_cpus, pin_pools, pool_size
+from mlwright.process.threads import granted_cpus, pin_pools, pool_size
 
 
 def test_reads_the_grant_of_a_new_cgroup(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""The chart as Helm renders it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster import toolchain
+
+Json = dict[str, Any]
+CHART = Path(__file__).parents[2] / "charts" / "mlwright"
+RELEASE, NAMESPACE = "mlwright", "mlwright-system"
+IMAGES: Json = {
+    "operator": "example.test/operator:1",
+    "trainer": "example.test/trainer:1",
+    "server": "example.test/server:1",
+}
+
+
+class ChartError(Exception):
+    """Helm's words about values that it refuses."""
+
+
+def render(
+    values: Mapping[str, Any] | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE
+) -> list[Json]:
+    """Return the objects of the chart; images are set unless `values` say otherwise.
+
+    Raises:
+        ChartError: the values are refused.
+    """
+    text = helm(
+        "template", release, str(CHART), "--namespace", namespace, values={"images": IMAGES} | dict(values or {})
+    )
+    return [thing for thing in yaml.safe_load_all(text) if thing]
+
+
+def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:
+    """Run Helm and return what it printed.
+
+    Raises:
+        ChartError: it failed.
+    """
+    given = ["--values", "-"] if values is not None else []
+    done = subprocess.run(
+        [toolchain.helm(), *arguments, *given],
+        input=json.dumps(values),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ChartError(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
+
+
+def one(things: list[Json], kind: str, suffix: str = "") -> Json:
+    """Return the only object of a kind whose name ends so."""
+    (found,) = [thing for thing in things if thing["kind"] == kind and thing["metadata"]["name"].endswith(suffix)]
+    return found
