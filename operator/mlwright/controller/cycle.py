@@ -1,0 +1,199 @@
+"""One look at one object: gather, decide, record, act, tell.
+
+| what happens | what follows |
+|---|---|
+| the spec is impossible (InvalidSpecError) | Stalled/InvalidSpec, nothing touched; a change of the object wakes it |
+| a name is taken (NameConflictError) | Stalled/NameConflict; tried again with growing delay |
+| the API server refuses an object (RefusedError) | Stalled/Refused with its words; tried again with growing delay |
+| the world moved on (SupersededError) | the cache is brought up to date; looked at again at once |
+| busy, away, timed out (UnavailableError) | tried again with growing delay, or when the server said |
+| anything else | logged with its traceback; tried again with growing delay; the status stays as it is |
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from mlwright.api.conditions import StatusDraft, merge
+from mlwright.api.reasons import Reason
+from mlwright.controller import status
+from mlwright.controller.election import LeadershipLostError
+from mlwright.controller.executor import Executor, Performed, SupersededError
+from mlwright.controller.intake import Intake
+from mlwright.controller.reconciler import Reconciler
+from mlwright.errors import (
+    ConflictError,
+    InvalidSpecError,
+    NameConflictError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from mlwright.plan.plan import Plan
+from mlwright.plan.resources import BY_NAME, Body, Key
+from mlwright.ports.events import Notice
+from mlwright.ports.outside import Outside
+from mlwright.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ALIAS_AGAIN: Final = 60.0
+"""Seconds until an alias that belongs to somebody else is asked for again."""
+
+
+class Result(StrEnum):
+    """How a look ended; a label of metrics."""
+
+    DONE = "done"
+    GONE = "gone"
+    INVALID = "invalid"
+    NAME_CONFLICT = "name_conflict"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    UNAVAILABLE = "unavailable"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a look ended and when to look again."""
+
+    result: Result
+    again: float | None = None
+    """Seconds; for results that are repeated by themselves at least these."""
+
+
+class Cycle:
+    """Looks at objects; holds nothing that could not be forgotten."""
+
+    def __init__(
+        self,
+        reconcilers: Iterable[Reconciler[Any]],
+        outside: Outside,
+        intake: Intake,
+        *,
+        settings: Settings,
+        tell: Callable[[Notice], None],
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._reconcilers = {reconciler.kind.name: reconciler for reconciler in reconcilers}
+        self._cluster = outside.cluster
+        self._clock = outside.clock
+        self._intake = intake
+        self._settings = settings
+        self._tell = tell
+        self._fence = fence
+        self._told: dict[Key, float] = {}
+        """When the status of an object was last written; only to write mere numbers seldom."""
+        self._postponed: set[Key] = set()
+        """New objects whose first status waits for the next look, which comes at once."""
+
+    async def look(self, key: Key) -> Outcome:
+        """Look at one object and move it at most one step forward.
+
+        Raises:
+            LeadershipLostError: nothing may be written any more. Everything else becomes an outcome.
+        """
+        body = self._intake.cache.get(BY_NAME[key.kind], key.namespace, key.name)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._told.pop(key, None)
+            self._postponed.discard(key)
+            return Outcome(Result.GONE)
+        try:
+            return await self._move(key, body)
+        except LeadershipLostError:
+            raise
+        except SupersededError as error:
+            logger.debug("superseded", extra=_fields(key) | {"error": str(error)})
+            return Outcome(Result.SUPERSEDED)
+        except UnavailableError as error:
+            logger.warning("unavailable", extra=_fields(key) | {"error": str(error)})
+            return Outcome(Result.UNAVAILABLE, error.retry_after)
+        except Exception:
+            logger.exception("unexpected error", extra=_fields(key))
+            return Outcome(Result.ERROR)
+
+    async def _move(self, key: Key, body: Body) -> Outcome:
+        plan: Plan | None = None
+        try:
+            plan = self._decide(key, body)
+            done = await Executor(self._cluster, self._intake, body, plan, self._fence).perform()
+        except InvalidSpecError as error:
+            return await self._stall(key, body, plan, Reason.INVALID_SPEC, error)
+        except NameConflictError as error:
+            return await self._stall(key, body, plan, Reason.NAME_CONFLICT, error)
+        except RefusedError as error:
+            return await self._stall(key, body, plan, Reason.REFUSED, error)
+        return await self._settle(key, body, plan, done)
+
+    def _decide(self, key: Key, body: Body) -> Plan:
+        reconciler = self._reconcilers[key.kind]
+        observed = reconciler.gather(body, self._intake.cache)
+        return reconciler.plan(observed, self._settings, self._clock.now())
+
+    async def _stall(self, key: Key, body: Body, plan: Plan | None, reason: Reason, error: Exception) -> Outcome:
+        sentence = str(error)
+        await self._write_status(key, body, status.stuck(body.get("status") or {}, plan, reason, sentence), sentence)
+        return Outcome(_STALLED[reason])
+
+    async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:
+        if done.seen and not body.get("status") and key not in self._postponed:
+            # what was just made is in the cache: one look further the first status says more, and is written once
+            self._postponed.add(key)
+            logger.info(plan.sentence, extra=_fields(key))
+            return Outcome(Result.DONE, 0.0)
+        self._postponed.discard(key)
+        draft = status.with_verdicts(plan.status, done.verdicts)
+        later = await self._write_status(key, body, draft, plan.sentence, acted=bool(done.writes))
+        moments = [plan.again.total_seconds()] if plan.again is not None else []
+        moments += [later] if later else []
+        moments += [ALIAS_AGAIN] if done.verdicts else []
+        return Outcome(Result.DONE, min(moments, default=None))
+
+    async def _write_status(
+        self, key: Key, body: Body, draft: StatusDraft, sentence: str, *, acted: bool = False
+    ) -> float:
+        """Write the status if it changed, and tell. Returns the seconds after which mere numbers may be written."""
+        before = body.get("status") or {}
+        generation = body["metadata"].get("generation", 0)
+        after = status.compact(merge(before, draft, generation, self._clock.now()))
+        if after == before:
+            if acted:
+                logger.info(sentence, extra=_fields(key))
+            return 0.0
+        now = self._clock.monotonic()
+        wait = status.pause(before, after, now - self._told.get(key, float("-inf")))
+        if wait:
+            return wait
+        self._fence()
+        try:
+            written = await self._cluster.write_status(body | {"status": after})
+        except (ConflictError, NotFoundError) as error:
+            await self._refresh(key)
+            raise SupersededError(str(error)) from error
+        self._told[key] = now
+        self._intake.observe(written)
+        logger.info(sentence, extra=_fields(key))
+        for notice in status.notices(written, before, after):
+            self._tell(notice)
+        return 0.0
+
+    async def _refresh(self, key: Key) -> None:
+        live = await self._cluster.get(BY_NAME[key.kind], key.namespace, key.name)
+        if live is not None:
+            self._intake.observe(live)
+
+
+_STALLED: Final = {
+    Reason.INVALID_SPEC: Result.INVALID,
+    Reason.NAME_CONFLICT: Result.NAME_CONFLICT,
+    Reason.REFUSED: Result.REFUSED,
+}
+
+
+def _fields(key: Key) -> dict[str, str]:
+    return {"kind": key.kind, "namespace": key.namespace, "object": key.name}

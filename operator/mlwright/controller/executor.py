@@ -1,0 +1,230 @@
+"""Performs the writes of a plan, in order, and only where the world is not yet as they say.
+
+How a name is never taken from somebody else: a child that the cache does not hold is made by POST, which fails when
+the name is taken, by whomever and whenever; all later applies carry the uid of the child that was seen, so they fail
+when that child is gone. Server-side apply without uid would merge into a foreign object of that name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mlwright.api.conditions import Verdict
+from mlwright.api.reasons import Reason
+from mlwright.constants import FIELD_MANAGER
+from mlwright.controller.comparison import as_wanted, same_intent, stamped
+from mlwright.controller.indexes import key_of
+from mlwright.controller.intake import Intake
+from mlwright.controller.ownership import (
+    ADOPTED,
+    as_applied,
+    editor,
+    is_child,
+    is_record,
+    lost,
+    name_conflict,
+    same_record,
+)
+from mlwright.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    FieldConflictError,
+    MlwrightError,
+    NotFoundError,
+    UnavailableError,
+)
+from mlwright.plan.plan import Plan
+from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Body, ResourceKind
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from mlwright.ports.cluster import Cluster
+
+CONVERGING: Final = frozenset({DEPLOYMENT.name, SERVICE.name, DISRUPTION_BUDGET.name})
+"""Kinds that are applied again after they were created."""
+
+logger = logging.getLogger(__name__)
+
+Place = tuple[ResourceKind, str, str]
+
+
+class SupersededError(MlwrightError):
+    """The world is not as the plan saw it; the cache was brought up to date, so look and decide again."""
+
+
+@dataclass(slots=True)
+class Performed:
+    """What came of the writes."""
+
+    writes: int = 0
+    unseen: int = 0
+    """Writes whose effect the cache learns of by an event only."""
+    verdicts: tuple[Verdict, ...] = ()
+    """Conditions to add: what was asked for and is somebody else's to give."""
+
+    @property
+    def seen(self) -> bool:
+        """Whether something was written and the next look sees all of it."""
+        return self.writes > self.unseen == 0
+
+
+class Executor:
+    """Performs the plans for one look at one object."""
+
+    def __init__(self, cluster: Cluster, intake: Intake, owner: Body, plan: Plan, fence: Callable[[], None]) -> None:
+        self._cluster = cluster
+        self._intake = intake
+        self._owner = owner
+        self._plan = plan
+        self._fence = fence
+        self._known = {_place(w.body) for w in self._writes() if isinstance(w, Create) and self._held(_place(w.body))}
+        """Names that were taken, to the planner's knowledge, when it planned to create them."""
+        self._done = Performed()
+
+    def _writes(self) -> tuple[Write, ...]:
+        return (*self._plan.records, *self._plan.writes)
+
+    async def perform(self) -> Performed:
+        """Adopt lost children, then write the records, then the rest; stop at the first that fails.
+
+        Raises:
+            SupersededError: look and decide again at once.
+            NameConflictError: a name is taken by an object that is not ours.
+            RefusedError: the API server refuses an object.
+            UnavailableError: try again later; the last write may or may not have had effect.
+        """
+        await self._adopt()
+        for write in self._writes():
+            await self._perform(write)
+        return self._done
+
+    async def _perform(self, write: Write) -> None:
+        match write:
+            case Create(body):
+                await self._guarded(_place(body), lambda: self._create(body))
+            case Apply(body):
+                await self._guarded(_place(body), lambda: self._apply(body))
+            case ApplyEntry(body, manager):
+                await self._guarded(_place(body), lambda: self._apply_entry(body, manager))
+            case Scale(kind, namespace, name):
+                await self._guarded((kind, namespace, name), lambda: self._scale(write))
+            case Delete(kind, namespace, name):
+                await self._guarded((kind, namespace, name), lambda: self._delete(write))
+
+    async def _guarded(self, place: Place, write: Callable[[], Awaitable[None]]) -> None:
+        self._fence()
+        try:
+            await write()
+        except (ConflictError, NotFoundError) as error:
+            await self._refresh(place)
+            raise SupersededError(str(error)) from error
+
+    async def _refresh(self, place: Place) -> Body | None:
+        """Bring the cache up to date with one object. That it is gone is told by its event or the next list."""
+        live = await self._cluster.get(*place)
+        if live is not None:
+            self._intake.observe(live)
+        return live
+
+    def _held(self, place: Place) -> Body | None:
+        return self._intake.cache.get(*place)
+
+    def _wrote(self, body: Body | None) -> None:
+        self._done.writes += 1
+        if body is None:
+            self._done.unseen += 1
+        else:
+            self._intake.observe(body)
+
+    async def _adopt(self) -> None:
+        """Take back children whose controller reference was lost, as after a restore from a backup."""
+        owner, key = self._owner, key_of(self._owner)
+        orphans = self._intake.cache.orphans(ADOPTED, key, owner["metadata"]["uid"])
+        adopted = [child for child in orphans if lost(child, owner) and "deletionTimestamp" not in child["metadata"]]
+        if not adopted:
+            return
+        live = await self._refresh((BY_NAME[key.kind], key.namespace, key.name))
+        if live is None or live["metadata"]["uid"] != owner["metadata"]["uid"]:
+            raise SupersededError(f"{key} is not the one that was seen")
+        for child in adopted:
+            await self._guarded(_place(child), lambda child=child: self._adopt_one(child))  # type: ignore[misc]
+
+    async def _adopt_one(self, child: Body) -> None:
+        self._wrote(await self._cluster.adopt(child, self._owner))
+        logger.info("child adopted", extra=self._fields(child))
+
+    async def _create(self, body: Body) -> None:
+        place = _place(body)
+        held = self._held(place)
+        if held is not None:
+            self._check_taken(held, body, known=place in self._known)
+            return
+        try:
+            made = await self._cluster.create(stamped(body) if body["kind"] in CONVERGING else body)
+        except AlreadyExistsError as error:
+            live = await self._refresh(place)
+            if live is not None and not is_record(body) and not is_child(live, self._owner):
+                raise name_conflict(live) from error
+            raise SupersededError(str(error)) from error
+        self._wrote(made)
+
+    def _check_taken(self, held: Body, wanted: Body, *, known: bool) -> None:
+        """Return if the object that was to be created is there already."""
+        if "deletionTimestamp" in held["metadata"]:
+            raise UnavailableError(f"{wanted['kind']} {wanted['metadata']['name']} is still being deleted")
+        if is_child(held, self._owner) or (is_record(wanted) and same_record(held, wanted)):
+            return
+        if is_record(wanted) and not known:
+            raise SupersededError(f"{wanted['kind']} {wanted['metadata']['name']} appeared meanwhile")
+        raise name_conflict(held)
+
+    async def _apply(self, body: Body) -> None:
+        held = self._held(_place(body))
+        if held is None:
+            await self._create(body)
+            return
+        if not is_child(held, self._owner):
+            raise name_conflict(held)
+        if "deletionTimestamp" in held["metadata"] or as_wanted(held, body):
+            return
+        live = await self._refresh(_place(body))  # applies are rare; the live object tells who edited it
+        if live is None or live["metadata"]["uid"] != held["metadata"]["uid"]:
+            raise SupersededError(f"{body['kind']} {body['metadata']['name']} is not the one that was seen")
+        if not as_wanted(live, body):
+            await self._converge(live, body)
+
+    async def _converge(self, live: Body, body: Body) -> None:
+        if same_intent(live, body):
+            logger.info("child repaired", extra=self._fields(live) | {"editor": editor(live)})
+        elif (managers := as_applied(live)) is not None:
+            metadata = {**live["metadata"], "managedFields": managers}
+            self._wrote(await self._cluster.rewrite_managers(live | {"metadata": metadata}))
+        stamp = stamped(body)
+        stamp["metadata"] = stamp["metadata"] | {"uid": live["metadata"]["uid"]}
+        self._wrote(await self._cluster.apply(stamp, manager=FIELD_MANAGER, force=True))
+
+    async def _apply_entry(self, body: Body, manager: str) -> None:
+        try:
+            self._wrote(await self._cluster.apply(body, manager=manager, force=False))
+        except FieldConflictError as error:
+            sentence = f"{error}; remove that entry, or let this object set another alias"
+            verdict = Verdict("AliasConflict", "True", Reason.ALIAS_CONFLICT, sentence)
+            self._done.verdicts = (*self._done.verdicts, verdict)
+
+    async def _scale(self, write: Scale) -> None:
+        await self._cluster.scale(write.kind, write.namespace, write.name, write.replicas, write.resource_version)
+        self._wrote(None)
+
+    async def _delete(self, write: Delete) -> None:
+        await self._cluster.delete(write.kind, write.namespace, write.name, write.uid)
+        self._wrote(None)
+
+    def _fields(self, child: Body) -> dict[str, str]:
+        key = key_of(self._owner)
+        named = f"{child['kind']} {child['metadata']['name']}"
+        return {"kind": key.kind, "namespace": key.namespace, "object": key.name, "child": named}
+
+
+def _place(body: Body) -> Place:
+    return BY_NAME[body["kind"]], body["metadata"]["namespace"], body["metadata"]["name"]

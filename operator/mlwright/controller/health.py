@@ -1,0 +1,99 @@
+"""Probes and metrics over HTTP, from a thread of its own: a blocked event loop cannot say that it is blocked."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from mlwright.ports.clock import Clock
+
+BEAT: Final = 5.0
+"""Seconds between beats of the event loop."""
+DEAD: Final = 60.0
+"""Seconds without a beat after which the process should be restarted."""
+
+
+class Pulse:
+    """Shows that the event loop turns, and whether this replica can do its part."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = clock.monotonic()
+        self.ready = False
+        """Standing by counts as ready: a rollout must not wait for a replica that waits for the Lease."""
+
+    async def beat(self) -> None:
+        """Beat for ever."""
+        while True:
+            self._last = self._clock.monotonic()
+            await asyncio.sleep(BEAT)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop turned lately."""
+        return self._clock.monotonic() - self._last < DEAD
+
+
+class HealthServer:
+    """Serves /healthz, /readyz and /metrics; a context manager."""
+
+    def __init__(self, port: int, pulse: Pulse, registry: CollectorRegistry) -> None:
+        self._server = ThreadingHTTPServer(("", port), _handler(pulse, registry))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; chosen by the system when 0 was asked for."""
+        return int(self._server.server_address[1])
+
+    def __enter__(self) -> Self:
+        """Start to listen."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(pulse: Pulse, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10.0
+        server_version = "mlwright"
+        sys_version = ""
+
+        def do_GET(self) -> None:  # the name that http.server calls
+            match self.path.split("?", 1)[0]:
+                case "/healthz":
+                    self._judge("alive", good=pulse.alive)
+                case "/readyz":
+                    self._judge("ready", good=pulse.ready and pulse.alive)
+                case "/metrics":
+                    self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
+                case _:
+                    self._answer(HTTPStatus.NOT_FOUND, b"try /healthz, /readyz or /metrics\n")
+
+        def _judge(self, word: str, *, good: bool) -> None:
+            status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+            self._answer(status, f"{word if good else f'not {word}'}\n".encode())
+
+        def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Probes are no news."""
+
+    return Handler

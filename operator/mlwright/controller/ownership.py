@@ -1,0 +1,115 @@
+"""Whose an object is: by labels and controller reference, and by the field managers that wrote it. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mlwright.api.kinds import GROUP
+from mlwright.constants import FIELD_MANAGER
+from mlwright.controller.indexes import key_of, owner_of
+from mlwright.errors import NameConflictError
+from mlwright.plan.resources import (
+    CONTROLLER_REVISION,
+    DECISION,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    JOB,
+    SERVICE,
+    TRAINING_RUN,
+    Body,
+)
+
+ADOPTED: Final = (CONTROLLER_REVISION, JOB, DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, DECISION, TRAINING_RUN)
+"""Kinds that we control directly. Pods are controlled by Jobs and ReplicaSets, whose controllers adopt them."""
+
+
+def controller(body: Body) -> Body | None:
+    """Return the owner reference of the controller, None without one."""
+    refs = body["metadata"].get("ownerReferences") or ()
+    return next((ref for ref in refs if ref.get("controller")), None)
+
+
+def lost(child: Body, owner: Body) -> bool:
+    """Tell whether the controller reference is absent, or names the owner with another uid than it has."""
+    ref = controller(child)
+    if ref is None:
+        return True
+    named = (ref.get("apiVersion", "").split("/")[0], ref.get("kind"), ref.get("name"))
+    return named == (GROUP, owner["kind"], owner["metadata"]["name"]) and ref["uid"] != owner["metadata"]["uid"]
+
+
+def is_child(found: Body, owner: Body) -> bool:
+    """Tell whether an object is the owner's child, or was and may be adopted."""
+    if owner_of(found) != key_of(owner):
+        return False
+    ref = controller(found)
+    return lost(found, owner) or (ref is not None and ref["uid"] == owner["metadata"]["uid"])
+
+
+def is_record(body: Body) -> bool:
+    """Tell whether an object is of our own group: such names are locks, not property."""
+    return str(body["apiVersion"]).startswith(f"{GROUP}/")
+
+
+def same_record(found: Body, wanted: Body) -> bool:
+    """Tell whether a record says what was about to be recorded."""
+    run = _run(wanted)
+    return bool(found.get("spec") == wanted.get("spec")) or (bool(run) and run == _run(found))
+
+
+def _run(body: Body) -> str:
+    return str(((body.get("spec") or {}).get("lineage") or {}).get("run", ""))
+
+
+def name_conflict(found: Body) -> NameConflictError:
+    """Return the error that tells people whose object is in the way and what to do."""
+    kind, metadata = found["kind"], found["metadata"]
+    ref = controller(found)
+    whose = f"is controlled by {ref['kind']} {ref['name']}" if ref else "was not made by mlwright for this object"
+    return NameConflictError(
+        f"{kind} {metadata['name']} {whose} and is left alone; delete or rename it"
+        f" (kubectl get {kind.lower()} -n {metadata['namespace']} {metadata['name']}), the rest happens by itself"
+    )
+
+
+def editor(live: Body) -> str:
+    """Return who else wrote to an object last, by field manager; "somebody" when that is not told."""
+    others = [
+        entry
+        for entry in live["metadata"].get("managedFields") or ()
+        if entry.get("manager") != FIELD_MANAGER and entry.get("subresource") != "status"
+    ]
+    newest: Body = max(others, key=lambda entry: entry.get("time", ""), default={})
+    return str(newest.get("manager", "somebody"))
+
+
+def as_applied(live: Body) -> list[Any] | None:
+    """Return managedFields in which what our POST set counts as applied by us; None when that is so already.
+
+    A field leaves an object when the only manager that applied it stops applying it. What was set by the POST belongs
+    to the POST, so without this a field that a builder no longer names would stay for ever. The number of pods stays
+    with the POST: it is never applied, and nobody's field would fall back to its default.
+    """
+    entries = live["metadata"].get("managedFields") or ()
+    ours = next((entry for entry in entries if _posted(entry)), None)
+    if ours is None or any(_applied(entry) for entry in entries):
+        return None
+    fields = ours.get("fieldsV1") or {}
+    spec = fields.get("f:spec") or {}
+    taken = {**fields, "f:spec": {key: value for key, value in spec.items() if key != "f:replicas"}}
+    kept = {"f:spec": {"f:replicas": spec["f:replicas"]}} if "f:replicas" in spec else None
+    rest = [entry for entry in entries if entry is not ours]
+    left = [{**ours, "fieldsV1": kept}] if kept else []
+    return [{**ours, "operation": "Apply", "fieldsV1": taken}, *left, *rest]
+
+
+def _posted(entry: Body) -> bool:
+    return _ours(entry) and entry.get("operation") == "Update"
+
+
+def _applied(entry: Body) -> bool:
+    return _ours(entry) and entry.get("operation") == "Apply"
+
+
+def _ours(entry: Body) -> bool:
+    return entry.get("manager") == FIELD_MANAGER and not entry.get("subresource")

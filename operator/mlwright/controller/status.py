@@ -1,0 +1,107 @@
+"""When a status is worth a write, and what is said when things cannot go on. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from mlwright.api.conditions import StatusDraft, Verdict, changed, ready, stalled
+from mlwright.api.reasons import Reason
+from mlwright.plan.plan import Plan
+from mlwright.plan.resources import Body
+from mlwright.ports.events import Notice
+
+NUMBERS_EVERY: Final = 30.0
+"""Seconds between writes of a status of which only numbers changed."""
+
+_SENTENCES: Final = frozenset({"message", "summary", "sentence"})
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
+_READINESS: Final = frozenset({"Ready", "Reconciling", "Stalled"})
+
+
+def compact(value: Any) -> Any:  # JSON
+    """Return JSON without nulls: the API server refuses them, and an absent field says the same."""
+    if isinstance(value, Mapping):
+        return {key: compact(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, list | tuple):
+        return [compact(entry) for entry in value]
+    return value
+
+
+def pause(before: Any, after: Any, since_last: float) -> float:  # JSON
+    """Return the seconds to wait before a changed status is written; 0 for at once.
+
+    Args:
+        before: the stored status.
+        after: the new one.
+        since_last: seconds since this object's status was written last.
+    """
+    return max(0.0, NUMBERS_EVERY - since_last) if only_numbers_differ(before, after) else 0.0
+
+
+def only_numbers_differ(before: Any, after: Any, key: str = "") -> bool:  # JSON
+    """Tell whether the difference is numbers in sentences and measured (not counted) values.
+
+    >>> only_numbers_differ({"summary": "41 of 100 requests"}, {"summary": "42 of 100 requests"})
+    True
+    >>> only_numbers_differ({"replicas": 1}, {"replicas": 2})
+    False
+    """
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return before.keys() == after.keys() and all(only_numbers_differ(before[k], after[k], k) for k in after)
+    if isinstance(before, list | tuple) and isinstance(after, list | tuple):
+        same = len(before) == len(after)
+        return same and all(only_numbers_differ(*pair, key) for pair in zip(before, after, strict=True))
+    if isinstance(before, str) and isinstance(after, str) and key in _SENTENCES:
+        return _NUMBER.sub("#", before) == _NUMBER.sub("#", after)
+    if isinstance(before, float) or isinstance(after, float):
+        return isinstance(before, float | int) and isinstance(after, float | int)
+    return bool(before == after)
+
+
+def stuck(stored: Mapping[str, Any], plan: Plan | None, reason: Reason, sentence: str) -> StatusDraft:
+    """Return the status of an object that cannot go on until a person acts.
+
+    What else is known of it stays: by the plan if there is one, else as stored.
+    """
+    if plan is None:
+        fields = {key: value for key, value in stored.items() if key not in _COMMON}
+        own = tuple(_verdict(condition) for condition in stored.get("conditions") or ())
+    else:
+        fields, own = dict(plan.status.fields), plan.status.conditions
+    kept = tuple(verdict for verdict in own if verdict.type not in _READINESS)
+    return StatusDraft(sentence, (ready(reason, sentence, "False"), stalled(reason, sentence), *kept), fields)
+
+
+def _verdict(condition: Mapping[str, Any]) -> Verdict:
+    reason = Reason.named(condition["reason"], Reason.SETTLED)
+    return Verdict(condition["type"], condition["status"], reason, condition["message"])
+
+
+def with_verdicts(draft: StatusDraft, verdicts: Iterable[Verdict]) -> StatusDraft:
+    """Return the draft with further conditions."""
+    return StatusDraft(draft.summary, (*draft.conditions, *verdicts), draft.fields)
+
+
+def notices(body: Body, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """Return the Events that tell the transitions; the same sentence is told once."""
+    told: dict[str, Notice] = {}
+    for condition in changed(before, after["conditions"]):
+        type_: Any = "Warning" if _bad(condition) else "Normal"
+        notice = Notice(body, type_, condition["reason"], condition["message"])
+        if condition["message"] not in told or type_ == "Warning":
+            told[condition["message"]] = notice
+    return tuple(told.values())
+
+
+def _bad(condition: Mapping[str, Any]) -> bool:
+    bad_when = "True" if condition["type"] in _TROUBLES else "False"
+    return bool(condition["status"] == bad_when) and condition["type"] not in _NEUTRAL
+
+
+_TROUBLES: Final = frozenset(
+    {"Stalled", "Failed", "CandidateRejected", "LastVersionRejected", "AliasDangling", "AliasConflict"}
+)
+_NEUTRAL: Final = frozenset({"Reconciling", "Paused", "Suspended", "RolloutProgressing"})

@@ -1,0 +1,119 @@
+"""`python -m mlwright.main`: the operator as a process.
+
+The operator runs in a thread with an event loop of its own; the main thread only waits and takes the signals, which
+kopf would otherwise take for itself.
+
+Exit codes: 0 stopped as told, 1 ended by a failure (start again), 2 wrong settings or no way to the API server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from mlwright.adapters.clock import SystemClock
+from mlwright.adapters.kube.client import KubeCluster
+from mlwright.adapters.kube.connect import UnreachableError, connect
+from mlwright.adapters.kube.events import KubeEvents
+from mlwright.adapters.kube.leases import KubeLeases
+from mlwright.controller import logs, operator
+from mlwright.controller.health import HealthServer, Pulse
+from mlwright.controller.kinds import RECONCILERS
+from mlwright.controller.leader import Gauges
+from mlwright.controller.metrics import Metrics
+from mlwright.errors import MlwrightError
+from mlwright.ports.outside import Outside
+from mlwright.settings import Settings, load
+
+FAILED: Final = 1
+WRONG: Final = 2
+
+SPARE: Final = 4
+"""Connections beside those of the workers: Lease, lists, Events."""
+
+NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+logger = logging.getLogger("mlwright")
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    """Run the operator until SIGTERM or SIGINT; returns the exit code."""
+    try:
+        settings = load(environ)
+        logs.configure(settings.log_format, settings.log_level)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG
+    return _Process(settings, environ).run()
+
+
+class _Process:
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._gauges = Gauges(Metrics(), Pulse(SystemClock()))
+        self._stop = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._code = FAILED
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self._stop.set))
+        thread = threading.Thread(target=self._run, name="operator")
+        with HealthServer(self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry):
+            thread.start()
+            thread.join()
+        return self._code
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            self._code = runner.run(self._operate())
+
+    async def _operate(self) -> int:
+        try:
+            await self._connected()
+        except UnreachableError as error:
+            logger.critical(str(error))
+            return WRONG
+        except MlwrightError as error:
+            logger.critical(str(error))
+            return FAILED
+        except Exception:
+            logger.critical("the operator ends by an unexpected error", exc_info=True)
+            return FAILED
+        logger.info("stopped")
+        return 0
+
+    async def _connected(self) -> None:
+        settings, metrics = self._settings, self._gauges.metrics
+        transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called)
+        clock = SystemClock()
+        outside = Outside(
+            cluster=KubeCluster(transport, settings.namespace),
+            access=access,
+            leases=KubeLeases(transport, clock, _lease_namespace(settings), settings.lease_name),
+            events=KubeEvents(transport, clock, settings.identity),
+            clock=clock,
+        )
+        try:
+            await operator.run(outside, settings, RECONCILERS, self._stop, gauges=self._gauges)
+        finally:
+            await transport.close()
+
+
+def _lease_namespace(settings: Settings) -> str:
+    """Return where the Lease lies: as set, else our own namespace."""
+    if settings.lease_namespace:
+        return settings.lease_namespace
+    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else "default"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

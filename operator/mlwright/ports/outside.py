@@ -1,0 +1,22 @@
+"""The outside world of the operator: all ports together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlwright.ports.access import Access
+from mlwright.ports.clock import Clock
+from mlwright.ports.cluster import Cluster
+from mlwright.ports.events import Events
+from mlwright.ports.leases import Leases
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the operator speaks to. Tests replace or wrap single ports."""
+
+    cluster: Cluster
+    access: Access
+    leases: Leases
+    events: Events
+    clock: Clock
