@@ -8,9 +8,8 @@ than the answer; others run on threads, so that health is answered whatever the 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -39,9 +38,6 @@ _READ = ("GET", "HEAD")
 _WRITE = ("POST",)
 _LOADING_RETRY_SECONDS = 2
 _INFER = "/infer"
-# What comes later on a connection whose body never ended cannot be told from that body.
-_LATE_BODY = (HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time", (_CLOSE,))
-_LATE_ANSWER = (HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +167,20 @@ class Application:
     async def _infer(self, scope: Scope, receive: Receive) -> Reply:
         model = self._loaded()
         announced = bodies.announced_bytes(scope["headers"])
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._limits.timeout_seconds
-        with self._admission.ticket() as ticket:
-            async with _until(deadline, _LATE_BODY):
-                body = await bodies.read(receive, ticket, announced, self._limits.max_body_bytes)
-            if len(body) <= model.cheap_bytes:
-                return Reply(model.answer(body))
-            async with _until(deadline, _LATE_ANSWER):
-                return Reply(await loop.run_in_executor(self._workers, model.answer, body))
+        late = _late_body
+        try:
+            with self._admission.ticket() as ticket:
+                async with asyncio.timeout(self._limits.timeout_seconds):
+                    body = await bodies.read(receive, ticket, announced, self._limits.max_body_bytes)
+                    late = _late_answer
+                    return Reply(await self._predict(model, body))
+        except TimeoutError:
+            raise late() from None
+
+    async def _predict(self, model: Model, body: bytes) -> bytes:
+        if len(body) <= model.cheap_bytes:
+            return model.answer(body)
+        return await asyncio.get_running_loop().run_in_executor(self._workers, model.answer, body)
 
     def _loaded(self) -> Model:
         if self.model is None:
@@ -189,15 +190,13 @@ class Application:
         return self.model
 
 
-@asynccontextmanager
-async def _until(deadline: float, late: tuple[HTTPStatus, str, Headers]) -> AsyncIterator[None]:
-    """Refuse the request when the block has not ended by the deadline (on the loop's clock)."""
-    try:
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError:
-        status, sentence, headers = late
-        raise RefusedError(status, sentence, headers=headers) from None
+def _late_body() -> RefusedError:
+    # What comes later on a connection whose body never ended cannot be told from that body.
+    return RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time", headers=(_CLOSE,))
+
+
+def _late_answer() -> RefusedError:
+    return RefusedError(HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time")
 
 
 def _health(document: dict[str, object]) -> Reply:

@@ -39,6 +39,7 @@ async def serve(settings: Settings, mount_root: Path) -> None:
     with listener.open_socket(settings.port) as sock:
         server = listener.build(app, settings.timeout_seconds)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
+        serving.add_done_callback(lambda _: stop.ask_now())  # without a listener there is nothing to wait for
         log.info("listening", extra={"port": sock.getsockname()[1], "bundle": settings.bundle_uri})
         try:
             await _be_ready(app, settings, mount_root, stop)

@@ -9,6 +9,7 @@ import logging
 import shutil
 import tempfile
 import time
+import zipfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +82,7 @@ def _locate(uri: str, mount_root: Path) -> Path:
 
 def _prove(settings: Settings, core: Core, folder: Path) -> Model:
     _check_framework(core)
+    _check_unpacked(core, folder)
     predictor = load_model(folder, core, threads=pool_size(settings.cpus))
     model = Model(settings.identity, core, predictor)
     rows = read_golden(folder)
@@ -98,6 +100,17 @@ def _check_framework(core: Core) -> None:
         f"the model was trained with scikit-learn {made_with}, this image has {version('scikit-learn')}: "
         "use the server image of the trainer's release"
     )
+
+
+def _check_unpacked(core: Core, folder: Path) -> None:
+    """An archive can be small and what it unpacks to larger than any memory."""
+    path = folder / core.model
+    if core.format is not Format.SKOPS or not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MAX_BUNDLE_BYTES:
+        raise BundleError(f"{path.name} unpacks to {unpacked:,} bytes, at most {MAX_BUNDLE_BYTES:,} are read")
 
 
 def _release(text: str) -> Sequence[str]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from mlwright.bundle.manifest import Format
+from mlwright.bundle.errors import BundleError
+from mlwright.bundle.manifest import Core, Format
+from mlwright.server import loading
 from mlwright.server.failures import UnservableError
 from mlwright.server.loading import load
 from mlwright.server.settings import Settings
@@ -181,3 +185,33 @@ def test_refuses_a_model_that_does_not_prove_itself(
 
     assert sentence in str(caught.value)
     assert str(caught.value).endswith("train the model again, or serve another version")
+
+
+def skops_core(bundle: Bundle, release: str) -> Core:
+    """A core that says that scikit-learn of some release wrote the model."""
+    return replace(bundle.manifest.core, format=Format.SKOPS, framework={"scikit-learn": release})
+
+
+def test_refuses_a_pipeline_of_another_scikit_learn(bundle: Bundle) -> None:
+    """A pipeline of another release may load and answer differently."""
+    with pytest.raises(BundleError, match=r"trained with scikit-learn 1\.0\.2, this image has"):
+        loading._check_framework(skops_core(bundle, "1.0.2"))
+
+
+def test_accepts_a_pipeline_of_another_patch_release(bundle: Bundle) -> None:
+    """Patch releases keep what a fitted pipeline means."""
+    major, minor, *_ = version("scikit-learn").split(".")
+
+    loading._check_framework(skops_core(bundle, f"{major}.{minor}.999"))
+
+
+def test_refuses_an_archive_that_unpacks_to_more_than_memory_holds(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small file may hold a large one."""
+    monkeypatch.setattr(loading, "MAX_BUNDLE_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "model.skops", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(2000))
+
+    with pytest.raises(BundleError, match="unpacks to 2,000 bytes, at most 1,000 are read"):
+        loading._check_unpacked(skops_core(bundle, ""), tmp_path)
