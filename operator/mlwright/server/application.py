@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from mlwright.server import bodies, metadata
-from mlwright.server.admission import Admission
+from mlwright.server.admission import MAX_HELD_BYTES, Admission
 from mlwright.server.model import Model
 from mlwright.server.problems import RefusedError, come_back
 from mlwright.server.settings import Identity
@@ -74,7 +74,7 @@ class Application:
         self._identity = identity
         self._limits = limits
         self._workers = workers
-        self._admission = Admission()
+        self._admission = Admission(max_held_bytes=max(MAX_HELD_BYTES, limits.max_body_bytes))
         self._routes = self._build_routes(f"/v2/models/{identity.deployment}", identity.version)
 
     @property

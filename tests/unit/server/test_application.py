@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.bundle.tensors import Array, Arrays
+from mlwright.server.admission import MAX_HELD_BYTES
 from mlwright.server.application import Application, Limits
 from mlwright.server.model import Model
 from tests.support.asgi import Answer, ask, get, infer
@@ -329,6 +330,16 @@ async def test_turns_away_bodies_that_memory_cannot_hold(app: Application) -> No
 
     assert answer.status == 429
     assert app._admission.held_bytes == 0
+
+
+async def test_a_body_that_may_be_large_is_held(model: Model) -> None:
+    """A limit above the memory usually set aside raises that, too: else no such body would ever be read."""
+    with ThreadPoolExecutor(1) as workers:
+        app = Application(IDENTITY, Limits(1.0, max_body_bytes=2 * MAX_HELD_BYTES), workers)
+        app.model = model
+        padding = b" " * (MAX_HELD_BYTES + 1)
+
+        assert (await infer(app, json.dumps(request()).encode() + padding)).status == 200
 
 
 @pytest.mark.timeout(20)
