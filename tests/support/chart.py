@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import subprocess
 from collections.abc import Mapping
@@ -34,10 +36,13 @@ def render(
     Raises:
         ChartError: the values are refused.
     """
-    text = helm(
-        "template", release, str(CHART), "--namespace", namespace, values={"images": IMAGES} | dict(values or {})
-    )
-    return [thing for thing in yaml.safe_load_all(text) if thing]
+    return copy.deepcopy(_rendered(json.dumps({"images": IMAGES} | dict(values or {})), release, namespace))
+
+
+@functools.cache
+def _rendered(values: str, release: str, namespace: str) -> list[Json]:
+    text = helm("template", release, str(CHART), "--namespace", namespace, values=json.loads(values))
+    return [thing for thing in yaml.load_all(text, yaml.CSafeLoader) if thing]  # the CRDs are long
 
 
 def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:

@@ -1,0 +1,33 @@
+{{/* Settings of the operator as environment variables; a test compares them with the code, both ways. */}}
+{{- define "mlwright.environment" -}}
+- name: MLWRIGHT_TRAINER_IMAGE
+  value: {{ include "mlwright.image" (list . "trainer") | quote }}
+- name: MLWRIGHT_SERVER_IMAGE
+  value: {{ include "mlwright.image" (list . "server") | quote }}
+- name: MLWRIGHT_IMAGE_PULL_POLICY
+  value: {{ .Values.imagePullPolicy | quote }}
+- name: MLWRIGHT_ARTIFACTS_URI
+  value: {{ include "mlwright.artifacts" . | quote }}
+- name: MLWRIGHT_NAMESPACE
+  value: {{ .Values.watchNamespace | quote }}
+- name: MLWRIGHT_WORKERS
+  value: {{ .Values.workers | quote }}
+- name: MLWRIGHT_RESYNC_SECONDS
+  value: {{ .Values.resyncSeconds | quote }}
+- name: MLWRIGHT_STEP_ATTEMPTS
+  value: {{ .Values.stepAttempts | quote }}
+- name: MLWRIGHT_LOG_FORMAT
+  value: {{ .Values.log.format | quote }}
+- name: MLWRIGHT_LOG_LEVEL
+  value: {{ .Values.log.level | quote }}
+- name: MLWRIGHT_HEALTH_PORT
+  value: "8081"
+- name: MLWRIGHT_LEADER_ELECTION
+  value: "true" # with one replica too: during a rolling update there are two
+- name: MLWRIGHT_LEASE_NAME
+  value: {{ include "mlwright.fullname" . }}
+- name: MLWRIGHT_LEASE_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: MLWRIGHT_IDENTITY
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- end -}}

@@ -1,0 +1,23 @@
+{{/* What the policies look at: the kinds from which pods are made, when they are created or their spec changes. */}}
+{{- define "mlwright.policyScope" -}}
+failurePolicy: Fail
+matchConstraints:
+  resourceRules:
+    - apiGroups: [mlwright.dev]
+      apiVersions: ["*"]
+      operations: [CREATE, UPDATE]
+      resources: [trainingpipelines, modeldeployments]
+matchConditions:
+  - name: spec-is-new
+    expression: oldObject == null || object.spec != oldObject.spec
+{{- end -}}
+
+{{- define "mlwright.policyBinding" -}}
+validationActions: [Deny]
+{{- with .Values.watchNamespace }}
+matchResources:
+  namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,78 @@
+"""The chart, installed by Helm on an API server of its own: its policies and roles concern every namespace."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cluster.apiserver import ApiServer
+from tests.support.apiserver import Client, Json
+from tests.support.chart import CHART, IMAGES, NAMESPACE, RELEASE, helm
+from tests.support.objects import PIPELINE, changed
+from tests.support.waiting import eventually
+
+ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+CONTROLLERS = ("clusterrole-aggregation-controller", "validatingadmissionpolicy-status-controller")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def chart_server() -> Iterator[ApiServer]:
+    """An API server with the chart's objects."""
+    with ApiServer(controllers=CONTROLLERS) as server:
+        kubeconfig = ("--kubeconfig", str(server.kubeconfig), "--namespace", NAMESPACE)
+        helm("install", RELEASE, str(CHART), "--create-namespace", *kubeconfig, values={"images": IMAGES})
+        yield server
+
+
+@pytest.fixture(scope="session")
+def admin(chart_server: ApiServer) -> Client:
+    """The administrator, once the policies are in force."""
+    client = Client(chart_server)
+    grant(client, "default", "probe", ("ClusterRole", "mlwright-edit"))
+    eventually(lambda: _in_force(chart_server), "the policies refuse what they must")
+    return client
+
+
+@pytest.fixture
+def team(admin: Client) -> str:
+    """An empty namespace of this test."""
+    name = f"team-{next(_numbers)}"
+    assert admin.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}}).status == 201
+    return name
+
+
+@pytest.fixture
+def person(chart_server: ApiServer, admin: Client, team: str) -> Callable[..., Client]:
+    """Return a maker of people, who have the given rules in the namespace of this test."""
+
+    def make(name: str, *rules: Json) -> Client:
+        user = f"{name}@{team}"
+        role = {"metadata": {"name": user}, "rules": list(rules)}
+        assert admin.request("POST", f"{ROLES}/{team}/roles", role).status == 201
+        grant(admin, team, user, ("Role", user))
+        return Client(chart_server, user)
+
+    return make
+
+
+def grant(client: Client, namespace: str, user: str, role: tuple[str, str]) -> None:
+    """Bind a Role or ClusterRole (kind, name) to a user in a namespace."""
+    group = "rbac.authorization.k8s.io"
+    body = {
+        "metadata": {"name": user},
+        "roleRef": {"apiGroup": group, "kind": role[0], "name": role[1]},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+    }
+    assert client.request("POST", f"{ROLES}/{namespace}/rolebindings", body).status == 201
+
+
+def _in_force(server: ApiServer) -> bool | None:
+    """Tell whether both policies refuse; the API server loads them some time after they were written."""
+    probe = Client(server, "probe")
+    pods = ({"serviceAccountName": "x"}, {"imagePullSecrets": [{"name": "x"}]})
+    answers = [probe.create(changed(PIPELINE, {"spec.pod": pod}), "default", dryRun="All") for pod in pods]
+    return all("ValidatingAdmissionPolicy" in answer.body.get("message", "") for answer in answers) or None

@@ -1,0 +1,146 @@
+"""What the admission policies refuse: a pod may not be lent rights that its author does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.apiserver import Client, Json
+from tests.support.objects import DEPLOYMENT, PIPELINE, changed
+from tests.support.waiting import eventually
+
+KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT}
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+WRITE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["*"], "verbs": ["create", "patch", "update"]}
+
+People = Callable[..., Client]
+
+
+def _with_pod(thing: Json, **pod: Any) -> Json:
+    return changed(thing, {"spec.pod": pod})
+
+
+def _env(*secrets: str) -> list[Json]:
+    return [{"name": f"V{i}", "secretRef": {"name": name, "key": "k"}} for i, name in enumerate(secrets)]
+
+
+def _may(verb: str, resource: str, *names: str) -> Json:
+    return {"apiGroups": [""], "resources": [resource], "verbs": [verb], **({"resourceNames": names} if names else {})}
+
+
+def _checked(client: Client) -> Json | None:
+    policies = client.request("GET", POLICIES).body["items"]
+    found = {p["metadata"]["name"]: (p.get("status") or {}).get("typeChecking") for p in policies}
+    return None if None in found.values() else found
+
+
+@pytest.mark.parametrize("thing", KINDS.values(), ids=KINDS)
+def test_nobody_acts_as_an_account_that_they_may_not_use(person: People, team: str, thing: Json) -> None:
+    """Pods of pipelines and deployments act as the account that they name."""
+    answer = person("dana", WRITE).create(_with_pod(thing, serviceAccountName="payroll"), team)
+
+    assert answer.status == 403
+    assert (
+        f"spec.pod.serviceAccountName is payroll, and dana@{team} may not use it in namespace {team}: ask for the verb"
+        " use on this service account, or leave the field out" in answer.body["message"]
+    )
+
+
+def test_the_verb_use_lends_the_account(person: People, team: str) -> None:
+    """Rights on accounts are given like all others, by a Role."""
+    dana = person("dana", WRITE, _may("use", "serviceaccounts", "payroll"))
+
+    assert dana.create(_with_pod(PIPELINE, serviceAccountName="payroll"), team).status == 201
+
+
+def test_the_account_that_every_pod_has_needs_no_right(person: People, team: str) -> None:
+    """Writing "default" is no more than writing nothing."""
+    assert person("dana", WRITE).create(_with_pod(PIPELINE, serviceAccountName="default"), team).status == 201
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [{"env": _env("open", "password")}, {"imagePullSecrets": [{"name": "open"}, {"name": "password"}]}],
+    ids=["env", "imagePullSecrets"],
+)
+@pytest.mark.parametrize("thing", KINDS.values(), ids=KINDS)
+def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: Json, pod: Json) -> None:
+    """A pod prints what its environment holds."""
+    answer = person("dana", WRITE, _may("get", "secrets", "open")).create(_with_pod(thing, **pod), team)
+
+    assert answer.status == 403
+    assert (
+        f"spec.pod names Secret password (env or imagePullSecrets), and dana@{team} may not get it in namespace {team}:"
+        " ask for the verb get on this Secret, or take it out" in answer.body["message"]
+    )
+
+
+def test_who_may_get_a_secret_may_name_it(person: People, team: str) -> None:
+    """The policy adds no right and takes none away."""
+    secrets = [f"s{i}" for i in range(16)]
+    dana = person("dana", WRITE, _may("get", "secrets", *secrets))
+
+    assert dana.create(_with_pod(PIPELINE, env=_env(*secrets, *secrets)), team).status == 201
+
+
+def test_the_right_to_all_secrets_covers_more_than_can_be_asked_one_by_one(person: People, team: str) -> None:
+    """Asking about each of many Secrets costs more than the API server allows."""
+    many = _with_pod(PIPELINE, env=_env(*(f"s{i}" for i in range(32))))
+
+    assert person("dana", WRITE, _may("get", "secrets")).create(many, team).status == 201
+
+
+def test_more_secrets_than_can_be_asked_one_by_one_are_refused(person: People, team: str) -> None:
+    """What cannot be checked is not let through."""
+    secrets = [f"s{i}" for i in range(17)]
+    answer = person("dana", WRITE, _may("get", "secrets", *secrets)).create(
+        _with_pod(PIPELINE, env=_env(*secrets)), team
+    )
+
+    assert answer.status == 403
+    assert (
+        "spec.pod names 17 Secrets, at most 16 can be checked one by one: put the keys into" in answer.body["message"]
+    )
+
+
+def test_another_image_cannot_read_the_secret_that_its_author_may_not(admin: Client, person: People, team: str) -> None:
+    """A name that stands there already is asked for again when anything in the spec changes."""
+    thing = _with_pod(PIPELINE, env=_env("password"))
+    assert admin.create(thing, team).status == 201
+
+    answer = person("dana", WRITE).merge(thing, team, {"spec": {"image": "example.test/curious:1"}})
+
+    assert answer.status == 403
+    assert "spec.pod names Secret password" in answer.body["message"]
+
+
+def test_what_leaves_the_spec_alone_is_not_asked(admin: Client, person: People, team: str) -> None:
+    """Labels, requests for a run and the like need no right on what the pod uses."""
+    thing = _with_pod(PIPELINE, env=_env("password"), serviceAccountName="payroll")
+    assert admin.create(thing, team).status == 201
+
+    answer = person("dana", WRITE).merge(thing, team, {"metadata": {"annotations": {"mlwright.dev/run": "again"}}})
+
+    assert answer.status == 200
+
+
+def test_scaling_is_not_asked(admin: Client, person: People, team: str) -> None:
+    """An autoscaler knows nothing of Secrets."""
+    thing = _with_pod(DEPLOYMENT, env=_env("password"))
+    assert admin.create(thing, team).status == 201
+
+    answer = person("scaler", WRITE).merge(thing, team, {"spec": {"replicas": 3}}, "/scale")
+
+    assert answer.status == 200
+
+
+def test_the_expressions_fit_the_schemas(admin: Client) -> None:
+    """The API server types the expressions against the CRDs; a warning is a field that does not exist."""
+    checked = eventually(lambda: _checked(admin), "the policies are typed")
+
+    assert checked == {
+        "secrets.mlwright.mlwright-system": {},
+        "serviceaccounts.mlwright.mlwright-system": {},
+    }
