@@ -1,0 +1,1 @@
+"""Benchmarks: each writes build/bench/NAME.json, the figures beside their reference."""
