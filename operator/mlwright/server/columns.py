@@ -18,8 +18,6 @@ from mlwright.server.problems import bad_request
 # A one-feature body of 4 MiB could hold two million rows, whose answer would be 40 times as large.
 MAX_ROWS = 65_536
 
-_WHOLE = frozenset({int})
-
 
 def read_column(name: str, wanted: Datatype, tensor: Mapping[str, Any]) -> Array:
     """Check one tensor against the input of that name and convert it.
@@ -57,16 +55,16 @@ def _rows(name: str, shape: object) -> int:
         raise bad_request(
             f"input {name}: expected shape [n, 1] with n rows, at least one; got {came}; each feature is an input"
         )
-    rows: int = shape[0]  # type: ignore[index] # _is_column has seen that this is a list of whole numbers
+    rows: int = shape[0]  # type: ignore[index] # _is_column has seen that this is a list
     if rows > MAX_ROWS:
         raise bad_request(f"input {name}: {rows} rows; at most {MAX_ROWS} are answered at once, split the batch")
     return rows
 
 
 def _is_column(shape: object) -> bool:
-    if type(shape) is not list or not _WHOLE.issuperset(map(type, shape)):
+    if type(shape) is not list or len(shape) not in {1, 2}:
         return False
-    return len(shape) in {1, 2} and shape[0] > 0 and shape[1:] in ([], [1])
+    return type(shape[0]) is int and shape[0] > 0 and shape[1:] in ([], [1])
 
 
 def _flat(name: str, data: object) -> list[Any]:
