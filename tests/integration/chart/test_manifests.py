@@ -19,14 +19,8 @@ GITOPS = {
 
 
 def _kustomize(folder: str) -> list[Json]:
-    command = [
-        toolchain.kubectl(),
-        "kustomize",
-        "--enable-helm",
-        "--helm-command",
-        toolchain.helm(),
-        MANIFESTS / folder,
-    ]
+    helm = str(toolchain.helm())
+    command = [str(toolchain.kubectl()), "kustomize", "--enable-helm", "--helm-command", helm, str(MANIFESTS / folder)]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return list(yaml.load_all(text, yaml.CSafeLoader))
 
