@@ -17,7 +17,7 @@ from typing import Self
 
 from cluster import controlplane, kubeconfig, toolchain
 from cluster.api import Api, Credentials
-from cluster.commands import run
+from cluster.commands import Argv, run
 from cluster.errors import ClusterError
 from cluster.processes import Daemon
 from cluster.waiting import wait_until
@@ -149,7 +149,7 @@ class ApiServer:
         # It serves health and metrics that nobody asks for here; port 0 is "do not listen".
         self._manager = self._daemon("kube-controller-manager", [*argv, "--secure-port=0"])
 
-    def _daemon(self, name: str, argv: controlplane.Argv) -> Daemon:
+    def _daemon(self, name: str, argv: Argv) -> Daemon:
         daemon = Daemon(name, argv, self.directory / f"{name}.log")
         daemon.start()
         return daemon

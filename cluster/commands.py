@@ -7,6 +7,9 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 
+# Program and arguments.
+Argv = list[str | Path]
+
 _LAST_LINES = 15
 
 

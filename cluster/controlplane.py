@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-Argv = list[str | Path]
+from cluster.commands import Argv
 
 
 def etcd(kube: Path, data: Path, *, client: str, peer: str) -> Argv:
@@ -65,7 +65,7 @@ def controller_manager(kube: Path, pki: Path, kubeconfig: Path, controllers: Seq
         f"--service-account-private-key-file={pki}/service-account.key",
         "--leader-elect=false",
         "--use-service-account-credentials=true",
-        # Short enough that a deleted object's children are gone before a test loses its patience.
+        # With the default of 20 a second it takes minutes to collect the garbage of a thousand objects.
         "--kube-api-qps=200",
         "--kube-api-burst=400",
         "--profiling=false",

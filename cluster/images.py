@@ -1,0 +1,61 @@
+"""The project's images: built when an input changed, and found in the cluster by what they were built from."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cluster import base
+from cluster.errors import ClusterError
+from cluster.paths import REPOSITORY
+from cluster.progress import say, stage
+from cluster.provider import Provider
+
+_HOME = REPOSITORY / "images"
+_SHARED = (REPOSITORY / "operator" / "mlwright", REPOSITORY / "pyproject.toml", _HOME / "wheel.txt")
+
+
+def known() -> list[str]:
+    """The names of all images that the repository has a Dockerfile for."""
+    return sorted(file.parent.name for file in _HOME.glob("*/Dockerfile"))
+
+
+def name_of(image: str, tag: str) -> str:
+    """The full name of an image in the local cluster."""
+    return f"localhost/mlwright/{image}:{tag}"
+
+
+def content_tag(image: str) -> str:
+    """A tag that changes when anything changes that the image is built from."""
+    digest = hashlib.sha256(base.key().encode())
+    for file in _inputs(image):
+        digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def ensure(provider: Provider, wanted: Sequence[str]) -> None:
+    """Make images usable as ``:dev`` and as ``:<content tag>``; what the cluster has already is not built.
+
+    Raises:
+        ClusterError: there is no such image, the cluster is down, or a build failed.
+    """
+    images = list(wanted) or known()
+    for image in images:
+        if image not in known():
+            raise ClusterError(f"there is no images/{image}/Dockerfile; the images are {', '.join(known())}")
+    present = provider.image_names()
+    for image in images:
+        keyed = name_of(image, content_tag(image))
+        if keyed in present:
+            provider.tag(keyed, name_of(image, "dev"))
+            say(f"image {keyed} is there")
+        else:
+            with stage(f"image {keyed}"):
+                provider.build(_HOME / image / "Dockerfile", [keyed, name_of(image, "dev")])
+
+
+def _inputs(image: str) -> Iterator[Path]:
+    places = [_HOME / image, REPOSITORY / "requirements" / f"{image}.txt", *_SHARED]
+    for place in places:
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        yield from (file for file in files if file.is_file() and file.suffix != ".pyc")

@@ -1,0 +1,46 @@
+"""The two ways to get a cluster, and the choice between them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from cluster.commands import succeeds
+from cluster.kind import Kind
+from cluster.node import OwnNode
+
+
+class Provider(Protocol):
+    """What the commands need of a cluster."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig; it exists while the cluster is up."""
+
+    def is_up(self) -> bool:
+        """Whether it runs."""
+
+    def up(self) -> None:
+        """Start it unless it runs; returns when pods can be started."""
+
+    def down(self) -> None:
+        """Stop it and remove what it made."""
+
+    def describe(self) -> str:
+        """One line for a person."""
+
+    def load(self, file: Path) -> list[str]:
+        """Import an image archive; returns the names that it brought."""
+
+    def image_names(self) -> set[str]:
+        """The names of all images that pods can use."""
+
+    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
+        """Build an image from the repository and make it usable under these names."""
+
+    def tag(self, image: str, name: str) -> None:
+        """Give a usable image one more name."""
+
+
+def choose(name: str) -> Provider:
+    """Kind where a Docker engine answers, else our own node."""
+    return Kind(name) if succeeds(["docker", "info"]) else OwnNode(name)
