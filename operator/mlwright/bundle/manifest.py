@@ -199,7 +199,7 @@ def _file(document: Document) -> BundleFile:
 
 
 def _refuse(path: str, problem: str) -> BundleError:
-    return BundleError(f"{MANIFEST}: {path} {problem}")
+    return BundleError(f"{MANIFEST}: {f'{path} {problem}'.lstrip()}")
 
 
 def is_digest(text: str) -> bool:

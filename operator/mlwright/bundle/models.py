@@ -74,10 +74,17 @@ class SkopsModel:
 
 
 def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
-    """The inputs side by side as one `[n, inputs]` table: float64, or objects where one of them is text."""
+    """The inputs side by side as one `[n, inputs]` table: float64, or objects where one of them is text.
+
+    Numbers are rounded to single precision, as they were in training.
+    """
     text = any(tensor.datatype is Datatype.BYTES for tensor in signature.inputs)
-    columns = [inputs[tensor.name].astype(object if text else np.float64) for tensor in signature.inputs]
-    return np.hstack(columns)
+    columns = [_single(inputs[tensor.name]) for tensor in signature.inputs]
+    return np.hstack([column.astype(object) for column in columns] if text else columns)
+
+
+def _single(values: Array) -> Array:
+    return values if values.dtype == object else values.astype(np.float32).astype(np.float64)
 
 
 def label_outputs(probabilities: Array, signature: Signature) -> dict[str, Array]:
@@ -86,16 +93,25 @@ def label_outputs(probabilities: Array, signature: Signature) -> dict[str, Array
     return {LABEL: class_array(signature.classes)[probabilities.argmax(axis=1)], PROBABILITIES: probabilities}
 
 
-def _load_onnx(path: Path, core: Core, threads: int) -> Model:
+def open_session(model: Path | bytes, *, threads: int) -> Any:
+    """An ONNX Runtime session on the CPU.
+
+    Raises:
+        Exception: The model cannot be loaded; ONNX Runtime's errors share no base class of their own.
+    """
     import onnxruntime  # noqa: PLC0415 - only bundles of this format need it
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only; warnings of its optimiser tell a user nothing
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _load_onnx(path: Path, core: Core, threads: int) -> Model:
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as problem:  # its errors share no base class of their own
+        session = open_session(path, threads=threads)
+    except Exception as problem:  # see open_session
         raise BundleError(f"{path.name} is not a model that ONNX Runtime can load: {_brief(problem)}") from problem
     _check_names("inputs", [value.name for value in session.get_inputs()], core.signature.inputs)
     _check_names("outputs", [value.name for value in session.get_outputs()], core.signature.outputs)

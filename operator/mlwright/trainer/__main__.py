@@ -1,0 +1,28 @@
+"""`python -m mlwright.trainer STEP`: pin the threads, then start."""
+
+import os
+import sys
+
+from mlwright.process import logs, threads
+
+_LIMIT = "MLWRIGHT_CPU_LIMIT"
+
+
+def _threads() -> int:
+    try:
+        return threads.pool_size(float(os.environ[_LIMIT]))
+    except (KeyError, ValueError):  # not told, or not a number: ask the kernel
+        return threads.pool_size(threads.granted_cpus())
+
+
+def main() -> int:
+    """Run a step; the number of threads is settled before anything numerical is imported."""
+    threads.pin_pools(os.environ, _threads())
+    logs.configure()
+    from mlwright.trainer.program import main as run  # noqa: PLC0415 - after the threads are pinned
+
+    return run(sys.argv[1:], os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

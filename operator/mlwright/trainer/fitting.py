@@ -1,0 +1,93 @@
+"""Fit a pipeline, and answer with it in the terms of the bundle."""
+
+import logging
+import re
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Label, Signature, Tensor
+from mlwright.bundle.models import label_outputs
+from mlwright.bundle.tensors import Array
+from mlwright.scoring import Task
+from mlwright.trainer.columns import datatype_of
+from mlwright.trainer.encoding import Encoding, Matrix, learn_encoding
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.estimators import CLASS, build_estimator
+from mlwright.trainer.preparation import build_pipeline
+from mlwright.trainer.step import Training
+from mlwright.trainer.tables import Side, to_array
+from mlwright.trainer.targets import classes_of
+
+logger = logging.getLogger(__name__)
+
+# What a message could repeat from the data: numbers, quoted and bracketed pieces.
+_DATA = re.compile(r"\[[^\]]*\]|'[^']*'|\"[^\"]*\"|-?\d[\d.,e+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted pipeline from encoded features to answers, and its signature."""
+
+    pipeline: Pipeline
+    encoding: Encoding
+    task: Task
+    signature: Signature
+
+    def answer(self, matrix: Matrix) -> dict[str, Array]:
+        """The outputs of the signature for encoded rows."""
+        if self.task is Task.REGRESSION:
+            return {PREDICTION: np.asarray(self.pipeline.predict(matrix), dtype=np.float64).reshape(-1)}
+        return label_outputs(self.pipeline.predict_proba(matrix), self.signature)
+
+
+def fit(training: Training, side: Side) -> Fitted:
+    """Fit what the pipeline asks for on the training rows.
+
+    A classifier learns the place of a class among the classes, so that all of them are treated alike.
+
+    Raises:
+        UserError: The estimator cannot learn from these rows with these parameters.
+    """
+    encoding = learn_encoding(side)
+    pipeline = build_pipeline(build_estimator(training), encoding, training.preprocessing)
+    classes = classes_of(side.target) if training.task is Task.CLASSIFICATION else ()
+    answers = class_places(to_array(side.target), classes) if classes else to_array(side.target)
+    _fit(pipeline, encoding.matrix(side), answers, training)
+    return Fitted(pipeline, encoding, training.task, _signature(side, classes))
+
+
+def class_places(target: Array, classes: tuple[Label, ...]) -> Array:
+    """Place of each value among the classes, `[n]`; -1 for a value that is none of them."""
+    places = {label: place for place, label in enumerate(classes)}
+    return np.array([places.get(value, -1) for value in target.tolist()], dtype=np.int64)
+
+
+def _fit(pipeline: Pipeline, matrix: Matrix, answers: Array, training: Training) -> None:
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            pipeline.fit(matrix, answers)
+    except (ValueError, TypeError, ArithmeticError) as problem:
+        raise UserError(
+            CLASS,
+            f"{training.estimator} cannot learn from these rows: {_without_data(problem)}",
+            "correct the parameters, the features or spec.training.estimator.preprocessing",
+        ) from problem
+    for kind in sorted({type(warning.message).__name__ for warning in caught}):
+        logger.warning("scikit-learn warned while fitting", extra={"kind": kind})
+
+
+def _without_data(problem: Exception) -> str:
+    """The first line of a message, with everything that might be a value of a row replaced."""
+    lines = str(problem).strip().splitlines() or [type(problem).__name__]
+    return _DATA.sub("...", lines[0])[:300].rstrip(".: ")
+
+
+def _signature(side: Side, classes: tuple[Label, ...]) -> Signature:
+    if not classes:
+        return Signature(side.inputs, (Tensor(PREDICTION, Datatype.FP64),))
+    outputs = (Tensor(LABEL, datatype_of(side.target)), Tensor(PROBABILITIES, Datatype.FP64))
+    return Signature(side.inputs, outputs, classes)

@@ -1,0 +1,81 @@
+"""The profile of a fitted model: its features as learned from, its outputs on held-out rows, features by importance."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Tensor
+from mlwright.bundle.profile import Distribution, Profile
+from mlwright.bundle.profiling import profile_booleans, profile_labels, profile_numbers, profile_texts
+from mlwright.bundle.tensors import Array, Arrays
+from mlwright.scoring import Task
+from mlwright.trainer.encoding import Matrix, text_counts
+from mlwright.trainer.fitting import Fitted, class_places
+from mlwright.trainer.tables import Side, to_array
+
+RANKING_ROWS: Final = 1000
+"""Rows on which importance is measured: its order settles long before, and each feature costs one more answer."""
+RANKED_BY: Final = f"mean change of the outputs when the feature is shuffled among {RANKING_ROWS:,} held-out rows"
+
+
+def build_profile(train: Side, test: Side, fitted: Fitted, seed: int) -> Profile:
+    """The profile of a bundle.
+
+    Features are counted on the training rows. Outputs are counted on the held-out rows: on rows that it has learned, a
+    model is surer of itself than it will ever be again, and a live comparison with that would always see a drift.
+    """
+    matrix = fitted.encoding.matrix(test)
+    ranks = rank_features(fitted, matrix[:RANKING_ROWS], seed)
+    pairs = zip(train.inputs, train.features, strict=True)
+    features = tuple(
+        replace(_profile_feature(tensor, column), rank=ranks[tensor.name], ranked_by=RANKED_BY)
+        for tensor, column in pairs
+    )
+    return Profile(train.rows, features, _profile_outputs(fitted, fitted.answer(matrix)))
+
+
+def rank_features(fitted: Fitted, matrix: Matrix, seed: int) -> Mapping[str, int]:
+    """Rank features by how much the outputs change when one is shuffled among the rows; 1 changes them most.
+
+    Args:
+        fitted: The model.
+        matrix: Encoded rows, `[n, features]`.
+        seed: Of the shuffling.
+    """
+    chance = np.random.default_rng(seed)
+    usual = _surface(fitted.answer(matrix))
+    changes = {}
+    for place, feature in enumerate(fitted.encoding.columns):
+        shuffled = matrix.copy()
+        shuffled[:, place] = chance.permutation(shuffled[:, place])
+        changes[feature.tensor.name] = float(np.abs(_surface(fitted.answer(shuffled)) - usual).mean())
+    order = sorted(changes, key=lambda name: -changes[name])
+    return {name: place + 1 for place, name in enumerate(order)}
+
+
+def _surface(outputs: Arrays) -> Array:
+    return outputs[PREDICTION] if PREDICTION in outputs else outputs[PROBABILITIES]
+
+
+def _profile_feature(tensor: Tensor, column: Any) -> Distribution:
+    if tensor.datatype is Datatype.BYTES:
+        return profile_texts(tensor.name, text_counts(column))
+    if tensor.datatype is Datatype.BOOL:
+        return profile_booleans(tensor.name, to_array(column))
+    return profile_numbers(tensor.name, tensor.datatype, to_array(column).astype(np.float64))
+
+
+def _profile_outputs(fitted: Fitted, outputs: Arrays) -> tuple[Distribution, ...]:
+    if fitted.task is Task.REGRESSION:
+        return (profile_numbers(PREDICTION, Datatype.FP64, outputs[PREDICTION]),)
+    classes = fitted.signature.classes
+    counts = np.bincount(class_places(outputs[LABEL], classes), minlength=len(classes)).tolist()
+    labels = profile_labels(LABEL, fitted.signature.outputs[0].datatype, classes, counts)
+    return (labels, profile_numbers(PROBABILITIES, Datatype.FP64, confidence(outputs[PROBABILITIES])))
+
+
+def confidence(probabilities: Array) -> Array:
+    """One number for the probabilities of a row, `[n]`: of the positive class, or with more than two the largest."""
+    return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities.max(axis=1)  # noqa: PLR2004

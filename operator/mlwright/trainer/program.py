@@ -1,0 +1,133 @@
+"""The trainer as a process: one step, one result, one exit code."""
+
+import errno
+import logging
+import resource
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from mlwright.bundle import addresses
+from mlwright.bundle.errors import AddressError
+from mlwright.process.last_words import leave_last_words, termination_log
+from mlwright.trainer.errors import SurroundingsError, UserError
+from mlwright.trainer.results import Outcome, Result
+from mlwright.trainer.step import VARIABLE, Step, StepName, read_step
+from mlwright.trainer.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
+"""A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
+
+
+def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run one step and report it in `result.json`, in the termination message and as the exit code.
+
+    Args:
+        arguments: The command line after the program's name: the name of a step.
+        env: The environment.
+
+    Returns:
+        The exit code: 0, 64 for what the user has to change, 70 for everything else.
+    """
+    began = time.monotonic()
+    name = arguments[0] if len(arguments) == 1 else ""
+    result = _report(name, env)
+    leave_last_words(termination_log(env), result.termination_message())
+    logger.info(
+        "the step ended",
+        extra={
+            "step": name,
+            "outcome": str(result.outcome),
+            "sentence": result.sentence,
+            "field": result.field,
+            "remedy": result.remedy,
+            "seconds": round(time.monotonic() - began, 2),
+            "peakMegabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        },
+    )
+    return result.exit_code
+
+
+def _report(name: str, env: Mapping[str, str]) -> Result:
+    try:
+        step = read_step(name, env.get(VARIABLE))
+    except UserError as problem:
+        return _failure(problem, name, None)
+    try:
+        return _run(step, addresses.mount_root(env))
+    except Exception as problem:  # noqa: BLE001 - every end of a step is reported
+        return _failure(problem, name, step)
+
+
+def _run(step: Step, root: Path) -> Result:
+    """Run the step, or report the result that is already there."""
+    workspace = Workspace.of(step, root)
+    earlier = workspace.finished()
+    if earlier:
+        logger.info("the step has a result already", extra={"folder": workspace.folder.name})
+        return earlier
+    folder = workspace.begin()
+    try:
+        sentence, results = _work(step.name)(step, root, folder)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _record_failure(workspace, _failure(problem, step.name, step))
+    return workspace.publish(Result(step.name, step.run.name, step.run.attempt, Outcome.SUCCEEDED, sentence, results))
+
+
+def _record_failure(workspace: Workspace, failure: Result) -> Result:
+    try:
+        return workspace.publish(failure)
+    except OSError as problem:  # a full disk must not hide why the step failed
+        logger.warning("the failure could not be written", extra={"problem": str(problem.strerror)})
+        return failure
+
+
+def _work(name: StepName) -> Work:
+    """The function of a step. It is imported here, alone: starting is most of the time of a small run."""
+    module = import_module(f"mlwright.trainer.{name}")
+    return cast("Work", getattr(module, name))
+
+
+def _failure(problem: Exception, name: str, step: Step | None) -> Result:
+    run, attempt = (step.run.name, step.run.attempt) if step else ("", 0)
+    if isinstance(problem, UserError):
+        return Result(
+            name,
+            run,
+            attempt,
+            Outcome.USER_ERROR,
+            problem.sentence,
+            field=problem.field,
+            remedy=problem.remedy,
+            reason=problem.reason,
+        )
+    if isinstance(problem, AddressError):
+        return Result(
+            name, run, attempt, Outcome.USER_ERROR, problem.sentence, field=problem.field, remedy=problem.remedy
+        )
+    logger.error("the step failed", exc_info=problem)
+    return Result(name, run, attempt, Outcome.FAILED, _sentence(problem))
+
+
+def _sentence(problem: Exception) -> str:
+    """What went wrong that was not the user's doing. Messages of libraries stay in the log: they may hold data."""
+    if isinstance(problem, SurroundingsError):
+        return str(problem)
+    if isinstance(problem, MemoryError):
+        return "the step needs more memory than the pod has: raise spec.pod.resources.limits.memory"
+    if isinstance(problem, OSError):
+        return _io_sentence(problem)
+    return f"the step failed unexpectedly with {type(problem).__name__}; its log says more"
+
+
+def _io_sentence(problem: OSError) -> str:
+    file = Path(str(problem.filename)).name if problem.filename else "a file"
+    if problem.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the artifacts volume is full: free space on its claim or use a larger one"
+    if problem.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"{file} cannot be written: let the user of the pod write to the artifacts claim"
+    return f"reading or writing {file} failed: {problem.strerror or type(problem).__name__}"

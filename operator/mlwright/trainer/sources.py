@@ -1,0 +1,224 @@
+"""Find and read the files of a dataset as Arrow tables.
+
+Readers complain with pieces of the data in their messages; none of that is repeated. What a person needs is the file,
+the row number if the reader names one, and what to do.
+"""
+
+import errno
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from mlwright.bundle import addresses
+from mlwright.bundle.errors import AddressError
+from mlwright.trainer.arrow_types import kind_of
+from mlwright.trainer.errors import DATASET_MISSING, UserError
+from mlwright.trainer.step import DataFormat
+
+URI: Final = "spec.dataset.uri"
+FORMAT: Final = "spec.dataset.format"
+
+SUFFIXES: Final[Mapping[str, DataFormat]] = {
+    ".csv": DataFormat.CSV,
+    ".parquet": DataFormat.PARQUET,
+    ".jsonl": DataFormat.JSON_LINES,
+    ".ndjson": DataFormat.JSON_LINES,
+    ".json": DataFormat.JSON_LINES,
+}
+_COMPRESSED: Final = frozenset({".gz", ".bz2", ".zst"})
+_HIDDEN: Final = (".", "_")  # marker files of other programs, such as _SUCCESS
+_JSON_BLOCK: Final = 16 << 20  # bytes; the reader cannot take a line that is longer than its block
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files of a dataset, sorted by name, and their format."""
+
+    uri: str
+    format: DataFormat
+    files: tuple[Path, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+def find(uri: str, given: DataFormat | None, root: Path) -> Source:
+    """Find the files that an address names: one file, those matching a pattern, or the files of a folder.
+
+    Args:
+        uri: The address.
+        given: The format, or None to guess it from the suffix of the first file.
+        root: The mount root.
+
+    Raises:
+        UserError: The address is refused, nothing is there (reason DatasetMissing), or the format is unclear.
+    """
+    try:
+        address = addresses.parse(uri, field=URI)
+    except AddressError as problem:
+        raise UserError(problem.field, problem.sentence, problem.remedy) from problem
+    files = _files(addresses.locate(address, root))
+    if not files:
+        raise UserError(
+            URI,
+            f"there is no file at {address}",
+            "put the data there or correct the address",
+            reason=DATASET_MISSING,
+        )
+    return Source(uri, given or _guess(files[0].name), files)
+
+
+def column_names(source: Source) -> tuple[str, ...]:
+    """Names of the columns of the first file, in the order of the file.
+
+    Raises:
+        UserError: The file is empty or unreadable, or two columns have the same name.
+    """
+    names = _attempt(source.files[0], source.format, _NAMES[source.format])
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(URI, f"{source.files[0].name} has two columns called {twice[0]!r}", "rename one of them")
+    return tuple(names)
+
+
+def read(source: Source, columns: Sequence[str]) -> Any:
+    """Read these columns of all files, one file after the other, as one Arrow table in the order given.
+
+    A column that is a whole number in one file and a fraction in another is read as a fraction.
+
+    Raises:
+        UserError: A file is empty, unreadable, lacks a column, or holds another type in it than the others.
+    """
+    tables = [_read_file(path, source.format, columns) for path in source.files]
+    for path, table in zip(source.files, tables, strict=True):
+        _check_types(source.files[0], tables[0].schema, path, table.schema)
+    return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
+
+
+def _files(place: Path) -> tuple[Path, ...]:
+    if "*" in place.name:
+        # fnmatch knows more wildcards than we promise; escape them.
+        pattern = re.sub(r"([?\[])", r"[\1]", place.name)
+        found = [path for path in _entries(place.parent) if fnmatchcase(path.name, pattern)]
+    else:
+        found = _entries(place) if place.is_dir() else [place]
+    return tuple(sorted((path for path in found if path.is_file()), key=lambda path: path.name))
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if not path.name.startswith(_HIDDEN)]
+
+
+def _guess(name: str) -> DataFormat:
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    if suffixes and suffixes[-1] in SUFFIXES:
+        return SUFFIXES[suffixes[-1]]
+    raise UserError(FORMAT, f"the format of {name} cannot be told from its name", f"set it to {', '.join(DataFormat)}")
+
+
+def _read_file(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Any:
+    names = _attempt(path, data_format, _NAMES[data_format])
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise UserError(
+            URI, f"{path.name} has no column {missing[0]!r}, which other files have", "give all files the same columns"
+        )
+    return _attempt(path, data_format, lambda file: _READERS[data_format](file, list(columns)))
+
+
+def _check_types(first: Path, expected: Any, path: Path, found: Any) -> None:
+    for name in expected.names:
+        kinds = {kind_of(expected.field(name).type), kind_of(found.field(name).type)} - {"nothing"}
+        if len(kinds) > 1:
+            raise UserError(
+                URI,
+                f"column {name!r} holds {kind_of(expected.field(name).type)} in {first.name}"
+                f" and {kind_of(found.field(name).type)} in {path.name}",
+                "give all files the same types",
+            )
+
+
+def _attempt(path: Path, data_format: DataFormat, action: Callable[[Path], Any]) -> Any:
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(URI, f"{path.name} is empty", "write the data again")
+        return action(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
+        raise _unreadable(path, data_format, problem) from None
+
+
+def _unreadable(path: Path, data_format: DataFormat, problem: Exception) -> Exception:
+    code = getattr(problem, "errno", None)
+    if code == errno.EACCES:
+        return UserError(URI, f"{path.name} may not be read by the user of the pod", "make it readable for everyone")
+    if code is not None:
+        return problem  # the volume, not the file: not the user's error
+    return UserError(
+        URI,
+        f"{path.name} cannot be read as {data_format}{_detail(str(problem))}",
+        "write the file again, or correct spec.dataset.format",
+    )
+
+
+def _detail(message: str) -> str:
+    """What a reader's message may tell without showing data: row number and counts of columns."""
+    row = re.search(r"[Rr]ow #?(\d+)", message)
+    counts = re.search(r"Expected (\d+) columns, got (\d+)", message)
+    place = f" (row {row.group(1)})" if row else ""
+    return f"{place}: {counts.group(2)} columns where {counts.group(1)} are expected" if counts else place
+
+
+def _csv_names(path: Path) -> list[str]:
+    with pyarrow.csv.open_csv(path) as reader:
+        return list(reader.schema.names)
+
+
+def _csv_table(path: Path, columns: list[str]) -> Any:
+    return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(include_columns=columns))
+
+
+def _parquet_names(path: Path) -> list[str]:
+    return list(pyarrow.parquet.read_schema(path).names)
+
+
+def _parquet_table(path: Path, columns: list[str]) -> Any:
+    # The file alone: a folder called key=value above it is no column here.
+    return pyarrow.parquet.ParquetFile(path).read(columns=columns)
+
+
+def _json_all(path: Path) -> Any:
+    return pyarrow.json.read_json(path, read_options=pyarrow.json.ReadOptions(block_size=_JSON_BLOCK))
+
+
+def _json_names(path: Path) -> list[str]:
+    return list(_json_all(path).schema.names)
+
+
+def _json_table(path: Path, columns: list[str]) -> Any:
+    return _json_all(path).select(columns)
+
+
+_NAMES: Final[Mapping[DataFormat, Callable[[Path], list[str]]]] = {
+    DataFormat.CSV: _csv_names,
+    DataFormat.PARQUET: _parquet_names,
+    DataFormat.JSON_LINES: _json_names,
+}
+_READERS: Final[Mapping[DataFormat, Callable[[Path, list[str]], Any]]] = {
+    DataFormat.CSV: _csv_table,
+    DataFormat.PARQUET: _parquet_table,
+    DataFormat.JSON_LINES: _json_table,
+}

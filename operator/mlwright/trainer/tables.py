@@ -1,0 +1,82 @@
+"""The split data between the steps: one Parquet file for each side, features in order, then the target."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mlwright.bundle.manifest import Datatype, Tensor
+from mlwright.bundle.tensors import Array, Arrays
+from mlwright.trainer.arrow_types import plain
+from mlwright.trainer.columns import ARROW_TYPES, datatype_of
+from mlwright.trainer.errors import SurroundingsError
+
+TRAIN: Final = "train.parquet"
+TEST: Final = "test.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of the split. Columns are Arrow arrays in canonical form, each in one piece."""
+
+    inputs: tuple[Tensor, ...]
+    features: tuple[Any, ...]
+    target: Any
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.target)
+
+    def head(self, rows: int) -> "Side":
+        """The first rows."""
+        return Side(self.inputs, tuple(column[:rows] for column in self.features), self.target[:rows])
+
+    def arrays(self) -> dict[str, Array]:
+        """The features as a model takes them: `[n, 1]` by name."""
+        return {
+            tensor.name: to_array(column).reshape(-1, 1)
+            for tensor, column in zip(self.inputs, self.features, strict=True)
+        }
+
+
+def write_table(table: Any, path: Path) -> None:
+    """Write one side.
+
+    Raises:
+        OSError: The volume cannot be written.
+    """
+    pa.parquet.write_table(table, path)
+
+
+def read_side(path: Path, target: str) -> Side:
+    """Read one side.
+
+    Raises:
+        SurroundingsError: The file is not one that the step validate wrote.
+        OSError: The volume cannot be read.
+    """
+    try:
+        table = pa.parquet.read_table(path).combine_chunks()
+    except (pa.ArrowException, FileNotFoundError):
+        raise SurroundingsError(f"{path.name} of the step validate is missing or damaged") from None
+    pieces = {name: plain(table.column(name)) for name in table.column_names}
+    answer = pieces.pop(target)
+    inputs = tuple(Tensor(name, datatype_of(column)) for name, column in pieces.items())
+    return Side(inputs, tuple(pieces.values()), answer)
+
+
+def to_array(column: Any) -> NDArray[Any]:
+    """A column as numpy `[n]`; texts as objects."""
+    values = column.to_numpy(zero_copy_only=False)
+    return values.astype(object) if datatype_of(column) is Datatype.BYTES else np.asarray(values)
+
+
+def side_of(arrays: Arrays, inputs: tuple[Tensor, ...]) -> Side:
+    """Rows without a target, from arrays `[n, 1]` by name."""
+    features = tuple(pa.array(arrays[tensor.name].ravel(), ARROW_TYPES[tensor.datatype]) for tensor in inputs)
+    return Side(inputs, features, features[0])

@@ -1,0 +1,109 @@
+"""Is the target one that the task can learn?"""
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlwright.bundle.manifest import Datatype, Label
+from mlwright.scoring import Task
+from mlwright.trainer.columns import TARGET, canonical, count_missing, datatype_of
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.wording import rows
+
+MOST_NUMERIC_CLASSES: Final = 100
+"""More distinct numbers than this are a quantity, not classes."""
+MOST_CLASSES: Final = 1000
+"""Each class is a column of every answer; more than this is another kind of problem."""
+
+_TASK: Final = "spec.training.task"
+
+
+def prepare_target(name: str, column: Any, task: Task) -> Any:
+    """The target in canonical form: bool, int64 or string classes, or float64 for a regression.
+
+    Numbers that are all whole, such as 0.0 and 1.0, are whole-number classes.
+
+    Args:
+        name: The column's name.
+        column: Its values, as `arrow_types.plain` gives them.
+        task: What is learned.
+
+    Raises:
+        UserError: Values are missing or of the wrong kind, all equal, or too many to be classes.
+    """
+    missing = count_missing(column)
+    if missing:
+        raise UserError(TARGET, f"column {name!r} has no value in {rows(missing)}", "remove these rows or fill them in")
+    target = canonical(name, column, TARGET)
+    prepared = _classes(name, target) if task is Task.CLASSIFICATION else _quantity(name, target)
+    if len(pc.unique(prepared)) == 1:
+        raise UserError(
+            TARGET,
+            f"column {name!r} has the same value in all {rows(len(column))}",
+            "there is nothing to learn: add rows with other values, or correct the column",
+        )
+    return prepared
+
+
+def check_sides(name: str, train: Any, test: Any, task: Task) -> None:
+    """Check that the split left something to learn from and something to judge by.
+
+    Raises:
+        UserError: A side is empty, or the training side has one class only.
+    """
+    field = "spec.dataset.split"
+    for side, called in ((train, "left to learn from"), (test, "held out")):
+        if len(side) == 0:
+            total = len(train) + len(test)
+            raise UserError(field, f"none of the {rows(total)} is {called}", "add rows or change the share held out")
+    if task is Task.CLASSIFICATION and len(pc.unique(train)) == 1:
+        raise UserError(
+            TARGET,
+            f"column {name!r} has one class only in the {rows(len(train))} left to learn from",
+            "add rows of the other classes, or change the split",
+        )
+
+
+def classes_of(target: Any) -> tuple[Label, ...]:
+    """The classes of a canonical target in sorted order: false before true, numbers up, texts by code point."""
+    return tuple(sorted(pc.unique(target).to_pylist()))
+
+
+def _classes(name: str, target: Any) -> Any:
+    if datatype_of(target) is Datatype.FP64:
+        target = _whole(name, target)
+    count = len(pc.unique(target))
+    if datatype_of(target) is Datatype.INT64 and count > MOST_NUMERIC_CLASSES:
+        raise _not_classes(name, count)
+    if count > MOST_CLASSES:
+        raise UserError(
+            TARGET, f"column {name!r} has {count:,} classes", f"group them: at most {MOST_CLASSES:,} are learned"
+        )
+    return target
+
+
+def _whole(name: str, target: Any) -> Any:
+    values = target.to_numpy()
+    if not np.array_equal(values, np.floor(values)):
+        raise _not_classes(name, len(np.unique(values)))
+    return pa.array(values.astype(np.int64))
+
+
+def _not_classes(name: str, count: int) -> UserError:
+    return UserError(
+        _TASK,
+        f"column {name!r} holds {count:,} different numbers, which are no classes",
+        "set the task to Regression, or make it a column of texts, booleans or a few whole numbers",
+    )
+
+
+def _quantity(name: str, target: Any) -> Any:
+    datatype = datatype_of(target)
+    if datatype in {Datatype.BYTES, Datatype.BOOL}:
+        kind = "texts" if datatype is Datatype.BYTES else "booleans"
+        raise UserError(
+            _TASK, f"column {name!r} holds {kind}, and a Regression learns numbers", "set the task to Classification"
+        )
+    return target.cast(pa.float64())

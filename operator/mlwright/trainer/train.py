@@ -1,0 +1,110 @@
+"""The step `train`: fit the estimator on the training rows and write the bundle."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mlwright.bundle import addresses, golden
+from mlwright.bundle.golden import GoldenRow
+from mlwright.bundle.manifest import LABEL, PROBABILITIES
+from mlwright.bundle.profile import Profile
+from mlwright.bundle.tensors import plain_outputs, to_inputs
+from mlwright.trainer.bundling import Parts, write_bundle
+from mlwright.trainer.environment import environment
+from mlwright.trainer.fitting import Fitted, fit
+from mlwright.trainer.profiles import build_profile
+from mlwright.trainer.step import Step, StepName
+from mlwright.trainer.storing import Trial, store
+from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
+from mlwright.trainer.targets import check_sides
+from mlwright.trainer.wording import rows
+from mlwright.trainer.workspace import earlier_folder, read_earlier
+
+BUNDLE: Final = "bundle"
+TRIAL_ROWS: Final = 10_000
+"""Held-out rows on which a converted model must answer like the original."""
+GOLDEN_DECIMALS: Final = 9
+"""Answers in golden rows are rounded to this: far below the tolerance, and blind to the last bits of a processor."""
+
+
+def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
+    """Run the step.
+
+    Args:
+        step: What to do.
+        root: The mount root.
+        folder: Where to write.
+
+    Returns:
+        The sentence and the results.
+
+    Raises:
+        UserError: The estimator cannot learn from these rows, or cannot be stored.
+        SurroundingsError: The step validate left nothing.
+    """
+    began = time.monotonic()
+    data = earlier_folder(step, StepName.VALIDATE, root)
+    target = step.dataset.target
+    learned, held_out = read_side(data / TRAIN, target), read_side(data / TEST, target)
+    check_sides(target, learned.target, held_out.target, step.training.task)
+    fitted = fit(step.training, learned)
+    fit_seconds = time.monotonic() - began
+    profile = build_profile(learned, held_out, fitted, step.training.seed)
+    invented = invent_golden(profile, fitted, step.training.seed)
+    stored = store(fitted, (_trial(fitted, held_out.head(TRIAL_ROWS)), _golden_trial(fitted, invented)))
+    record = _record(step, data, fit_seconds, time.monotonic() - began)
+    manifest = write_bundle(folder / BUNDLE, Parts(fitted, stored, profile, invented, record))
+    results: dict[str, Any] = {
+        "bundle": {
+            "uri": _bundle_uri(step),
+            "digest": manifest.digest,
+            "format": str(manifest.core.format),
+            "bytes": manifest.bytes,
+        },
+        "environment": environment(),
+    }
+    if stored.reason:
+        results["formatReason"] = stored.reason
+    name = step.training.estimator.rpartition(".")[2]
+    return f"trained {name} on {rows(learned.rows)}, stored as {manifest.core.format}", results
+
+
+def invent_golden(profile: Profile, fitted: Fitted, seed: int) -> tuple[GoldenRow, ...]:
+    """Golden rows drawn from the profile, with the fitted pipeline's answers."""
+    inputs = golden.synthesise(profile, seed=seed)
+    arrays = to_inputs(inputs, fitted.signature)
+    answers = fitted.answer(fitted.encoding.matrix(side_of(arrays, fitted.signature.inputs)))
+    rounded = {name: values if name == LABEL else _rounded(name, values) for name, values in answers.items()}
+    return tuple(GoldenRow(row, plain_outputs(rounded, place)) for place, row in enumerate(inputs))
+
+
+def _rounded(name: str, values: Any) -> Any:
+    if name == PROBABILITIES:
+        return np.round(values, GOLDEN_DECIMALS)
+    return np.array([float(f"{value:.{GOLDEN_DECIMALS}g}") for value in values])
+
+
+def _trial(fitted: Fitted, side: Side) -> Trial:
+    return Trial(side.arrays(), fitted.answer(fitted.encoding.matrix(side)))
+
+
+def _golden_trial(fitted: Fitted, invented: tuple[GoldenRow, ...]) -> Trial:
+    arrays = to_inputs([row.inputs for row in invented], fitted.signature)
+    return _trial(fitted, side_of(arrays, fitted.signature.inputs))
+
+
+def _bundle_uri(step: Step) -> str:
+    run = addresses.parse(step.run_uri, field="runUri")
+    return str(run.join(f"{step.name}-{step.run.attempt}", BUNDLE))
+
+
+def _record(step: Step, data: Path, fit_seconds: float, seconds: float) -> dict[str, Any]:
+    dataset = (read_earlier(data).results or {}).get("dataset")
+    return {
+        "step": dict(step.document),
+        "dataset": dataset,
+        "environment": environment(),
+        "seconds": {"fit": round(fit_seconds, 3), "total": round(seconds, 3)},
+    }
