@@ -95,7 +95,9 @@ def _covers_entries(live: Sequence[Any], wanted: Sequence[Any]) -> bool:
 
 def _names(entries: Sequence[Any]) -> dict[str, Any]:
     """Return entries by name; empty unless each has one of its own."""
-    named = {entry["name"]: entry for entry in entries if isinstance(entry, Mapping) and "name" in entry}
+    named = {
+        entry["name"]: entry for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+    }
     return named if len(named) == len(entries) else {}
 
 

@@ -24,6 +24,7 @@ from mlwright.controller.ownership import (
     editor,
     is_child,
     is_record,
+    is_watched,
     lost,
     name_conflict,
     same_record,
@@ -121,9 +122,12 @@ class Executor:
             raise SupersededError(str(error)) from error
 
     async def _refresh(self, place: Place) -> Body | None:
-        """Bring the cache up to date with one object. That it is gone is told by its event or the next list."""
+        """Bring the cache up to date with one object. That it is gone is told by its event or the next list.
+
+        A foreign object stays out: no event would tell that it is gone, as watches are limited to our children.
+        """
         live = await self._cluster.get(*place)
-        if live is not None:
+        if live is not None and is_watched(live):
             self._intake.observe(live)
         return live
 

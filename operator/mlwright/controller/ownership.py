@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mlwright.api.kinds import GROUP
-from mlwright.constants import FIELD_MANAGER
+from mlwright.constants import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY
 from mlwright.controller.indexes import key_of, owner_of
 from mlwright.errors import NameConflictError
 from mlwright.plan.resources import (
@@ -44,6 +44,12 @@ def is_child(found: Body, owner: Body) -> bool:
         return False
     ref = controller(found)
     return lost(found, owner) or (ref is not None and ref["uid"] == owner["metadata"]["uid"])
+
+
+def is_watched(body: Body) -> bool:
+    """Tell whether events tell of the object: of children only while they carry our label."""
+    labels = body["metadata"].get("labels") or {}
+    return is_record(body) or labels.get(LABEL_MANAGED_BY) == MANAGED_BY
 
 
 def is_record(body: Body) -> bool:

@@ -1,0 +1,560 @@
+"""One look at one object, against an API server in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from mlwright.api.conditions import find
+from mlwright.api.reasons import Reason
+from mlwright.constants import ANNOTATION_APPLIED, LABEL_OWNER
+from mlwright.controller.cache import Cache
+from mlwright.controller.cycle import Cycle, Outcome, Result
+from mlwright.controller.election import LeadershipLostError
+from mlwright.controller.intake import Intake
+from mlwright.controller.status import NUMBERS_EVERY
+from mlwright.errors import (
+    ConflictError,
+    FieldConflictError,
+    InvalidSpecError,
+    RefusedError,
+    UnavailableError,
+)
+from mlwright.plan.resources import DEPLOYMENT, SERVICE, Body, Key
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale
+from mlwright.ports.events import Notice
+from mlwright.ports.outside import Outside
+from mlwright.settings import Settings
+from tests.support.memory_cluster import MemoryCluster
+from tests.support.toys import Seen, Toy, run, service
+
+KEY = Key("TrainingRun", "demo", "flights-1")
+
+
+class Story:
+    """An operator for one toy run, whose looks are asked for one by one."""
+
+    def __init__(self, toy: Toy | None = None, *, make_run: bool = True) -> None:
+        self.toy = toy or Toy()
+        self.cluster = MemoryCluster()
+        self.time = 0.0
+        self.woken: list[Key] = []
+        self.told: list[Notice] = []
+        self.leading = True
+        self.intake = Intake(Cache(), self.woken.append, ["TrainingRun"])
+        clock = SimpleNamespace(
+            now=lambda: datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self.time), monotonic=lambda: self.time
+        )
+        outside = cast("Outside", SimpleNamespace(cluster=self.cluster, clock=clock))
+        self.cycle = Cycle(
+            [self.toy.reconciler], outside, self.intake, settings=Settings(), tell=self.told.append, fence=self._fence
+        )
+        if make_run:
+            self.hear(self.cluster.put(run()))
+
+    def _fence(self) -> None:
+        if not self.leading:
+            raise LeadershipLostError("lost")
+
+    def hear(self, body: Body) -> Body:
+        """Let an event arrive."""
+        self.intake.observe(body)
+        return body
+
+    def look(self) -> Outcome:
+        """Look once."""
+        return asyncio.run(self.cycle.look(KEY))
+
+    def settle(self) -> None:
+        """Look until nothing is written any more."""
+        for _ in range(5):
+            before = len(self.cluster.writes)
+            self.look()
+            if len(self.cluster.writes) == before:
+                return
+        raise AssertionError("it never settles")
+
+    def writes_of(self, looks: int = 1) -> list[str]:
+        """Return what is written by the next looks."""
+        before = len(self.cluster.writes)
+        for _ in range(looks):
+            self.look()
+        return self.cluster.writes[before:]
+
+    def condition(self, type_: str) -> Any:
+        """Return the run's condition as stored."""
+        return find(self.cluster.read(*KEY_PLACE).get("status") or {}, type_)
+
+
+KEY_PLACE = ("TrainingRun", "flights-1")
+
+
+def test_a_new_object_gets_its_child_and_then_one_status() -> None:
+    """The first status waits for the look that already sees the child."""
+    story = Story()
+
+    assert story.writes_of(looks=2) == ["create Service flights-1", "status TrainingRun flights-1"]
+    assert story.cluster.read(*KEY_PLACE)["status"]["summary"] == "1 services"
+
+
+def test_a_settled_object_is_not_written_again() -> None:
+    """A second look writes nothing: the fixed point."""
+    story = Story()
+    story.settle()
+
+    assert story.writes_of(looks=3) == []
+
+
+def test_a_look_after_a_restart_writes_nothing() -> None:
+    """A new process with an empty memory finds everything as it should be."""
+    old = Story()
+    old.settle()
+    new = Story(make_run=False)
+    new.cluster.objects = old.cluster.objects
+    for body in list(old.cluster.objects.values()):
+        new.hear(body)
+
+    assert new.writes_of(looks=2) == []
+
+
+def test_own_writes_wake_whom_they_concern() -> None:
+    """Nobody waits for the event of what the operator itself wrote."""
+    story = Story()
+    story.woken.clear()
+
+    story.look()
+
+    assert KEY in story.woken
+
+
+def test_a_changed_spec_is_applied_with_the_uid_of_the_child() -> None:
+    """The child is the one that was seen; a later namesake would be refused."""
+    story = Story()
+    story.settle()
+    story.hear(story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": "green"}}))
+
+    story.settle()
+
+    child = story.cluster.read("Service", "flights-1")
+    assert child["spec"]["selector"] == {"colour": "green"}
+    assert child["metadata"]["uid"] == "uid-2"
+
+
+def test_a_child_edited_by_hand_is_repaired_and_the_editor_named(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says who it was."""
+    story = Story()
+    story.settle()
+    hand = {"manager": "kubectl-edit", "operation": "Update", "time": "2026-01-02T00:00:00Z"}
+    metadata = {"managedFields": [*story.cluster.read("Service", "flights-1")["metadata"]["managedFields"], hand]}
+    story.hear(story.cluster.edit("Service", "flights-1", spec={"selector": {"colour": "red"}}, metadata=metadata))
+
+    with caplog.at_level("INFO"):
+        story.settle()
+
+    assert story.cluster.read("Service", "flights-1")["spec"]["selector"] == {"colour": "blue"}
+    assert [vars(r)["editor"] for r in caplog.records if r.message == "child repaired"] == ["kubectl-edit"]
+
+
+def test_a_deleted_child_comes_back() -> None:
+    """Its event is enough."""
+    story = Story()
+    story.settle()
+    story.intake.bury(story.cluster.remove("Service", "flights-1"))
+
+    story.settle()
+
+    assert ("Service", "demo", "flights-1") in story.cluster.objects
+
+
+def test_an_object_that_is_gone_is_left_alone() -> None:
+    """Its children go by themselves."""
+    story = Story(make_run=False)
+
+    assert story.look() == Outcome(Result.GONE)
+
+
+def test_an_object_that_is_being_deleted_is_left_alone() -> None:
+    """Nothing is made for what is about to go."""
+    story = Story(make_run=False)
+    dying = run()
+    dying["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z"
+    story.hear(story.cluster.put(dying))
+
+    assert story.look() == Outcome(Result.GONE)
+    assert story.cluster.writes == []
+
+
+def foreign(**labels: str) -> Body:
+    metadata = {"namespace": "demo", "name": "flights-1", "labels": labels}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": []}}
+
+
+def test_a_foreign_object_of_the_name_is_left_alone_and_told() -> None:
+    """The sentence names the object and the remedy."""
+    story = Story()
+    before = story.cluster.put(foreign())
+
+    outcome = story.look()
+
+    assert outcome.result is Result.NAME_CONFLICT
+    assert story.cluster.read("Service", "flights-1") == before
+    assert story.condition("Stalled")["reason"] == "NameConflict"
+    assert story.condition("Ready")["status"] == "False"
+    assert "Service flights-1 was not made by mlwright" in story.condition("Stalled")["message"]
+    assert "delete or rename it" in story.condition("Stalled")["message"]
+
+
+def test_a_name_conflict_ends_by_itself_when_the_name_is_free() -> None:
+    """Nobody has to touch the object that waited."""
+    story = Story()
+    story.cluster.put(foreign())
+    story.look()
+    story.cluster.remove("Service", "flights-1")
+
+    story.settle()
+
+    assert story.condition("Stalled") is None
+    assert story.condition("Ready")["status"] == "True"
+
+
+def test_a_child_of_another_controller_is_left_alone_though_it_has_our_labels() -> None:
+    """Labels are copied easily; the controller decides."""
+    story = Story()
+    other = service(story.cluster.read(*KEY_PLACE))
+    other["metadata"]["ownerReferences"] = [
+        {"apiVersion": "v1", "kind": "Else", "name": "x", "uid": "u", "controller": True}
+    ]
+    story.hear(story.cluster.put(other))
+
+    assert story.look().result is Result.NAME_CONFLICT
+    assert "is controlled by Else x" in story.condition("Stalled")["message"]
+
+
+def test_a_child_that_the_cache_did_not_know_is_taken_in() -> None:
+    """The answer to the first POST was lost: the second finds the child, and no conflict."""
+    story = Story()
+    made = story.cluster.put(service(story.cluster.read(*KEY_PLACE), selector={"colour": "blue"}))
+
+    outcome = story.look()
+
+    assert outcome.result is Result.SUPERSEDED
+    assert story.intake.cache.get(SERVICE, "demo", "flights-1") is not None
+    story.settle()
+    assert story.cluster.read("Service", "flights-1")["metadata"]["uid"] == made["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("uid", ["", "dead"], ids=["stripped", "of a dead uid"])
+def test_a_child_whose_owner_reference_was_lost_is_adopted(uid: str) -> None:
+    """After a restore the reference is absent or names a uid that is no more."""
+    story = Story()
+    story.settle()
+    child = story.cluster.read("Service", "flights-1")
+    references = child["metadata"].pop("ownerReferences")
+    if uid:
+        child["metadata"]["ownerReferences"] = [references[0] | {"uid": uid}]
+    story.hear(story.cluster.put(child))
+
+    assert story.writes_of() == ["adopt Service flights-1"]
+    adopted = story.cluster.read("Service", "flights-1")["metadata"]["ownerReferences"]
+    assert [ref["uid"] for ref in adopted] == [story.cluster.read(*KEY_PLACE)["metadata"]["uid"]]
+    assert story.writes_of(looks=2) == []
+
+
+def test_nothing_is_adopted_for_an_owner_that_was_replaced() -> None:
+    """The live owner is another one than the one that was seen: look again."""
+    story = Story()
+    story.settle()
+    child = story.cluster.read("Service", "flights-1")
+    del child["metadata"]["ownerReferences"]
+    story.hear(story.cluster.put(child))
+    story.cluster.remove(*KEY_PLACE)
+    story.cluster.put(run())
+
+    assert story.look().result is Result.SUPERSEDED
+    assert "adopt Service flights-1" not in story.cluster.calls
+
+
+def test_records_come_before_everything_else() -> None:
+    """What cannot be derived again is written first."""
+    story = Story(Toy(records=lambda seen: (Create(decision(seen.body)),)))
+
+    assert story.writes_of()[:2] == ["create Decision promote", "create Service flights-1"]
+
+
+def test_nothing_is_done_when_a_record_cannot_be_written() -> None:
+    """An act without its record would be an act that nobody remembers."""
+    story = Story(Toy(records=lambda seen: (Create(decision(seen.body)),)))
+    story.cluster.failures["create Decision promote"] = [UnavailableError("busy")]
+
+    assert story.look().result is Result.UNAVAILABLE
+    assert story.cluster.writes == ["create Decision promote"]
+
+
+def decision(owner: Body, sentence: str = "v1 takes over") -> Body:
+    metadata = service(owner)["metadata"] | {"name": "promote"}
+    spec = {"subjectRef": {"kind": "TrainingRun", "name": "flights-1"}, "type": "Promote", "sentence": sentence}
+    return {"apiVersion": "mlwright.dev/v1alpha1", "kind": "Decision", "metadata": metadata, "spec": spec}
+
+
+def test_a_record_that_somebody_else_made_first_is_taken_in_and_decided_upon_anew() -> None:
+    """A leader that stalled finds that its successor decided already, and does not act on its own plan."""
+    story = Story(Toy(records=lambda seen: (Create(decision(seen.body)),)))
+    story.cluster.put(decision(story.cluster.read(*KEY_PLACE), "v2 takes over"))
+
+    assert story.look().result is Result.SUPERSEDED
+    assert story.cluster.writes == ["create Decision promote"]
+
+
+def version(run_name: str) -> Body:
+    spec = {"modelRef": {"name": "flights"}, "version": 1, "lineage": {"run": run_name}}
+    metadata = {"namespace": "demo", "name": "flights-v1"}
+    return {"apiVersion": "mlwright.dev/v1alpha1", "kind": "ModelVersion", "metadata": metadata, "spec": spec}
+
+
+def test_a_version_name_that_another_run_took_is_no_conflict() -> None:
+    """The plan is made anew and sees the other version; its planner takes the next number."""
+    story = Story(Toy(records=lambda _: (Create(version("flights-1")),)))
+    story.cluster.put(version("flights-0"))
+
+    assert story.look().result is Result.SUPERSEDED
+
+
+def test_a_record_that_stands_in_the_way_for_good_is_a_conflict() -> None:
+    """The planner saw it and still wants the name: only a person can help."""
+    story = Story(Toy(records=lambda _: (Create(version("flights-1")),)))
+    story.hear(story.cluster.put(version("flights-0")))
+
+    assert story.look().result is Result.NAME_CONFLICT
+
+
+def test_a_record_of_the_same_run_is_done() -> None:
+    """The answer to an earlier POST was lost, and the record is there."""
+    story = Story(Toy(records=lambda _: (Create(version("flights-1")),)))
+    story.hear(story.cluster.put(version("flights-1")))
+
+    assert story.writes_of() == ["create Service flights-1"]
+
+
+def test_an_impossible_spec_touches_nothing() -> None:
+    """The condition names the field; what runs keeps running."""
+    story = Story()
+    story.settle()
+    story.toy.raises = InvalidSpecError("spec.dataset.uri", "no such scheme; use pvc://")
+
+    assert story.writes_of() == ["status TrainingRun flights-1"]
+    assert story.condition("Stalled")["reason"] == "InvalidSpec"
+    assert story.condition("Stalled")["message"] == "spec.dataset.uri: no such scheme; use pvc://"
+    assert story.writes_of() == []
+
+
+def test_a_refused_object_is_told_in_the_words_of_the_server_and_recovers() -> None:
+    """Quota, policies and webhooks speak for themselves."""
+    story = Story()
+    story.cluster.failures["create Service flights-1"] = [RefusedError("create Service: exceeded quota")]
+
+    assert story.look().result is Result.REFUSED
+    assert story.condition("Stalled")["message"] == "create Service: exceeded quota"
+    story.settle()
+    assert story.condition("Stalled") is None
+
+
+def test_after_a_refusal_the_other_writes_wait() -> None:
+    """A half-done plan is not made more than half."""
+    toy = Toy(writes=lambda seen: (Create(service(seen.body)), Delete(SERVICE, "demo", "old", "u")))
+    story = Story(toy)
+    story.cluster.failures["create Service flights-1"] = [RefusedError("no")]
+
+    story.look()
+
+    assert "delete Service old" not in story.cluster.calls
+
+
+def test_the_server_says_when_to_come_back() -> None:
+    """Retry-After is passed on."""
+    story = Story()
+    story.cluster.failures["create Service flights-1"] = [UnavailableError("busy", retry_after=7.0)]
+
+    assert story.look() == Outcome(Result.UNAVAILABLE, 7.0)
+
+
+def test_an_unexpected_error_is_logged_and_leaves_the_status_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """A defect of ours must not write nonsense on people's objects."""
+    story = Story(Toy(raises=ZeroDivisionError("oops")))
+
+    assert story.look() == Outcome(Result.ERROR)
+    assert story.cluster.writes == []
+    assert caplog.records[-1].exc_info is not None
+
+
+def test_a_status_is_never_written_over_a_newer_object() -> None:
+    """What was judged is not what is there any more: look again, with what is there."""
+    story = Story()
+    story.look()
+    story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": "green"}})
+
+    assert story.look().result is Result.SUPERSEDED
+    assert story.cluster.read(*KEY_PLACE).get("status") is None
+    story.settle()
+    assert story.cluster.read("Service", "flights-1")["spec"]["selector"] == {"colour": "green"}
+
+
+def test_a_child_that_was_replaced_meanwhile_is_not_hit() -> None:
+    """Between the look and the apply the child was deleted and made anew by somebody."""
+    story = Story()
+    story.settle()
+    story.hear(story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": "green"}}))
+    story.cluster.remove("Service", "flights-1")
+    story.cluster.put(foreign())
+
+    assert story.look().result is Result.SUPERSEDED
+    assert story.cluster.read("Service", "flights-1")["spec"] == {"ports": []}
+
+
+def test_mere_numbers_are_told_every_half_minute() -> None:
+    """A status that counts is not written at every count."""
+    story = Story()
+    story.settle()
+    story.time = 10.0
+    second = service(story.cluster.read(*KEY_PLACE))
+    second["metadata"]["name"] = "second"
+    story.toy.writes = lambda _: ()
+    story.cluster.objects[("TrainingRun", "demo", "flights-1")]["status"].pop("progress")
+    story.hear(story.cluster.put(story.cluster.read(*KEY_PLACE)))
+
+    plan = story.toy.plan
+    sentence = iter(["1 services", "2 services", "2 services"])
+
+    def counting(seen: Seen, settings: Settings, now: datetime) -> Any:
+        made = plan(seen, settings, now)
+        words = next(sentence)
+        draft = type(made.status)(words, made.status.conditions, {})
+        return type(made)(words, draft)
+
+    story.cycle._reconcilers["TrainingRun"] = type(story.toy.reconciler)(
+        story.toy.reconciler.kind, story.toy.reconciler.gather, counting
+    )
+
+    assert story.writes_of() == []
+    assert story.look() == Outcome(Result.DONE, NUMBERS_EVERY - 10.0)
+    story.time = NUMBERS_EVERY
+    assert story.writes_of() == ["status TrainingRun flights-1"]
+
+
+def test_a_plan_says_when_to_look_again() -> None:
+    """Seconds of the plan become seconds of the outcome."""
+    story = Story(Toy(again=timedelta(minutes=2)))
+    story.settle()
+
+    assert story.look() == Outcome(Result.DONE, 120.0)
+
+
+def test_transitions_are_told_as_events_once() -> None:
+    """The Event has the sentence of the condition."""
+    story = Story()
+    story.settle()
+    story.look()
+
+    assert [(notice.reason, notice.sentence) for notice in story.told] == [("Settled", "1 services")]
+
+
+def test_an_alias_of_somebody_else_is_told_and_hinders_nothing() -> None:
+    """The entry is asked for, never forced; the rest of the plan goes on."""
+    entry: Body = {"kind": "Model", "metadata": {"namespace": "demo", "name": "flights"}, "spec": {}}
+    story = Story(Toy(writes=lambda seen: (ApplyEntry(entry, "m"), Create(service(seen.body)))))
+    refusal = FieldConflictError('apply Model flights: conflict with "kubectl"')
+    story.cluster.failures["apply Model flights"] = [refusal, refusal]
+
+    story.look()
+    story.look()
+
+    assert story.condition("AliasConflict")["status"] == "True"
+    assert 'conflict with "kubectl"' in story.condition("AliasConflict")["message"]
+    assert ("Service", "demo", "flights-1") in story.cluster.objects
+
+
+def test_a_scale_at_an_old_version_is_decided_anew() -> None:
+    """Somebody else scaled meanwhile."""
+    body = service({"kind": "TrainingRun", "metadata": {"namespace": "demo", "name": "web", "uid": "u"}})
+    body |= {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 1}}
+    story = Story(Toy(writes=lambda _: (Scale(DEPLOYMENT, "demo", "web", 3, "1"),)))
+    story.cluster.put(body)
+
+    assert story.look().result is Result.SUPERSEDED
+
+
+def test_a_delete_hits_only_the_object_that_was_seen() -> None:
+    """A namesake with another uid lives."""
+    story = Story(Toy(writes=lambda _: (Delete(SERVICE, "demo", "web", "uid-of-the-old-one"),)))
+    story.cluster.put({"kind": "Service", "metadata": {"namespace": "demo", "name": "web"}, "spec": {}})
+
+    assert story.look().result is Result.SUPERSEDED
+    assert ("Service", "demo", "web") in story.cluster.objects
+
+
+def test_who_does_not_lead_writes_nothing() -> None:
+    """The fence stands before every single write."""
+    story = Story()
+    story.leading = False
+
+    with pytest.raises(LeadershipLostError):
+        story.look()
+    assert story.cluster.writes == []
+
+
+def test_leadership_lost_between_two_writes_stops_before_the_second() -> None:
+    """A plan is not finished by who may not act any more."""
+    toy = Toy(records=lambda seen: (Create(decision(seen.body)),))
+    story = Story(toy)
+
+    def lose(call: str) -> None:
+        story.leading = not call.startswith("create Decision")
+
+    story.cluster.before = lose
+
+    with pytest.raises(LeadershipLostError):
+        story.look()
+    assert story.cluster.writes == ["create Decision promote"]
+
+
+def test_a_field_that_is_wanted_no_longer_leaves_the_child() -> None:
+    """Before the first change the fields of the POST become fields of the apply, or nothing would ever leave."""
+    story = Story()
+    story.settle()
+    story.toy.writes = lambda seen: (Apply(service(seen.body)),)
+
+    writes = story.writes_of()
+
+    assert writes == ["rewrite Service flights-1", "apply Service flights-1"]
+
+
+def test_a_child_carries_the_hash_of_what_was_applied() -> None:
+    """It tells a restarted operator whether anything must be sent."""
+    story = Story()
+    story.settle()
+
+    metadata = story.cluster.read("Service", "flights-1")["metadata"]
+    assert metadata["annotations"][ANNOTATION_APPLIED]
+    assert metadata["labels"][LABEL_OWNER] == "flights-1"
+
+
+def test_a_conflict_brings_the_cache_up_to_date() -> None:
+    """The next look decides on what is, not on what the conflict was about."""
+    story = Story()
+    story.settle()
+    story.hear(story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": "green"}}))
+    story.cluster.failures["apply Service flights-1"] = [ConflictError("changed")]
+    story.cluster.edit("Service", "flights-1", spec={"extra": 1})
+
+    assert story.look().result is Result.SUPERSEDED
+    held = story.intake.cache.get(SERVICE, "demo", "flights-1")
+    assert held is not None
+    assert held["spec"]["extra"] == 1
+
+
+def test_reasons_of_stalled_objects_are_known_to_the_documentation() -> None:
+    """Every way to stall has a reason of its own."""
+    assert {Reason.INVALID_SPEC, Reason.NAME_CONFLICT, Reason.REFUSED} <= set(Reason)

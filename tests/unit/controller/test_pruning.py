@@ -1,0 +1,71 @@
+"""What the cache keeps of an object is what snapshots read."""
+
+from __future__ import annotations
+
+from mlwright.controller.pruning import KUBECTL_COPY, pruned
+from mlwright.plan.pods import pod_seen
+from mlwright.plan.resources import DEPLOYMENT, JOB, POD, Body
+
+POD_BODY: Body = {
+    "kind": "Pod",
+    "metadata": {
+        "namespace": "demo",
+        "name": "pod",
+        "labels": {"a": "b"},
+        "creationTimestamp": "2026-01-02T03:04:05Z",
+        "managedFields": [{"manager": "kubelet"}],
+        "annotations": {KUBECTL_COPY: "{}", "other": "kept"},
+    },
+    "spec": {"nodeName": "n1", "containers": [{"name": "step", "image": "i", "env": [{"name": "A"}]}], "volumes": [{}]},
+    "status": {
+        "phase": "Running",
+        "podIPs": [{"ip": "10.0.0.1"}],
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [
+            {
+                "name": "step",
+                "ready": False,
+                "restartCount": 2,
+                "imageID": "sha256:long",
+                "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+                "lastState": {"terminated": {"exitCode": 70, "reason": "Error", "message": "disk full"}},
+            }
+        ],
+    },
+}
+
+
+def test_a_pruned_pod_is_seen_as_the_whole_one() -> None:
+    """No planner can tell the difference."""
+    assert pod_seen(pruned(POD, POD_BODY), "step") == pod_seen(POD_BODY, "step")
+
+
+def test_what_nobody_reads_of_a_pod_goes() -> None:
+    """Its spec is larger than all the rest."""
+    small = pruned(POD, POD_BODY)
+
+    assert small["spec"] == {"nodeName": "n1", "containers": [{"name": "step"}]}
+    assert "imageID" not in small["status"]["containerStatuses"][0]
+    assert small["metadata"]["annotations"] == {"other": "kept"}
+    assert "managedFields" not in small["metadata"]
+
+
+def test_a_job_keeps_all_but_its_template() -> None:
+    """A Job is made once, so nobody compares its template."""
+    body = {"kind": "Job", "metadata": {}, "spec": {"suspend": True, "template": {}}, "status": {"active": 1}}
+
+    assert pruned(JOB, body) == {**body, "spec": {"suspend": True}}
+
+
+def test_a_deployment_keeps_its_spec() -> None:
+    """It is compared with what is wanted."""
+    body = {"kind": "Deployment", "metadata": {}, "spec": {"template": {"spec": {}}}}
+
+    assert pruned(DEPLOYMENT, body) == body
+
+
+def test_the_original_is_not_changed() -> None:
+    """An event's body belongs to whoever sent it."""
+    pruned(POD, POD_BODY)
+
+    assert "managedFields" in POD_BODY["metadata"]

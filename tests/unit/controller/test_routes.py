@@ -1,0 +1,76 @@
+"""Who must look again when an object changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.controller.cache import Cache
+from mlwright.controller.routes import affected
+from mlwright.controller.shelf import Change
+from mlwright.plan.resources import BY_NAME, Body
+
+
+def thing(kind: str, name: str, spec: Body | None = None, owner: tuple[str, str] | None = None) -> Body:
+    labels = {LABEL_OWNER_KIND: owner[0], LABEL_OWNER: owner[1]} if owner else {}
+    metadata = {"namespace": "demo", "name": name, "resourceVersion": "1", "generation": 1, "labels": labels}
+    return {"apiVersion": BY_NAME[kind].api_version, "kind": kind, "metadata": metadata, "spec": spec or {}}
+
+
+DEPLOYMENT = thing("ModelDeployment", "web", {"model": {"ref": {"name": "flights"}}})
+PIPELINE = thing("TrainingPipeline", "nightly", {"modelRef": {"name": "flights"}})
+RUN = thing("TrainingRun", "nightly-1", {"pipelineRef": {"name": "nightly"}})
+VERSION = thing("ModelVersion", "flights-v1", {"modelRef": {"name": "flights"}, "lineage": {"run": "nightly-1"}})
+DECISION = thing("Decision", "d", {"subjectRef": {"kind": "ModelDeployment", "name": "web"}})
+
+ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
+    "a Job wakes its run": (
+        thing("Job", "j", owner=("TrainingRun", "nightly-1")),
+        Change.STATUS,
+        {"Job j", "TrainingRun nightly-1"},
+    ),
+    "a run wakes itself and its pipeline": (
+        RUN,
+        Change.STATUS,
+        {"TrainingRun nightly-1", "TrainingPipeline nightly"},
+    ),
+    "a version wakes its model, all that follow the model, and the run that made it": (
+        VERSION,
+        Change.SPEC,
+        {
+            "ModelVersion flights-v1",
+            "Model flights",
+            "ModelDeployment web",
+            "TrainingPipeline nightly",
+            "TrainingRun nightly-1",
+        },
+    ),
+    "a model whose spec changed wakes all that follow it": (
+        thing("Model", "flights"),
+        Change.SPEC,
+        {"Model flights", "ModelDeployment web", "TrainingPipeline nightly"},
+    ),
+    "the status of a model wakes nobody else": (thing("Model", "flights"), Change.STATUS, {"Model flights"}),
+    "a pipeline whose spec changed wakes its runs": (
+        PIPELINE,
+        Change.SPEC,
+        {"TrainingPipeline nightly", "TrainingRun nightly-1"},
+    ),
+    "the status of a pipeline wakes nobody else": (PIPELINE, Change.STATUS, {"TrainingPipeline nightly"}),
+    "a decision wakes its subject": (DECISION, Change.SPEC, {"Decision d", "ModelDeployment web"}),
+    "a thing of nobody wakes itself": (thing("Service", "s"), Change.SPEC, {"Service s"}),
+    "a version of another shape wakes itself": (thing("ModelVersion", "odd"), Change.SPEC, {"ModelVersion odd"}),
+}
+
+
+@pytest.mark.parametrize("row", ROUTES.values(), ids=ROUTES.keys())
+def test_a_change_wakes_whom_it_concerns(row: tuple[Any, Change, set[str]]) -> None:
+    """All others sleep on."""
+    body, change, expected = row
+    cache = Cache()
+    for other in (DEPLOYMENT, PIPELINE, RUN):
+        cache.put(other)
+
+    assert {f"{key.kind} {key.name}" for key in affected(body, change, cache)} == expected

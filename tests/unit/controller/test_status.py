@@ -1,0 +1,103 @@
+"""When a status is written, and what is said when things cannot go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mlwright.api.conditions import StatusDraft, Verdict, merge, ready, reconciling
+from mlwright.api.reasons import Reason
+from mlwright.controller import status
+from mlwright.plan.plan import Plan
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+BODY = {"kind": "Model", "metadata": {"name": "m", "namespace": "demo"}}
+
+NUMBERS: dict[str, tuple[Any, Any]] = {
+    "a count in a sentence": ({"summary": "41 of 100 requests"}, {"summary": "42 of 100 requests"}),
+    "a share in a condition": ({"conditions": [{"message": "at 1.5 %"}]}, {"conditions": [{"message": "at 12 %"}]}),
+    "a measured value": ({"distance": 0.25}, {"distance": 0.5}),
+    "a measured value that becomes whole": ({"distance": 0.25}, {"distance": 1}),
+}
+MORE: dict[str, tuple[Any, Any]] = {
+    "a number of pods": ({"replicas": 1}, {"replicas": 2}),
+    "a name with a number": ({"latest": "flights-v1"}, {"latest": "flights-v2"}),
+    "other words": ({"summary": "1 is ready"}, {"summary": "1 is lost"}),
+    "another state": ({"conditions": [{"status": "True"}]}, {"conditions": [{"status": "False"}]}),
+    "a new field": ({}, {"url": "u"}),
+    "a new entry": ({"history": []}, {"history": [{"sentence": "s"}]}),
+}
+
+
+@pytest.mark.parametrize("pair", NUMBERS.values(), ids=NUMBERS.keys())
+def test_mere_numbers_are_written_every_half_minute(pair: tuple[Any, Any]) -> None:
+    """They wait for what is left of thirty seconds."""
+    assert status.pause(*pair, since_last=12.0) == 18.0
+    assert status.pause(*pair, since_last=31.0) == 0.0
+
+
+@pytest.mark.parametrize("pair", MORE.values(), ids=MORE.keys())
+def test_everything_else_is_written_at_once(pair: tuple[Any, Any]) -> None:
+    """People and programs wait for it."""
+    assert status.pause(*pair, since_last=0.0) == 0.0
+
+
+def test_nulls_are_left_out() -> None:
+    """The API server refuses them."""
+    assert status.compact({"a": None, "b": [{"c": None, "d": 0}]}) == {"b": [{"d": 0}]}
+
+
+def stored(*verdicts: Verdict, **fields: Any) -> dict[str, Any]:
+    return merge({}, StatusDraft("before", verdicts, fields), 1, NOW)
+
+
+def test_an_object_that_cannot_go_on_keeps_what_is_known_of_it() -> None:
+    """What runs keeps running, so its status goes on telling of it."""
+    failed = Verdict("Failed", "True", Reason.STEP_FAILED, "train failed")
+    before = stored(ready(Reason.SETTLED, "fine"), failed, progress="1/3")
+
+    draft = status.stuck(before, None, Reason.INVALID_SPEC, "spec.x: wrong; mend it")
+
+    assert [(v.type, v.status, v.reason) for v in draft.conditions] == [
+        ("Ready", "False", Reason.INVALID_SPEC),
+        ("Stalled", "True", Reason.INVALID_SPEC),
+        ("Failed", "True", Reason.STEP_FAILED),
+    ]
+    assert draft.fields == {"progress": "1/3"}
+    assert draft.summary == "spec.x: wrong; mend it"
+
+
+def test_a_refused_write_tells_what_the_plan_knew() -> None:
+    """The plan's own fields and conditions are true even if one of its writes is refused."""
+    plan = Plan("going", StatusDraft("going", (reconciling(Reason.STARTING, "going"),), {"replicas": 1}))
+
+    draft = status.stuck(stored(replicas=0), plan, Reason.REFUSED, "no quota")
+
+    assert draft.fields == {"replicas": 1}
+    assert [v.type for v in draft.conditions] == ["Ready", "Stalled"]
+
+
+def told(before: dict[str, Any], *verdicts: Verdict) -> list[tuple[str, str, str]]:
+    after = merge(before, StatusDraft("s", verdicts, {}), 1, NOW)
+    return [(n.type, n.reason, n.sentence) for n in status.notices(BODY, before, after)]
+
+
+def test_a_transition_is_told_as_an_event() -> None:
+    """The Event has the condition's reason and sentence."""
+    assert told({}, ready(Reason.SETTLED, "fine")) == [("Normal", "Settled", "fine")]
+
+
+def test_the_same_sentence_is_told_once_and_as_a_warning_if_it_is_one() -> None:
+    """Ready and Stalled usually say the same."""
+    trouble = status.stuck({}, None, Reason.REFUSED, "no quota").conditions
+
+    assert told({}, *trouble) == [("Warning", "Refused", "no quota")]
+
+
+def test_without_a_transition_nothing_is_told() -> None:
+    """A changed sentence alone is no Event."""
+    before = merge({}, StatusDraft("s", (ready(Reason.SETTLED, "1 pod"),), {}), 1, NOW)
+
+    assert told(before, ready(Reason.SETTLED, "2 pods")) == []
