@@ -31,6 +31,11 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_open = False
     _head_deadline: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as its base class has it
+        """A client came; if it never says anything, it is treated like one that has no more to say."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, then see whether a head is still open."""
         super().data_received(data)
