@@ -1,7 +1,8 @@
 """`make demo`: the whole loop with real flights on the local cluster, told step by step.
 
-Trains a model of January to March, gates it, serves it and asks it; retrains with better parameters and rolls over under load; submits a
-worse one and shows that the gate keeps it out. Ends with a table and build/demo.json, and leaves the cluster up for playing.
+Trains a model of January to March, gates it, serves it and asks it; retrains with better parameters and rolls over
+under load; submits a worse one and shows that the gate keeps it out. Ends with a table and build/demo.json, and leaves
+the cluster up for playing.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cluster import toolchain
-from examples.flights import kube
-from examples.flights.kube import Demo
+from cluster.kubectl import KubectlError, Namespace, run
+from examples.flights.errands import Porter, load
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REPORT = ROOT / "build" / "demo.json"
 NAMESPACE = "flights-demo"
 CONNECTIONS = 8
-LOAD_SECONDS = 600
-"""The load stops when the rollover is over, and by itself after this."""
+TRAINER = str(yaml.safe_load((HERE / "values.yaml").read_text(encoding="utf-8"))["images"]["trainer"])
+"""Pods that run errands need Python and nothing else; this image is in the cluster already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Story:
         began = time.monotonic()
         try:
             sentence, ok = act(), True
-        except (kube.DemoError, subprocess.SubprocessError) as error:
+        except (KubectlError, subprocess.SubprocessError) as error:
             sentence, ok = f"FAILED: {error}", False
         seconds = time.monotonic() - began
         self.stages.append(Stage(name, round(seconds, 1), ok))
@@ -57,9 +60,9 @@ class Story:
         return ok
 
 
-def install(demo: Demo) -> str:
+def install(demo: Namespace) -> str:
     """Install the operator with Helm, as a user would."""
-    kube.run(
+    run(
         [
             toolchain.helm(),
             "upgrade",
@@ -77,68 +80,104 @@ def install(demo: Demo) -> str:
     return "the chart is installed: CRDs, RBAC, two replicas of the operator"
 
 
-def load_data(demo: Demo) -> str:
+def load_data(demo: Namespace) -> str:
     """Make the flights from the locked data package and put them on a claim."""
     flights = ROOT / "build" / "flights.parquet"
-    kube.run([sys.executable, HERE / "prepare.py", flights])
-    demo.fresh_namespace()
+    run([sys.executable, HERE / "prepare.py", flights])
+    demo.make()
     demo.kubectl("apply", "-f", HERE / "storage.yaml")
-    demo.apply(kube.porter(demo.trainer_image()))
-    demo.kubectl("wait", "--for=condition=Ready", "pod/porter", "--timeout=120s")
-    with flights.open("rb") as source:
-        demo.kubectl("exec", "-i", "porter", "--", "sh", "-c", "cat > /data/flights.parquet", stdin=source)
-    demo.kubectl("delete", "pod", "porter", "--wait=false")
+    porter = Porter(demo, "flights")
+    porter.start(TRAINER)
+    porter.carry({"flights.parquet": flights.read_bytes()})
+    porter.leave()
     return f"{flights.stat().st_size / 1e6:.1f} MB of flights lie on the claim flights"
 
 
-def train_first(demo: Demo) -> str:
+def train_first(demo: Namespace) -> str:
     """Apply the pipeline and wait for its first version."""
     demo.kubectl("apply", "-f", HERE / "pipeline.yaml")
     demo.wait_for("trainingpipeline/flights", "Ready", "True", seconds=240)
     return demo.summary("trainingrun/flights-1")
 
 
-def serve(demo: Demo) -> str:
+def serve(demo: Namespace) -> str:
     """Apply the deployment and wait until it serves."""
     demo.kubectl("apply", "-f", HERE / "deployment.yaml")
     demo.wait_for("modeldeployment/flights", "Ready", "True", seconds=180)
     return demo.summary("modeldeployment/flights")
 
 
-def predict(demo: Demo, prediction: dict[str, Any]) -> str:
+def predict(demo: Namespace, prediction: dict[str, Any]) -> str:
     """Ask the served model about one flight with curl."""
     question = HERE / "question.json"
     with demo.port_forward("service/flights", 80) as url:
         command = ["curl", "-sS", "--fail-with-body", "-d", f"@{question}", f"{url}/v2/models/flights/infer"]
         print("   $ " + " ".join(str(part) for part in command))
-        answer = json.loads(kube.run(command))
+        answer = json.loads(run(command))
     prediction.update(answer)
     values = {output["name"]: output["data"] for output in answer["outputs"]}
-    return f"late: {values['label'][0]}, probabilities {values['probabilities']}, from version {answer['model_version']}"
+    return (
+        f"late: {values['label'][0]}, probabilities {values['probabilities']}, from version {answer['model_version']}"
+    )
 
 
-def roll_over(demo: Demo, load: dict[str, Any]) -> str:
-    """Retrain with better parameters while clients keep asking; the better version takes over without a failed request."""
-    demo.start_load(HERE / "load.py", HERE / "question.json", CONNECTIONS, LOAD_SECONDS)
-    demo.patch_parameters({"max_iter": 300})
-    demo.wait_until_serves("flights-v2", seconds=300)
-    demo.wait_until_gone("flights-v1", seconds=120)
-    time.sleep(3)  # the load goes on a little on the new version alone
-    load.update(demo.stop_load())
-    if load["failed"]:
-        raise kube.DemoError(f"{load['failed']} of {load['requests']} requests failed: {load['failures']}")
-    shares = ", ".join(f"{count} by version {version}" for version, count in sorted(load["versions"].items()))
-    return f"{demo.summary('modeldeployment/flights')}; {load['requests']} requests, 0 failed ({shares}; p99 {load['p99Ms']} ms)"
+def roll_over(demo: Namespace, counted: dict[str, Any]) -> str:
+    """Retrain with better parameters while clients keep asking: the better version takes over, no request fails."""
+    question = (HERE / "question.json").read_text(encoding="utf-8")
+    with load(demo, "flights", question, TRAINER, connections=CONNECTIONS) as clients:
+        set_parameters(demo, {"max_iter": 300})
+        wait_until_serves(demo, "flights-v2", seconds=300)
+        wait_until_gone(demo, "flights-v1", seconds=120)
+        time.sleep(3)  # the load goes on a little on the new version alone
+    counted.update(clients.counted or {})
+    if counted["failed"]:
+        raise KubectlError(f"{counted['failed']} of {counted['requests']} requests failed: {counted['failures']}")
+    shares = ", ".join(f"{count} by version {version}" for version, count in sorted(counted["versions"].items()))
+    total = f"{counted['requests']} requests, 0 failed ({shares}; p99 {counted['p99Ms']} ms)"
+    return f"{demo.summary('modeldeployment/flights')}; {total}"
 
 
-def reject(demo: Demo) -> str:
+def reject(demo: Namespace) -> str:
     """Submit a worse model: the gate keeps it out, and what serves is not touched."""
-    demo.patch_parameters({"max_iter": 20})
+    set_parameters(demo, {"max_iter": 20})
     demo.wait_for("trainingpipeline/flights", "LastVersionRejected", "True", seconds=240)
     serving = demo.get("modeldeployment/flights", "{.status.stable.version}")
     if serving != "flights-v2":
-        raise kube.DemoError(f"{serving} serves, expected flights-v2")
+        raise KubectlError(f"{serving} serves, expected flights-v2")
     return f"{demo.summary('trainingpipeline/flights')}; {serving} goes on serving"
+
+
+def set_parameters(demo: Namespace, parameters: Mapping[str, Any]) -> None:
+    """Change the estimator's parameters: a new run starts by itself."""
+    patch = {"spec": {"training": {"estimator": {"parameters": parameters}}}}
+    demo.kubectl("patch", "trainingpipeline", "flights", "--type=merge", f"--patch={json.dumps(patch)}")
+
+
+def wait_until_serves(demo: Namespace, version: str, *, seconds: float) -> None:
+    """Wait until a version is the stable one."""
+    what = "modeldeployment/flights"
+    demo.wait_until(
+        f"{version} serves",
+        lambda: demo.get(what, "{.status.stable.version}") == version,
+        seconds,
+        lambda: demo.summary(what),
+    )
+
+
+def wait_until_gone(demo: Namespace, version: str, *, seconds: float) -> None:
+    """Wait until no pod of a version is left."""
+    select = f"--selector=mlwright.dev/version={version},mlwright.dev/deployment"
+    demo.wait_until(
+        f"the pods of {version} are gone",
+        lambda: not demo.kubectl("get", "pods", select, "--output=name").strip(),
+        seconds,
+    )
+
+
+def farewell(demo: Namespace) -> str:
+    """Return what to try next."""
+    kubectl = f"KUBECONFIG={demo.kubeconfig} {toolchain.kubectl()} -n {demo.name}"
+    return f"The cluster stays up: {kubectl} get mlwright\n`make cluster-down` removes everything."
 
 
 def table(stages: list[Stage]) -> str:
@@ -150,16 +189,16 @@ def table(stages: list[Stage]) -> str:
 
 def main() -> int:
     """Play all stages; returns the exit code."""
-    demo, story = Demo.of_this_cluster(NAMESPACE), Story()
+    demo, story = Namespace.of_this_cluster(NAMESPACE), Story()
     prediction: dict[str, Any] = {}
-    load: dict[str, Any] = {}
+    counted: dict[str, Any] = {}
     stages: list[tuple[str, Callable[[], str]]] = [
         ("install the operator", lambda: install(demo)),
         ("bring the flights", lambda: load_data(demo)),
         ("train, gate, version", lambda: train_first(demo)),
         ("serve", lambda: serve(demo)),
         ("predict", lambda: predict(demo, prediction)),
-        ("replace by a better version under load", lambda: roll_over(demo, load)),
+        ("replace by a better version under load", lambda: roll_over(demo, counted)),
         ("protect from a worse version", lambda: reject(demo)),
     ]
     ok = all(story.tell(name, act) for name, act in stages)
@@ -169,14 +208,14 @@ def main() -> int:
         "ok": ok,
         "stages": [asdict(stage) for stage in story.stages],
         "prediction": prediction,
-        "failedRequests": load.get("failed"),
-        "load": load,
+        "failedRequests": counted.get("failed"),
+        "load": counted,
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     print(f"\n{table(story.stages)}\n\nreport: {REPORT.relative_to(ROOT)}")
     if ok:
-        print(demo.farewell())
+        print(farewell(demo))
     return 0 if ok else 1
 
 

@@ -1,0 +1,140 @@
+"""Pods that run errands in a namespace: one carries files onto a claim, one asks a model without pause."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cluster.kubectl import Namespace
+
+LOAD_SCRIPT: Final = Path(__file__).resolve().parent / "load.py"
+USER: Final = 65532
+DATA: Final = "/data"
+STOP: Final = "/tmp/stop"  # noqa: S108  # agreed with the load script; the pod is ours alone
+_UNPACK: Final = f"import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall('{DATA}')"
+
+
+@dataclass(frozen=True, slots=True)
+class Porter:
+    """A pod that holds a claim, through which files are put onto it and changed there."""
+
+    namespace: Namespace
+    claim: str
+
+    @property
+    def name(self) -> str:
+        """Name of the pod."""
+        return f"porter-{self.claim}"
+
+    def start(self, image: str) -> None:
+        """Start the pod; any image with Python will do."""
+        volume = {"name": "data", "persistentVolumeClaim": {"claimName": self.claim}}
+        mount = {"name": "data", "mountPath": DATA}
+        self.namespace.apply(pod(self.name, image, ["sleep", "3600"], volume, mount))
+        self.namespace.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=120s")
+
+    def carry(self, files: Mapping[str, bytes]) -> None:
+        """Write files, by their path on the claim."""
+        self.namespace.kubectl("exec", "-i", self.name, "--", "python", "-c", _UNPACK, stdin=_packed(files))
+
+    def run(self, script: str) -> str:
+        """Run shell commands in the root of the claim."""
+        return self.namespace.kubectl("exec", self.name, "--", "sh", "-ec", f"cd {DATA}; {script}")
+
+    def leave(self) -> None:
+        """Remove the pod."""
+        self.namespace.kubectl("delete", "pod", self.name, "--wait=false")
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@contextmanager
+def load(namespace: Namespace, deployment: str, question: str, image: str, *, connections: int) -> Iterator[Load]:
+    """Ask a deployment for predictions without pause while the block runs; the last seconds count as well.
+
+    Args:
+        namespace: where the deployment is, and the pod that asks.
+        deployment: the ModelDeployment, whose `status.url` is asked.
+        question: body of the requests.
+        image: any image with Python.
+        connections: how many clients ask, each on a connection that is kept.
+    """
+    asking = Load(namespace, f"load-{deployment}")
+    asking.start(namespace.get(f"modeldeployment/{deployment}", "{.status.url}"), question, image, connections)
+    try:
+        yield asking
+    finally:
+        asking.stop()
+
+
+@dataclass(slots=True)
+class Load:
+    """A pod that asks for predictions without pause; keep-alive connections, no retries."""
+
+    namespace: Namespace
+    name: str
+    seconds: float = 600
+    """It stops by itself after this."""
+    counted: dict[str, Any] | None = None
+    """What it counted, once it has stopped."""
+
+    def start(self, url: str, question: str, image: str, connections: int) -> None:
+        """Start to ask."""
+        content = {"load.py": LOAD_SCRIPT.read_text(encoding="utf-8"), "question.json": question}
+        script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}, "data": content}
+        command = ["python", "/load/load.py", url, "/load/question.json", str(connections), str(self.seconds)]
+        volume = {"name": "load", "configMap": {"name": self.name}}
+        self.namespace.apply(script, pod(self.name, image, command, volume, {"name": "load", "mountPath": "/load"}))
+        self.namespace.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
+
+    def stop(self) -> None:
+        """Stop, and take over what was counted."""
+        if self.counted is not None:
+            return
+        what = f"pod/{self.name}"
+        self.namespace.kubectl("exec", self.name, "--", "touch", STOP)
+        self.namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", what, "--timeout=60s")
+        self.counted = json.loads(self.namespace.kubectl("logs", self.name).strip().splitlines()[-1])
+        self.namespace.kubectl("delete", what, f"configmap/{self.name}", "--wait=false")
+
+
+def pod(
+    name: str, image: str, command: list[str], volume: Mapping[str, Any], mount: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a pod under restricted Pod Security that runs one command beside one volume."""
+    container = {
+        "name": "errand",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": command,
+        "volumeMounts": [mount, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  # an emptyDir of the pod
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": USER, "fsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": security,
+            "containers": [container],
+            "volumes": [volume, {"name": "tmp", "emptyDir": {}}],
+        },
+    }
