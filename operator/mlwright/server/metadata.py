@@ -4,9 +4,8 @@ from importlib.metadata import version
 from typing import Any
 
 from mlwright.server.model import Model
+from mlwright.server.phrases import quoted
 from mlwright.server.settings import Identity
-
-_SHOWN = 64  # characters of a client's own text that a sentence repeats
 
 
 def server() -> dict[str, Any]:
@@ -39,7 +38,7 @@ def explain_missing(path: str, identity: Identity) -> str:
     """Why there is nothing at a path, and what is there instead."""
     match path.strip("/").split("/"):
         case ["v2", "models", name, *_] if name != identity.deployment:
-            return f'model "{name[:_SHOWN]}" is not served here: this is "{identity.deployment}"'
+            return f'model {quoted(name)} is not served here: this is "{identity.deployment}"'
         case ["v2", "models", _, "versions", wanted, *_] if wanted != identity.version:
-            return f'version "{wanted[:_SHOWN]}" is not served here: this is "{identity.version}"'
-    return f'"{path[:_SHOWN]}" is not a path of this server: see /v2/models/{identity.deployment}'
+            return f'version {quoted(wanted)} is not served here: this is "{identity.version}"'
+    return f"{quoted(path)} is not a path of this server: see /v2/models/{identity.deployment}"
