@@ -65,12 +65,16 @@ class _Process:
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._loop.call_soon_threadsafe(self._stop.set))
+            signal.signal(number, lambda *_: self._end())
         thread = threading.Thread(target=self._run, name="operator")
         with HealthServer(self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry):
             thread.start()
             thread.join()
         return self._code
+
+    def _end(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

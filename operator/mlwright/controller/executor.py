@@ -174,14 +174,14 @@ class Executor:
         self._wrote(made)
 
     def _check_taken(self, held: Body, wanted: Body, *, known: bool) -> None:
-        """Return if the object that was to be created is there already."""
+        """Return if the object that was to be created is there already, and was so when the plan was made."""
+        named = f"{wanted['kind']} {wanted['metadata']['name']}"
+        if not known:  # what follows in the plan may rest on other content than the object has
+            raise SupersededError(f"{named} appeared meanwhile")
         if "deletionTimestamp" in held["metadata"]:
-            raise UnavailableError(f"{wanted['kind']} {wanted['metadata']['name']} is still being deleted")
-        if is_child(held, self._owner) or (is_record(wanted) and same_record(held, wanted)):
-            return
-        if is_record(wanted) and not known:
-            raise SupersededError(f"{wanted['kind']} {wanted['metadata']['name']} appeared meanwhile")
-        raise name_conflict(held)
+            raise UnavailableError(f"{named} is still being deleted")
+        if not is_child(held, self._owner) and not (is_record(wanted) and same_record(held, wanted)):
+            raise name_conflict(held)
 
     async def _apply(self, body: Body) -> None:
         held = self._held(_place(body))

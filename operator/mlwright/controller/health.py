@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,12 +41,23 @@ class Pulse:
         return self._clock.monotonic() - self._last < DEAD
 
 
+class _Server(ThreadingHTTPServer):
+    """Listens on all addresses, of both versions of IP where the system has both."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 class HealthServer:
     """Serves /healthz, /readyz and /metrics; a context manager."""
 
     def __init__(self, port: int, pulse: Pulse, registry: CollectorRegistry) -> None:
-        self._server = ThreadingHTTPServer(("", port), _handler(pulse, registry))
-        self._server.daemon_threads = True
+        self._server = _Server(("", port), _handler(pulse, registry))
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property

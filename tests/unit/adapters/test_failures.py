@@ -33,6 +33,11 @@ TRANSLATIONS: dict[str, tuple[int, bytes, type[ClusterError]]] = {
         FieldConflictError,
     ),
     "the list expired": (410, status(reason="Expired"), ExpiredError),
+    "a namesake of the object that was meant": (
+        422,
+        status(reason="Invalid", details={"causes": [{"field": "metadata.uid"}]}),
+        ConflictError,
+    ),
     "invalid": (422, status(reason="Invalid"), RefusedError),
     "forbidden": (403, status(reason="Forbidden"), RefusedError),
     "bad request": (400, status(reason="BadRequest"), RefusedError),

@@ -45,6 +45,8 @@ def translate(what: str, code: int, headers: Mapping[str, str], payload: bytes) 
         return NotFoundError(sentence)
     if code == HTTPStatus.CONFLICT:
         return _conflict(sentence, status)
+    if code == HTTPStatus.UNPROCESSABLE_ENTITY and _is_namesake(status):
+        return ConflictError(sentence)
     if code == HTTPStatus.GONE:
         return ExpiredError(sentence)
     if code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in PASSING:
@@ -60,6 +62,12 @@ def _status(payload: bytes) -> Body:
     if isinstance(status, dict) and status.get("kind") == "Status":
         return status
     return {"message": payload[:SHOWN].decode("utf-8", "replace").strip()}
+
+
+def _is_namesake(status: Body) -> bool:
+    """Tell whether the one fault is the uid: an apply that was meant for the object's predecessor."""
+    causes = (status.get("details") or {}).get("causes") or ()
+    return bool(causes) and all(cause.get("field") == "metadata.uid" for cause in causes)
 
 
 def _conflict(sentence: str, status: Body) -> ClusterError:
