@@ -4,7 +4,7 @@ The format decides what is imported: a server of ONNX bundles never loads scikit
 """
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from mlwright.bundle.manifest import (
 from mlwright.bundle.tensors import Array, Arrays, class_array
 from mlwright.bundle.trust import TRUSTED_TYPES
 from mlwright.scoring import Task
+
+BATCH_ROWS: Final = 5000  # large enough that the calls cost nothing, small beside any model's memory
 
 
 class Model(Protocol):
@@ -44,6 +46,16 @@ def load_model(folder: Path, core: Core, *, threads: int = 1) -> Model:
     """
     path = folder / core.model
     return _load_onnx(path, core, threads) if core.format is Format.ONNX else _load_skops(path, core)
+
+
+def answer_all(model: Model, inputs: Arrays) -> dict[str, Array]:
+    """Answers to any number of rows (at least one), asked for in batches that keep memory flat."""
+    rows = len(next(iter(inputs.values())))
+    batches = [
+        model.predict({name: values[start : start + BATCH_ROWS] for name, values in inputs.items()})
+        for start in range(0, rows, BATCH_ROWS)
+    ]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
 class OnnxModel:

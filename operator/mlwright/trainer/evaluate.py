@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from mlwright.bundle.errors import BundleError
 from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Core, Label
-from mlwright.bundle.models import Model, load_model
+from mlwright.bundle.models import Model, answer_all, load_model
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.verification import verify
 from mlwright.scoring import Task
@@ -20,8 +20,6 @@ from mlwright.trainer.tables import TEST, Side, read_side, to_array
 from mlwright.trainer.train import BUNDLE
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import earlier_folder, read_earlier
-
-BATCH: Final = 10_000  # rows answered at once; keeps memory flat
 
 
 def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]]:
@@ -41,18 +39,8 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
     check_metrics(step.metrics, step.training.task)
     side = read_side(earlier_folder(step, StepName.VALIDATE, root) / TEST, step.dataset.target)
     model, core = _load(earlier_folder(step, StepName.TRAIN, root))
-    values = _score(core, side, answer_all(model, side), step.metrics)
+    values = _score(core, side, answer_all(model, side.arrays()), step.metrics)
     return f"scored on {rows(side.rows)} held out", {"metrics": values, "testRows": side.rows}
-
-
-def answer_all(model: Model, side: Side) -> dict[str, Array]:
-    """Answers to all rows of a side, asked for in batches."""
-    inputs = side.arrays()
-    batches = [
-        model.predict({name: values[start : start + BATCH] for name, values in inputs.items()})
-        for start in range(0, side.rows, BATCH)
-    ]
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def judge(outputs: Arrays, target: Array, classes: tuple[Label, ...]) -> Judged:

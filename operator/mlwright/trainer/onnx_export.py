@@ -24,6 +24,8 @@ IR_VERSION: Final = 10
 MOST_TREE_NODES: Final = 5_000_000
 """Conversion takes about 15 microseconds for each node, and ONNX Runtime some 100 bytes of memory."""
 
+# Converted, these search all training rows for each answer, in memory that grows with both.
+_COMPARING: Final = ("sklearn.neighbors.", "sklearn.gaussian_process.")
 _TYPES: Final = {
     Datatype.FP64: TensorProto.DOUBLE,
     Datatype.INT64: TensorProto.INT64,
@@ -37,36 +39,32 @@ class NotConvertibleError(Exception):
     """Why a pipeline stays with scikit-learn, in a few words."""
 
 
-def to_onnx(fitted: Fitted, *, double: bool = False) -> bytes:
+def to_onnx(fitted: Fitted) -> bytes:
     """Convert a fitted pipeline.
-
-    Args:
-        fitted: The pipeline.
-        double: Compute in double precision; only for pipelines without trees, whose converter needs single.
 
     Raises:
         NotConvertibleError: There is no converter, the model is too large, or names collide.
     """
-    _refuse_large(fitted.pipeline.steps[-1][1])
+    _refuse_unfit(fitted.pipeline.steps[-1][1])
     _refuse_collisions(fitted)
     prefix = _free_prefix(fitted.encoding)
-    core = compose.add_prefix(_convert(fitted, double=double), prefix)
+    core = compose.add_prefix(_convert(fitted), f"{prefix}sklearn/")
     table = core.graph.input[0].name
     answer = core.graph.output[-1].name  # probabilities come after the label
     nodes = [
-        *_encode(fitted.encoding, prefix, table, double=double),
+        *_encode(fitted.encoding, prefix, table),
         *core.graph.node,
         *_decide(fitted, prefix, answer),
     ]
     return _assemble(fitted, nodes, list(core.graph.initializer))
 
 
-def _convert(fitted: Fitted, *, double: bool) -> onnx.ModelProto:
+def _convert(fitted: Fitted) -> onnx.ModelProto:
     """scikit-learn's part alone, from `[n, features]` numbers."""
     from skl2onnx import convert_sklearn  # noqa: PLC0415 - slow to import, and only the step train needs it
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType  # noqa: PLC0415
+    from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
 
-    kind = (DoubleTensorType if double else FloatTensorType)([None, len(fitted.encoding.features)])
+    kind = FloatTensorType([None, len(fitted.encoding.features)])
     options = {"zipmap": False} if fitted.task is Task.CLASSIFICATION else None
     try:
         with warnings.catch_warnings():
@@ -79,16 +77,13 @@ def _convert(fitted: Fitted, *, double: bool) -> onnx.ModelProto:
         raise NotConvertibleError(f"there is no conversion to ONNX: {_brief(problem)}") from problem
 
 
-def _encode(encoding: Encoding, prefix: str, table: str, *, double: bool) -> list[onnx.NodeProto]:
+def _encode(encoding: Encoding, prefix: str, table: str) -> list[onnx.NodeProto]:
     nodes: list[onnx.NodeProto] = []
     columns: list[str] = []
     for feature in encoding.columns:
         columns.append(f"{prefix}code{len(columns)}")
         nodes.append(_encode_one(feature, columns[-1]))
-    single = f"{prefix}single" if double else table
-    nodes.append(helper.make_node("Concat", columns, [single], name=f"{prefix}concat", axis=1))
-    if double:
-        nodes.append(_cast(single, table, TensorProto.DOUBLE))
+    nodes.append(helper.make_node("Concat", columns, [table], name=f"{prefix}concat", axis=1))
     return nodes
 
 
@@ -175,12 +170,12 @@ def _refuse_collisions(fitted: Fitted) -> None:
         raise NotConvertibleError(f"a feature is called {taken[0]!r}, like an output")
 
 
-def _refuse_large(estimator: Any) -> None:
+def _refuse_unfit(estimator: Any) -> None:
+    if type(estimator).__module__.startswith(_COMPARING):
+        raise NotConvertibleError("it compares each row with the training rows, for which scikit-learn is faster")
     nodes = count_tree_nodes(estimator)
     if nodes > MOST_TREE_NODES:
-        raise NotConvertibleError(
-            f"its trees have {nodes:,} nodes, more than the {MOST_TREE_NODES:,} that are converted"
-        )
+        raise NotConvertibleError(f"its trees have {nodes:,} nodes, and at most {MOST_TREE_NODES:,} are converted")
 
 
 def count_tree_nodes(estimator: Any) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from skops.io import dumps, get_untrusted_types
 
 from mlwright.bundle.manifest import MODEL_FILE, Format
-from mlwright.bundle.models import OnnxModel, open_session
+from mlwright.bundle.models import OnnxModel, answer_all, open_session
 from mlwright.bundle.parity import compare
 from mlwright.bundle.skops_archive import canonical_archive
 from mlwright.bundle.tensors import Arrays
@@ -15,7 +15,7 @@ from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import CLASS
 from mlwright.trainer.fitting import Fitted
 from mlwright.trainer.onnx_export import NotConvertibleError, to_onnx
-from mlwright.trainer.preparation import is_tree, with_encoding
+from mlwright.trainer.preparation import with_encoding
 
 logger = logging.getLogger(__name__)
 
@@ -46,26 +46,20 @@ class Stored:
 def store(fitted: Fitted, trials: tuple[Trial, ...]) -> Stored:
     """Convert a model to ONNX and prove that it answers alike; where that fails, keep it as skops.
 
-    Single precision is tried first. Models without trees are tried in double precision next.
-
     Raises:
         UserError: The model can be stored in neither form.
     """
-    tree = is_tree(fitted.pipeline.steps[-1][1])
-    reason = ""
-    for double in (False,) if tree else (False, True):
-        try:
-            return Stored(Format.ONNX, _proven(to_onnx(fitted, double=double), fitted, trials))
-        except NotConvertibleError as problem:
-            reason = reason or str(problem)
-    logger.info("the model stays with scikit-learn", extra={"reason": reason})
-    return _store_skops(fitted, reason)
+    try:
+        return Stored(Format.ONNX, _proven(to_onnx(fitted), fitted, trials))
+    except NotConvertibleError as problem:
+        logger.info("the model stays with scikit-learn", extra={"reason": str(problem)})
+        return _store_skops(fitted, str(problem))
 
 
 def _proven(content: bytes, fitted: Fitted, trials: tuple[Trial, ...]) -> bytes:
     try:
         model = OnnxModel(open_session(content, threads=1), fitted.signature)
-        answers = [model.predict(trial.inputs) for trial in trials]
+        answers = [answer_all(model, trial.inputs) for trial in trials]
     except Exception as problem:
         raise NotConvertibleError(f"ONNX Runtime cannot run the converted model: {type(problem).__name__}") from problem
     for trial, answer in zip(trials, answers, strict=True):
