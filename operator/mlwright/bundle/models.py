@@ -116,6 +116,8 @@ def open_session(model: Path | bytes, *, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Idle threads of the pool would otherwise burn the CPUs that the pod was granted.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors only; warnings of its optimiser tell a user nothing
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 

@@ -16,8 +16,8 @@ from mlwright.trainer.columns import datatype_of
 from mlwright.trainer.encoding import Encoding, Matrix, learn_encoding
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import CLASS, build_estimator
-from mlwright.trainer.preparation import build_pipeline
-from mlwright.trainer.step import Training
+from mlwright.trainer.preparation import build_pipeline, check_prepared
+from mlwright.trainer.step import Preprocessing, Training
 from mlwright.trainer.tables import Side, to_array
 from mlwright.trainer.targets import classes_of
 
@@ -52,10 +52,13 @@ def fit(training: Training, side: Side) -> Fitted:
         UserError: The estimator cannot learn from these rows with these parameters.
     """
     encoding = learn_encoding(side)
-    pipeline = build_pipeline(build_estimator(training), encoding, training.preprocessing)
+    estimator, matrix = build_estimator(training), encoding.matrix(side)
+    if training.preprocessing is Preprocessing.NONE:
+        check_prepared(estimator, encoding, matrix)
+    pipeline = build_pipeline(estimator, encoding, training.preprocessing)
     classes = classes_of(side.target) if training.task is Task.CLASSIFICATION else ()
     answers = class_places(to_array(side.target), classes) if classes else to_array(side.target)
-    _fit(pipeline, encoding.matrix(side), answers, training)
+    _fit(pipeline, matrix, answers, training)
     return Fitted(pipeline, encoding, training.task, _signature(side, classes))
 
 

@@ -18,28 +18,43 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from mlwright.trainer.encoding import UNKNOWN, Encoding, Matrix
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.step import Preprocessing
+from mlwright.trainer.wording import rows
 
 PREPROCESSING: Final = "spec.training.estimator.preprocessing"
 ENCODE: Final = "encode"
 PREPARE: Final = "prepare"
 ESTIMATE: Final = "estimate"
 
+_REMEDY: Final = "set it to Auto, or leave the feature out"
 _TREES: Final = ("sklearn.tree.", "sklearn.ensemble.", "sklearn.dummy.")
 
 
 def build_pipeline(estimator: BaseEstimator, encoding: Encoding, preprocessing: Preprocessing) -> Pipeline:
-    """The unfitted pipeline from the encoded features to the answer.
-
-    Raises:
-        UserError: No preprocessing is wanted, but a feature is text.
-    """
-    if preprocessing is Preprocessing.NONE:
-        _check_all_numbers(encoding)
-        return Pipeline([(ESTIMATE, estimator)])
-    if takes_missing(estimator):
+    """The unfitted pipeline from the encoded features to the answer."""
+    if preprocessing is Preprocessing.NONE or takes_missing(estimator):
         return Pipeline([(ESTIMATE, estimator)])
     prepare = _for_trees(encoding) if is_tree(estimator) else _for_others(estimator, encoding)
     return Pipeline([(PREPARE, prepare), (ESTIMATE, estimator)])
+
+
+def check_prepared(estimator: BaseEstimator, encoding: Encoding, matrix: Matrix) -> None:
+    """Check that features are fit for an estimator that gets no preprocessing.
+
+    Args:
+        estimator: What will learn or answer.
+        encoding: Of the features.
+        matrix: Their encoded rows, `[n, features]`.
+
+    Raises:
+        UserError: A feature is text, or has missing numbers that the estimator cannot take.
+    """
+    for place, feature in enumerate(encoding.columns):
+        name = feature.tensor.name
+        if feature.is_text:
+            raise UserError(PREPROCESSING, f"is None, but the feature {name!r} is text", _REMEDY)
+        gaps = int(np.count_nonzero(np.isnan(matrix[:, place])))
+        if gaps and not takes_missing(estimator):
+            raise UserError(PREPROCESSING, f"is None, but the feature {name!r} is missing in {rows(gaps)}", _REMEDY)
 
 
 def with_encoding(fitted: Pipeline, encoding: Encoding) -> Pipeline:
@@ -55,14 +70,6 @@ def is_tree(estimator: BaseEstimator) -> bool:
 def takes_missing(estimator: BaseEstimator) -> bool:
     """Whether an estimator learns from missing numbers, in scikit-learn and when converted."""
     return type(estimator).__name__.startswith("HistGradientBoosting")
-
-
-def _check_all_numbers(encoding: Encoding) -> None:
-    texts = [feature.tensor.name for feature in encoding.features if feature.is_text]
-    if texts:
-        raise UserError(
-            PREPROCESSING, f"is None, but the feature {texts[0]!r} is text", "set it to Auto, or leave the feature out"
-        )
 
 
 def _for_trees(encoding: Encoding) -> ColumnTransformer:

@@ -14,7 +14,8 @@ from mlwright.bundle.errors import AddressError
 from mlwright.process.last_words import leave_last_words, termination_log
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
-from mlwright.trainer.step import VARIABLE, Step, StepName, read_step
+from mlwright.trainer.step import Step, StepName
+from mlwright.trainer.step_document import VARIABLE, read_step
 from mlwright.trainer.workspace import Workspace
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ Each value becomes a fixed number of bytes in a canonical, typed form; the bytes
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 
 DIGEST_BYTES: Final = 16
+_CHUNK_ROWS: Final = 65_536  # keeps memory flat
 _EXACT: Final = 2**53  # whole numbers up to this size are doubles without loss
 
 # Tags keep values of different types apart, and a missing number apart from every number.
@@ -34,14 +35,21 @@ def hash_rows(columns: Sequence[Any], *, person: bytes, seed: int = 0) -> NDArra
     Returns:
         `[n, 2]` unsigned 64-bit numbers.
     """
-    table = np.ascontiguousarray(np.hstack([_encode(column) for column in columns]))
-    salt = seed.to_bytes(8, "big")
-    content, width = table.tobytes(), table.shape[1]
+    rows, salt = len(columns[0]), seed.to_bytes(8, "big")
     digests = b"".join(
-        hashlib.blake2b(content[start : start + width], digest_size=DIGEST_BYTES, salt=salt, person=person).digest()
-        for start in range(0, len(content), width)
+        digest
+        for start in range(0, rows, _CHUNK_ROWS)
+        for digest in _digests([column[start : start + _CHUNK_ROWS] for column in columns], person, salt)
     )
     return np.frombuffer(digests, dtype=">u8").reshape(-1, 2).astype(np.uint64)
+
+
+def _digests(columns: Sequence[Any], person: bytes, salt: bytes) -> Iterator[bytes]:
+    table = np.hstack([_encode(column) for column in columns])
+    content, width = table.tobytes(), table.shape[1]
+    for start in range(0, len(content), width):
+        row = content[start : start + width]
+        yield hashlib.blake2b(row, digest_size=DIGEST_BYTES, salt=salt, person=person).digest()
 
 
 def _encode(column: Any) -> Bytes:

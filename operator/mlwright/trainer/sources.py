@@ -67,7 +67,7 @@ def find(uri: str, given: DataFormat | None, root: Path) -> Source:
         address = addresses.parse(uri, field=URI)
     except AddressError as problem:
         raise UserError(problem.field, problem.sentence, problem.remedy) from problem
-    files = _files(addresses.locate(address, root))
+    files = _files(addresses.locate(address, root), given)
     if not files:
         raise UserError(
             URI,
@@ -88,6 +88,9 @@ def column_names(source: Source) -> tuple[str, ...]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(URI, f"{source.files[0].name} has two columns called {twice[0]!r}", "rename one of them")
+    if "" in names:
+        place = names.index("") + 1
+        raise UserError(URI, f"column {place} of {source.files[0].name} has no name", "name it, or leave it out")
     return tuple(names)
 
 
@@ -102,16 +105,25 @@ def read(source: Source, columns: Sequence[str]) -> Any:
     tables = [_read_file(path, source.format, columns) for path in source.files]
     for path, table in zip(source.files, tables, strict=True):
         _check_types(source.files[0], tables[0].schema, path, table.schema)
-    return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
+    try:
+        return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
+    except pa.ArrowException:
+        raise UserError(
+            URI,
+            "the same column has types in different files that do not fit together",
+            "give all files the same types",
+        ) from None
 
 
-def _files(place: Path) -> tuple[Path, ...]:
+def _files(place: Path, given: DataFormat | None) -> tuple[Path, ...]:
     if "*" in place.name:
         # fnmatch knows more wildcards than we promise; escape them.
         pattern = re.sub(r"([?\[])", r"[\1]", place.name)
         found = [path for path in _entries(place.parent) if fnmatchcase(path.name, pattern)]
+    elif place.is_dir():
+        found = [path for path in _entries(place) if given or _format_of(path.name)]
     else:
-        found = _entries(place) if place.is_dir() else [place]
+        found = [place]
     return tuple(sorted((path for path in found if path.is_file()), key=lambda path: path.name))
 
 
@@ -122,12 +134,19 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _guess(name: str) -> DataFormat:
+    guessed = _format_of(name)
+    if guessed is None:
+        raise UserError(
+            FORMAT, f"the format of {name} cannot be told from its name", f"set it to {', '.join(DataFormat)}"
+        )
+    return guessed
+
+
+def _format_of(name: str) -> DataFormat | None:
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
-    if suffixes and suffixes[-1] in SUFFIXES:
-        return SUFFIXES[suffixes[-1]]
-    raise UserError(FORMAT, f"the format of {name} cannot be told from its name", f"set it to {', '.join(DataFormat)}")
+    return SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
 def _read_file(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Any:

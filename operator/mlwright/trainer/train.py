@@ -14,8 +14,9 @@ from mlwright.bundle.tensors import plain_outputs, to_inputs
 from mlwright.trainer.bundling import Parts, write_bundle
 from mlwright.trainer.environment import environment
 from mlwright.trainer.fitting import Fitted, fit
+from mlwright.trainer.preparation import check_prepared
 from mlwright.trainer.profiles import build_profile
-from mlwright.trainer.step import Step, StepName
+from mlwright.trainer.step import Preprocessing, Step, StepName
 from mlwright.trainer.storing import Trial, store
 from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
 from mlwright.trainer.targets import check_sides
@@ -50,6 +51,8 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     learned, held_out = read_side(data / TRAIN, target), read_side(data / TEST, target)
     check_sides(target, learned.target, held_out.target, step.training.task)
     fitted = fit(step.training, learned)
+    if step.training.preprocessing is Preprocessing.NONE:
+        check_prepared(fitted.pipeline.steps[-1][1], fitted.encoding, fitted.encoding.matrix(held_out))
     fit_seconds = time.monotonic() - began
     profile = build_profile(learned, held_out, fitted, step.training.seed)
     invented = invent_golden(profile, fitted, step.training.seed)

@@ -1,0 +1,177 @@
+"""Read the document in `MLWRIGHT_STEP`.
+
+Field names are those of the TrainingPipeline, so that an error can name the field that its reader has to change.
+"""
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from mlwright.bundle.documents import Document
+from mlwright.scoring import Task
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.step import (
+    DataFormat,
+    Dataset,
+    HashSplit,
+    Preprocessing,
+    Run,
+    Step,
+    StepName,
+    TemporalSplit,
+    TimeRange,
+    Training,
+    UntilType,
+)
+
+VARIABLE: Final = "MLWRIGHT_STEP"
+SCHEMA_VERSION: Final = 1
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+_REMEDY: Final = "correct it in the TrainingPipeline"
+_DEFAULT_SHARE: Final = 0.2
+
+
+def read_step(name: str, text: str | None) -> Step:
+    """Read the input of a step.
+
+    Args:
+        name: Name of the step, as given on the command line.
+        text: Content of `MLWRIGHT_STEP`.
+
+    Raises:
+        UserError: Something is missing or not what the contract says; it names the field.
+    """
+    if name not in list(StepName):
+        raise UserError("STEP", f"there is no step {name[:32]!r}", f"use {', '.join(StepName)}")
+    document = Document.of(_parse(text), "", _refuse)
+    version = document.integer("schemaVersion")
+    if version != SCHEMA_VERSION:
+        raise _refuse("schemaVersion", f"is {version}; this trainer reads {SCHEMA_VERSION}")
+    return Step(
+        name=StepName(name),
+        run=_run(document.child("run")),
+        model=document.text("model"),
+        dataset=_dataset(_spec(document, "dataset")),
+        training=_training(_spec(document, "training")),
+        metrics=_spec(document, "evaluation").texts("metrics"),
+        run_uri=document.text("runUri"),
+        inputs=_inputs(document),
+        document=document.members,
+    )
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """A duration such as `168h`, `1h30m` or `90s`; None if it is none, or zero."""
+    match = _DURATION.fullmatch(text)
+    if not match or not text:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    try:
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds) or None
+    except OverflowError:
+        return None
+
+
+def _parse(text: str | None) -> object:
+    if not text:
+        raise UserError(VARIABLE, "is not set", "put the step's JSON document into it")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise UserError(VARIABLE, "is not JSON", "put the step's JSON document into it") from None
+
+
+def _refuse(path: str, problem: str) -> UserError:
+    return UserError(path or VARIABLE, problem, _REMEDY if path.startswith("spec.") else f"correct it in {VARIABLE}")
+
+
+def _spec(document: Document, key: str) -> Document:
+    """A part of the pipeline's spec, whose errors name the path in the pipeline."""
+    return Document.of(document.members.get(key), f"spec.{key}", _refuse)
+
+
+def _inputs(document: Document) -> dict[StepName, str]:
+    if not document.has("inputs"):
+        return {}
+    inputs = document.child("inputs")
+    return {name: inputs.text(name) for name in StepName if inputs.has(name)}
+
+
+def _run(document: Document) -> Run:
+    return Run(
+        namespace=document.text("namespace"),
+        name=document.text("name"),
+        attempt=document.integer("attempt"),
+        triggered_at=_time(document, "triggeredAt") if document.has("triggeredAt") else None,
+    )
+
+
+def _dataset(document: Document) -> Dataset:
+    return Dataset(
+        uri=document.text("uri"),
+        format=document.choice("format", DataFormat) if document.has("format") else None,
+        target=document.text("target"),
+        features=document.texts("features") if document.has("features") else None,
+        id_column=document.optional_text("idColumn"),
+        time_column=document.optional_text("timeColumn"),
+        time_range=_time_range(document.child("timeRange")) if document.has("timeRange") else None,
+        split=_split(document.child("split")) if document.has("split") else HashSplit(_DEFAULT_SHARE, 0),
+    )
+
+
+def _split(document: Document) -> HashSplit | TemporalSplit:
+    kind = document.text("type")
+    if kind == "Hash":
+        settings = document.child("hash") if document.has("hash") else _empty(document)
+        return HashSplit(_share(settings), settings.integer("seed", 0))
+    if kind == "Temporal":
+        return TemporalSplit(_share(document.child("temporal") if document.has("temporal") else _empty(document)))
+    raise _refuse(document.where("type"), f"is {kind[:32]!r}; known are Hash, Temporal")
+
+
+def _empty(document: Document) -> Document:
+    return Document({}, document.path, _refuse)
+
+
+def _share(document: Document) -> float:
+    value = document.members.get("test", _DEFAULT_SHARE)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1 or math.isnan(value):
+        raise _refuse(document.where("test"), "should be a number above 0 and below 1")
+    return float(value)
+
+
+def _time_range(document: Document) -> TimeRange:
+    last = parse_duration(document.text("last"))
+    if last is None:
+        raise _refuse(document.where("last"), "should be a duration above zero, such as 168h")
+    until = document.child("until") if document.has("until") else Document({"type": "Newest"}, document.path, _refuse)
+    kind = until.choice("type", UntilType)
+    time = _time(until, "time") if kind is UntilType.TIME else None
+    return TimeRange(document.text("column"), last, kind, time)
+
+
+def _time(document: Document, key: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(document.text(key))
+    except ValueError:
+        raise _refuse(document.where(key), "should be a time such as 2026-01-31T10:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _training(document: Document) -> Training:
+    kind = document.text("type") if document.has("type") else "Estimator"
+    if kind != "Estimator":
+        raise _refuse(document.where("type"), f"is {kind[:32]!r}; known is Estimator")
+    estimator = document.child("estimator")
+    parameters = estimator.child("parameters") if estimator.has("parameters") else _empty(estimator)
+    auto = not estimator.has("preprocessing")
+    return Training(
+        task=document.choice("task", Task),
+        estimator=estimator.text("class"),
+        parameters=parameters.members,
+        preprocessing=Preprocessing.AUTO if auto else estimator.choice("preprocessing", Preprocessing),
+        seed=document.integer("seed", 0),
+    )
