@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,18 +13,43 @@ from cluster.apiserver import ApiServer
 from tests.support.apiserver import Client, Json
 from tests.support.chart import CHART, IMAGES, NAMESPACE, RELEASE, helm
 from tests.support.objects import PIPELINE, changed
+from tests.support.process import ACCOUNT
 from tests.support.waiting import eventually
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-CONTROLLERS = ("clusterrole-aggregation-controller", "validatingadmissionpolicy-status-controller")
+CONTROLLERS = (
+    "clusterrole-aggregation-controller",
+    "garbage-collector-controller",
+    "validatingadmissionpolicy-status-controller",
+)
+AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "users": [ACCOUNT]}, {"level": "None"}],
+}
+"""Every request of the operator is written down, with what it was answered."""
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def chart_server() -> Iterator[ApiServer]:
-    """An API server with the chart's objects."""
-    with ApiServer(controllers=CONTROLLERS) as server:
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file in which the API server writes what the operator asked."""
+    return tmp_path_factory.mktemp("audit") / "log"
+
+
+@pytest.fixture(scope="session")
+def chart_server(audit: Path) -> Iterator[ApiServer]:
+    """An API server with the chart's objects, as strict as those that guard owner references."""
+    policy = audit.with_name("policy")
+    policy.write_text(json.dumps(AUDIT), encoding="utf-8")
+    arguments = (
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={audit}",
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+    )
+    with ApiServer(controllers=CONTROLLERS, arguments=arguments) as server:
         kubeconfig = ("--kubeconfig", str(server.kubeconfig), "--namespace", NAMESPACE)
         helm("install", RELEASE, str(CHART), "--create-namespace", *kubeconfig, values={"images": IMAGES})
         yield server
