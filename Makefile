@@ -72,12 +72,15 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator
+.PHONY: demo bench-operator bench-server
 demo: venv images ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@$(PY) -m examples.flights.demo
 
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
 	@$(PY) -m bench.operator
+
+bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
+	@$(PY) -m bench.server
 
 .PHONY: clean
 clean: ## Remove the virtual environment, scratch files and caches inside the checkout.
