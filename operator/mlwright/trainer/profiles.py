@@ -17,23 +17,29 @@ from mlwright.trainer.tables import Side, to_array
 
 RANKING_ROWS: Final = 1000
 """Rows on which importance is measured: its order settles long before, and each feature costs one more answer."""
-RANKED_BY: Final = f"mean change of the outputs when the feature is shuffled among {RANKING_ROWS:,} held-out rows"
+RANKED_BY: Final = "mean change of the outputs when the feature is shuffled among held-out rows"
 
 
-def build_profile(train: Side, test: Side, fitted: Fitted, seed: int) -> Profile:
+def build_profile(train: Side, held_out: Matrix, answers: Arrays, fitted: Fitted, seed: int) -> Profile:
     """The profile of a bundle.
 
-    Features are counted on the training rows. Outputs are counted on the held-out rows: on rows that it has learned, a
+    Features are counted on the training rows. Outputs are counted on held-out rows: on rows that it has learned, a
     model is surer of itself than it will ever be again, and a live comparison with that would always see a drift.
+
+    Args:
+        train: The training rows.
+        held_out: Encoded held-out rows, `[n, features]`.
+        answers: The model's answers to them.
+        fitted: The model.
+        seed: Of the ranking.
     """
-    matrix = fitted.encoding.matrix(test)
-    ranks = rank_features(fitted, matrix[:RANKING_ROWS], seed)
+    ranks = rank_features(fitted, held_out[:: max(1, len(held_out) // RANKING_ROWS)], seed)
     pairs = zip(train.inputs, train.features, strict=True)
     features = tuple(
         replace(_profile_feature(tensor, column), rank=ranks[tensor.name], ranked_by=RANKED_BY)
         for tensor, column in pairs
     )
-    return Profile(train.rows, features, _profile_outputs(fitted, fitted.answer(matrix)))
+    return Profile(train.rows, features, _profile_outputs(fitted, answers))
 
 
 def rank_features(fitted: Fitted, matrix: Matrix, seed: int) -> Mapping[str, int]:

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
             "field": result.field,
             "remedy": result.remedy,
             "seconds": round(time.monotonic() - began, 2),
+            "cpuSeconds": round(time.process_time(), 2),
             "peakMegabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         },
     )

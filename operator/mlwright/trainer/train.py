@@ -8,9 +8,9 @@ import numpy as np
 
 from mlwright.bundle import addresses, golden
 from mlwright.bundle.golden import GoldenRow
-from mlwright.bundle.manifest import LABEL, PROBABILITIES
+from mlwright.bundle.manifest import LABEL, PROBABILITIES, Manifest
 from mlwright.bundle.profile import Profile
-from mlwright.bundle.tensors import plain_outputs, to_inputs
+from mlwright.bundle.tensors import expected_outputs, plain_outputs, to_inputs
 from mlwright.trainer.bundling import Parts, write_bundle
 from mlwright.trainer.environment import environment
 from mlwright.trainer.fitting import Fitted, fit
@@ -24,8 +24,8 @@ from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import earlier_folder, read_earlier
 
 BUNDLE: Final = "bundle"
-TRIAL_ROWS: Final = 10_000
-"""Held-out rows on which a converted model must answer like the original."""
+TRIAL_ROWS: Final = 20_000
+"""Held-out rows on which outputs are profiled and a converted model must answer like the original."""
 GOLDEN_DECIMALS: Final = 9
 """Answers in golden rows are rounded to this: far below the tolerance, and blind to the last bits of a processor."""
 
@@ -45,33 +45,43 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
         UserError: The estimator cannot learn from these rows, or cannot be stored.
         SurroundingsError: The step validate left nothing.
     """
-    began = time.monotonic()
     data = earlier_folder(step, StepName.VALIDATE, root)
     target = step.dataset.target
     learned, held_out = read_side(data / TRAIN, target), read_side(data / TEST, target)
     check_sides(target, learned.target, held_out.target, step.training.task)
-    fitted = fit(step.training, learned)
-    if step.training.preprocessing is Preprocessing.NONE:
-        check_prepared(fitted.pipeline.steps[-1][1], fitted.encoding, fitted.encoding.matrix(held_out))
-    fit_seconds = time.monotonic() - began
-    profile = build_profile(learned, held_out, fitted, step.training.seed)
-    invented = invent_golden(profile, fitted, step.training.seed)
-    stored = store(fitted, (_trial(fitted, held_out.head(TRIAL_ROWS)), _golden_trial(fitted, invented)))
-    record = _record(step, data, fit_seconds, time.monotonic() - began)
-    manifest = write_bundle(folder / BUNDLE, Parts(fitted, stored, profile, invented, record))
-    results: dict[str, Any] = {
-        "bundle": {
-            "uri": _bundle_uri(step),
-            "digest": manifest.digest,
-            "format": str(manifest.core.format),
-            "bytes": manifest.bytes,
-        },
-        "environment": environment(),
-    }
-    if stored.reason:
-        results["formatReason"] = stored.reason
+    parts = build_parts(step, learned, held_out, (read_earlier(data).results or {}).get("dataset"))
+    manifest = write_bundle(folder / BUNDLE, parts)
     name = step.training.estimator.rpartition(".")[2]
-    return f"trained {name} on {rows(learned.rows)}, stored as {manifest.core.format}", results
+    sentence = f"trained {name} on {rows(learned.rows)}, stored as {manifest.core.format}"
+    return sentence, _results(step, manifest)
+
+
+def build_parts(step: Step, learned: Side, held_out: Side, dataset: object) -> Parts:
+    """Everything that goes into the bundle.
+
+    Args:
+        step: What to do.
+        learned: The rows to learn from.
+        held_out: The others.
+        dataset: What the step validate reported about the data, for the record.
+
+    Raises:
+        UserError: The estimator cannot learn from these rows, or cannot be stored.
+    """
+    began = time.monotonic()
+    fitted = fit(step.training, learned)
+    seconds = {"fit": round(time.monotonic() - began, 3)}
+    side = held_out.spread(TRIAL_ROWS)
+    matrix = fitted.encoding.matrix(side)
+    if step.training.preprocessing is Preprocessing.NONE:
+        check_prepared(fitted.pipeline.steps[-1][1], fitted.encoding, matrix)
+    trial = Trial(side.arrays(), fitted.answer(matrix))
+    profile = build_profile(learned, matrix, trial.expected, fitted, step.training.seed)
+    invented = invent_golden(profile, fitted, step.training.seed)
+    stored = store(fitted, (trial, _golden_trial(fitted, invented)))
+    seconds["total"] = round(time.monotonic() - began, 3)
+    record = {"step": dict(step.document), "dataset": dataset, "environment": environment(), "seconds": seconds}
+    return Parts(fitted, stored, profile, invented, record)
 
 
 def invent_golden(profile: Profile, fitted: Fitted, seed: int) -> tuple[GoldenRow, ...]:
@@ -89,25 +99,20 @@ def _rounded(name: str, values: Any) -> Any:
     return np.array([float(f"{value:.{GOLDEN_DECIMALS}g}") for value in values])
 
 
-def _trial(fitted: Fitted, side: Side) -> Trial:
-    return Trial(side.arrays(), fitted.answer(fitted.encoding.matrix(side)))
-
-
 def _golden_trial(fitted: Fitted, invented: tuple[GoldenRow, ...]) -> Trial:
-    arrays = to_inputs([row.inputs for row in invented], fitted.signature)
-    return _trial(fitted, side_of(arrays, fitted.signature.inputs))
+    signature = fitted.signature
+    return Trial(to_inputs([row.inputs for row in invented], signature), expected_outputs(invented, signature))
 
 
-def _bundle_uri(step: Step) -> str:
+def _results(step: Step, manifest: Manifest) -> dict[str, Any]:
     run = addresses.parse(step.run_uri, field="runUri")
-    return str(run.join(f"{step.name}-{step.run.attempt}", BUNDLE))
-
-
-def _record(step: Step, data: Path, fit_seconds: float, seconds: float) -> dict[str, Any]:
-    dataset = (read_earlier(data).results or {}).get("dataset")
-    return {
-        "step": dict(step.document),
-        "dataset": dataset,
-        "environment": environment(),
-        "seconds": {"fit": round(fit_seconds, 3), "total": round(seconds, 3)},
+    bundle = {
+        "uri": str(run.join(f"{step.name}-{step.run.attempt}", BUNDLE)),
+        "digest": manifest.digest,
+        "format": str(manifest.core.format),
+        "bytes": manifest.bytes,
     }
+    results: dict[str, Any] = {"bundle": bundle, "environment": environment()}
+    if manifest.format_reason:
+        results["formatReason"] = manifest.format_reason
+    return results
