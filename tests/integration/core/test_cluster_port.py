@@ -9,7 +9,7 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from mlwright.adapters.kube import client as client_module
-from mlwright.adapters.kube.client import KubeCluster
+from mlwright.adapters.kube.client import KubeCluster, item
 from mlwright.adapters.kube.connect import UnreachableError, connect
 from mlwright.adapters.kube.failures import ExpiredError
 from mlwright.constants import FIELD_MANAGER
@@ -23,8 +23,8 @@ from mlwright.errors import (
     RefusedError,
     UnavailableError,
 )
-from mlwright.plan.resources import DEPLOYMENT, MODEL, SERVICE, TRAINING_RUN, Body, ResourceKind
-from tests.support.apiserver import Client
+from mlwright.plan.resources import CONTROLLER_REVISION, DEPLOYMENT, MODEL, SERVICE, TRAINING_RUN, Body, ResourceKind
+from tests.support.apiserver import MERGE, Client
 from tests.support.toys import run, service
 
 Calls = list[tuple[str, str, int]]
@@ -221,6 +221,21 @@ async def test_a_child_without_an_owner_is_adopted(port: KubeCluster, namespace:
     ]
     with pytest.raises(ConflictError):
         await port.adopt(made, owner)
+
+
+async def test_a_frozen_revision_is_adopted(port: KubeCluster, client: Client, namespace: str, owner: Body) -> None:
+    """The API server compares frozen data byte by byte, whatever is patched; ours are written as it writes them."""
+    data = {"b": {"text": "<&> ü 🚀 \u2028", "share": 0.75, "tiny": 1e-7}, "a": []}
+    revision = {**service(owner), "apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1, "data": data}
+    del revision["spec"]
+    made = await port.create(revision)
+    path = item(CONTROLLER_REVISION, namespace, made["metadata"]["name"])
+    orphaned = client.request("PATCH", path, {"metadata": {"ownerReferences": None}}, kind=MERGE)
+
+    adopted = await port.adopt(orphaned.body, owner)
+
+    assert adopted["metadata"]["ownerReferences"][0]["name"] == "flights-1"
+    assert adopted["data"] == data
 
 
 async def test_a_list_that_expires_starts_again(

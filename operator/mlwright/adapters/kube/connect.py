@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException
 from kubernetes.aio.config.incluster_config import load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
@@ -37,17 +37,13 @@ async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher
         UnavailableError: the API server does not answer.
     """
     configuration = await _configuration(environ)
-    configuration.connection_pool_maxsize = connections
-    # Without trust_env=False every call would look for a netrc file, in a thread of its own.
-    configuration.client_session_kwargs = {"trust_env": False}
-    client = ApiClient(configuration)
     access = Access(
         server=configuration.host.rstrip("/"),
-        tls=client.rest_client.ssl_context if configuration.host.startswith("https") else None,
+        tls=RESTClientObject(configuration).ssl_context if configuration.host.startswith("https") else None,
         authorization=lambda: configuration.get_api_key_with_prefix("BearerToken"),
         proxy=configuration.proxy,
     )
-    transport = Transport(client, access, watcher)
+    transport = Transport(access, connections, watcher)
     try:
         await _check_version(transport)
     except BaseException:

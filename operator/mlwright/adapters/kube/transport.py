@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,8 +10,7 @@ from typing import Final, cast
 from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from mlwright.adapters.kube.failures import translate
 from mlwright.errors import UnavailableError
@@ -23,6 +23,9 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0)
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+_ESCAPED: Final = re.compile("[<>&\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What Go escapes inside JSON, and what JSON allows but not YAML, as which the API server reads an apply."""
 
 Watcher = Callable[[str, str, int, float], None]
 """Is told verb, kind, HTTP code (0: no answer) and seconds of every call."""
@@ -52,10 +55,13 @@ class Call:
 class Transport:
     """Sends calls. Every failure leaves as one of `mlwright.errors`."""
 
-    def __init__(self, client: ApiClient, access: Access, watcher: Watcher) -> None:
-        self._client = client
+    def __init__(self, access: Access, connections: int, watcher: Watcher) -> None:
+        """Take the way to the API server and how many calls may be under way at once; needs a running loop."""
         self._access = access
         self._watcher = watcher
+        connector = aiohttp.TCPConnector(limit=connections, ssl=access.tls or True)
+        # Without trust_env=False every call would look for a netrc file, in a thread of its own.
+        self._session = aiohttp.ClientSession(connector=connector, proxy=access.proxy, trust_env=False)
 
     async def send(self, call: Call) -> Body:
         """Send one call and return the JSON object of its answer.
@@ -79,16 +85,28 @@ class Transport:
         headers = {"Accept": JSON, "Content-Type": call.content, "User-Agent": "mlwright"}
         if authorization := await self._access.authorization():
             headers["Authorization"] = authorization
-        response = await self._client.call_api(
+        async with self._session.request(
             call.method,
             self._access.server + call.target,
-            header_params=headers,
-            body=call.body,
-            _request_timeout=TIMEOUT,
-        )
-        payload: bytes = await response.read()  # type: ignore[no-untyped-call]  # the client has gaps
-        return response.status, response.headers, payload
+            headers=headers,
+            data=None if call.body is None else encoded(call.body),
+            timeout=TIMEOUT,
+        ) as response:
+            return response.status, response.headers, await response.read()
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()  # type: ignore[no-untyped-call]  # the client has gaps
+        await self._session.close()
+
+
+def encoded(body: Body) -> bytes:
+    r"""Return an object as JSON, byte for byte as the API server writes it.
+
+    It compares `data` of a ControllerRevision by its bytes, and any patch of one makes it write them anew: had they
+    come with blanks, or without Go's escapes, every later change of the metadata, such as an adoption, would be refused
+    as a change of immutable data.
+
+    >>> encoded({"a": "<b>", "c": [1]})
+    b'{"a":"\\u003cb\\u003e","c":[1]}'
+    """
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", to_json(body).decode()).encode()
