@@ -12,7 +12,7 @@ from pathlib import Path
 from cluster import doctor, images, toolchain
 from cluster.apiserver import ApiServer
 from cluster.errors import ClusterError
-from cluster.paths import REPOSITORY, State, cache_root, cluster_name
+from cluster.paths import REPOSITORY, cache_root, cluster_name
 from cluster.progress import say, stage
 from cluster.provider import choose
 
@@ -45,10 +45,11 @@ def _down(_: argparse.Namespace) -> None:
 
 
 def _purge(_: argparse.Namespace) -> None:
-    _down(_)
+    provider = choose(cluster_name())
+    provider.down()
     with stage("images removed"):
-        for directory in (State.of(cluster_name()).root, cache_root() / "images"):
-            shutil.rmtree(directory, ignore_errors=True)
+        provider.purge()
+        shutil.rmtree(cache_root() / "images", ignore_errors=True)
 
 
 def _status(_: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """The cluster on a machine with a Docker engine: kind does the work."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,10 @@ class Kind:
             argv: Argv = [toolchain.kind(), "delete", "cluster", "--name", self.name, "--kubeconfig", self.kubeconfig]
             run("deleting the kind cluster", argv)
             self.kubeconfig.unlink(missing_ok=True)
+
+    def purge(self) -> None:
+        """Remove what ``down`` keeps for the next start."""
+        shutil.rmtree(self._state.root, ignore_errors=True)
 
     def describe(self) -> str:
         """One line for a person."""

@@ -68,6 +68,33 @@ class OwnNode:
             self._kill()
             self._clean()
 
+    def require_pid(self) -> int:
+        """The number of the node's process 1 on the host.
+
+        Raises:
+            ClusterError: it does not run.
+        """
+        pid = self._pid()
+        if pid is None:
+            raise ClusterError(f"the node ended at once; {self._words('init')}")
+        return pid
+
+    def network(self) -> Network:
+        """The addresses that the cluster has.
+
+        Raises:
+            ClusterError: it was never started, or its state is damaged.
+        """
+        try:
+            return Network(int(json.loads((self._state.root / "network.json").read_text())["index"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise ClusterError(f"{self._state.root} is damaged; run python3 -m cluster down and try again") from error
+
+    def purge(self) -> None:
+        """Remove what ``down`` keeps for the next start, the images."""
+        with self._lock():
+            shutil.rmtree(self._state.root, ignore_errors=True)
+
     def load(self, file: Path) -> list[str]:
         """Import an OCI archive and return the image names that it brought."""
         return self._images().load(file)
@@ -115,7 +142,7 @@ class OwnNode:
         with stage("node prepared"):
             self._prepare(node, binary)
             self._spawn(binary)
-            plug_in(node.network, self._require_pid())
+            plug_in(node.network, self.require_pid())
             (self._state.root / "connected").touch()
         with stage("etcd and API server ready"):
             self._wait("starting the API server", self._api(node).is_ready, "kube-apiserver", _START_SECONDS)
@@ -192,9 +219,8 @@ class OwnNode:
                 _remove(path)
 
     def _wait_for_link(self) -> None:
-        network = self._network()
-        if network:
-            link = Path("/sys/class/net", network.link)
+        with suppress(ClusterError):  # without a network there is no cable
+            link = Path("/sys/class/net", self.network().link)
             wait_until("removing the cable", lambda: not link.exists(), seconds=_STOP_SECONDS)
 
     # ------------------------------------------------------------------------------------------- looking
@@ -207,22 +233,8 @@ class OwnNode:
                 return pid
         return None
 
-    def _require_pid(self) -> int:
-        pid = self._pid()
-        if pid is None:
-            raise ClusterError(f"the node ended at once; {self._words('init')}")
-        return pid
-
-    def _network(self) -> Network | None:
-        with suppress(OSError, ValueError):
-            return Network(int(json.loads((self._state.root / "network.json").read_text())["index"]))
-        return None
-
     def _node(self) -> Node:
-        network = self._network()
-        if network is None:
-            raise ClusterError(f"{self._state.root} is damaged; run python3 -m cluster down and try again")
-        return Node(self._state, network)
+        return Node(self._state, self.network())
 
     def _api(self, node: Node) -> Api:
         return Api(node.network.url, Credentials.of(self._state.pki, "admin"))

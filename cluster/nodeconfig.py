@@ -226,7 +226,6 @@ def _kubelet_configuration(node: Node) -> dict[str, Any]:
         "cgroupRoot": f"/{node.cgroup}",
         "failCgroupV1": False,
         "failSwapOn": False,
-        "localStorageCapacityIsolation": False,
         "clusterDomain": "cluster.local",
         "clusterDNS": [str(node.network.dns)],
         "resolvConf": str(_CONFIG / "resolv.conf"),

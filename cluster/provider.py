@@ -25,6 +25,9 @@ class Provider(Protocol):
     def down(self) -> None:
         """Stop it and remove what it made."""
 
+    def purge(self) -> None:
+        """Remove what ``down`` keeps for the next start."""
+
     def describe(self) -> str:
         """One line for a person."""
 
