@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 def profile_numbers(name: str, datatype: Datatype, values: Numbers) -> Distribution:
     """Distribution of numbers `[n]`; NaN is missing."""
     present = values[~np.isnan(values)]
-    edges = quantile_edges(present)
+    edges = quantile_edges(present, whole=datatype is Datatype.INT64)
     return Distribution(
         name,
         datatype,
@@ -84,39 +84,40 @@ def count_numbers(values: Numbers, edges: Sequence[float]) -> Counts:
     return Counts(bins, below=reached[0], above=len(values) - missing - reached[-1], missing=missing)
 
 
-def quantile_edges(present: Numbers) -> tuple[float, ...]:
+def quantile_edges(present: Numbers, *, whole: bool = False) -> tuple[float, ...]:
     """Edges of at most `BINS` bins of about equal mass over numbers without NaN.
 
-    A value that alone holds more than an equal share gets a bin of its own, down to the next smaller double. The first
-    edge is the double just below the smallest value. Few distinct values get one bin each.
+    The first edge is the double just below the smallest value, so that no value lies below it. Few distinct values get
+    one bin each. A value that alone holds more than an equal share gets a bin that holds nothing else: the bin before
+    it reaches up to the double just below it (with whole numbers there is nothing in between to keep out).
     """
     if not present.size:
         return ()
     values, counts = np.unique(present, return_counts=True)
+    heavy = np.zeros(len(values), dtype=np.bool_) if whole else counts > len(present) / BINS
     edges = [_just_below(values[0])]
     reached = np.cumsum(counts)
     start = 0
     while start < len(values):
-        end, edge = _next_edge(values, counts, reached, start, BINS - len(edges) + 1)
-        edges.append(float(edge))
+        end = _last_of_bin(counts, reached, start, BINS - len(edges) + 1)
+        before_heavy = end + 1 < len(values) and heavy[end + 1]
+        edges.append(_just_below(values[end + 1]) if before_heavy else float(values[end]))
         start = end + 1
     return tuple(edges)
 
 
-def _next_edge(
-    values: Numbers, counts: NDArray[np.int64], reached: NDArray[np.int64], start: int, bins_left: int
-) -> tuple[int, float]:
-    """Last index of the bin that begins at `start`, and its upper edge."""
-    if bins_left >= len(values) - start:
-        return start, float(values[start])
+def _last_of_bin(counts: NDArray[np.int64], reached: NDArray[np.int64], start: int, bins_left: int) -> int:
+    """Index of the last distinct value of the bin that begins at `start`."""
+    last = len(counts) - 1
+    if bins_left > last - start:
+        return start
+    if bins_left == 1:
+        return last
     before = reached[start - 1] if start else 0
     share = (reached[-1] - before) / bins_left
-    end = int(np.searchsorted(reached, before + share))
-    if bins_left == 1 or end >= len(values):
-        return len(values) - 1, float(values[-1])
-    if end > start and counts[end] > share:
-        return end - 1, _just_below(values[end])
-    return end, float(values[end])
+    end = min(int(np.searchsorted(reached, before + share)), last)
+    # A value with more than the share begins a bin of its own.
+    return end - 1 if end > start and counts[end] > share else end
 
 
 def _just_below(value: float) -> float:
