@@ -25,6 +25,9 @@ LABEL_DEPLOYMENT: Final = "mlwright.dev/deployment"
 ANNOTATION_APPLIED: Final = "mlwright.dev/applied"
 """Hash of the body that was applied last: tells a field that was removed from the desired body."""
 
+ANNOTATION_CRASHES: Final = "mlwright.dev/crashes"
+"""On the Job of a step: how many attempts before it failed for a reason that is not the user's."""
+
 ANNOTATION_RUN: Final = "mlwright.dev/run"
 ANNOTATION_RETRY: Final = "mlwright.dev/retry"
 ANNOTATION_REFRESH: Final = "mlwright.dev/refresh"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Duration, ListMap, PositiveDuration, Rule, Schema, Sentence, ShortName
+from mlwright.api.fields import Duration, ListMap, PositiveDuration, Rule, Schema, Sentence, ShortName, Timestamp
 from mlwright.api.parts import PodSurface, Ref, Status
 
 
@@ -116,6 +116,7 @@ class ServedRevision(Schema):
     version: str = Field(max_length=63, description="The ModelVersion.")
     revision: str = Field(max_length=63, description="The revision.")
     digest: str = Field(default="", max_length=71, description="Digest of its bundle.")
+    since: Timestamp | None = Field(default=None, description="Since when the address leads to it.")
 
 
 class ModelDeploymentStatus(Status):

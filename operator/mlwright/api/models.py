@@ -39,6 +39,9 @@ class ModelStatus(Status):
     """The versions of the model."""
 
     versions: int = Field(default=0, ge=0, description="How many versions exist.")
+    highest: int = Field(
+        default=0, ge=0, description="The highest number that a version ever had; numbers are not used again."
+    )
     latest: str | None = Field(default=None, max_length=63, description="The newest version.")
     latest_passed: str | None = Field(
         default=None, max_length=63, description="The newest version that passed its gates."
@@ -59,6 +62,7 @@ class Lineage(Schema):
     """Where a version comes from."""
 
     run: str = Field(default="", max_length=63, description="The TrainingRun that made it.")
+    folder: str = Field(default="", max_length=80, description="Name of that run's folder in the store.")
     pipeline: str = Field(default="", max_length=63, description="The TrainingPipeline of that run.")
     generation: int = Field(default=0, ge=0, description="Generation of the pipeline's spec.")
     template_digest: str = Field(

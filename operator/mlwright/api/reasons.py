@@ -47,6 +47,7 @@ class Reason(StrEnum):
     RUN_FAILED = "RunFailed", "The newest run failed."
     USER_ERROR = "UserError", "A step found an error that its author must mend."
     STEP_FAILED = "StepFailed", "A step failed and its attempts are used up."
+    SUPERSEDED = "Superseded", "The run could not go on, and a newer one was started in its place."
     LAST_VERSION_REJECTED = (
         "LastVersionRejected",
         "The newest version did not pass its gates; an older one is still good.",

@@ -305,6 +305,9 @@ class TrainingPipelineStatus(Status):
     handled_request: str | None = Field(
         default=None, max_length=253, description="Value of the last handled mlwright.dev/run annotation."
     )
+    template_digest: str | None = Field(
+        default=None, max_length=71, description="Digest of what the newest run was started with."
+    )
     latest_version: str | None = Field(
         default=None, max_length=63, description="The newest version that passed its gates."
     )

@@ -15,9 +15,7 @@ def owner_labels(owner: Key) -> dict[str, str]:
 
 
 def owner_reference(owner: Key, uid: str) -> dict[str, Any]:
-    """Return the reference that makes the owner the controller of a child; deleting the owner deletes the
-    child.
-    """
+    """Return the reference that makes the owner the controller of a child: deleting the owner deletes the child."""
     return {
         "apiVersion": API_VERSION,
         "kind": owner.kind,
@@ -39,8 +37,5 @@ def child(name: str, owner: Key, uid: str, labels: dict[str, str]) -> dict[str, 
 
 
 def record(name: str, namespace: str, labels: dict[str, str]) -> dict[str, Any]:
-    """Return the metadata of a record that nobody owns:
-
-    deleting a pipeline never removes a served version.
-    """
+    """Return the metadata of a record that nobody owns: deleting a pipeline never removes a served version."""
     return {"name": name, "namespace": namespace, "labels": labels}

@@ -8,10 +8,14 @@ from typing import Any, Final
 
 from mlwright.bundle.addresses import Address, Scheme, parse
 from mlwright.constants import MOUNT_ROOT
-from mlwright.plan.digests import child_name
+from mlwright.plan.digests import child_name, short
+from mlwright.plan.quantities import parse as amount
 
 USER: Final = 65532
 """Number of the unprivileged user of all our images."""
+
+_Variable = dict[str, Any]
+"""An environment variable as it stands in a container."""
 
 _COPIED: Final = (
     "nodeSelector",
@@ -28,8 +32,12 @@ _COPIED: Final = (
 def pod_spec(container: Mapping[str, Any], surface: Mapping[str, Any], mounts: Iterable[Mount]) -> dict[str, Any]:
     """Return a pod spec around one container.
 
-    No API token, no service links, no privileges, a read-only root; `/tmp` is the one writable place beside
-    the mounts.
+    No API token, no service links, no privileges, a read-only root; `/tmp` is the one writable place beside the mounts.
+
+    Args:
+        container: the container with its own `env` and default `resources`.
+        surface: what people may set, as the JSON of a PodSurface.
+        mounts: the volumes, each once.
     """
     wanted = tuple(mounts)
     spec = {
@@ -52,7 +60,7 @@ def pod_spec(container: Mapping[str, Any], surface: Mapping[str, Any], mounts: I
 def _container_surface(container: Mapping[str, Any], surface: Mapping[str, Any]) -> dict[str, Any]:
     limit = (surface.get("resources") or {}).get("limits", {}).get("cpu", "")
     return {
-        "env": [*container["env"], *_threads(limit), *(_variable(v) for v in surface.get("env") or ())],
+        "env": _env(container["env"], _threads(limit), [_variable(v) for v in surface.get("env") or ()]),
         "resources": _resources(container["resources"], surface.get("resources") or {}),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -62,32 +70,38 @@ def _container_surface(container: Mapping[str, Any], surface: Mapping[str, Any])
     }
 
 
+def _env(own: Iterable[_Variable], tuning: Iterable[_Variable], wanted: Iterable[_Variable]) -> list[_Variable]:
+    """Return the variables, each name once: people may tune, but not change what we tell our program.
+
+    The API server refuses to apply a list in which a name stands twice.
+    """
+    named = {variable["name"]: variable for group in (tuning, wanted, own) for variable in group}
+    return list(named.values())
+
+
 def _resources(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge per resource; a request above the default limit lifts that limit, so that asking for more is one
-    line.
+    """Merge per resource, so that asking for more or for less is one line.
+
+    A default never stands against what people set: a request above the default limit lifts that limit, and a limit
+    below the default request lowers that request; the API server refuses requests above limits.
     """
-    requests = {**defaults["requests"], **own.get("requests", {})}
-    limits = {name: amount for name, amount in defaults["limits"].items() if name not in own.get("requests", {})}
-    return {"requests": _no_more_than(requests, own), "limits": {**limits, **own.get("limits", {})}}
-
-
-def _no_more_than(requests: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, str]:
-    """A limit that people set below the default request sets that request too:
-
-    the API server refuses requests above limits.
-    """
-    limits = own.get("limits", {})
-    return {
-        name: amount if name in own.get("requests", {}) else limits.get(name, amount)
-        for name, amount in requests.items()
+    requests, limits = own.get("requests") or {}, own.get("limits") or {}
+    kept = {name: limit for name, limit in defaults["limits"].items() if not _above(requests.get(name), limit)}
+    lowered = {
+        name: limits[name] if name in limits and _above(request, limits[name]) else request
+        for name, request in defaults["requests"].items()
     }
+    return {"requests": {**lowered, **requests}, "limits": {**kept, **limits}}
 
 
-def _threads(cpu_limit: str) -> list[dict[str, str]]:
-    """Tell numeric libraries how many threads to use:
+def _above(one: str | None, other: str) -> bool:
+    """Tell whether a quantity is larger than another; False when there is none."""
+    left, right = amount(one or ""), amount(other)
+    return left is not None and right is not None and left > right
 
-    more than whole cores of the limit only wait for each other.
-    """
+
+def _threads(cpu_limit: str) -> list[_Variable]:
+    """Tell numeric libraries how many threads to use: more than the whole cores of the limit only wait."""
     threads = str(whole_cores(cpu_limit))
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MLWRIGHT_CPU_LIMIT")
     return [{"name": name, "value": threads} for name in names]
@@ -99,16 +113,22 @@ def whole_cores(limit: str) -> int:
     >>> whole_cores("2500m"), whole_cores("4"), whole_cores("")
     (2, 4, 1)
     """
-    if not limit:
-        return 1
-    cores = float(limit[:-1]) / 1000 if limit.endswith("m") else float(limit)
-    return max(1, int(cores))
+    return max(1, int(amount(limit) or 0))
 
 
-def _variable(variable: Mapping[str, Any]) -> dict[str, Any]:
+def _variable(variable: Mapping[str, Any]) -> _Variable:
     if variable.get("secretRef"):
         return {"name": variable["name"], "valueFrom": {"secretKeyRef": dict(variable["secretRef"])}}
-    return {"name": variable["name"], "value": variable.get("value", "")}
+    return {"name": variable["name"], "value": literal(variable.get("value", ""))}
+
+
+def literal(text: str) -> str:
+    """Return a text so written that the container sees it as it is: Kubernetes expands `$(NAME)` and halves `$$`.
+
+    >>> literal("price_in_$$")
+    'price_in_$$$$'
+    """
+    return text.replace("$", "$$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +145,15 @@ class Mount:
 
     @property
     def name(self) -> str:
-        """Name of the volume."""
-        return child_name(self.address.scheme, self.address.volume.replace(".", "-"))
+        """Name of the volume: a DNS label, so a dot in the claim's name goes and a hash tells a.b from a-b."""
+        parts = (self.address.scheme, self.address.volume.replace(".", "-"))
+        return child_name(*parts, *([short(self.address.volume)] if "." in self.address.volume else []))
 
     def volume(self) -> dict[str, Any]:
         """Return the volume of the pod."""
         if self.address.scheme is Scheme.CONFIGMAP:
-            return {"name": self.name, "configMap": {"name": self.address.volume}}
+            # optional: the step then says which dataset is missing, a pod that never starts says nothing
+            return {"name": self.name, "configMap": {"name": self.address.volume, "optional": True}}
         return {"name": self.name, "persistentVolumeClaim": {"claimName": self.address.volume}}
 
     def mount(self) -> dict[str, Any]:

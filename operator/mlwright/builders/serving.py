@@ -1,12 +1,12 @@
-"""Objects of serving: revisions with their rendered pods, Deployments, the Service, the disruption budget,
-decisions, alias entries.
-"""
+"""Objects of serving: revisions with their rendered pods, Deployments, Service, budget, decisions, alias entries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
@@ -21,7 +21,7 @@ from mlwright.constants import (
     SERVICE_PORT,
 )
 from mlwright.plan.digests import child_name, short
-from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key
+from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key, ResourceKind
 from mlwright.plan.serving import (
     Decide,
     DeploymentSeen,
@@ -49,34 +49,40 @@ MEGABYTE: Final = 1024 * 1024
 
 def renderer(seen: DeploymentSeen, settings: Settings) -> Callable[[ServingIntent], Write]:
     """Return the renderer of a deployment's intents."""
-    owner = Key("ModelDeployment", seen.namespace, seen.name)
+    of = _Of(seen, Key("ModelDeployment", seen.namespace, seen.name), settings)
+    return lambda intent: _RENDERED[type(intent)](of, intent)
 
-    def render(intent: ServingIntent) -> Write:
-        match intent:
-            case RecordRevision():
-                return Create(_revision(seen, owner, intent, settings))
-            case StartVariant(revision, replicas):
-                return Create(_deployment(seen, owner, revision, replicas))
-            case KeepVariant(revision):
-                return Apply(_deployment(seen, owner, revision, None))
-            case ScaleVariant(variant, replicas):
-                return Scale(DEPLOYMENT, seen.namespace, variant.object, replicas, variant.resource_version)
-            case RemoveVariant(variant):
-                return Delete(DEPLOYMENT, seen.namespace, variant.object, variant.uid)
-            case PointService(revision):
-                return Apply(_service(seen, owner, revision))
-            case KeepBudget():
-                return Apply(_budget(seen, owner))
-            case RemoveBudget(uid):
-                return Delete(DISRUPTION_BUDGET, seen.namespace, seen.name, uid)
-            case Decide():
-                return Create(_decision(seen, owner, intent))
-            case SetAlias():
-                return ApplyEntry(_alias(seen, intent), manager=f"mlwright-alias-{seen.name}")
-            case Forget(kind, name, uid):
-                return Delete(BY_NAME[kind], seen.namespace, name, uid)
 
-    return render
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """Whose objects are built."""
+
+    seen: DeploymentSeen
+    owner: Key
+    settings: Settings
+
+    def delete(self, kind: ResourceKind, name: str, uid: str) -> Write:
+        return Delete(kind, self.seen.namespace, name, uid)
+
+    def scale(self, intent: ScaleVariant) -> Write:
+        variant = intent.variant
+        return Scale(DEPLOYMENT, self.seen.namespace, variant.object, intent.replicas, variant.resource_version)
+
+
+_RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
+    RecordRevision: lambda of, intent: Create(_revision(of.seen, of.owner, intent, of.settings)),
+    StartVariant: lambda of, intent: Create(_deployment(of.seen, of.owner, intent.revision, intent.replicas)),
+    KeepVariant: lambda of, intent: Apply(_deployment(of.seen, of.owner, intent.revision, None)),
+    ScaleVariant: lambda of, intent: of.scale(intent),
+    RemoveVariant: lambda of, intent: of.delete(DEPLOYMENT, intent.variant.object, intent.variant.uid),
+    PointService: lambda of, intent: Apply(_service(of.seen, of.owner, intent.revision)),
+    KeepBudget: lambda of, _: Apply(_budget(of.seen, of.owner)),
+    RemoveBudget: lambda of, intent: of.delete(DISRUPTION_BUDGET, of.seen.name, intent.uid),
+    Decide: lambda of, intent: Create(_decision(of.seen, of.owner, intent)),
+    SetAlias: lambda of, intent: ApplyEntry(_alias(of.seen, intent), manager=f"mlwright-alias-{of.seen.name}"),
+    Forget: lambda of, intent: of.delete(BY_NAME[intent.kind], intent.name, intent.uid),
+}
+"""How each intent becomes a write; a test asserts that none is missing."""
 
 
 def _labels(seen: DeploymentSeen, revision: str) -> dict[str, str]:
@@ -183,13 +189,12 @@ def _budget(seen: DeploymentSeen, owner: Key) -> dict[str, Any]:
 
 
 def _decision(seen: DeploymentSeen, owner: Key, intent: Decide) -> dict[str, Any]:
-    """Return a Decision; its name is derived from what is decided, so the same thing cannot be decided twice."""
-    key = [f"{seen.namespace}/{seen.name}", intent.type, intent.revision.name, intent.epoch, intent.after]
+    """Return a Decision."""
     labels = {**_labels(seen, intent.revision.name), LABEL_VERSION: intent.revision.version}
     return {
         "apiVersion": API_VERSION,
         "kind": "Decision",
-        "metadata": meta.child(child_name(seen.name, intent.type.lower(), short(key, 10)), owner, seen.uid, labels),
+        "metadata": meta.child(decision_name(seen, intent), owner, seen.uid, labels),
         "spec": {
             "subjectRef": {"kind": owner.kind, "name": seen.name},
             "type": intent.type,
@@ -197,10 +202,21 @@ def _decision(seen: DeploymentSeen, owner: Key, intent: Decide) -> dict[str, Any
             "version": intent.revision.version,
             "epoch": intent.epoch,
             "after": intent.after,
-            "sentence": intent.sentence,
+            "sentence": intent.sentence[:MESSAGE_LENGTH],
             "evidence": dict(intent.evidence),
         },
     }
+
+
+def decision_name(seen: DeploymentSeen, intent: Decide) -> str:
+    """Return the name of a Decision, made of the question that it answers, so that nothing is decided twice.
+
+    Of a promotion that is: what comes after the last one? So of two that know of the same last one, only one is
+    recorded. Of a rejection: was this revision tried, since somebody asked last to try again?
+    """
+    question = [intent.after] if intent.type == "Promote" else [intent.revision.name, intent.epoch]
+    key = [f"{seen.namespace}/{seen.name}", intent.type, *question]
+    return child_name(seen.name, intent.type.lower(), short(key, 10))
 
 
 def _alias(seen: DeploymentSeen, intent: SetAlias) -> dict[str, Any]:

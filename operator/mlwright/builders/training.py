@@ -9,8 +9,9 @@ from typing import Any, Final
 from mlwright.api.conditions import timestamp
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
-from mlwright.builders.pods import Mount, merged, pod_spec
+from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.constants import (
+    ANNOTATION_CRASHES,
     EXIT_USER_ERROR,
     LABEL_ATTEMPT,
     LABEL_MODEL,
@@ -118,7 +119,8 @@ def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(child_name(*parts), owner, seen.uid, labels),
+        "metadata": meta.child(child_name(*parts), owner, seen.uid, labels)
+        | {"annotations": {ANNOTATION_CRASHES: str(intent.crashes)}},
         "spec": {
             "backoffLimit": 0,  # the operator counts attempts; a disruption is not one
             "podReplacementPolicy": "Failed",
@@ -146,7 +148,7 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "image": frozen.image,
         "imagePullPolicy": frozen.image_pull_policy,
         "args": [intent.step],
-        "env": [{"name": "MLWRIGHT_STEP", "value": canonical(step_document(seen, intent))}],
+        "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical(step_document(seen, intent)))}],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
@@ -162,7 +164,7 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
 def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     """Return the whole input of a step (docs/contracts.md, "A training step as a process")."""
     frozen = intent.frozen
-    run_uri = f"{frozen.artifacts_uri}/{seen.namespace}/{frozen.model}/runs/{seen.name}"
+    run_uri = f"{frozen.artifacts_uri}/{seen.namespace}/{frozen.model}/runs/{frozen.folder}"
     return {
         "schemaVersion": 1,
         "run": {
@@ -197,6 +199,7 @@ def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:
             "bundle": dict(intent.bundle),
             "lineage": {
                 "run": seen.name,
+                "folder": frozen.folder,
                 "pipeline": frozen.pipeline,
                 "generation": frozen.generation,
                 "templateDigest": frozen.digest,

@@ -30,8 +30,9 @@ def short(value: object, length: int = 8) -> str:
 
 
 def child_name(*parts: str) -> str:
-    """Join parts into a name of at most 63 characters; a name that is too long is cut and closed with a hash
-    of the whole.
+    """Join parts into a name of at most 63 characters.
+
+    A name that is too long is cut and closed with a hash of the whole, so two long names never become one.
 
     >>> child_name("flights-7", "train", "0")
     'flights-7-train-0'

@@ -17,9 +17,8 @@ Intent = TypeVar("Intent")
 class Plan:
     """The outcome of one decision.
 
-    `records` are written first, one after the other, and must be in the world before anything in `writes` is
-    tried: they are what
-    cannot be derived again. The next look sees what happened; a plan never assumes it.
+    `records` are written first, one after the other, and must be in the world before anything in `writes` is tried:
+    they are what cannot be derived again. The next look sees what happened; a plan never assumes it.
     """
 
     sentence: str

@@ -11,6 +11,13 @@ from mlwright.plan.resources import Body
 
 _PASSING: Final = ("ContainerCreating", "PodInitializing", "")
 """Waiting reasons of a pod that is on its way."""
+_UNFETCHED: Final = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
+"""Waiting reasons of a pod whose image cannot be had."""
+_ABSENT: Final = ("not found", "find key")
+"""What the kubelet says when a Secret, a ConfigMap or a key in one does not exist."""
+_STARTS_THEN: Final = "create it, the pod starts by itself"
+_LONGEST: Final = 600
+"""Characters of a foreign message that a sentence takes in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,9 @@ def pod_seen(body: Body, container: str) -> PodSeen:
     """Return a pod as seen, with the state of the container of that name."""
     meta, status = body["metadata"], body.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
-    state = next((c for c in status.get("containerStatuses") or () if c.get("name") == container), {})
+    state: Mapping[str, Any] = next(
+        (c for c in status.get("containerStatuses") or () if c.get("name") == container), {}
+    )
     waiting = (state.get("state") or {}).get("waiting") or {}
     ended = _ended(state)
     scheduled = conditions.get("PodScheduled", {})
@@ -80,8 +89,10 @@ def _ended(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def diagnose(pods: Iterable[PodSeen]) -> Diagnosis | None:
-    """Return what is wrong with the first pod that is in trouble, or None when all are ready, done or on
-    their way.
+    """Return what is wrong with the first pod in trouble, or None when all are ready, done or on their way.
+
+    Example: the pod of a deployment whose Secret is missing -> Diagnosis("pod churn-1 waits: secret "key" not found;
+    create it, the pod starts by itself", missing=True).
     """
     return next((found for pod in pods if not pod.ready and (found := _diagnose(pod)) is not None), None)
 
@@ -89,32 +100,50 @@ def diagnose(pods: Iterable[PodSeen]) -> Diagnosis | None:
 def _diagnose(pod: PodSeen) -> Diagnosis | None:
     if pod.phase == "Succeeded" or pod.deleting:
         return None
+    return next((found for check in _CHECKS if (found := check(pod)) is not None), None)
+
+
+def _unplaced(pod: PodSeen) -> Diagnosis | None:
+    """The scheduler finds no node, because of something that does not exist or because nothing is free."""
+    if not pod.scheduling:
+        return None
     if "not found" in pod.scheduling:
-        return Diagnosis(
-            f"pod {pod.name} waits: {_plain(pod.scheduling)}; it starts by itself when that exists", missing=True
-        )
-    if pod.scheduling:
-        return Diagnosis(f"pod {pod.name} cannot be placed: {_plain(pod.scheduling)}")
-    if pod.exit_code not in (None, 0):
-        return Diagnosis(_died(pod))
+        return Diagnosis(f"pod {pod.name} waits: {plain(pod.scheduling)}; {_STARTS_THEN}", missing=True)
+    return Diagnosis(f"pod {pod.name} cannot be placed: {plain(pod.scheduling)}")
+
+
+def _died(pod: PodSeen) -> Diagnosis | None:
+    """Its container ended, and not well; it may be running again."""
+    if pod.exit_code in (None, 0):
+        return None
+    why = f" ({pod.exit_reason})" if pod.exit_reason not in ("", "Error") else ""
+    said = f": {plain(pod.exit_message)}" if pod.exit_message else ""
+    return Diagnosis(f"pod {pod.name} ended with exit code {pod.exit_code}{why}{said}")
+
+
+def _held_up(pod: PodSeen) -> Diagnosis | None:
+    """The kubelet cannot start its container."""
     if pod.waiting_reason in _PASSING:
         return None
+    said = plain(pod.waiting_message)
     if pod.waiting_reason == "CreateContainerConfigError":
-        sentence = f"pod {pod.name} waits: {_plain(pod.waiting_message)}; create it, the pod starts by itself"
-        return Diagnosis(sentence, missing="not found" in pod.waiting_message)
-    if pod.waiting_reason in {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"}:
-        return Diagnosis(
-            f"the image of pod {pod.name} cannot be fetched ({pod.waiting_reason}): {_plain(pod.waiting_message)}"
-        )
-    return Diagnosis(f"pod {pod.name} does not start ({pod.waiting_reason}): {_plain(pod.waiting_message)}")
+        missing = any(phrase in said for phrase in _ABSENT)
+        remedy = _STARTS_THEN if missing else "correct it, the pod starts by itself"
+        return Diagnosis(f"pod {pod.name} waits: {said}; {remedy}", missing=missing)
+    if pod.waiting_reason in _UNFETCHED:
+        remedy = "correct the image's name or the pull secret, or load the image; it is fetched again by itself"
+        return Diagnosis(f"the image of pod {pod.name} cannot be fetched ({pod.waiting_reason}): {said}; {remedy}")
+    return Diagnosis(f"pod {pod.name} does not start ({pod.waiting_reason}): {said}")
 
 
-def _died(pod: PodSeen) -> str:
-    why = f" ({pod.exit_reason})" if pod.exit_reason not in ("", "Error") else ""
-    said = f": {_plain(pod.exit_message)}" if pod.exit_message else ""
-    return f"pod {pod.name} ended with exit code {pod.exit_code}{why}{said}"
+_CHECKS: Final = (_unplaced, _died, _held_up)
+"""In this order: what keeps a pod from starting again matters less than why it ended."""
 
 
-def _plain(text: str) -> str:
-    """One line, bounded: statuses are read by people."""
-    return " ".join(text.split())[:600]
+def plain(text: str) -> str:
+    """Return a text as one bounded line: statuses are read by people, and the API server refuses long ones.
+
+    >>> plain("  no   space left on device ")
+    'no space left on device'
+    """
+    return " ".join(text.split())[:_LONGEST]

@@ -44,6 +44,8 @@ class VariantSeen:
     observed: bool
     """The Deployment controller has seen the newest spec."""
     deleting: bool
+    refused: str = ""
+    """Why its pods cannot be created (quota, service account), in the words of the API server."""
     pods: tuple[PodSeen, ...] = ()
 
 

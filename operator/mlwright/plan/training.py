@@ -35,6 +35,10 @@ class JobSeen:
     state: JobState
     message: str
     """Why it failed, in the Job controller's words."""
+    by_user: bool
+    """True when it failed by the exit code that means the user's error; known even when its pod is gone."""
+    crashes: int
+    """Attempts of this step before it that failed for a reason that is not the user's."""
     started: datetime
     ended: datetime | None
     pods: tuple[PodSeen, ...] = ()
@@ -52,16 +56,15 @@ class VersionSeen:
     """How its gates were judged."""
     uri: str
     digest: str
+    folder: str = ""
+    """Name of the folder of the run that made it: tells runs of the same name apart."""
     pipeline: str = ""
     template_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """Everything of a pipeline that a run uses, frozen when the run starts:
-
-    what a ControllerRevision of a run holds.
-    """
+    """Everything of a pipeline that a run uses, frozen when the run starts: the content of its ControllerRevision."""
 
     pipeline: str
     generation: int
@@ -76,6 +79,8 @@ class Frozen:
     artifacts_uri: str
     digest: str
     """Digest of what makes a new run when it changes."""
+    folder: str = ""
+    """Name of the run's folder in the store; of its own even if a run of that name existed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,10 @@ class PipelineSeen:
     model: str
     model_exists: bool
     model_artifacts: str
+    next_number: int = 1
+    """Number of the next run: no run had it, as far as anything remembers."""
     runs: tuple[RunBrief, ...] = ()
-    """By number, the newest last."""
+    """In the order in which they were made, the newest last."""
     versions: tuple[VersionSeen, ...] = ()
     """All versions of the model, by number."""
 
@@ -105,12 +112,17 @@ class RunBrief:
 
     name: str
     number: int
+    """0 for a run that somebody created under a name of their own."""
     token: str
-    digest: str
-    """Digest of its frozen template; empty when it is not known."""
     state: Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
     sentence: str
     version: str
+    stuck: bool = False
+    """True while it cannot go on by itself: something is missing, or its pod does not start."""
+    replaced: bool = False
+    """True when it ended because a newer run took its place: that says nothing about the pipeline."""
+    frozen: Frozen | None = None
+    """What it uses; looked up for the newest runs only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,10 @@ class RunSeen:
     frozen: Frozen | None
     jobs: tuple[JobSeen, ...] = ()
     versions: tuple[VersionSeen, ...] = ()
+    last_number: int = 0
+    """The highest number that a version of the model ever had, as far as anything remembers."""
+    newer: str = ""
+    """Name of a run that the pipeline started after this one; empty when there is none or this one has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +192,15 @@ class StartStep:
     attempt: int
     inputs: Mapping[str, int]
     """Attempts of earlier steps whose output it reads."""
+    crashes: int = 0
+    """Earlier attempts that failed for a reason that is not the user's."""
     collects: bool = False
+    """Only read again what a finished attempt reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveJob:
-    """Delete the Job of an attempt that a later one replaces."""
+    """Delete the Job of an attempt that a later one, or a newer run, replaces."""
 
     name: str
     uid: str

@@ -12,8 +12,9 @@ from mlwright.plan.resources import Body, ResourceKind
 class Create:
     """POST an object that is made once.
 
-    If the name is taken: by a child of ours, it is done already; by a record (the kinds of our own group, whose names are locks), the
-    record is taken into the cache and the plan is made anew; by a foreign object, that is a name conflict.
+    If the name is taken: by a child of ours, it is done already; by a record (the kinds of our own group, whose names
+    are locks), the record is taken into the cache and the plan is made anew; by a foreign object, that is a name
+    conflict.
     """
 
     body: Body
@@ -23,8 +24,8 @@ class Create:
 class Apply:
     """Server-side apply of a child that converges. Not sent when the world already is as the body says.
 
-    The cycle adds `metadata.uid` once the child was seen, so a late apply neither recreates a deleted object
-    nor hits a namesake.
+    The cycle adds `metadata.uid` once the child was seen, so a late apply neither recreates a deleted object nor hits
+    a namesake.
     """
 
     body: Body
@@ -32,14 +33,11 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class ApplyEntry:
-    """Server-side apply, never forced, of the one entry that is ours in an object that belongs to somebody
-    else (an alias of a Model).
+    """Server-side apply, never forced, of the one entry of ours in an object of somebody else (an alias of a Model).
 
-    `body` names the object by its uid and holds nothing but the entry. `manager` is this entry's own field
-    manager: two deployments that
-    shared one would remove each other's entries. A field owned by somebody else raises FieldConflictError,
-    which the cycle tells
-    as the condition AliasConflict; nothing is taken over.
+    `body` names the object by its uid and holds nothing but the entry. `manager` is this entry's own field manager:
+    two deployments that shared one would remove each other's entries. A field owned by somebody else raises
+    FieldConflictError, which the cycle tells as the condition AliasConflict; nothing is taken over.
     """
 
     body: Body

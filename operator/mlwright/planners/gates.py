@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+CLOSE: Final = 0.0001
+"""A miss smaller than this shows in full, or the sentence would call two equal figures different."""
 
 
 def judge(gates: Iterable[Mapping[str, Any]], metrics: Mapping[str, float]) -> tuple[dict[str, Any], ...]:
     """Judge every gate on the metrics of the held-out rows.
 
-    >>> judge([{"name": "good", "type": "Threshold", "threshold": {"metric": "f1", "min": 0.8}}], {"f1": 0.75})[0]["sentence"]
+    >>> good = {"name": "good", "type": "Threshold", "threshold": {"metric": "f1", "min": 0.8}}
+    >>> judge([good], {"f1": 0.75})[0]["sentence"]
     'gate good failed: f1 is 0.7500, 0.0500 below the required 0.8'
     """
     return tuple(_threshold(gate, metrics) for gate in gates)
@@ -23,10 +27,8 @@ def passed(results: Iterable[Mapping[str, Any]]) -> bool:
 
 def summary(results: tuple[Mapping[str, Any], ...]) -> str:
     """Return the sentence of the first gate that did not pass, or one for all that did."""
-    for result in results:
-        if result["outcome"] != "Passed":
-            return str(result["sentence"])
-    return "all gates passed" if results else "no gates are set"
+    refused = next((str(result["sentence"]) for result in results if result["outcome"] != "Passed"), "")
+    return refused or ("all gates passed" if results else "no gates are set")
 
 
 def _threshold(gate: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
@@ -36,23 +38,24 @@ def _threshold(gate: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[st
     if value is None or not math.isfinite(value):
         sentence = f"gate {gate['name']} has no data: {metric} was not measured on the held-out rows"
         return {"name": gate["name"], "outcome": "NoData", "metric": metric, "sentence": sentence}
-    miss = _miss(value, bound)
+    miss, words = _miss(value, bound)
     outcome = "Failed" if miss else "Passed"
-    sentence = f"gate {gate['name']} {outcome.lower()}: {metric} is {value:.4f}{miss or _met(bound)}"
+    figure = f"{value:.4f}" if not 0 < miss < CLOSE else f"{value!r}"
+    sentence = f"gate {gate['name']} {outcome.lower()}: {metric} is {figure}, {words}"
     return {"name": gate["name"], "outcome": outcome, "metric": metric, "value": value, "sentence": sentence}
 
 
-def _miss(value: float, bound: Mapping[str, float]) -> str:
-    low, high = bound.get("min"), bound.get("max")
-    if low is not None and value < low:
-        return f", {low - value:.4f} below the required {low:g}"
-    if high is not None and value > high:
-        return f", {value - high:.4f} above the allowed {high:g}"
-    return ""
+def _miss(value: float, bound: Mapping[str, float]) -> tuple[float, str]:
+    """Return by how much a value misses its bounds (0: not at all), and its place in words."""
+    low, high = bound.get("min", -math.inf), bound.get("max", math.inf)
+    if value < low:
+        return low - value, f"{_distance(low - value)} below the required {low:g}"
+    if value > high:
+        return value - high, f"{_distance(value - high)} above the allowed {high:g}"
+    if math.isfinite(low) and math.isfinite(high):
+        return 0.0, f"within {low:g} to {high:g}"
+    return 0.0, f"at least {low:g}" if math.isfinite(low) else f"at most {high:g}"
 
 
-def _met(bound: Mapping[str, float]) -> str:
-    low, high = bound.get("min"), bound.get("max")
-    if low is not None and high is not None:
-        return f", within {low:g} to {high:g}"
-    return f", at least {low:g}" if low is not None else f", at most {high:g}"
+def _distance(miss: float) -> str:
+    return f"{miss:.4f}" if miss >= CLOSE else f"{miss:.1e}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlwright.constants import EXIT_USER_ERROR
-from mlwright.plan.pods import diagnose
+from mlwright.plan.pods import diagnose, plain
 from mlwright.plan.serving import VariantSeen
 
 
@@ -31,28 +31,40 @@ class Health:
 
 
 def health(variant: VariantSeen | None, wanted: int) -> Health:
-    """Return how the pods of a variant are, of which `wanted` are needed."""
+    """Return how the pods of a variant are, of which `wanted` are needed.
+
+    While the Deployment controller has not seen the newest spec its count is of another time: it never completes.
+    """
     if variant is None:
         return Health(0, wanted)
-    ready = variant.ready if variant.observed else min(variant.ready, wanted - 1) if wanted else 0
-    trouble = None if ready >= wanted else diagnose(variant.pods)
-    return Health(max(ready, 0), wanted, trouble.sentence if trouble else "")
+    ready = variant.ready if variant.observed else max(0, min(variant.ready, wanted - 1))
+    return Health(ready, wanted, "" if ready >= wanted else _trouble(variant))
+
+
+def _trouble(variant: VariantSeen) -> str:
+    found = diagnose(variant.pods)
+    if found is not None:
+        return found.sentence
+    return f"its pods cannot be created: {plain(variant.refused)}" if variant.refused else ""
 
 
 def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetime) -> str:
     """Return why a candidate has failed for good; empty while it may still become ready.
 
-    A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has until the deadline.
+    A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has
+    until the deadline.
     """
-    refused = next((pod for pod in variant.pods if pod.exit_code == EXIT_USER_ERROR and not pod.ready), None)
+    waiting = (pod for pod in variant.pods if not pod.ready and not pod.deleting)
+    refused = next((pod for pod in waiting if pod.exit_code == EXIT_USER_ERROR), None)
     if refused is not None:
-        return f"pod {refused.name} ended with exit code {refused.exit_code}: {refused.exit_message or 'it left no message'}"
+        said = plain(refused.exit_message) or "it left no message"
+        return f"pod {refused.name} ended with exit code {refused.exit_code}: {said}"
     if now - variant.created < deadline:
         return ""
     state = health(variant, wanted)
-    return f"{state.counted} after {_seconds(deadline)}{': ' + state.trouble if state.trouble else ''}"
+    return f"{state.counted} after {_words(deadline)}{': ' + state.trouble if state.trouble else ''}"
 
 
-def _seconds(length: timedelta) -> str:
+def _words(length: timedelta) -> str:
     seconds = int(length.total_seconds())
     return f"{seconds // 60} min" if seconds % 60 == 0 and seconds else f"{seconds} s"

@@ -1,20 +1,30 @@
-"""TrainingRun: freeze the pipeline, run validate, train and evaluate one after the other, judge the gates,
-record the version.
+"""TrainingRun: freeze the pipeline, run the steps one after the other, judge the gates, record the version.
 
-Rules are asked in order; the first that has something to say decides. A run that ended stays ended: what it
-made or why it failed is
-known from the ModelVersion and from the condition Failed.
+Rules are asked in order; the first that has something to say decides. A run that ended stays ended: what it made or
+why it failed is known from the ModelVersion and from the conditions Complete and Failed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.plan import Decided
-from mlwright.plan.training import Freeze, RecordVersion, RemoveJob, RunSeen, StartStep, TrainingIntent, VersionSeen
+from mlwright.plan.training import (
+    Freeze,
+    Frozen,
+    JobState,
+    RecordVersion,
+    RemoveJob,
+    RunSeen,
+    StartStep,
+    TrainingIntent,
+    VersionSeen,
+)
 from mlwright.planners import gates
 from mlwright.planners.steps import Step, StepState, ended, shown, steps
 from mlwright.planners.template import freeze
@@ -29,108 +39,152 @@ MISSING_LAST: Final = timedelta(minutes=5)
 """A dataset that is not there is looked for after 15 s, 30 s, ... up to every 5 min."""
 LOOK_AGAIN: Final = timedelta(seconds=30)
 """Pods in trouble do not always say so by an event of theirs."""
+REASON_LENGTH: Final = 512
+RELEASE_LENGTH: Final = 128
+RELEASES: Final = 32
+"""What the record of a version takes in of words that others chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at."""
+
+    seen: RunSeen
+    steps: tuple[Step, ...]
+    settings: Settings
+    now: datetime
+
+    @property
+    def frozen(self) -> Frozen:
+        """What the run uses; only rules after `_unfrozen` ask for it."""
+        assert self.seen.frozen is not None  # noqa: S101  # the rules before this one freeze the pipeline
+        return self.seen.frozen
 
 
 def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
     """Return the next move of a run.
 
-    Worked example: validate-0 complete, no Job for train -> StartStep("train", 0), "flights-3: train starts (1 of 3 steps done)".
+    Worked example: validate-0 is complete and train has no Job -> StartStep("train", 0), "train starts", progress 1/3.
 
     Raises:
         InvalidSpecError: the pipeline lacks something that only its author can give.
     """
-    for rule in RULES:
-        decision = rule(seen, settings, now)
-        if decision is not None:
-            return decision
-    return _record(seen, steps(seen), now)
+    at = Situation(seen, steps(seen, now), settings, now)
+    return next(decision for rule in RULES if (decision := rule(at)) is not None)
 
 
-def _recorded(seen: RunSeen, _: Settings, __: datetime) -> Decision | None:
+def _recorded(at: Situation) -> Decision | None:
     """A version of this run exists: the run is complete."""
-    version = next((v for v in seen.versions if v.run == seen.name), None)
+    version = made_by(at.seen)
     if version is None:
         return None
     verdict = "passed its gates" if version.passed else f"is rejected: {version.sentence}"
     sentence = f"made {version.name}, which {verdict}"
     done = Verdict("Complete", "True", Reason.COMPLETE, sentence)
-    return Decided(StatusDraft(sentence, (done,), _fields(seen, steps(seen), version)))
+    made = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
+    return Decided(StatusDraft(sentence, (done,), _fields(at, over=True) | made))
 
 
-def _failed(seen: RunSeen, _: Settings, __: datetime) -> Decision | None:
-    """The run failed earlier: it stays so."""
-    failed = find(seen.status, "Failed")
-    if failed is None or failed["status"] != "True":
+def made_by(seen: RunSeen) -> VersionSeen | None:
+    """Return the version that a run made: it names the run and, as a name may come again, the run's folder."""
+    if seen.frozen is None:
         return None
-    return _fail(seen, Reason.named(failed["reason"], Reason.RUN_FAILED), failed["message"])
+    return next((v for v in seen.versions if (v.run, v.folder) == (seen.name, seen.frozen.folder)), None)
 
 
-def _unfrozen(seen: RunSeen, settings: Settings, _: datetime) -> Decision | None:
+def _ended(at: Situation) -> Decision | None:
+    """The run ended earlier, and stays so although its version or its Jobs may be gone."""
+    for type_, otherwise in (("Complete", Reason.COMPLETE), ("Failed", Reason.RUN_FAILED)):
+        found = find(at.seen.status, type_)
+        if found is not None and found["status"] == "True":
+            return _over(at, type_, Reason.named(found["reason"], otherwise), found["message"])
+    return None
+
+
+def _superseded(at: Situation) -> Decision | None:
+    """The pipeline started another run after this one, as it does only when this one ended or could not go on."""
+    if not at.seen.newer:
+        return None
+    sentence = f"{at.seen.newer} was started in its place, because this run could not go on"
+    remove = tuple(RemoveJob(job.name, job.uid) for job in at.seen.jobs if job.state is JobState.ACTIVE)
+    failed = _over(at, "Failed", Reason.SUPERSEDED, sentence)
+    return Decided(failed.status, intents=remove)
+
+
+def _lost(at: Situation) -> Decision | None:
+    """What was frozen is gone although steps were started with it: another template must not slip under them."""
+    if at.seen.frozen is not None or not (at.seen.jobs or at.seen.status.get("templateRevision")):
+        return None
+    sentence = (
+        f"ControllerRevision {at.seen.name}, which holds what this run uses, was deleted; restore it, or ask for"
+        " another run with the annotation mlwright.dev/run on the pipeline"
+    )
+    return _wait(at, sentence)
+
+
+def _unfrozen(at: Situation) -> Decision | None:
     """Nothing is frozen yet: freeze the pipeline as it is now, and start."""
-    if seen.frozen is not None:
+    if at.seen.frozen is not None:
         return None
-    if seen.pipeline is None:
-        name = seen.spec.pipeline_ref.name
-        return _wait(
-            seen,
-            f"TrainingPipeline {name} (spec.pipelineRef) does not exist; the run starts by itself when it does",
-            LOOK_AGAIN,
-        )
-    frozen = freeze(seen.pipeline, settings)
-    start = StartStep(frozen, "validate", 0, {})
-    draft = _going(seen, steps(seen), Reason.RUN_IN_PROGRESS, "validate starts")
-    fields = {**draft.fields, "templateRevision": seen.name, "pipelineGeneration": frozen.generation}
-    draft = StatusDraft(draft.summary, draft.conditions, fields)
-    return Decided(draft, records=(Freeze(frozen),), intents=(start,))
-
-
-def _next_step(seen: RunSeen, settings: Settings, now: datetime) -> Decision | None:
-    """A step has not succeeded yet: start it, wait for it, try it again, or give up."""
-    run = steps(seen)
-    step = next((s for s in run if s.state is not StepState.SUCCEEDED), None)
-    if step is None:
-        return None
-    return _MOVES[step.state](seen, run, step, settings, now)
-
-
-def _start(seen: RunSeen, run: tuple[Step, ...], step: Step, _: Settings, __: datetime) -> Decision:
+    if at.seen.pipeline is None:
+        name = at.seen.spec.pipeline_ref.name
+        return _wait(at, f"TrainingPipeline {name} (spec.pipelineRef) does not exist; the run starts when it does")
+    frozen = freeze(at.seen.pipeline, at.settings, run=at.seen.name, uid=at.seen.uid)
+    draft = _going(at, Reason.RUN_IN_PROGRESS, "validate starts")
+    template = {"templateRevision": at.seen.name, "pipelineGeneration": frozen.generation}
     return Decided(
-        _going(seen, run, Reason.RUN_IN_PROGRESS, f"{step.name} starts"), intents=(_attempt(seen, run, step, 0),)
+        StatusDraft(draft.summary, draft.conditions, {**draft.fields, **template}),
+        records=(Freeze(frozen),),
+        intents=(StartStep(frozen, "validate", 0, {}),),
     )
 
 
-def _watch(seen: RunSeen, run: tuple[Step, ...], step: Step, _: Settings, __: datetime) -> Decision:
+def _next_step(at: Situation) -> Decision | None:
+    """A step has not succeeded yet: start it, wait for it, try it again, or give up."""
+    step = next((s for s in at.steps if s.state is not StepState.SUCCEEDED), None)
+    return None if step is None else _MOVES[step.state](at, step)
+
+
+def _start(at: Situation, step: Step) -> Decision:
+    return Decided(
+        _going(at, Reason.RUN_IN_PROGRESS, f"{step.name} starts"), intents=(_attempt(at, step, attempt=0, crashes=0),)
+    )
+
+
+def _watch(at: Situation, step: Step) -> Decision:
     if step.trouble is None:
-        return Decided(_going(seen, run, Reason.RUN_IN_PROGRESS, f"{step.name} is running"))
+        # a Job that gets no pod says so by no event of its own
+        podless = step.job is not None and not step.job.pods
+        draft = _going(at, Reason.RUN_IN_PROGRESS, f"{step.name} is running")
+        return Decided(draft, again=LOOK_AGAIN if podless else None)
     reason = Reason.WAITING if step.trouble.missing else Reason.PODS_UNHEALTHY
-    return Decided(_going(seen, run, reason, f"{step.name}: {step.trouble.sentence}"), again=LOOK_AGAIN)
+    return Decided(_going(at, reason, f"{step.name}: {step.trouble.sentence}"), again=LOOK_AGAIN)
 
 
-def _read_again(seen: RunSeen, run: tuple[Step, ...], step: Step, _: Settings, __: datetime) -> Decision:
-    reader = _attempt(seen, run, step, step.attempt, collects=True)
+def _read_again(at: Situation, step: Step) -> Decision:
+    crashes = step.job.crashes if step.job else 0
+    reader = _attempt(at, step, attempt=step.attempt, crashes=crashes, collects=True)
     sentence = f"{step.name} ended, its result is read from the store"
-    return Decided(_going(seen, run, Reason.RUN_IN_PROGRESS, sentence), intents=(reader,))
+    return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), intents=(reader,))
 
 
-def _user_error(seen: RunSeen, run: tuple[Step, ...], step: Step, _: Settings, now: datetime) -> Decision:
-    sentence = f"{step.name}: {_told(seen, step)}"
+def _user_error(at: Situation, step: Step) -> Decision:
+    sentence = f"{step.name}: {_told(at, step)}"
     if step.result is None or step.result.reason != "DatasetMissing":
-        return _fail(seen, Reason.USER_ERROR, sentence, run)
-    pause = min(MISSING_LAST, MISSING_FIRST * 2 ** min(step.attempt, 10))
-    return _again(seen, run, step, now=now, pause=pause, reason=Reason.WAITING, sentence=sentence)
+        return _over(at, "Failed", Reason.USER_ERROR, sentence)
+    pause = min(MISSING_LAST, MISSING_FIRST * 2 ** min(step.waits, 10))
+    return _again(at, step, pause, Reason.WAITING, sentence)
 
 
-def _crashed(seen: RunSeen, run: tuple[Step, ...], step: Step, settings: Settings, now: datetime) -> Decision:
-    sentence = f"{step.name}: {_told(seen, step)}"
-    if step.attempt + 1 >= settings.step_attempts:
-        return _fail(
-            seen, Reason.STEP_FAILED, f"{sentence} (attempt {step.attempt + 1} of {settings.step_attempts})", run
-        )
-    pause = RETRY_FIRST * 2**step.attempt
-    return _again(seen, run, step, now=now, pause=pause, reason=Reason.RETRYING, sentence=sentence)
+def _crashed(at: Situation, step: Step) -> Decision:
+    sentence = f"{step.name}: {_told(at, step)}"
+    if step.crashes >= at.settings.step_attempts:
+        counted = f"{sentence} (attempt {step.crashes} of {at.settings.step_attempts})"
+        return _over(at, "Failed", Reason.STEP_FAILED, counted)
+    return _again(at, step, RETRY_FIRST * 2 ** (step.crashes - 1), Reason.RETRYING, sentence)
 
 
-_MOVES: Final = {
+_MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Decision]]] = {
     StepState.PENDING: _start,
     StepState.RUNNING: _watch,
     StepState.UNREAD: _read_again,
@@ -139,102 +193,116 @@ _MOVES: Final = {
 }
 
 
-def _again(
-    seen: RunSeen, run: tuple[Step, ...], step: Step, *, now: datetime, pause: timedelta, reason: Reason, sentence: str
-) -> Decision:
+def _again(at: Situation, step: Step, pause: timedelta, reason: Reason, sentence: str) -> Decision:
     """Try a step again after a pause. The Jobs of older attempts go; the last one stays for its log."""
-    left = max(ended(step, seen.created) + pause - now, timedelta(0))
-    if left:
-        return Decided(_going(seen, run, reason, f"{sentence}; tried again by itself"), again=left)
-    old = tuple(RemoveJob(j.name, j.uid) for j in seen.jobs if j.step == step.name and j.attempt < step.attempt)
-    start = _attempt(seen, run, step, step.attempt + 1)
-    return Decided(_going(seen, run, reason, f"{sentence}; tried again by itself"), intents=(start, *old))
+    passed = max(at.now - ended(step, at.seen.created), timedelta(0))
+    draft = _going(at, reason, f"{sentence}; tried again by itself")
+    if passed < pause:
+        return Decided(draft, again=pause - passed)
+    start = _attempt(at, step, attempt=step.attempt + 1, crashes=step.crashes)
+    old = (j for j in at.seen.jobs if j.step == step.name and j.attempt < step.attempt)
+    return Decided(draft, intents=(start, *(RemoveJob(job.name, job.uid) for job in old)))
 
 
-RULES: Final = (_recorded, _failed, _unfrozen, _next_step)
-
-
-def _record(seen: RunSeen, run: tuple[Step, ...], now: datetime) -> Decision:
-    """All steps succeeded: judge the gates and record the version.
-
-    Its name is the lock; the number is tried again when it is taken.
-    """
-    frozen = _frozen(seen)
-    found: dict[str, Any] = {}
-    for step in run:
-        found |= step.result.results if step.result else {}
-    metrics = {name: value for name, value in (found.get("metrics") or {}).items() if isinstance(value, int | float)}
-    judged = gates.judge(frozen.gates, metrics)
+def _record(at: Situation) -> Decision:
+    """All steps succeeded: judge the gates and record the version. Its name is the lock."""
+    found = _results(at)
+    metrics = _metrics(found)
+    judged = gates.judge(at.frozen.gates, metrics)
+    environment = found.get("environment") or {}
     record = RecordVersion(
-        number=max((v.number for v in seen.versions), default=0) + 1,
-        frozen=frozen,
-        bundle={**found["bundle"], "formatReason": found.get("formatReason") or ""},
+        number=max(at.seen.last_number, *(v.number for v in at.seen.versions), 0) + 1,
+        frozen=at.frozen,
+        bundle={**found["bundle"], "formatReason": (found.get("formatReason") or "")[:REASON_LENGTH]},
         lineage={
             "dataset": found["dataset"],
-            "environment": {k: str(v) for k, v in (found.get("environment") or {}).items()},
-            "finishedAt": timestamp(ended(run[-1], now)),
+            "environment": {k: str(environment[k])[:RELEASE_LENGTH] for k in sorted(environment)[:RELEASES]},
+            "finishedAt": timestamp(ended(at.steps[-1], at.now)),
         },
         metrics=metrics,
         gates=judged,
         passed=gates.passed(judged),
     )
-    return Decided(
-        _going(seen, run, Reason.RUN_IN_PROGRESS, f"all steps are done: {gates.summary(judged)}"), records=(record,)
-    )
+    sentence = f"all steps are done: {gates.summary(judged)}"
+    return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), records=(record,))
 
 
-def _attempt(seen: RunSeen, run: tuple[Step, ...], step: Step, attempt: int, *, collects: bool = False) -> StartStep:
-    inputs = {s.name: s.attempt for s in run if s.state is StepState.SUCCEEDED}
-    return StartStep(_frozen(seen), step.name, attempt, inputs, collects)
+RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
+    _recorded,
+    _ended,
+    _superseded,
+    _lost,
+    _unfrozen,
+    _next_step,
+    _record,
+)
 
 
-def _frozen(seen: RunSeen) -> Any:  # noqa: ANN401
-    assert seen.frozen is not None, "rules before this one freeze the pipeline"  # noqa: S101
-    return seen.frozen
+def _attempt(at: Situation, step: Step, *, attempt: int, crashes: int, collects: bool = False) -> StartStep:
+    inputs = {s.name: s.attempt for s in at.steps if s.state is StepState.SUCCEEDED}
+    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects)
 
 
-def _told(seen: RunSeen, step: Step) -> str:
+def _told(at: Situation, step: Step) -> str:
     """What a failed attempt said, and how to see its log."""
-    log = f"kubectl logs -n {seen.namespace} job/{step.job.name}" if step.job else ""
+    log = f" (kubectl logs -n {at.seen.namespace} job/{step.job.name})" if step.job else ""
     if step.result is not None and step.result.sentence:
         where = f"{step.result.field}: " if step.result.field else ""
         remedy = f"; {step.result.remedy}" if step.result.remedy else ""
-        return f"{where}{step.result.sentence}{remedy} ({log})"
+        return f"{where}{step.result.sentence}{remedy}{log}"
     ends = [pod for pod in (step.job.pods if step.job else ()) if pod.exit_code is not None]
-    if ends:
+    if ends and ends[-1].exit_code:
         why = f", {ends[-1].exit_reason}" if ends[-1].exit_reason not in ("", "Error") else ""
-        return f"its container ended with exit code {ends[-1].exit_code}{why} ({log})"
-    return f"{step.job.message if step.job else 'its Job is gone'} ({log})"
+        return f"its container ended with exit code {ends[-1].exit_code}{why}{log}"
+    return f"{(step.job.message if step.job else '') or 'it ended without a result'}{log}"
 
 
-def _wait(seen: RunSeen, sentence: str, again: timedelta) -> Decision:
-    return Decided(_going(seen, steps(seen), Reason.WAITING, sentence), again=again)
+def _wait(at: Situation, sentence: str) -> Decision:
+    return Decided(_going(at, Reason.WAITING, sentence), again=LOOK_AGAIN)
 
 
-def _fail(seen: RunSeen, reason: Reason, sentence: str, run: tuple[Step, ...] | None = None) -> Decision:
-    failed = Verdict("Failed", "True", reason, sentence)
-    return Decided(StatusDraft(sentence, (failed, stalled(reason, sentence)), _fields(seen, run or steps(seen), None)))
+def _over(at: Situation, type_: str, reason: Reason, sentence: str) -> Decision:
+    """The run ended. A failed one also is Stalled: what waits for Kubernetes objects would call it healthy else."""
+    stays = (stalled(reason, sentence),) if type_ == "Failed" else ()
+    conditions = (Verdict(type_, "True", reason, sentence), *stays)
+    return Decided(StatusDraft(sentence, conditions, _fields(at, over=True)))
 
 
-def _going(seen: RunSeen, run: tuple[Step, ...], reason: Reason, sentence: str) -> StatusDraft:
-    return StatusDraft(sentence, (reconciling(reason, sentence),), _fields(seen, run, None))
+def _going(at: Situation, reason: Reason, sentence: str) -> StatusDraft:
+    return StatusDraft(sentence, (reconciling(reason, sentence),), _fields(at))
 
 
-def _fields(seen: RunSeen, run: tuple[Step, ...], version: VersionSeen | None) -> dict[str, Any]:
-    """Return the run's own status fields."""
-    found: dict[str, Any] = {}
-    for step in run:
-        found |= step.result.results if step.result and step.state is StepState.SUCCEEDED else {}
-    done = sum(step.state is StepState.SUCCEEDED for step in run)
-    metrics = found.get("metrics")
-    judged = gates.judge(seen.frozen.gates, metrics) if metrics is not None and seen.frozen else ()
-    return {
-        "templateRevision": seen.name if seen.frozen else None,
-        "pipelineGeneration": seen.frozen.generation if seen.frozen else None,
-        "steps": shown(run),
-        "progress": f"{len(run) if version else done}/{len(run)}",
+def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
+    """Return the run's own status fields; of a run that is over, what is not seen any more stays as it was."""
+    found = _results(at)
+    metrics = _metrics(found) if "metrics" in found else None
+    frozen = at.seen.frozen
+    seen: dict[str, Any] = {
+        "templateRevision": at.seen.name if frozen else None,
+        "pipelineGeneration": frozen.generation if frozen else None,
+        "steps": shown(at.steps, over=over),
+        "progress": f"{sum(step.state is StepState.SUCCEEDED for step in at.steps)}/{len(at.steps)}",
         "dataset": found.get("dataset"),
         "metrics": metrics,
-        "gates": list(judged) or None,
-        "modelVersionRef": {"name": version.name} if version else None,
+        "gates": list(gates.judge(frozen.gates, metrics)) if frozen and metrics is not None else None,
     }
+    if not over:
+        return seen
+    before = at.seen.status
+    kept = {key: value if value is not None else before.get(key) for key, value in seen.items()}
+    done = sum(entry["state"] == "Succeeded" for entry in seen["steps"])
+    return kept | {"progress": f"{done}/{len(at.steps)}", "modelVersionRef": before.get("modelVersionRef")}
+
+
+def _results(at: Situation) -> dict[str, Any]:
+    """Return what all steps that succeeded reported, in one."""
+    found: dict[str, Any] = {}
+    for step in at.steps:
+        found |= step.result.results if step.result and step.state is StepState.SUCCEEDED else {}
+    return found
+
+
+def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics that are numbers; one that is not defined on the held-out rows is none."""
+    metrics = found.get("metrics") or {}
+    return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float) and not isinstance(v, bool)}

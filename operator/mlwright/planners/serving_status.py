@@ -1,13 +1,17 @@
-"""The fields of a ModelDeployment's status, as they follow from what is seen."""
+"""The status of a ModelDeployment, as it follows from its situation: conditions, sentences and fields."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling, timestamp
+from mlwright.api.reasons import Reason
 from mlwright.constants import LABEL_DEPLOYMENT
-from mlwright.plan.serving import DeploymentSeen, RevisionSeen
-from mlwright.planners.health import health
+from mlwright.plan.serving import RevisionSeen
+from mlwright.planners.health import Health, health
+from mlwright.planners.situation import Situation
 from mlwright.planners.target import variant
+from mlwright.planners.upkeep import lead
 
 
 def url(namespace: str, name: str) -> str:
@@ -15,29 +19,91 @@ def url(namespace: str, name: str) -> str:
     return f"http://{name}.{namespace}.svc.cluster.local/v2/models/{name}"
 
 
-def fields(seen: DeploymentSeen, stable: RevisionSeen | None, candidate: RevisionSeen | None) -> dict[str, Any]:
+def serving(at: Situation) -> str:
+    """Return who serves and how, in words."""
+    if at.stable is None:
+        return "nothing serves yet"
+    if not at.seen.spec.replicas:
+        return f"{at.stable.version} is scaled to zero (spec.replicas)"
+    trouble = f"; {at.stable_health.trouble}" if at.stable_health.trouble else ""
+    return f"{at.stable.version} serves with {at.stable_health.counted}{trouble}{_instead(at, at.stable)}"
+
+
+def _instead(at: Situation, stable: RevisionSeen) -> str:
+    """Say so when another revision still answers because the stable one lacks pods."""
+    answering = lead(at.seen, stable)
+    other = next((r for r in at.seen.revisions if r.name == answering and r.name != stable.name), None)
+    return f"; {other.version} still answers" if other else ""
+
+
+def stable_conditions(at: Situation) -> tuple[Verdict, ...]:
+    """Return Ready, and what is wrong with the pods that serve."""
+    sentence, state = serving(at), at.stable_health
+    if at.stable is None:
+        return (ready(Reason.STARTING, sentence, "Unknown"),)
+    if state.trouble:
+        return unhealthy(sentence)
+    if not state.complete:
+        return ready(Reason.SCALING, sentence, "True" if state.ready else "False"), reconciling(
+            Reason.SCALING, sentence
+        )
+    return (ready(Reason.SERVING, sentence),)
+
+
+def unhealthy(sentence: str) -> tuple[Verdict, ...]:
+    """Return the conditions of pods that fail."""
+    told = Verdict("PodsHealthy", "False", Reason.PODS_UNHEALTHY, sentence)
+    return ready(Reason.PODS_UNHEALTHY, sentence, "False"), reconciling(Reason.PODS_UNHEALTHY, sentence), told
+
+
+def moving(at: Situation, sentence: str) -> StatusDraft:
+    """Return the status while a revision is about to take over; Ready goes on speaking of the one that serves."""
+    reason = Reason.ROLLING_OUT if at.stable else Reason.STARTING
+    now = [c for c in stable_conditions(at) if c.type != "Reconciling"]
+    return draft(at, sentence, *now, reconciling(reason, sentence), candidate=at.candidate)
+
+
+def waiting(at: Situation, candidate: RevisionSeen, state: Health) -> StatusDraft:
+    """Return the status while the candidate's pods are not ready: how far they are, and what is wrong if anything."""
+    trouble = f": {state.trouble}" if state.trouble else ""
+    sentence = f"{candidate.version} is starting, {state.counted}{trouble}"
+    if at.stable is not None:
+        return moving(at, f"{sentence}; {serving(at)}")
+    return draft(at, sentence, *unhealthy(sentence), candidate=candidate) if state.trouble else moving(at, sentence)
+
+
+def draft(at: Situation, sentence: str, *conditions: Verdict, candidate: RevisionSeen | None = None) -> StatusDraft:
+    """Return a status with the fields that every situation has."""
+    return StatusDraft(sentence, conditions, fields(at, candidate))
+
+
+def fields(at: Situation, candidate: RevisionSeen | None) -> dict[str, Any]:
     """Return url, stable, candidate, variants, and what the scale subresource reads."""
-    roles = [("stable", stable, seen.spec.replicas), ("candidate", candidate, max(1, seen.spec.replicas))]
+    seen = at.seen
+    roles = (("stable", at.stable, seen.spec.replicas), ("candidate", candidate, max(1, seen.spec.replicas)))
     return {
         "url": url(seen.namespace, seen.name),
-        "stable": _served(stable),
-        "candidate": _served(candidate),
-        "variants": [
-            _variant(seen, role, revision, wanted) for role, revision, wanted in roles if revision is not None
-        ],
+        "stable": _stable(at),
+        "candidate": _served(candidate) if candidate else None,
+        "variants": [_variant(at, role, revision, wanted) for role, revision, wanted in roles if revision is not None],
         "replicas": sum(v.replicas for v in seen.variants),
         "selector": f"{LABEL_DEPLOYMENT}={seen.name}",
     }
 
 
-def _served(revision: RevisionSeen | None) -> dict[str, Any] | None:
-    if revision is None:
+def _stable(at: Situation) -> dict[str, Any] | None:
+    if at.stable is None:
         return None
+    leads = at.since is not None and at.seen.service_revision == at.stable.name
+    return _served(at.stable) | ({"since": timestamp(at.since)} if leads and at.since else {})
+
+
+def _served(revision: RevisionSeen) -> dict[str, Any]:
     return {"version": revision.version, "revision": revision.name, "digest": revision.digest}
 
 
-def _variant(seen: DeploymentSeen, role: str, revision: RevisionSeen, wanted: int) -> dict[str, Any]:
-    running = variant(seen, revision.name)
+def _variant(at: Situation, role: str, revision: RevisionSeen, wanted: int) -> dict[str, Any]:
+    running = variant(at.seen, revision.name)
     state = health(running, wanted)
     return {
         "name": role,

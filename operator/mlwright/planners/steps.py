@@ -1,22 +1,29 @@
-"""Where each step of a run stands, seen from its Jobs and, for what is gone, from the status that was written
-earlier.
-"""
+"""Where each step of a run stands: what its Jobs show and, for what is gone, what the status said earlier."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from mlwright.api.conditions import timestamp
-from mlwright.constants import EXIT_USER_ERROR
-from mlwright.plan.pods import Diagnosis, diagnose
+from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
+from mlwright.plan.pods import Diagnosis, diagnose, moment
 from mlwright.plan.training import STEPS, JobSeen, JobState, RunSeen, StepResult
 
-_OUTCOMES = {"Succeeded", "UserError", "Failed"}
+PODLESS: Final = timedelta(seconds=25)
+"""How long a Job may be without a pod before somebody should know."""
+
+_OUTCOMES: Final = frozenset({"Succeeded", "UserError", "Failed"})
+_REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "validate": {"dataset": ("digest", "rows", "trainRows", "testRows")},
+    "train": {"bundle": ("uri", "digest", "format")},
+    "evaluate": {"metrics": ()},
+}
+"""What later steps and the version need of a step's results, and the fields that must be in it."""
 
 
 class StepState(StrEnum):
@@ -42,56 +49,86 @@ class Step:
     result: StepResult | None = None
     trouble: Diagnosis | None = None
     """What is wrong with the pod of a running step."""
-    stored: Mapping[str, Any] | None = None
-    """The status of an earlier look, for a step whose Job is gone."""
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    """What the status said of it at an earlier look; empty when it said nothing."""
+
+    @property
+    def crashes(self) -> int:
+        """Attempts that failed for a reason that is not the user's, this one included if it did."""
+        return (self.job.crashes if self.job else 0) + (self.state is StepState.CRASHED)
+
+    @property
+    def waits(self) -> int:
+        """Attempts before this one that only looked for something that was not there."""
+        return max(0, self.attempt - (self.job.crashes if self.job else 0))
 
 
-def steps(seen: RunSeen) -> tuple[Step, ...]:
+def steps(seen: RunSeen, now: datetime) -> tuple[Step, ...]:
     """Return all steps in order.
 
-    What the Jobs show wins; the stored status speaks only for a step that succeeded and whose Job or pod is
-    gone.
+    What the Jobs show wins; the stored status speaks only for a step that succeeded and whose Job or pod is gone.
     """
-    stored = {s["name"]: s for s in seen.status.get("steps") or () if s.get("state") == "Succeeded"}
-    return tuple(_step(name, [job for job in seen.jobs if job.step == name], stored.get(name)) for name in STEPS)
+    stored = {entry["name"]: entry for entry in seen.status.get("steps") or ()}
+    return tuple(
+        replace(_step(name, [job for job in seen.jobs if job.step == name], entry, now), stored=entry)
+        for name in STEPS
+        for entry in (stored.get(name, {}),)
+    )
 
 
-def _step(name: str, jobs: list[JobSeen], stored: Mapping[str, Any] | None) -> Step:
+def _step(name: str, jobs: list[JobSeen], stored: Mapping[str, Any], now: datetime) -> Step:
     if not jobs:
-        return _from_stored(name, stored) if stored else Step(name, StepState.PENDING)
+        return _from_stored(name, stored) if _succeeded(stored) else Step(name, StepState.PENDING)
     attempt = max(job.attempt for job in jobs)
     job = next((j for j in jobs if j.attempt == attempt and not j.collects), None)
     reader = next((j for j in jobs if j.attempt == attempt and j.collects), None)
-    found = _from_job(name, job, attempt) if job else Step(name, StepState.UNREAD, attempt)
+    found = _from_job(name, job, now) if job else Step(name, StepState.UNREAD, attempt)
     if found.state is not StepState.UNREAD:
         return found
-    if stored and stored.get("attempt") == attempt:
+    if _succeeded(stored) and stored.get("attempt", 0) == attempt:
         return _from_stored(name, stored)
     if reader is None:
         return found
-    read = _from_job(name, reader, attempt)
+    read = _from_job(name, reader, now)
     return read if read.state is not StepState.UNREAD else Step(name, StepState.CRASHED, attempt, reader)
+
+
+def _succeeded(stored: Mapping[str, Any]) -> bool:
+    return bool(stored.get("state") == "Succeeded")
 
 
 def _from_stored(name: str, stored: Mapping[str, Any]) -> Step:
     result = StepResult("Succeeded", stored.get("sentence", ""), stored.get("results") or {})
-    return Step(name, StepState.SUCCEEDED, stored.get("attempt", 0), result=result, stored=stored)
+    return Step(name, StepState.SUCCEEDED, stored.get("attempt", 0), result=result)
 
 
-def _from_job(name: str, job: JobSeen, attempt: int) -> Step:
+def _from_job(name: str, job: JobSeen, now: datetime) -> Step:
     result = next((r for pod in job.pods if (r := parse_result(pod.exit_message)) is not None), None)
     if job.state is JobState.ACTIVE:
-        return Step(name, StepState.RUNNING, attempt, job, trouble=diagnose(job.pods))
+        return Step(name, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
     if job.state is JobState.COMPLETE:
-        state = StepState.SUCCEEDED if result and result.outcome == "Succeeded" else StepState.UNREAD
-        return Step(name, state, attempt, job, result)
-    by_user = any(pod.exit_code == EXIT_USER_ERROR for pod in job.pods)
-    return Step(name, StepState.USER_ERROR if by_user else StepState.CRASHED, attempt, job, result)
+        told = result is not None and result.outcome == "Succeeded" and _complete(name, result.results)
+        return Step(name, StepState.SUCCEEDED if told else StepState.UNREAD, job.attempt, job, result)
+    return Step(name, StepState.USER_ERROR if job.by_user else StepState.CRASHED, job.attempt, job, result)
+
+
+def _trouble(job: JobSeen, now: datetime) -> Diagnosis | None:
+    """Return why a step does not get on. A container that ended is no trouble yet: the Job's end says what it was."""
+    if not job.pods and now - job.started > PODLESS:
+        return Diagnosis(f"its pod could not be made yet; kubectl describe job/{job.name} says why")
+    return diagnose(pod for pod in job.pods if pod.exit_code is None)
+
+
+def _complete(name: str, results: Mapping[str, Any]) -> bool:
+    """Tell whether a step reported all that is needed of it; an image of somebody's own may not."""
+    return all(
+        isinstance(part := results.get(key), dict) and all(part.get(entry) is not None for entry in entries)
+        for key, entries in _REPORTS[name].items()
+    )
 
 
 def parse_result(text: str) -> StepResult | None:
-    """Read a termination message; None when it is not the result of a step (a crash writes anything, or
-    nothing).
+    """Read a termination message; None when it is not a step's result: a crash writes anything, or nothing.
 
     >>> parse_result('{"step": "train", "outcome": "Succeeded", "sentence": "fitted", "results": {}}').sentence
     'fitted'
@@ -99,8 +136,8 @@ def parse_result(text: str) -> StepResult | None:
     True
     """
     try:
-        body = json.loads(text)
-    except ValueError:
+        body = json.loads(text, parse_constant=_number, parse_float=_number)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict) or body.get("outcome") not in _OUTCOMES:
         return None
@@ -109,7 +146,13 @@ def parse_result(text: str) -> StepResult | None:
     return StepResult(outcome=body["outcome"], results=results if isinstance(results, dict) else {}, **words)
 
 
-_SHOWN = {
+def _number(text: str) -> float | None:
+    """No JSON that the API server takes holds what is not finite."""
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+_SHOWN: Final = {
     StepState.PENDING: "Pending",
     StepState.RUNNING: "Running",
     StepState.UNREAD: "Running",
@@ -119,22 +162,30 @@ _SHOWN = {
 }
 
 
-def shown(run: Iterable[Step]) -> list[dict[str, Any]]:
-    """Return the steps as the status shows them."""
-    return [dict(step.stored) if step.stored else _shown(step) for step in run]
+def shown(run: Iterable[Step], *, over: bool = False) -> list[dict[str, Any]]:
+    """Return the steps as the status shows them.
+
+    What was shown of a step that ended stays when its Job is gone, and for good once the run is over: a Job may go
+    any time, and what it said is in nobody else's memory.
+    """
+    return [dict(step.stored) if _remembered(step, over=over) else _shown(step) for step in run]
+
+
+def _remembered(step: Step, *, over: bool) -> bool:
+    if over:
+        return step.stored.get("state") in {"Succeeded", "Failed"} and step.stored.get("attempt", 0) >= step.attempt
+    return step.state is StepState.SUCCEEDED and step.job is None
 
 
 def _shown(step: Step) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": step.name, "state": _SHOWN[step.state], "attempt": step.attempt}
     if step.job is None:
         return entry
-    entry["job"] = step.job.name
-    entry["startedAt"] = timestamp(step.job.started)
+    entry |= {"job": step.job.name, "startedAt": timestamp(step.job.started)}
     if step.job.ended is not None:
         entry["finishedAt"] = timestamp(step.job.ended)
-    sentence = step.trouble.sentence if step.trouble else step.result.sentence if step.result else ""
-    if sentence:
-        entry["sentence"] = sentence
+    if sentence := _sentence(step):
+        entry["sentence"] = sentence[:MESSAGE_LENGTH]
     if step.trouble and step.trouble.missing:
         entry["state"] = "Waiting"
     if step.state is StepState.SUCCEEDED and step.result:
@@ -142,6 +193,15 @@ def _shown(step: Step) -> dict[str, Any]:
     return entry
 
 
+def _sentence(step: Step) -> str:
+    if step.trouble is not None:
+        return step.trouble.sentence
+    return step.result.sentence if step.result else ""
+
+
 def ended(step: Step, otherwise: datetime) -> datetime:
-    """Return when the last attempt of a step ended."""
-    return step.job.ended if step.job and step.job.ended else otherwise
+    """Return when the last attempt of a step ended, as far as it is known."""
+    if step.job is not None and step.job.ended is not None:
+        return step.job.ended
+    stored = step.stored.get("finishedAt")
+    return moment(stored) if stored else otherwise

@@ -1,17 +1,16 @@
-"""What a ModelDeployment asks to be served, and what has been decided about it:
-
-pure lookups that the rules share.
-"""
+"""What a ModelDeployment asks to be served."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from mlwright.api.reasons import Reason
+from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
-from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, Target, VariantSeen
+from mlwright.plan.serving import DeploymentSeen, Target, VariantSeen
 from mlwright.plan.training import VersionSeen
-from mlwright.planners.template import dump
+from mlwright.planners.template import essence, parse_address
+from mlwright.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,27 +19,48 @@ class Obstacle:
 
     reason: Reason
     sentence: str
-    waiting: bool
+    waiting: bool = False
     """True when it goes away by itself as soon as something appears; False when a person must act."""
 
 
-def resolve(seen: DeploymentSeen) -> Target | Obstacle:
-    """Return the version that the spec asks for and the revision that serves it, or why there is none."""
+def resolve(seen: DeploymentSeen, settings: Settings) -> Target | Obstacle:
+    """Return the version that the spec asks for and the revision that serves it, or why there is none.
+
+    Worked example: Latest of a model whose v1 and v2 passed and whose v3 is rejected -> v2.
+    """
+    rollout = seen.spec.rollout
+    if seen.spec.model.alias and seen.spec.model.alias == rollout.set_alias:
+        return Obstacle(
+            Reason.ALIAS_CYCLE,
+            "spec.rollout.setAlias: a deployment cannot follow the alias that it sets: change it, or spec.model.alias",
+        )
     found = _version(seen)
-    if isinstance(found, Obstacle):
-        return found
-    if not found.passed:
-        sentence = f"{_asked(seen)} is {found.name}, which is rejected: {found.sentence}; choose a version that passed its gates"
-        return Obstacle(Reason.NO_APPROVED_VERSION, sentence, waiting=False)
-    return Target(found, revision_name(seen, found))
+    return found if isinstance(found, Obstacle) else _servable(seen, found, settings)
+
+
+def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) -> Target | Obstacle:
+    """Return the target, or what forbids to serve that version."""
+    if not version.passed:
+        sentence = f"{_asked(seen)} is {version.name}, which is rejected: {version.sentence}"
+        return Obstacle(Reason.NO_APPROVED_VERSION, f"{sentence}; choose a version that passed its gates")
+    revision = revision_name(seen, version)
+    if any(known.name == revision for known in seen.revisions):
+        return Target(version, revision)  # frozen already, with all that it needs
+    if not (seen.spec.server.image or settings.server_image):
+        sentence = "no image serves: set it here, or for the whole installation with the chart's images.server"
+        return Obstacle(Reason.INVALID_SPEC, f"spec.server.image: {sentence}")
+    try:
+        parse_address(version.uri, f"ModelVersion {version.name} spec.bundle.uri")
+    except InvalidSpecError as error:
+        return Obstacle(Reason.INVALID_SPEC, str(error))
+    return Target(version, revision)
 
 
 def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
     """Return the short name of the revision: a hash of what people asked for.
 
-    Model version, server, pods and the refresh token are part of it; replicas, rollout and the operator's own
-    defaults are not, so an
-    upgrade of the operator makes no new revision.
+    Model version, server, pods and the refresh token are part of it; replicas, rollout and the operator's own defaults
+    are not, so an upgrade of the operator makes no new revision.
     """
     spec = seen.spec
     return short(
@@ -48,8 +68,8 @@ def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
             "version": version.name,
             "digest": version.digest,
             "uri": version.uri,
-            "server": dump(spec.server),
-            "pod": dump(spec.pod),
+            "server": essence(spec.server),
+            "pod": essence(spec.pod),
             "grace": spec.termination_grace_period_seconds,
             "refresh": seen.refresh,
         }
@@ -64,10 +84,11 @@ def _version(seen: DeploymentSeen) -> VersionSeen | Obstacle:
         return _latest(seen)
     number = seen.spec.model.version
     if seen.spec.model.type == "Alias":
-        number = seen.aliases.get(seen.spec.model.alias or "")
+        alias = seen.spec.model.alias or ""
+        number = seen.aliases.get(alias)
         if number is None:
             return _missing(
-                f"Model {model} has no alias {seen.spec.model.alias} (spec.model.alias); it is followed as soon as it is set"
+                f"Model {model} has no alias {alias} (spec.model.alias); it is followed as soon as it is set"
             )
     found = next((version for version in seen.versions if version.number == number), None)
     return found or _missing(
@@ -76,17 +97,16 @@ def _version(seen: DeploymentSeen) -> VersionSeen | Obstacle:
 
 
 def _latest(seen: DeploymentSeen) -> VersionSeen | Obstacle:
-    passed = [version for version in seen.versions if version.passed]
-    if passed:
-        return passed[-1]
+    good = next((version for version in reversed(seen.versions) if version.passed), None)
+    if good is not None:
+        return good
     last = seen.versions[-1]
-    sentence = (
-        f"no version of Model {seen.spec.model.ref.name} has passed its gates; {last.name} is rejected: {last.sentence}"
-    )
-    return Obstacle(Reason.NO_APPROVED_VERSION, sentence, waiting=False)
+    sentence = f"no version of Model {seen.spec.model.ref.name} has passed its gates; {last.name} is rejected"
+    return Obstacle(Reason.NO_APPROVED_VERSION, f"{sentence}: {last.sentence}")
 
 
 def _asked(seen: DeploymentSeen) -> str:
+    """Return the words for a version that is not simply the latest."""
     return "spec.model.version" if seen.spec.model.type == "Version" else f"alias {seen.spec.model.alias}"
 
 
@@ -94,32 +114,6 @@ def _missing(sentence: str) -> Obstacle:
     return Obstacle(Reason.WAITING, sentence, waiting=True)
 
 
-def promotion(seen: DeploymentSeen) -> DecisionSeen | None:
-    """Return the newest promotion: the end of the chain in which each names the one before it."""
-    promotions = [decision for decision in seen.decisions if decision.type == "Promote"]
-    followed = {decision.after for decision in promotions}
-    ends = [decision for decision in promotions if decision.name not in followed]
-    return max(ends or promotions, key=lambda decision: (decision.created, decision.name), default=None)
-
-
-def stable(seen: DeploymentSeen) -> RevisionSeen | None:
-    """Return the revision that serves: the last promoted one, else the one that the Service leads to."""
-    last = promotion(seen)
-    named = {revision.name: revision for revision in seen.revisions}
-    if last is not None and last.revision in named:
-        return named[last.revision]
-    serving = named.get(seen.service_revision)
-    return serving if last is not None else None
-
-
-def rejection(seen: DeploymentSeen, revision: str) -> DecisionSeen | None:
-    """Return the rejection of a revision that still counts."""
-    return next(
-        (d for d in seen.decisions if d.type == "Reject" and d.revision == revision and d.epoch == seen.epoch),
-        None,
-    )
-
-
 def variant(seen: DeploymentSeen, revision: str) -> VariantSeen | None:
-    """Return the Deployment of a revision."""
+    """Return the Deployment of a revision, None if there is none that stays."""
     return next((v for v in seen.variants if v.revision == revision and not v.deleting), None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from mlwright.api.fields import Schema
-from mlwright.bundle.addresses import parse
+from mlwright.bundle.addresses import Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.digests import digest
+from mlwright.plan.digests import canonical, digest, short
 from mlwright.plan.training import Frozen, PipelineSeen
 from mlwright.settings import Settings
+
+LARGEST_STEP: Final = 100_000
+"""Bytes of what a step is told. One environment variable holds it, and Linux takes 131,072 bytes in one."""
 
 
 def dump(part: Schema) -> dict[str, Any]:
@@ -18,30 +21,62 @@ def dump(part: Schema) -> dict[str, Any]:
     return part.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+def essence(part: Schema) -> dict[str, Any]:
+    """Return what somebody asked for beyond the defaults, for digests.
+
+    A field that a later release adds does not show in it until somebody sets it, so an upgrade of the operator
+    neither trains nor rolls out.
+    """
+    return part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
 def template_digest(seen: PipelineSeen) -> str:
     """Return the digest of what makes a new run when it changes: model, dataset, training and the metrics.
 
-    Gates, image and pods are not part of it: new gates judge the next run, a new image starts none.
+    Gates, image and pods are not part of it: new gates judge the next run, a new image starts none. Nor is the order
+    of the metrics.
     """
     spec = seen.spec
     return digest(
         {
             "model": seen.model,
-            "dataset": dump(spec.dataset),
-            "training": dump(spec.training),
+            "dataset": essence(spec.dataset),
+            "training": essence(spec.training),
             "metrics": sorted(spec.evaluation.metrics),
         }
     )
 
 
-def freeze(seen: PipelineSeen, settings: Settings) -> Frozen:
-    """Return what a run of this pipeline uses if it starts now.
+def check(seen: PipelineSeen, settings: Settings) -> None:
+    """Refuse a pipeline of which no run could start.
 
     Raises:
-        InvalidSpecError: an address is refused, or nobody says where artifacts go or which image trains.
+        InvalidSpecError: an address is refused, nobody says where artifacts go or which image trains, or a step
+            would be told more than it can read.
     """
+    parse_address(seen.spec.dataset.uri, "spec.dataset.uri")
+    artifacts_uri(seen, settings)
+    training_image(seen, settings)
+    told = len(canonical([dump(seen.spec.dataset), dump(seen.spec.training)]).encode())
+    if told > LARGEST_STEP:
+        raise InvalidSpecError(
+            "spec.dataset.features",
+            f"dataset and training are {told:,} bytes long and a step reads at most {LARGEST_STEP:,}: name fewer"
+            " features, or leave dataset.features out to use every column",
+        )
+
+
+def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Frozen:
+    """Return what a run of this pipeline uses if it starts now.
+
+    The run's folder carries a hash of its uid: were a run of the same name made once more, it must not find the
+    results of the first.
+
+    Raises:
+        InvalidSpecError: as `check`.
+    """
+    check(seen, settings)
     spec = seen.spec
-    _check_address(spec.dataset.uri, "spec.dataset.uri")
     gates = tuple(dump(gate) for gate in spec.evaluation.gates)
     asked = (*spec.evaluation.metrics, *(gate["threshold"]["metric"] for gate in gates))
     return Frozen(
@@ -53,38 +88,58 @@ def freeze(seen: PipelineSeen, settings: Settings) -> Frozen:
         metrics=tuple(dict.fromkeys(asked)),
         gates=gates,
         pod=dump(spec.pod),
-        image=_image(seen, settings),
+        image=training_image(seen, settings),
         image_pull_policy=settings.image_pull_policy,
         artifacts_uri=artifacts_uri(seen, settings),
         digest=template_digest(seen),
+        folder=f"{run}-{short(uid)}",
     )
 
 
 def artifacts_uri(seen: PipelineSeen, settings: Settings) -> str:
-    """Return where the run writes: the pipeline's word, else the Model's, else the installation's."""
-    own = seen.spec.artifacts.uri if seen.spec.artifacts else ""
-    uri = own or seen.model_artifacts or settings.artifacts_uri
+    """Return where runs write: the pipeline's word, else the Model's, else the installation's.
+
+    Raises:
+        InvalidSpecError: nobody says, or the address is refused; it names where the address stands.
+    """
+    stated = (
+        (seen.spec.artifacts.uri if seen.spec.artifacts else "", "spec.artifacts.uri"),
+        (seen.model_artifacts, f"Model {seen.model} spec.artifacts.uri"),
+        (settings.artifacts_uri, "artifacts.uri of the chart"),
+    )
+    uri, field = next(((uri.rstrip("/"), field) for uri, field in stated if uri), ("", ""))
     if not uri:
         raise InvalidSpecError(
             "spec.artifacts.uri",
-            f"nobody says where runs are written: set it here, or in Model {seen.model} (spec.artifacts.uri), or for the whole "
-            "installation with the chart's artifacts.uri, as pvc://CLAIM/path",
+            f"nobody says where runs are written: set it here, or in Model {seen.model} (spec.artifacts.uri), or for"
+            " the whole installation with the chart's artifacts.uri, as pvc://CLAIM/path",
         )
-    _check_address(uri.rstrip("/"), "spec.artifacts.uri")
-    return uri.rstrip("/")
+    if parse_address(uri, field).scheme is not Scheme.PVC:
+        raise InvalidSpecError(field, "runs are written to a PersistentVolumeClaim; write pvc://CLAIM/path")
+    return uri
 
 
-def _check_address(uri: str, field: str) -> None:
-    try:
-        parse(uri, field=field)
-    except AddressError as error:
-        raise InvalidSpecError(field, f"{error.sentence}; {error.remedy}") from error
+def training_image(seen: PipelineSeen, settings: Settings) -> str:
+    """Return the image that trains: the pipeline's, else the installation's.
 
-
-def _image(seen: PipelineSeen, settings: Settings) -> str:
+    Raises:
+        InvalidSpecError: there is none.
+    """
     image = seen.spec.image or settings.trainer_image
     if not image:
         raise InvalidSpecError(
             "spec.image", "no image trains: set it here, or for the whole installation with the chart's images.trainer"
         )
     return image
+
+
+def parse_address(uri: str, field: str) -> Address:
+    """Return the storage address that stands in a field.
+
+    Raises:
+        InvalidSpecError: it is refused; the sentence says why and what to write instead.
+    """
+    try:
+        return parse(uri, field=field)
+    except AddressError as error:
+        raise InvalidSpecError(field, f"{error.sentence}; {error.remedy}") from error

@@ -1,10 +1,8 @@
-"""What is kept up beside every decision:
-
-the stable variant, the address, the disruption budget, and what may go.
-"""
+"""What is kept up beside every decision: the stable variant, the address, the disruption budget, and what may go."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +20,7 @@ from mlwright.plan.serving import (
     ServingIntent,
     StartVariant,
 )
+from mlwright.planners.decisions import chain
 from mlwright.planners.target import variant
 
 SETTLE: Final = timedelta(seconds=5)
@@ -36,20 +35,38 @@ Intents = tuple[ServingIntent, ...]
 
 def keep(seen: DeploymentSeen, stable: RevisionSeen) -> Intents:
     """Keep the stable revision serving: its Deployment, its number of pods, the Service, the budget."""
-    wanted = seen.spec.replicas
-    running = variant(seen, stable.name)
+    return (*run(seen, stable, seen.spec.replicas), *address(seen, stable))
+
+
+def run(seen: DeploymentSeen, revision: RevisionSeen, wanted: int) -> Intents:
+    """Keep the Deployment of a revision with that number of pods; one that is being deleted is let go first."""
+    running = variant(seen, revision.name)
     if running is None:
-        return (StartVariant(stable, wanted), *address(seen, stable))
+        leaving = any(v.revision == revision.name for v in seen.variants)
+        return () if leaving else (StartVariant(revision, wanted),)
     scale = (ScaleVariant(running, wanted),) if running.wanted != wanted else ()
-    return (KeepVariant(stable), *scale, *address(seen, stable))
+    return (KeepVariant(revision), *scale)
 
 
 def address(seen: DeploymentSeen, revision: RevisionSeen) -> Intents:
-    """Let the Service lead to a revision, and protect its pods from drains when there are enough to spare
-    one.
-    """
+    """Let the Service lead to a revision, and protect pods from drains when there are enough to spare one."""
     budget = (KeepBudget(),) if seen.spec.replicas > 1 else no_budget(seen)
-    return (PointService(revision.name), *budget)
+    return (PointService(lead(seen, revision)), *budget)
+
+
+def lead(seen: DeploymentSeen, revision: RevisionSeen) -> str:
+    """Return the revision that answers: the given one, unless an older one still answers better.
+
+    The given one may have failed since it was promoted. One that answers now, or was promoted once, is better while it
+    has more ready pods and the given one lacks some.
+    """
+    ready = {v.revision: v.ready for v in seen.variants if not v.deleting}
+    own = ready.get(revision.name, 0)
+    proven = {seen.service_revision, *(decision.revision for decision in chain(seen))} - {revision.name}
+    rivals = {name: ready[name] for name in proven & ready.keys() if ready[name] > own}
+    if not rivals or own >= seen.spec.replicas:
+        return revision.name
+    return max(rivals, key=lambda name: (name == seen.service_revision, rivals[name], name))
 
 
 def no_budget(seen: DeploymentSeen) -> Intents:
@@ -58,33 +75,48 @@ def no_budget(seen: DeploymentSeen) -> Intents:
 
 
 def retire(
-    seen: DeploymentSeen, *, keep: set[str], promoted: DecisionSeen | None, now: datetime
+    seen: DeploymentSeen, *, keep: Collection[str], since: datetime | None, now: datetime
 ) -> tuple[Intents, timedelta | None]:
     """Return the removal of variants that serve nobody any more, or how long to wait for it.
 
-    Nothing goes before the Service leads to a kept revision and the proxies of the nodes have had time to
-    follow.
+    Nothing goes before the Service leads to a kept revision, and what the Service may have led to stays until the
+    proxies of the nodes have had time to follow.
+
+    Args:
+        seen: the deployment.
+        keep: revisions that stay.
+        since: when the Service was first seen to lead to the stable revision; None when there is no stable one.
+        now: the time.
     """
     leavers = tuple(RemoveVariant(v) for v in seen.variants if v.revision not in keep and not v.deleting)
-    if not leavers or promoted is None:
-        return leavers, None
+    if not leavers:
+        return (), None
     if seen.service_revision not in keep:
         return (), SETTLE
-    left = promoted.created + SETTLE - now
+    left = SETTLE - (now - since) if since is not None else timedelta(0)
     return ((), left) if left > timedelta(0) else (leavers, None)
 
 
-def forget(seen: DeploymentSeen, stable: RevisionSeen, promoted: DecisionSeen | None) -> Intents:
+def forget(seen: DeploymentSeen, keep: Collection[str]) -> Intents:
     """Return the removal of revisions and decisions past their limits; what is in use or still counts stays."""
-    used = {stable.name} | {v.revision for v in seen.variants}
+    used = {*keep, *(v.revision for v in seen.variants)}
     idle = sorted((r for r in seen.revisions if r.name not in used), key=lambda r: r.number)
     old = idle[: max(0, len(idle) - REVISION_LIMIT)]
-    live = {r.name for r in seen.revisions} - {r.name for r in old}
-    spare = sorted(
-        (d for d in seen.decisions if d.revision not in live and d != promoted), key=lambda d: (d.created, d.name)
-    )
-    decisions = spare[: max(0, len(spare) - DECISION_LIMIT)]
+    live = used | {r.name for r in seen.revisions} - {r.name for r in old}
+    spare = _spare(seen, live)
     return (
         *(Forget("ControllerRevision", r.object, r.uid) for r in old),
-        *(Forget("Decision", d.name, d.uid) for d in decisions),
+        *(Forget("Decision", d.name, d.uid) for d in spare[: max(0, len(spare) - DECISION_LIMIT)]),
     )
+
+
+def _spare(seen: DeploymentSeen, live: Collection[str]) -> list[DecisionSeen]:
+    """Return the decisions that may go, the oldest first; of promotions only the first ones of the chain."""
+    promotions = chain(seen)
+    kept = next((i for i, d in enumerate(promotions) if d.revision in live), len(promotions) - 1)
+    aged: list[tuple[datetime, DecisionSeen]] = []
+    for decision in promotions[:kept]:  # the order of the chain wins over timestamps
+        aged.append((max(decision.created, aged[-1][0]) if aged else decision.created, decision))
+    chained = {decision.name for decision in promotions}
+    aged += [(d.created, d) for d in seen.decisions if d.name not in chained and d.revision not in live]
+    return [decision for _, decision in sorted(aged, key=lambda entry: entry[0])]

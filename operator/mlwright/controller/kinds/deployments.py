@@ -23,6 +23,7 @@ from mlwright.plan.resources import (
     SERVICE,
     Body,
     Key,
+    ResourceKind,
 )
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, VariantSeen
 from mlwright.planners import deployment
@@ -35,8 +36,8 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
     owner = Key(MODEL_DEPLOYMENT.name, meta["namespace"], meta["name"])
     model = cache.get(MODEL, owner.namespace, spec.model.ref.name)
     pods = tuple(pod_seen(pod, SERVER_CONTAINER) for pod in cache.children(POD, owner))
-    service = next(iter(cache.children(SERVICE, owner)), None)
-    budget = next(iter(cache.children(DISRUPTION_BUDGET, owner)), None)
+    service, budget = _namesake(cache, SERVICE, owner), _namesake(cache, DISRUPTION_BUDGET, owner)
+    revisions = (_revision(child) for child in cache.children(CONTROLLER_REVISION, owner))
     decisions = cache.related(DECISION, owner.namespace, "subject", f"{owner.kind}/{owner.name}")
     return DeploymentSeen(
         namespace=owner.namespace,
@@ -51,18 +52,27 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         model_uid=model["metadata"]["uid"] if model else "",
         aliases={a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()},
         versions=versions(cache, owner.namespace, spec.model.ref.name),
-        revisions=tuple(_revision(body) for body in cache.children(CONTROLLER_REVISION, owner)),
-        variants=tuple(_variant(body, pods) for body in cache.children(DEPLOYMENT, owner)),
-        decisions=tuple(_decision(body) for body in decisions),
+        revisions=tuple(revision for revision in revisions if revision is not None),
+        variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),
+        decisions=tuple(_decision(decision) for decision in decisions),
         service_revision=(service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else "",
         budget_uid=budget["metadata"]["uid"] if budget else "",
     )
 
 
-def _revision(body: Body) -> RevisionSeen:
-    meta, data = body["metadata"], body["data"]
+def _namesake(cache: CacheView, kind: ResourceKind, owner: Key) -> Body | None:
+    """Return the child that bears the owner's name."""
+    return next((child for child in cache.children(kind, owner) if child["metadata"]["name"] == owner.name), None)
+
+
+def _revision(body: Body) -> RevisionSeen | None:
+    """Return a revision as seen; None for one of another make that merely bears our labels."""
+    meta, data = body["metadata"], body.get("data") or {}
+    name = meta["labels"].get(LABEL_REVISION, "")
+    if not name or not data.keys() >= {"version", "digest", "template"}:
+        return None
     return RevisionSeen(
-        name=meta["labels"][LABEL_REVISION],
+        name=name,
         object=meta["name"],
         uid=meta["uid"],
         number=body["revision"],
@@ -74,19 +84,22 @@ def _revision(body: Body) -> RevisionSeen:
 
 def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
     meta, status = body["metadata"], body.get("status") or {}
-    revision = meta["labels"][LABEL_REVISION]
+    revision, created = meta["labels"].get(LABEL_REVISION, ""), moment(meta.get("creationTimestamp"))
+    conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
     return VariantSeen(
         revision=revision,
         object=meta["name"],
         uid=meta["uid"],
         resource_version=meta["resourceVersion"],
-        created=moment(meta.get("creationTimestamp")),
+        created=created,
         wanted=body["spec"].get("replicas", 1),
         replicas=status.get("replicas", 0),
         ready=status.get("readyReplicas", 0),
         observed=status.get("observedGeneration", 0) >= meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
-        pods=tuple(pod for pod in pods if pod.labels.get(LABEL_REVISION) == revision),
+        refused=conditions.get("ReplicaFailure", {}).get("message", ""),
+        # pods of a Deployment of the same name that was deleted may still be there, and must not speak for this one
+        pods=tuple(pod for pod in pods if pod.labels.get(LABEL_REVISION) == revision and pod.created >= created),
     )
 
 

@@ -16,15 +16,33 @@ from mlwright.settings import Settings
 
 
 def versions(cache: CacheView, namespace: str, name: str) -> tuple[VersionSeen, ...]:
-    """Return the versions of a model, by number."""
-    found = (parsing.version_seen(body) for body in cache.related(MODEL_VERSION, namespace, "model", name))
-    return tuple(sorted(found, key=lambda version: version.number))
+    """Return the versions of a model, by number.
+
+    The name is the lock on the number, so a record of another name is no version: there could be two of a number.
+    """
+    return tuple(version for version in _records(cache, namespace, name) if _locks(version, name))
+
+
+def _records(cache: CacheView, namespace: str, model: str) -> list[VersionSeen]:
+    found = (parsing.version_seen(body) for body in cache.related(MODEL_VERSION, namespace, "model", model))
+    return sorted(found, key=lambda version: version.number)
+
+
+def _locks(version: VersionSeen, model: str) -> bool:
+    return version.name == f"{model}-v{version.number}"
 
 
 def gather(body: Body, cache: CacheView) -> ModelSeen:
     """Return a model and its versions."""
     meta = body["metadata"]
-    return ModelSeen(meta["name"], parsing.spec(ModelSpec, body), versions(cache, meta["namespace"], meta["name"]))
+    records = _records(cache, meta["namespace"], meta["name"])
+    return ModelSeen(
+        name=meta["name"],
+        spec=parsing.spec(ModelSpec, body),
+        versions=tuple(version for version in records if _locks(version, meta["name"])),
+        misnamed=tuple(version.name for version in records if not _locks(version, meta["name"])),
+        status=body.get("status") or {},
+    )
 
 
 def plan(seen: ModelSeen, _: Settings, __: datetime) -> Plan:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from mlwright.api.fields import Schema
+from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.controller.reconciler import CacheView
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.resources import Body
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.digests import digest
+from mlwright.plan.resources import CONTROLLER_REVISION, TRAINING_RUN, Body
+from mlwright.plan.training import Frozen, VersionSeen
 from mlwright.planners import gates
 
 S = TypeVar("S", bound=Schema)
+
+LONGEST_TOKEN: Final = 253
+"""Characters of an annotation's value that a record can hold."""
+_FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
 
 
 def spec(kind: type[S], body: Body) -> S:
@@ -31,8 +39,23 @@ def spec(kind: type[S], body: Body) -> S:
 
 
 def annotation(body: Body, name: str) -> str:
-    """Return an annotation, empty without one."""
-    return str((body["metadata"].get("annotations") or {}).get(name, ""))
+    """Return the value of an annotation, empty without one; of a value too long for a record, its digest."""
+    value = str((body["metadata"].get("annotations") or {}).get(name, ""))
+    return value if len(value) <= LONGEST_TOKEN else digest({name: value})
+
+
+def frozen(run: str, namespace: str, cache: CacheView) -> Frozen | None:
+    """Return what a run froze, None when it has not yet.
+
+    A ControllerRevision of that name that belongs to somebody else is not it; making the run's own then fails as a
+    name conflict.
+    """
+    body = cache.get(CONTROLLER_REVISION, namespace, run)
+    labels = body["metadata"].get("labels") or {} if body else {}
+    if body is None or (labels.get(LABEL_OWNER_KIND), labels.get(LABEL_OWNER)) != (TRAINING_RUN.name, run):
+        return None
+    data = {key: value for key, value in body["data"].items() if key in _FROZEN}
+    return Frozen(**{**data, "metrics": tuple(data["metrics"]), "gates": tuple(data["gates"])})
 
 
 def version_seen(body: Body) -> VersionSeen:
@@ -47,6 +70,7 @@ def version_seen(body: Body) -> VersionSeen:
         sentence=gates.summary(tuple(verdict.get("gates") or ())),
         uri=content["bundle"]["uri"],
         digest=content["bundle"]["digest"],
+        folder=lineage.get("folder", ""),
         pipeline=lineage.get("pipeline", ""),
         template_digest=lineage.get("templateDigest", ""),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
@@ -14,24 +16,44 @@ from mlwright.constants import ANNOTATION_RUN
 from mlwright.controller.kinds import parsing
 from mlwright.controller.kinds.models import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
+from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
-from mlwright.plan.resources import CONTROLLER_REVISION, MODEL, TRAINING_PIPELINE, TRAINING_RUN, Body
+from mlwright.plan.pods import moment
+from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
 from mlwright.plan.training import PipelineSeen, RunBrief, VersionSeen
 from mlwright.planners import pipeline
+from mlwright.planners.runs import GOING
 from mlwright.settings import Settings
+
+RunState = Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
+
+_STUCK: Final = frozenset({Reason.WAITING, Reason.PODS_UNHEALTHY})
+"""Why a run that goes on does not get on."""
 
 
 def gather(body: Body, cache: CacheView) -> PipelineSeen:
     """Return a pipeline, its runs and the versions of its model."""
+    seen = definition(body, cache)
+    made = versions(cache, seen.namespace, seen.model)
+    by_run = {version.run: version for version in made if version.run}
+    bodies = in_order(seen.name, cache.related(TRAINING_RUN, seen.namespace, "pipeline", seen.name))
+    runs = [_brief(run, number, by_run) for number, run in bodies]
+    return replace(
+        seen,
+        runs=tuple(_with_newest_frozen(runs, seen.namespace, cache)),
+        versions=made,
+        next_number=_next_number(seen, runs, made, cache),
+    )
+
+
+def definition(body: Body, cache: CacheView) -> PipelineSeen:
+    """Return a pipeline without its runs and versions: all that a run needs to know of it."""
     meta, spec = body["metadata"], parsing.spec(TrainingPipelineSpec, body)
-    namespace, name = meta["namespace"], meta["name"]
-    model = spec.model_ref.name if spec.model_ref else name
-    record = cache.get(MODEL, namespace, model)
-    made = versions(cache, namespace, model)
-    found = cache.related(TRAINING_RUN, namespace, "pipeline", name)
+    model = spec.model_ref.name if spec.model_ref else meta["name"]
+    record = cache.get(MODEL, meta["namespace"], model)
     return PipelineSeen(
-        namespace=namespace,
-        name=name,
+        namespace=meta["namespace"],
+        name=meta["name"],
         uid=meta["uid"],
         generation=meta.get("generation", 0),
         spec=spec,
@@ -40,34 +62,104 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         model=model,
         model_exists=record is not None,
         model_artifacts=(((record or {}).get("spec") or {}).get("artifacts") or {}).get("uri", ""),
-        runs=tuple(sorted((_brief(run, name, made, cache) for run in found), key=lambda run: (run.number, run.name))),
-        versions=made,
     )
 
 
-def _brief(body: Body, pipeline_name: str, made: tuple[VersionSeen, ...], cache: CacheView) -> RunBrief:
-    meta, status = body["metadata"], body.get("status") or {}
-    version = next((v for v in made if v.run == meta["name"]), None)
-    frozen = cache.get(CONTROLLER_REVISION, meta["namespace"], meta["name"])
-    number = re.fullmatch(re.escape(pipeline_name) + r"-(\d+)", meta["name"])
+def number_of(run: str, pipeline_name: str) -> int:
+    """Return the number in the name of a run that a pipeline started; 0 for any other name.
+
+    >>> number_of("flights-12", "flights"), number_of("flights-by-hand", "flights")
+    (12, 0)
+    """
+    found = re.fullmatch(re.escape(pipeline_name) + r"-([1-9]\d{0,8})", run)
+    return int(found.group(1)) if found else 0
+
+
+def in_order(pipeline_name: str, runs: Iterable[Body]) -> list[tuple[int, Body]]:
+    """Return the runs of a pipeline with their numbers, in the order in which they were made.
+
+    Numbers tell the order of the pipeline's own runs, for timestamps are new after a restore from a backup. A run that
+    somebody created stands behind those that existed then.
+    """
+    numbered = [(number_of(run["metadata"]["name"], pipeline_name), run) for run in runs]
+    births = [(born(run), number) for number, run in numbered if number]
+
+    def place(entry: tuple[int, Body]) -> tuple[int, int, datetime, str]:
+        number, run = entry
+        birth = born(run)
+        before = number or max((n for earlier, n in births if earlier < birth), default=0)
+        return before, 0 if number else 1, birth, run["metadata"]["name"]
+
+    return sorted(numbered, key=place)
+
+
+def born(run: Body) -> datetime:
+    """Return when a run was created."""
+    return moment(run["metadata"].get("creationTimestamp"))
+
+
+def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBrief:
+    name, status = body["metadata"]["name"], body.get("status") or {}
+    going = find(status, "Reconciling") is not None
+    # a name that somebody chose may come again: while such a run goes on, a version of that name is an earlier one's
+    version = by_run.get(name) if number or not going else None
+    state = _state(status, version)
     return RunBrief(
-        name=meta["name"],
-        number=int(number.group(1)) if number else 0,
+        name=name,
+        number=number,
         token=((body.get("spec") or {}).get("trigger") or {}).get("token", ""),
-        digest=((frozen or {}).get("data") or {}).get("digest", ""),
-        state=_state(status, version),
+        state=state,
         sentence=status.get("summary", ""),
-        version=version.name if version else "",
+        version=version.name if version else (status.get("modelVersionRef") or {}).get("name", ""),
+        stuck=state in GOING and is_stuck(status),
+        replaced=state == "Failed" and (find(status, "Failed") or {}).get("reason") == Reason.SUPERSEDED,
     )
 
 
-def _state(status: dict[str, Any], version: VersionSeen | None) -> Any:  # one of RunBrief's literals
+def is_stuck(status: Mapping[str, Any]) -> bool:
+    """Tell whether a run, as its status tells, cannot go on by itself."""
+    return (find(status, "Reconciling") or {}).get("reason") in _STUCK
+
+
+def _state(status: dict[str, Any], version: VersionSeen | None) -> RunState:
     if version is not None:
         return "Succeeded" if version.passed else "Rejected"
-    if (find(status, "Failed") or {}).get("status") == "True":
+    if _is(status, "Failed"):
         return "Failed"
-    waiting = (find(status, "Reconciling") or {}).get("reason") == Reason.WAITING.value
+    if _is(status, "Complete"):  # its version was deleted since
+        good = all(gate.get("outcome") == "Passed" for gate in status.get("gates") or ())
+        return "Succeeded" if good else "Rejected"
+    waiting = (find(status, "Reconciling") or {}).get("reason") == Reason.WAITING
     return "Waiting" if waiting else "Running"
+
+
+def _is(status: dict[str, Any], type_: str) -> bool:
+    return (find(status, type_) or {}).get("status") == "True"
+
+
+def _with_newest_frozen(runs: list[RunBrief], namespace: str, cache: CacheView) -> list[RunBrief]:
+    """Look up what the pipeline's newest own run, and those behind it, use: of all others nobody asks."""
+    last = max((i for i, run in enumerate(runs) if run.number), default=0)
+    return [*runs[:last], *(replace(run, frozen=parsing.frozen(run.name, namespace, cache)) for run in runs[last:])]
+
+
+def _next_number(seen: PipelineSeen, runs: list[RunBrief], made: tuple[VersionSeen, ...], cache: CacheView) -> int:
+    """Return a number that no run had, and whose name nothing else bears.
+
+    Children of a run that was deleted may still be there; a new run of that name would take them for its own.
+    """
+    known = (run.number for run in runs)
+    told = (number_of(version.run, seen.name) for version in made)
+    number = max(seen.status.get("runs") or 0, 0, *known, *told) + 1
+    while _taken(Key(TRAINING_RUN.name, seen.namespace, child_name(seen.name, str(number))), cache):
+        number += 1
+    return number
+
+
+def _taken(run: Key, cache: CacheView) -> bool:
+    if cache.get(TRAINING_RUN, run.namespace, run.name) is not None:
+        return True
+    return any(cache.children(kind, run) for kind in (CONTROLLER_REVISION, JOB))
 
 
 def plan(seen: PipelineSeen, settings: Settings, now: datetime) -> Plan:

@@ -2,79 +2,146 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from mlwright.api.conditions import find
 from mlwright.api.training import TrainingRunSpec
 from mlwright.builders import training
 from mlwright.builders.training import COLLECTS
-from mlwright.constants import LABEL_ATTEMPT, LABEL_STEP, STEP_CONTAINER
+from mlwright.constants import (
+    ANNOTATION_CRASHES,
+    EXIT_USER_ERROR,
+    LABEL_ATTEMPT,
+    LABEL_OWNER_KIND,
+    LABEL_STEP,
+    STEP_CONTAINER,
+)
 from mlwright.controller.kinds import parsing, pipelines
 from mlwright.controller.kinds.models import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
-from mlwright.plan.resources import CONTROLLER_REVISION, JOB, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
-from mlwright.plan.training import Frozen, JobSeen, JobState, PipelineSeen, RunSeen
+from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
+from mlwright.plan.training import STEPS, JobSeen, JobState, RunSeen
 from mlwright.planners import run
+from mlwright.planners.model import last_number
 from mlwright.settings import Settings
+
+LONGEST_NAME: Final = 63
+"""Characters of a run's name: it is a label of its children."""
 
 
 def gather(body: Body, cache: CacheView) -> RunSeen:
-    """Return a run, its Jobs and their pods, its frozen template, and the versions of the model."""
-    meta, spec = body["metadata"], parsing.spec(TrainingRunSpec, body)
+    """Return a run, its Jobs and their pods, its frozen template, and the versions of the model.
+
+    Raises:
+        InvalidSpecError: the run's name cannot be a label.
+    """
+    meta, spec, status = body["metadata"], parsing.spec(TrainingRunSpec, body), body.get("status") or {}
     owner = Key(TRAINING_RUN.name, meta["namespace"], meta["name"])
-    frozen = _frozen(cache.get(CONTROLLER_REVISION, owner.namespace, owner.name))
+    if len(owner.name) > LONGEST_NAME:
+        raise InvalidSpecError("metadata.name", f"a run's name has at most {LONGEST_NAME} characters: choose a shorter")
+    pipeline = cache.get(TRAINING_PIPELINE, owner.namespace, spec.pipeline_ref.name)
+    frozen = parsing.frozen(owner.name, owner.namespace, cache)
     pods = tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
-    jobs = tuple(_job(job, pods) for job in cache.children(JOB, owner))
-    pipeline = None if frozen else _pipeline(spec, owner.namespace, cache)
-    return RunSeen(
+    jobs = (_job(job, pods) for job in cache.children(JOB, owner))
+    seen = RunSeen(
         namespace=owner.namespace,
         name=owner.name,
         uid=meta["uid"],
         generation=meta.get("generation", 0),
         created=moment(meta.get("creationTimestamp")),
         spec=spec,
-        status=body.get("status") or {},
-        pipeline=pipeline,
+        status=status,
+        pipeline=pipelines.definition(pipeline, cache) if pipeline and not frozen else None,
         frozen=frozen,
-        jobs=jobs,
-        versions=versions(cache, owner.namespace, frozen.model) if frozen else (),
+        jobs=tuple(job for job in jobs if job is not None),
+        newer="" if pipeline is None or _over(status) else _newer(body, pipeline, cache),
     )
+    if frozen is None:
+        return seen
+    made = versions(cache, owner.namespace, frozen.model)
+    model = cache.get(MODEL, owner.namespace, frozen.model) or {}
+    return replace(seen, versions=made, last_number=last_number(model.get("status") or {}, made))
 
 
-def _pipeline(spec: TrainingRunSpec, namespace: str, cache: CacheView) -> PipelineSeen | None:
-    body = cache.get(TRAINING_PIPELINE, namespace, spec.pipeline_ref.name)
-    return pipelines.gather(body, cache) if body else None
+def _over(status: dict[str, Any]) -> bool:
+    return any((find(status, type_) or {}).get("status") == "True" for type_ in ("Complete", "Failed"))
 
 
-def _frozen(body: Body | None) -> Frozen | None:
-    if body is None:
-        return None
-    data = body["data"]
-    return Frozen(**{**data, "metrics": tuple(data["metrics"]), "gates": tuple(data["gates"])})
+def _newer(body: Body, pipeline: Body, cache: CacheView) -> str:
+    """Return the run that the pipeline started in the place of this one, "" if there is none.
+
+    The pipeline starts a run only when the one before has ended or is stuck, so the next number tells. A run with a
+    name of somebody's own gives way only while it is stuck: it may have been created at the same moment.
+    """
+    meta, name = body["metadata"], pipeline["metadata"]["name"]
+    number, last = pipelines.number_of(meta["name"], name), (pipeline.get("status") or {}).get("runs") or 0
+    if not number and not pipelines.is_stuck(body.get("status") or {}):
+        return ""
+    for following in (number + 1, last) if number else (last,):
+        other = cache.get(TRAINING_RUN, meta["namespace"], child_name(name, str(following)))
+        own = other is not None and (other["metadata"].get("labels") or {}).get(LABEL_OWNER_KIND)
+        if other is None or own != TRAINING_PIPELINE.name or following <= number:
+            continue
+        if number or pipelines.born(other) > pipelines.born(body):
+            return str(other["metadata"]["name"])
+    return ""
 
 
-def _job(body: Body, pods: tuple[PodSeen, ...]) -> JobSeen:
+def _job(body: Body, pods: tuple[PodSeen, ...]) -> JobSeen | None:
+    """Return a Job as seen; None for one that is labelled as a child of the run but is no attempt of a step."""
     meta, status = body["metadata"], body.get("status") or {}
-    labels = meta["labels"]
-    ended = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
-    state, final = _job_state(ended)
+    place = _place(meta)
+    if place is None:
+        return None
+    state, final = _job_state(status)
+    own = tuple(pod for pod in pods if _made(pod, meta))
+    told = (
+        final.get("reason") == "PodFailurePolicy"
+    )  # the one rule that fails a Job is the exit code of the user's error
     return JobSeen(
         name=meta["name"],
         uid=meta["uid"],
-        step=labels[LABEL_STEP],
-        attempt=int(labels[LABEL_ATTEMPT]),
-        collects=COLLECTS in labels,
+        step=place[0],
+        attempt=place[1],
+        collects=COLLECTS in meta["labels"],
         state=state,
         message=final.get("message", ""),
+        by_user=told or any(pod.exit_code == EXIT_USER_ERROR for pod in own),
+        crashes=_count((meta.get("annotations") or {}).get(ANNOTATION_CRASHES, "")),
         started=moment(status.get("startTime") or meta.get("creationTimestamp")),
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
-        pods=tuple(pod for pod in pods if pod.labels.get("batch.kubernetes.io/job-name") == meta["name"]),
+        pods=own,
     )
 
 
-def _job_state(ended: dict[str, Any]) -> tuple[JobState, dict[str, Any]]:
+def _place(meta: Body) -> tuple[str, int] | None:
+    """Return step and attempt of a Job: by its labels or, if somebody edited them, by its name."""
+    step, attempt = meta["labels"].get(LABEL_STEP, ""), meta["labels"].get(LABEL_ATTEMPT, "")
+    if step in STEPS and re.fullmatch(r"\d{1,6}", attempt):
+        return step, int(attempt)
+    named = re.search(rf"-({'|'.join(STEPS)})-(\d{{1,6}})(-read)?$", meta["name"])
+    return (named.group(1), int(named.group(2))) if named else None
+
+
+def _made(pod: PodSeen, job: Body) -> bool:
+    """Tell whether a Job made a pod, rather than an earlier Job of that name."""
+    maker = pod.labels.get("batch.kubernetes.io/controller-uid", job["uid"])
+    return (maker, pod.labels.get("batch.kubernetes.io/job-name")) == (job["uid"], job["name"])
+
+
+def _count(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,6}", text) else 0
+
+
+def _job_state(status: dict[str, Any]) -> tuple[JobState, dict[str, Any]]:
+    ended = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
     if "Complete" in ended:
         return JobState.COMPLETE, ended["Complete"]
     if "Failed" in ended:

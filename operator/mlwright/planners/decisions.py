@@ -1,0 +1,49 @@
+"""What has been decided about a deployment: pure look-ups in its Decisions.
+
+Promotions are a chain: each names the one that it follows, and the name of a promotion is made of the one that it
+follows, so two that follow the same cannot both exist. The end of the chain is what serves, whatever timestamps say:
+they are new after a restore from a backup.
+"""
+
+from __future__ import annotations
+
+from mlwright.plan.serving import DecisionSeen, DeploymentSeen
+
+
+def chain(seen: DeploymentSeen) -> tuple[DecisionSeen, ...]:
+    """Return the promotions, each behind the one that it follows; the last one counts.
+
+    Were one in the middle deleted by hand, there are two chains; the one that begins with a first promotion is older.
+    """
+    promotions = [decision for decision in seen.decisions if decision.type == "Promote"]
+    names = {decision.name for decision in promotions}
+    by_before = {decision.after: decision for decision in sorted(promotions, key=_age) if decision.after in names}
+    heads = sorted((d for d in promotions if d.after not in names), key=lambda d: (d.after != "", *_age(d)))
+    return tuple(decision for head in heads for decision in _followers(head, by_before))
+
+
+def _followers(head: DecisionSeen, by_before: dict[str, DecisionSeen]) -> list[DecisionSeen]:
+    found = [head]
+    while (following := by_before.get(found[-1].name)) is not None and following not in found:
+        found.append(following)
+    return found
+
+
+def _age(decision: DecisionSeen) -> tuple[object, str]:
+    return decision.created, decision.name
+
+
+def promotion(seen: DeploymentSeen) -> DecisionSeen | None:
+    """Return the promotion that counts, None before the first."""
+    promotions = chain(seen)
+    return promotions[-1] if promotions else None
+
+
+def rejection(seen: DeploymentSeen, revision: str) -> DecisionSeen | None:
+    """Return the rejection of a revision that still counts: one of another value of the retry annotation does not."""
+    return next((d for d in rejections(seen, revision) if d.epoch == seen.epoch), None)
+
+
+def rejections(seen: DeploymentSeen, revision: str) -> tuple[DecisionSeen, ...]:
+    """Return all rejections of a revision, also those that do not count any more."""
+    return tuple(d for d in seen.decisions if d.type == "Reject" and d.revision == revision)

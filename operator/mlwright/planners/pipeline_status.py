@@ -1,0 +1,111 @@
+"""The status of a TrainingPipeline, as it follows from its runs and versions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mlwright.api.conditions import StatusDraft, Verdict, find, ready, reconciling, stalled
+from mlwright.api.reasons import Reason
+from mlwright.plan.training import PipelineSeen, RunBrief, StartRun
+from mlwright.planners.runs import GOING, digest_of, latest_passed
+from mlwright.planners.template import template_digest
+
+
+def starting(seen: PipelineSeen, start: StartRun) -> StatusDraft:
+    """Return the status of a pipeline that starts a run.
+
+    What the run was started for is told at once, so that it is known even if the run is deleted before anybody looks.
+    """
+    sentence = f"run {seen.name}-{start.number} starts: {start.trigger.reason}"
+    state = _proven(seen) or ready(Reason.RUN_IN_PROGRESS, "the first run is going on", "Unknown")
+    fields = _fields(seen) | {"runs": start.number, "templateDigest": template_digest(seen)}
+    fields |= {"handledRequest": start.trigger.token} if start.trigger.token else {}
+    return StatusDraft(sentence, (state, reconciling(Reason.RUN_IN_PROGRESS, sentence)), fields)
+
+
+def settled(seen: PipelineSeen) -> StatusDraft:
+    """Return the status of a pipeline that has nothing to start: how the newest run stands."""
+    own, sentence = _standing(seen)
+    conditions = (_ready(seen), *own)
+    if seen.spec.paused:
+        sentence = f"paused: no run starts until spec.paused is false; {sentence}"
+        conditions = (*conditions, Verdict("Paused", "True", Reason.PAUSED, sentence))
+    return StatusDraft(sentence, conditions, _fields(seen))
+
+
+def _standing(seen: PipelineSeen) -> tuple[tuple[Verdict, ...], str]:
+    if not seen.runs:
+        return (), _ready(seen).message
+    run = seen.runs[-1]
+    sentence = f"{run.name}: {run.sentence}" if run.sentence else f"{run.name} starts"
+    if run.state in GOING:
+        reason = Reason.WAITING if run.state == "Waiting" else Reason.RUN_IN_PROGRESS
+        return (reconciling(reason, sentence),), sentence
+    if run.state == "Failed":
+        return (stalled(Reason.RUN_FAILED, sentence),), sentence
+    latest = latest_passed(seen)
+    if run.state == "Rejected" and latest is None:
+        return (stalled(Reason.NO_APPROVED_VERSION, sentence),), sentence
+    if run.state == "Rejected":
+        kept = f"{sentence}; {latest} stays the newest good version"
+        return (Verdict("LastVersionRejected", "True", Reason.LAST_VERSION_REJECTED, kept),), kept
+    return (), sentence
+
+
+def _ready(seen: PipelineSeen) -> Verdict:
+    """Ready speaks of the last run that ended; while the first is going on it is Unknown."""
+    newest = seen.runs[-1] if seen.runs else None
+    if newest is not None and newest.state == "Waiting":
+        return ready(Reason.WAITING, newest.sentence, "False")
+    proven = _proven(seen)
+    if proven is not None:
+        return proven
+    if newest is not None:
+        return ready(Reason.RUN_IN_PROGRESS, "the first run is going on", "Unknown")
+    return ready(Reason.IDLE, "no run was asked for yet")
+
+
+def _proven(seen: PipelineSeen) -> Verdict | None:
+    """Return what the last run that ended says; of runs that were deleted, what they proved still holds."""
+    done = next((run for run in reversed(seen.runs) if run.state not in GOING and not run.replaced), None)
+    latest = latest_passed(seen)
+    if done is None:
+        return _proven_before(seen)
+    if done.state == "Failed":
+        return ready(Reason.RUN_FAILED, f"{done.name}: {done.sentence}", "False")
+    if latest is None:
+        return ready(Reason.NO_APPROVED_VERSION, f"{done.name}: {done.sentence}", "False")
+    reason = Reason.LAST_VERSION_REJECTED if done.state == "Rejected" else Reason.RUN_SUCCEEDED
+    return ready(reason, f"{latest} is the newest good version")
+
+
+def _proven_before(seen: PipelineSeen) -> Verdict | None:
+    before = find(seen.status, "Ready")
+    if before is not None and before["reason"] in _PROVEN:
+        return ready(Reason.named(before["reason"], Reason.IDLE), before["message"], before["status"])
+    good = [version.name for version in seen.versions if version.passed and version.pipeline == seen.name]
+    return ready(Reason.RUN_SUCCEEDED, f"{good[-1]} is the newest good version") if good else None
+
+
+_PROVEN: Final = frozenset(
+    {Reason.RUN_SUCCEEDED, Reason.RUN_FAILED, Reason.LAST_VERSION_REJECTED, Reason.NO_APPROVED_VERSION}
+)
+"""Reasons of Ready that rest on a run that ended."""
+
+
+def _fields(seen: PipelineSeen) -> dict[str, Any]:
+    run = seen.runs[-1] if seen.runs else None
+    tokens = {r.token for r in seen.runs}
+    handled = seen.request if seen.request in tokens else seen.status.get("handledRequest")
+    return {
+        "lastRun": _brief(run) if run else seen.status.get("lastRun"),
+        "runs": max([seen.status.get("runs") or 0, *(r.number for r in seen.runs)]),
+        "handledRequest": handled or None,
+        "templateDigest": (digest_of(seen, run) if run else "") or seen.status.get("templateDigest"),
+        "latestVersion": latest_passed(seen),
+    }
+
+
+def _brief(run: RunBrief) -> dict[str, Any]:
+    brief = {"name": run.name, "state": run.state, "sentence": run.sentence}
+    return {**brief, "version": run.version} if run.version else brief

@@ -1,0 +1,44 @@
+"""What is known of the runs of a pipeline, also of those that were deleted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mlwright.plan.training import PipelineSeen, RunBrief
+
+GOING: Final = frozenset({"Running", "Waiting"})
+"""States of a run that has not ended."""
+
+
+def newest_digests(seen: PipelineSeen) -> frozenset[str]:
+    """Return the templates that the newest runs had: "" among them if one is not known, none if nothing ever ran.
+
+    These are the newest run of the pipeline's own and those that somebody created after it; which of them is the
+    newest is not certain after a restore from a backup, and any of them is no reason to train once more. A run that
+    was deleted is remembered by this status, else by the versions of the pipeline.
+    """
+    numbers = [run.number for run in seen.runs]
+    last = max(numbers, default=0)
+    if seen.runs and last >= (seen.status.get("runs") or 0):
+        newest = seen.runs[numbers.index(last) :]
+        return frozenset(digest_of(seen, run) for run in newest)
+    own = [version.template_digest for version in seen.versions if version.pipeline == seen.name]
+    remembered = seen.status.get("templateDigest") or (own[-1] if own else "")
+    return frozenset([remembered] if remembered or seen.runs or seen.status.get("runs") else [])
+
+
+def digest_of(seen: PipelineSeen, run: RunBrief) -> str:
+    """Return the template of a run, "" if it is not known.
+
+    Its own record tells, else the version that it made, else the status of the pipeline that started it.
+    """
+    if run.frozen is not None:
+        return run.frozen.digest
+    made = next((version.template_digest for version in seen.versions if version.name == run.version), "")
+    told = seen.status.get("templateDigest") if run.number and run.number == seen.status.get("runs") else ""
+    return made or told or ""
+
+
+def latest_passed(seen: PipelineSeen) -> str | None:
+    """Return the name of the newest version of the model that passed its gates."""
+    return next((version.name for version in reversed(seen.versions) if version.passed), None)

@@ -1,0 +1,78 @@
+"""What the rules of a deployment look at: the snapshot, what is asked for, and what serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlwright.plan.pods import moment
+from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, Target
+from mlwright.planners.decisions import promotion, rejections
+from mlwright.planners.health import Health, health
+from mlwright.planners.target import Obstacle, resolve, variant
+from mlwright.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at."""
+
+    seen: DeploymentSeen
+    now: datetime
+    goal: Target | Obstacle
+    stable: RevisionSeen | None
+    """The revision that serves."""
+    promoted: DecisionSeen | None
+    stable_health: Health
+
+    @property
+    def candidate(self) -> RevisionSeen | None:
+        """The recorded revision that the spec asks for, if it is not the stable one."""
+        if isinstance(self.goal, Obstacle) or (self.stable and self.stable.name == self.goal.revision):
+            return None
+        return next((r for r in self.seen.revisions if r.name == self.goal.revision), None)
+
+    @property
+    def since(self) -> datetime | None:
+        """When the Service was first seen to lead to the stable revision; None when there is no stable one.
+
+        Kept in the status; were that lost, it counts from now. A moment to come (a clock was set back) is now.
+        """
+        if self.stable is None:
+            return None
+        told = self.seen.status.get("stable") or {}
+        same = told.get("revision") == self.stable.name and self.seen.service_revision == self.stable.name
+        return min(moment(told["since"]), self.now) if same and told.get("since") else self.now
+
+
+def look(seen: DeploymentSeen, settings: Settings, now: datetime) -> Situation:
+    """Return the situation of a deployment."""
+    goal = resolve(seen, settings)
+    serving = stable(seen, goal)
+    return Situation(
+        seen=seen,
+        now=now,
+        goal=goal,
+        stable=serving,
+        promoted=promotion(seen),
+        stable_health=health(variant(seen, serving.name) if serving else None, seen.spec.replicas),
+    )
+
+
+def stable(seen: DeploymentSeen, goal: Target | Obstacle) -> RevisionSeen | None:
+    """Return the revision that serves: the one promoted last.
+
+    Before the first promotion, or when its record or revision is lost, it is one that answers although it is not asked
+    for; the one that is asked for becomes stable by its promotion.
+    """
+    revisions = {revision.name: revision for revision in seen.revisions}
+    last = promotion(seen)
+    if last is not None and last.revision in revisions:
+        return revisions[last.revision]
+    asked = goal.revision if isinstance(goal, Target) else ""
+    answering = [
+        revisions[v.revision]
+        for v in seen.variants
+        if v.ready and not v.deleting and v.revision in revisions.keys() - {asked} and not rejections(seen, v.revision)
+    ]
+    return max(answering, key=lambda r: (r.name == seen.service_revision, r.number), default=None)

@@ -1,0 +1,239 @@
+"""What plays on the other side: Job controller, Deployment controller, scheduler, kubelet, garbage collector."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlwright.api.conditions import timestamp
+from mlwright.constants import EXIT_USER_ERROR, LABEL_REVISION
+from mlwright.plan.resources import Body
+from tests.support.replay.world import World, controller_uid
+
+SCORES = {20: 0.69, 100: 0.757, 300: 0.767}
+"""What a model of so many iterations reaches."""
+DATASET = {"uri": "pvc://data/flights.csv", "format": "CSV", "digest": "sha256:" + "d" * 64, "bytes": 10, "rows": 100}
+DATASET |= {"trainRows": 80, "testRows": 20, "features": 2}
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What the pods find, and what the programs in them make of it."""
+
+    claims: set[str] = field(default_factory=lambda: {"data", "artifacts"})
+    secrets: set[str] = field(default_factory=set)
+    bad_images: set[str] = field(default_factory=set)
+    data: bool = True
+    """The dataset is there."""
+    broken: set[str] = field(default_factory=set)
+    """Versions whose bundle no server can load."""
+    slow: set[str] = field(default_factory=set)
+    """Versions whose server never becomes ready."""
+    crashes: dict[str, int] = field(default_factory=dict)
+    """How many attempts of a step still crash."""
+    silent: set[str] = field(default_factory=set)
+    """Steps whose termination message gets lost."""
+    user_error: str = ""
+    """Step that finds an error of the user's."""
+
+    def step(self, told: Body) -> tuple[int, str]:
+        """Return exit code and termination message of a training step."""
+        step = told["name"]
+        if self.crashes.get(step, 0) > 0:
+            self.crashes[step] -= 1
+            return 70, "No space left on device"
+        if step == self.user_error:
+            return 64, _result(
+                "UserError", "no column late", field="spec.dataset.target", remedy="name one that exists"
+            )
+        if step == "validate" and not self.data:
+            return 64, _result("UserError", "nothing lies there", field="spec.dataset.uri", reason="DatasetMissing")
+        return 0, _result("Succeeded", f"{step} is done", results=_RESULTS[step](told))
+
+
+def _result(outcome: str, sentence: str, **more: Any) -> str:
+    return json.dumps({"schemaVersion": 1, "outcome": outcome, "sentence": sentence, **more})
+
+
+def _bundle(told: Body) -> Body:
+    iterations = told["training"]["estimator"]["parameters"]["max_iter"]
+    digest = "sha256:" + f"{iterations:04d}" * 16
+    return {"uri": f"{told['runUri']}/train-{told['run']['attempt']}/bundle", "digest": digest, "format": "ONNX"}
+
+
+_RESULTS: dict[str, Callable[[Body], Body]] = {
+    "validate": lambda _: {"dataset": DATASET},
+    "train": lambda told: {"bundle": _bundle(told), "environment": {"python": "3.11"}},
+    "evaluate": lambda told: {
+        "metrics": {"roc_auc": SCORES[told["training"]["estimator"]["parameters"]["max_iter"]]},
+        "testRows": 20,
+    },
+}
+
+
+class Actors:
+    """Move the world on, one small step each; everything they need stands in the objects."""
+
+    def __init__(self, surroundings: Surroundings | None = None) -> None:
+        self.around = surroundings or Surroundings()
+
+    def act(self, world: World) -> bool:
+        """Let everybody do what they would now; tell whether anything changed."""
+        before = world.version
+        self.collect(world)
+        for pod in world.all("Pod"):
+            self._kubelet(world, pod)
+        for job in world.all("Job"):
+            self._job(world, job)
+        for deployment in world.all("Deployment"):
+            self._deployment(world, deployment)
+        return before != world.version
+
+    def collect(self, world: World) -> None:
+        """Remove what was owned by something that is gone."""
+        alive = {body["metadata"]["uid"] for body in world.everything()}
+        for body in list(world.everything()):
+            if (owner := controller_uid(body)) and owner not in alive:
+                world.remove(body["kind"], body["metadata"]["name"])
+
+    def _job(self, world: World, job: Body) -> None:
+        if job.get("status", {}).get("conditions"):
+            return
+        name = job["metadata"]["name"]
+        pod = world.objects.get("Pod", {}).get(f"{name}-pod")
+        if pod is None:
+            labels = {
+                "batch.kubernetes.io/job-name": name,
+                "batch.kubernetes.io/controller-uid": job["metadata"]["uid"],
+            }
+            self._pod(world, job, f"{name}-pod", labels)
+            world.edit(job, lambda body: body.update(status={"startTime": timestamp(world.now)}))
+            return
+        if pod["status"]["phase"] in {"Succeeded", "Failed"}:
+            now = timestamp(world.now)
+            ended = _job_end(pod) | {"status": "True", "lastTransitionTime": now}
+            started = job["status"]["startTime"]
+            world.edit(job, lambda body: body.update(status={"startTime": started, "conditions": [ended]}))
+
+    def _deployment(self, world: World, deployment: Body) -> None:
+        meta, spec = deployment["metadata"], deployment["spec"]
+        own = [pod for pod in world.all("Pod") if controller_uid(pod) == meta["uid"]]
+        free = (f"{meta['name']}-{meta['uid'][-1]}{number}" for number in itertools.count())
+        free = (name for name in free if name not in world.objects.get("Pod", {}))
+        for _ in range(len(own), spec.get("replicas", 1)):
+            self._pod(world, deployment, next(free), {})
+        for pod in own[spec.get("replicas", 1) :]:
+            world.remove("Pod", pod["metadata"]["name"])
+        own = [pod for pod in world.all("Pod") if controller_uid(pod) == meta["uid"]]
+        status = {
+            "observedGeneration": meta["generation"],
+            "replicas": len(own),
+            "readyReplicas": sum(is_ready(pod) for pod in own),
+        }
+        if deployment.get("status") != status:
+            world.edit(deployment, lambda body: body.update(status=status))
+
+    def _pod(self, world: World, owner: Body, name: str, labels: Body) -> None:
+        template, meta = owner["spec"]["template"], owner["metadata"]
+        ref = {"kind": owner["kind"], "name": meta["name"], "uid": meta["uid"], "controller": True}
+        metadata = {"name": name, "labels": {**template["metadata"]["labels"], **labels}, "ownerReferences": [ref]}
+        body = {"kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": {"phase": "Pending"}}
+        world.add(body)
+
+    def _kubelet(self, world: World, pod: Body) -> None:
+        if pod["status"]["phase"] in {"Succeeded", "Failed"}:
+            return
+        status = self._pod_status(pod)
+        if status != pod["status"]:
+            world.edit(pod, lambda body: body.update(status=status))
+
+    def _pod_status(self, pod: Body) -> Body:
+        container = pod["spec"]["containers"][0]
+        claims = [
+            v["persistentVolumeClaim"]["claimName"] for v in pod["spec"]["volumes"] if "persistentVolumeClaim" in v
+        ]
+        if gone := [claim for claim in claims if claim not in self.around.claims]:
+            return unscheduled(f'0/1 nodes are available: persistentvolumeclaim "{gone[0]}" not found')
+        if container["image"] in self.around.bad_images:
+            return waiting(container["name"], "ImagePullBackOff", f'Back-off pulling image "{container["image"]}"')
+        wanted = (v["valueFrom"]["secretKeyRef"]["name"] for v in container["env"] if "valueFrom" in v)
+        if absent := [secret for secret in wanted if secret not in self.around.secrets]:
+            return waiting(container["name"], "CreateContainerConfigError", f'secret "{absent[0]}" not found')
+        return self._run(pod, container)
+
+    def _run(self, pod: Body, container: Body) -> Body:
+        env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
+        if container["name"] == "step":
+            if pod["status"]["phase"] == "Pending":
+                return {"phase": "Running"}
+            told = json.loads(env["MLWRIGHT_STEP"].replace("$$", "$")) | {"name": container["args"][0]}
+            code, message = self.around.step(told)
+            reader = "-read" in pod["metadata"]["name"]
+            return ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)
+        version = f"{env['MLWRIGHT_MODEL']}-v{env['MLWRIGHT_MODEL_VERSION']}"
+        if version in self.around.broken:
+            return crashing(container["name"], EXIT_USER_ERROR, "the bundle's digest is not the one asked for")
+        return running(ready=version not in self.around.slow)
+
+
+def is_ready(pod: Body) -> bool:
+    """Tell whether a pod is ready."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
+
+
+def ready_pods(world: World, revision: str) -> int:
+    """Return the number of ready pods of a revision."""
+    return sum(is_ready(pod) for pod in world.all("Pod") if pod["metadata"]["labels"].get(LABEL_REVISION) == revision)
+
+
+def unscheduled(message: str) -> Body:
+    """Return the status of a pod for which there is no node."""
+    return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}
+
+
+def waiting(container: str, reason: str, message: str) -> Body:
+    """Return the status of a pod whose container cannot be started."""
+    state = {"name": container, "state": {"waiting": {"reason": reason, "message": message}}}
+    return {"phase": "Pending", "containerStatuses": [state]}
+
+
+def crashing(container: str, code: int, message: str) -> Body:
+    """Return the status of a pod whose container ends again and again."""
+    last = {"terminated": {"exitCode": code, "reason": "Error", "message": message}}
+    state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}
+    return {
+        "phase": "Running",
+        "containerStatuses": [{"name": container, "restartCount": 3, "state": state, "lastState": last}],
+    }
+
+
+def ended(container: str, code: int, message: str) -> Body:
+    """Return the status of a pod that ended for good."""
+    state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": message}}
+    phase = "Failed" if code else "Succeeded"
+    return {"phase": phase, "containerStatuses": [{"name": container, "state": state}]}
+
+
+def running(*, ready: bool) -> Body:
+    """Return the status of a pod that runs."""
+    return {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]}
+
+
+def _job_end(pod: Body) -> Body:
+    if pod["status"]["phase"] == "Succeeded":
+        return {
+            "type": "Complete",
+            "reason": "CompletionsReached",
+            "message": "Reached expected number of succeeded pods",
+        }
+    state = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    if state["exitCode"] == EXIT_USER_ERROR:
+        return {"type": "Failed", "reason": "PodFailurePolicy", "message": "Container step failed with exit code 64"}
+    return {
+        "type": "Failed",
+        "reason": "BackoffLimitExceeded",
+        "message": "Job has reached the specified backoff limit",
+    }

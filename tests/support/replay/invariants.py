@@ -1,0 +1,74 @@
+"""What must hold at every write of the operator, whatever went wrong before."""
+
+from __future__ import annotations
+
+from mlwright.constants import LABEL_REVISION
+from mlwright.plan.resources import Body
+from mlwright.plan.writes import Apply, Create, Delete, Write
+from tests.support.replay.actors import ready_pods
+from tests.support.replay.operator import Operator
+from tests.support.replay.world import World
+
+
+class BrokenInvariantError(AssertionError):
+    """The operator did what it never may."""
+
+
+def watch(operator: Operator) -> None:
+    """Check every write of an operator before it has effect."""
+    operator.world.watchers.append(lambda write: check(operator.world, write))
+
+
+def check(world: World, write: Write) -> None:
+    """Raise when a write does what no write may do.
+
+    Raises:
+        BrokenInvariantError: with what would have happened.
+    """
+    if isinstance(write, Create | Apply) and write.body["kind"] == "Service":
+        _service(world, write.body)
+    if isinstance(write, Delete) and write.kind.name == "Deployment":
+        _removal(world, write.name)
+    if isinstance(write, Create) and write.body["kind"] == "Deployment":
+        _third(world, write.body)
+    if isinstance(write, Apply) and write.body["kind"] == "Deployment" and "replicas" in write.body["spec"]:
+        raise BrokenInvariantError("an apply sets the number of pods")
+
+
+def _service(world: World, wanted: Body) -> None:
+    """The Service never moves from a revision with ready pods to one without."""
+    held = world.objects.get("Service", {}).get(wanted["metadata"]["name"])
+    if held is None:
+        return
+    old, new = (body["spec"]["selector"][LABEL_REVISION] for body in (held, wanted))
+    if old != new and ready_pods(world, old) and not ready_pods(world, new):
+        raise BrokenInvariantError(f"the Service leaves {old}, which answers, for {new}, which does not")
+
+
+def _removal(world: World, name: str) -> None:
+    """The pods that the Service leads to stay while they answer."""
+    held = world.objects.get("Deployment", {}).get(name)
+    if held is None:
+        return
+    labels = held["metadata"]["labels"]
+    leads = (s["spec"]["selector"].get(LABEL_REVISION) for s in world.all("Service"))
+    owner = world.one("ModelDeployment", labels["mlwright.dev/owner"])
+    if (
+        labels[LABEL_REVISION] in leads
+        and ready_pods(world, labels[LABEL_REVISION])
+        and not owner["spec"].get("suspend")
+    ):
+        raise BrokenInvariantError(f"{name} is removed although the Service leads to it")
+
+
+def _third(world: World, wanted: Body) -> None:
+    """Never more than two revisions of a deployment have pods."""
+    owner = wanted["metadata"]["labels"]["mlwright.dev/owner"]
+    others = [
+        body["metadata"]["name"]
+        for body in world.all("Deployment")
+        if body["metadata"]["labels"]["mlwright.dev/owner"] == owner
+        and body["metadata"]["name"] != wanted["metadata"]["name"]
+    ]
+    if len(others) > 1:
+        raise BrokenInvariantError(f"{wanted['metadata']['name']} would be the third beside {others}")

@@ -1,0 +1,219 @@
+"""The operator without its shell: looks at objects of a `World` as the cycle does, with faults on request.
+
+A fault strikes one write, counted over the whole story. The reconcilers keep nothing between two looks, so a process
+that dies before a write is a write that is lost, and one that dies after it is an answer that is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+from mlwright.api.conditions import StatusDraft, Verdict, merge, ready, stalled
+from mlwright.api.reasons import Reason
+from mlwright.controller.kinds import RECONCILERS
+from mlwright.controller.routes import affected
+from mlwright.controller.shelf import Change
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.plan import Plan
+from mlwright.plan.resources import Body, Key
+from mlwright.settings import Settings
+from tests.support.replay.actors import Actors
+from tests.support.replay.world import NAMESPACE, NameTaken, Refusal, World, belongs, controller_uid
+
+SETTINGS: Final = Settings(trainer_image="trainer:1", server_image="server:1", artifacts_uri="pvc://artifacts/runs")
+ROUNDS: Final = 400
+"""Looks at everything until a story must have come to rest."""
+_BY_KIND: Final = {reconciler.kind.name: reconciler for reconciler in RECONCILERS}
+_OWNED: Final = ("ControllerRevision", "Job", "Deployment", "Service", "PodDisruptionBudget", "Decision", "TrainingRun")
+
+
+class Mode(StrEnum):
+    """What becomes of the write that a fault strikes."""
+
+    LOST = "lost"
+    """It has no effect."""
+    UNANSWERED = "unanswered"
+    """It has effect, but nobody hears of it."""
+    TWICE = "twice"
+    """It arrives two times."""
+    LATE = "late"
+    """Nobody hears of it, and it has effect some looks later."""
+
+
+class Interrupted(Exception):  # noqa: N818  # part of the play
+    """The look ended in the middle."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """Strikes one write of a story."""
+
+    mode: Mode
+    at: int
+    delay: int = 5
+    """Looks until a late write arrives."""
+
+
+@dataclass(slots=True)
+class Operator:
+    """Looks at objects when it hears of a change or wished to look again, and moves them on."""
+
+    world: World
+    actors: Actors = field(default_factory=Actors)
+    settings: Settings = SETTINGS
+    fault: Fault | None = None
+    written: int = 0
+    """Writes tried so far, those of statuses among them."""
+    of_status: set[int] = field(default_factory=set)
+    """Which of the writes were of a status."""
+    looks: int = 0
+    trace: list[tuple[str, str, Body]] = field(default_factory=list)
+    """Kind, name and content of all statuses that were written."""
+    late: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
+    queue: dict[Key, None] = field(default_factory=dict)
+    due: dict[Key, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Start like a process: look at everything once, then hear of changes."""
+        self.world.tell = self._hear
+        self.look_at_all()
+
+    def look_at_all(self) -> None:
+        """Queue everything, as at a start."""
+        for kind in _BY_KIND:
+            self.queue.update({Key(kind, NAMESPACE, body["metadata"]["name"]): None for body in self.world.all(kind)})
+
+    def _hear(self, body: Body, change: Change) -> None:
+        found = sorted(key for key in affected(body, change, self.world) if key.kind in _BY_KIND)
+        self.queue.update(dict.fromkeys(found))
+
+    def look(self, key: Key) -> None:
+        """Look at one object."""
+        self.looks += 1
+        self._arrive()
+        body = self.world.objects.get(key.kind, {}).get(key.name)
+        self.due.pop(key, None)
+        if body is None:
+            return
+        try:
+            again = self._move(body)
+        except (Refusal, Interrupted):
+            self.queue[key] = None
+            return
+        if again is not None:
+            self.due[key] = self.world.now + again
+
+    def _move(self, body: Body) -> timedelta | None:
+        reconciler = _BY_KIND[body["kind"]]
+        plan: Plan | None = None
+        try:
+            plan = reconciler.plan(reconciler.gather(body, self.world), self.settings, self.world.now)
+            self._adopt(body)
+            for write in self.world.needed((*plan.records, *plan.writes), body):
+                self._strike(partial(self.world.perform, write, body))
+        except InvalidSpecError as error:
+            self._status(body, _stuck(body, Reason.INVALID_SPEC, str(error)))
+            return None
+        except NameTaken as error:
+            self._status(body, _stuck(body, Reason.NAME_CONFLICT, f"{error} is taken"))
+            return None
+        self._status(body, plan.status)
+        return plan.again
+
+    def _adopt(self, owner: Body) -> None:
+        for kind in _OWNED:
+            for child in self.world.all(kind):
+                if belongs(child, owner) and controller_uid(child) != owner["metadata"]["uid"]:
+                    meta = owner["metadata"]
+                    ref = {"kind": owner["kind"], "name": meta["name"], "uid": meta["uid"], "controller": True}
+                    self.world.edit(child, partial(_give, ref))
+
+    def _status(self, body: Body, draft: StatusDraft) -> None:
+        before = body.get("status") or {}
+        after = _compact(merge(before, draft, body["metadata"]["generation"], self.world.now))
+        if after != before:
+            self.of_status.add(self.written + 1)
+            judged = body["metadata"]["resourceVersion"]
+            self._strike(partial(self._write_status, body, judged, after))
+
+    def _write_status(self, body: Body, judged: str, status: Body) -> None:
+        kind, name = body["kind"], body["metadata"]["name"]
+        found = self.world.objects.get(kind, {}).get(name)
+        if found is body and body["metadata"]["resourceVersion"] == judged:
+            self.trace.append((kind, name, status))
+            self.world.write_status(body, status)
+
+    def _strike(self, write: Callable[[], None]) -> None:
+        self.written += 1
+        if self.fault is None or self.fault.at != self.written:
+            write()
+            return
+        if self.fault.mode is Mode.LATE:
+            self.late.append((self.looks + self.fault.delay, write))
+        elif self.fault.mode is not Mode.LOST:
+            write()
+        if self.fault.mode is Mode.TWICE:
+            write()
+        else:
+            raise Interrupted
+
+    def _arrive(self) -> None:
+        due = [write for moment, write in self.late if moment <= self.looks]
+        self.late = [entry for entry in self.late if entry[0] > self.looks]
+        for write in due:
+            try:
+                write()
+            except (Refusal, NameTaken):
+                continue  # the world moved on meanwhile, which is what it should do
+
+    def settle(self, within: timedelta = timedelta(minutes=3)) -> None:
+        """Go on, letting time pass, until nothing changes any more or time is up."""
+        end = self.world.now + within
+        for _ in range(ROUNDS):
+            if self._round() or self.late:
+                continue
+            soonest = min(self.due.values(), default=end + timedelta(seconds=1))
+            if soonest > end:
+                return
+            self.world.pass_time(max(soonest - self.world.now, timedelta(seconds=1)))
+        message = f"no rest after {ROUNDS} rounds: {self.world.writes[-8:]}"
+        raise AssertionError(message)
+
+    def _round(self) -> bool:
+        """Look at all that is queued or due, then let the others act; tell whether anything is left to do."""
+        due = [key for key, moment in self.due.items() if moment <= self.world.now]
+        keys = dict.fromkeys([*self.queue, *due])
+        self.queue.clear()
+        for key in keys:
+            self.look(key)
+        if not keys:
+            self._arrive()
+            self.looks += 1
+        return self.actors.act(self.world) or bool(self.queue)
+
+
+def _give(ref: Body, child: Body) -> None:
+    child["metadata"]["ownerReferences"] = [ref]
+
+
+def _stuck(body: Body, reason: Reason, sentence: str) -> StatusDraft:
+    """Return the status of an object that cannot go on; what else is known of it stays."""
+    stored = body.get("status") or {}
+    fields = {k: v for k, v in stored.items() if k not in {"conditions", "observedGeneration", "summary", "history"}}
+    kept = tuple(
+        Verdict(c["type"], c["status"], Reason.named(c["reason"], reason), c["message"])
+        for c in stored.get("conditions") or ()
+        if c["type"] not in {"Ready", "Reconciling", "Stalled"}
+    )
+    return StatusDraft(sentence, (ready(reason, sentence, "False"), stalled(reason, sentence), *kept), fields)
+
+
+def _compact(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _compact(entry) for key, entry in value.items() if entry is not None}
+    return [_compact(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,89 @@
+"""What people do in the stories: make, edit and delete their objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mlwright.plan.resources import Body
+from tests.support.replay.world import World
+
+API: Final = "mlwright.dev/v1alpha1"
+
+
+def pipeline(iterations: int = 100, name: str = "flights", **spec: Any) -> Body:
+    """Return a pipeline whose model has so many iterations and must reach a roc_auc of 0.74."""
+    gate = {"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", "min": 0.74}}
+    estimator = {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "parameters": {"max_iter": iterations}}
+    return _object(
+        "TrainingPipeline",
+        name,
+        {
+            "dataset": {"uri": "pvc://data/flights.csv", "target": "late"},
+            "training": {"task": "Classification", "estimator": estimator},
+            "evaluation": {"metrics": ["roc_auc"], "gates": [gate]},
+            **spec,
+        },
+    )
+
+
+def deployment(name: str = "flights", model: str = "flights", **spec: Any) -> Body:
+    """Return a deployment that serves the latest good version of a model with two pods."""
+    return _object(
+        "ModelDeployment", name, {"model": {"type": "Latest", "ref": {"name": model}}, "replicas": 2, **spec}
+    )
+
+
+def run(name: str, pipeline_name: str = "flights") -> Body:
+    """Return a run that somebody asks for by creating it."""
+    return _object("TrainingRun", name, {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}})
+
+
+def version(number: int, *, passed: bool = True, model: str = "flights", **spec: Any) -> Body:
+    """Return a version that was trained elsewhere."""
+    gate = {"name": "good", "outcome": "Failed", "sentence": "gate good failed: roc_auc is 0.6900, below 0.74"}
+    verdict = {"outcome": "Passed"} if passed else {"outcome": "Rejected", "gates": [gate]}
+    bundle = {"uri": f"pvc://artifacts/handmade/{number}", "digest": "sha256:" + f"{number:064d}", "format": "ONNX"}
+    content = {"modelRef": {"name": model}, "version": number, "bundle": bundle, "verdict": verdict, **spec}
+    return _object("ModelVersion", f"{model}-v{number}", content)
+
+
+def model(name: str = "flights", **spec: Any) -> Body:
+    """Return a model."""
+    return _object("Model", name, spec)
+
+
+def _object(kind: str, name: str, spec: Body) -> Body:
+    return {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def edit(world: World, kind: str, name: str, change: Callable[[Body], Any]) -> None:
+    """Change the spec of an object."""
+    world.edit(world.one(kind, name), lambda body: change(body["spec"]))
+
+
+def train_with(world: World, iterations: int, name: str = "flights") -> None:
+    """Ask a pipeline for another number of iterations."""
+    parameters = {"max_iter": iterations}
+    edit(world, "TrainingPipeline", name, lambda spec: spec["training"]["estimator"].update(parameters=parameters))
+
+
+def annotate(world: World, kind: str, name: str, **values: str) -> None:
+    """Give a command by an annotation of ours."""
+    found = {f"mlwright.dev/{key}": value for key, value in values.items()}
+    world.edit(world.one(kind, name), lambda body: body["metadata"].setdefault("annotations", {}).update(found))
+
+
+def status(world: World, kind: str, name: str = "flights") -> Body:
+    """Return the status of an object."""
+    return dict(world.one(kind, name).get("status") or {})
+
+
+def conditions(world: World, kind: str, name: str = "flights") -> dict[str, str]:
+    """Return the conditions of an object as type and status."""
+    return {c["type"]: c["status"] for c in status(world, kind, name).get("conditions", ())}
+
+
+def summary(world: World, kind: str, name: str = "flights") -> str:
+    """Return the one sentence of an object."""
+    return str(status(world, kind, name).get("summary"))

@@ -1,0 +1,274 @@
+"""A tiny world in memory: objects, writes as the operator's cycle performs them, and time that a test moves on.
+
+It holds what decisions rest on and nothing else: no network, no threads, no versions but a counter. The other side of
+it, what controllers and kubelets do, plays in `tests.support.replay.actors`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeGuard
+
+from pydantic_core import from_json, to_json
+
+from mlwright.api.conditions import timestamp
+from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.controller.shelf import Change
+from mlwright.plan.resources import BY_NAME, Body, Key, ResourceKind
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+
+NAMESPACE: Final = "demo"
+START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+_INDEXES: Final[dict[str, Callable[[Body], str]]] = {
+    "ModelVersion": lambda body: str(body["spec"]["modelRef"]["name"]),
+    "TrainingRun": lambda body: str(body["spec"]["pipelineRef"]["name"]),
+    "Decision": lambda body: "{kind}/{name}".format(**body["spec"]["subjectRef"]),
+}
+
+
+class Refusal(Exception):  # noqa: N818  # an answer of the world, not a defect
+    """The write had no effect: look again."""
+
+
+class NameTaken(Exception):  # noqa: N818  # same
+    """The name belongs to somebody else."""
+
+
+class World:
+    """Objects of one namespace. Readers get the living objects and must not change them."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+        self.objects: dict[str, dict[str, Body]] = {}
+        self.writes: list[str] = []
+        """What the operator's writes changed, in words."""
+        self.watchers: list[Callable[[Write], None]] = []
+        """Are shown every write before it has effect: where invariants are checked."""
+        self.tell: Callable[[Body, Change], None] = lambda *_: None
+        """Hears of every change, as watches tell them."""
+        self.version = 0
+        """Counts changes."""
+        self._births: Counter[str] = Counter()
+
+    def fork(self) -> World:
+        """Return a copy that goes its own way; nobody watches it."""
+        other = World(self.now)
+        other.objects = copied(self.objects)
+        other.writes, other._births, other.version = list(self.writes), Counter(self._births), self.version
+        return other
+
+    # what the operator reads
+
+    def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
+        """Return one object."""
+        return self.objects.get(kind.name, {}).get(name) if namespace == NAMESPACE else None
+
+    def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
+        """Return the objects whose labels name the owner."""
+        wanted = (owner.kind, owner.name)
+        return tuple(body for body in self.all(kind.name) if owner_named(body) == wanted)
+
+    def related(self, kind: ResourceKind, namespace: str, _: str, value: str) -> tuple[Body, ...]:
+        """Return the objects that refer to a value."""
+        index = _INDEXES[kind.name]
+        return tuple(body for body in self.all(kind.name) if namespace == NAMESPACE and index(body) == value)
+
+    def related_names(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[str, ...]:
+        """Return the names of `related`; of kinds without index here, the names of all."""
+        if kind.name in _INDEXES:
+            return tuple(body["metadata"]["name"] for body in self.related(kind, namespace, index, value))
+        return tuple(body["metadata"]["name"] for body in self.all(kind.name))
+
+    def all(self, kind: str) -> list[Body]:
+        """Return the objects of a kind, by name."""
+        return [body for _, body in sorted(self.objects.get(kind, {}).items())]
+
+    def everything(self) -> Iterator[Body]:
+        """Return all objects."""
+        for kind in sorted(self.objects):
+            yield from self.all(kind)
+
+    def one(self, kind: str, name: str) -> Body:
+        """Return an object that must exist."""
+        return self.objects[kind][name]
+
+    # what anybody does
+
+    def add(self, body: Body) -> Body:
+        """Make an object that must not exist yet."""
+        kind, name = body["kind"], body["metadata"]["name"]
+        if name in self.objects.setdefault(kind, {}):
+            raise Refusal(f"{kind} {name} exists")
+        self._births[f"{kind}/{name}"] += 1
+        made = copied(body)
+        made["metadata"] |= {
+            "namespace": NAMESPACE,
+            "uid": f"uid-{kind}-{name}-{self._births[f'{kind}/{name}']}",
+            "creationTimestamp": timestamp(self.now),
+            "generation": 1,
+        }
+        self.objects[kind][name] = made
+        return self._touched(made, Change.SPEC)
+
+    def edit(self, body: Body, change: Callable[[Body], Any]) -> None:
+        """Change an object; another spec is another generation."""
+        before = to_json(body.get("spec"))
+        change(body)
+        changed = to_json(body.get("spec")) != before
+        body["metadata"]["generation"] += changed
+        self._touched(body, Change.SPEC if changed else Change.STATUS)
+
+    def remove(self, kind: str, name: str) -> None:
+        """Delete an object; what it owns goes when the garbage collector comes by."""
+        body = self.objects[kind].pop(name, None)
+        if body is not None:
+            self._touched(body, Change.SPEC)
+
+    def _touched(self, body: Body, change: Change) -> Body:
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.tell(body, change)
+        return body
+
+    # what the operator writes
+
+    def needed(self, writes: Iterable[Write], owner: Body) -> Iterator[Write]:
+        """Return the writes that are sent: not what is there already, and not what is as it should be."""
+        for write in writes:
+            held = (
+                self.objects.get(write.body["kind"], {}).get(write.body["metadata"]["name"]) if _named(write) else None
+            )
+            if (
+                held is None
+                or not belongs(held, owner)
+                or (isinstance(write, Apply) and not _as_wanted(held, write.body))
+            ):
+                yield write
+
+    def perform(self, write: Write, owner: Body) -> None:
+        """Perform a write of the operator on behalf of an object, as the cycle does.
+
+        Raises:
+            Refusal: the world is not as the plan saw it.
+            NameTaken: the name belongs to somebody else.
+        """
+        for watch in self.watchers:
+            watch(write)
+        match write:
+            case Create(body):
+                self._create(body, owner)
+            case Apply(body):
+                self._apply(body, owner)
+            case ApplyEntry(body, manager):
+                self._apply_entry(body, manager)
+            case Scale(kind, _, name, replicas, version):
+                self._scale(kind.name, name, replicas, version)
+            case Delete(kind, _, name, uid):
+                self._delete(kind.name, name, uid)
+
+    def _create(self, body: Body, owner: Body) -> None:
+        kind, name = body["kind"], body["metadata"]["name"]
+        held = self.objects.get(kind, {}).get(name)
+        if held is None:
+            self.add(body)
+            self.writes.append(f"create {kind} {name}")
+        elif BY_NAME[kind].owned and not belongs(held, owner):
+            raise NameTaken(f"{kind} {name}")
+        elif not belongs(held, owner) and held["spec"] != body["spec"]:
+            raise Refusal(f"{kind} {name} says something else")
+
+    def _apply(self, body: Body, owner: Body) -> None:
+        kind, name = body["kind"], body["metadata"]["name"]
+        held = self.objects.get(kind, {}).get(name)
+        if held is None:
+            self._create(body, owner)
+            return
+        if not belongs(held, owner):
+            raise NameTaken(f"{kind} {name}")
+        wanted = _wanted(held, body)
+        if wanted != held["spec"]:
+            self.edit(held, lambda found: found.update(spec=wanted))
+            self.writes.append(f"apply {kind} {name}")
+
+    def _apply_entry(self, body: Body, manager: str) -> None:
+        model = self.objects.get("Model", {}).get(body["metadata"]["name"])
+        if model is None or model["metadata"]["uid"] != body["metadata"]["uid"]:
+            raise Refusal("the Model is not the one that was seen")
+        [entry] = body["spec"]["aliases"]
+        found = next((a for a in model["spec"].get("aliases", ()) if a["name"] == entry["name"]), None)
+        owners = model["metadata"].setdefault("aliasOwners", {})
+        if found is not None and owners.get(entry["name"], manager) != manager:
+            self.writes.append(f"conflict about alias {entry['name']}")
+            return
+        owners[entry["name"]] = manager
+        others = [a for a in model["spec"].get("aliases", ()) if a["name"] != entry["name"]]
+        self.edit(model, lambda found: found["spec"].update(aliases=[*others, dict(entry)]))
+        self.writes.append(f"alias {entry['name']} = {entry['version']}")
+
+    def _scale(self, kind: str, name: str, replicas: int, version: str) -> None:
+        held = self.objects.get(kind, {}).get(name)
+        if held is None or held["metadata"]["resourceVersion"] != version:
+            raise Refusal(f"{kind} {name} changed")
+        self.edit(held, lambda found: found["spec"].update(replicas=replicas))
+        self.writes.append(f"scale {kind} {name} to {replicas}")
+
+    def _delete(self, kind: str, name: str, uid: str) -> None:
+        held = self.objects.get(kind, {}).get(name)
+        if held is None:
+            return
+        if held["metadata"]["uid"] != uid:
+            raise Refusal(f"{kind} {name} is another one")
+        self.remove(kind, name)
+        self.writes.append(f"delete {kind} {name}")
+
+    def write_status(self, body: Body, status: Body) -> None:
+        """Write the status of an object of ours."""
+        body["status"] = copied(status)
+        self._touched(body, Change.STATUS)
+        self.writes.append(f"status {body['kind']} {body['metadata']['name']}")
+
+    def pass_time(self, length: timedelta) -> None:
+        """Let time pass."""
+        self.now += length
+
+
+def _named(write: Write) -> TypeGuard[Create | Apply]:
+    return isinstance(write, Create | Apply)
+
+
+def _wanted(held: Body, body: Body) -> Body:
+    """Return the spec after an apply: as wanted, but the number of pods is not the apply's."""
+    kept = {"replicas": held["spec"]["replicas"]} if "replicas" in held["spec"] else {}
+    return {**kept, **copied(body["spec"])}
+
+
+def _as_wanted(held: Body, body: Body) -> bool:
+    return bool(_wanted(held, body) == held["spec"])
+
+
+def copied(body: Any) -> Any:
+    """Return a copy of JSON values."""
+    return from_json(to_json(body))
+
+
+def owner_named(body: Body) -> tuple[str, str]:
+    """Return kind and name of the owner by the labels."""
+    labels = body["metadata"].get("labels") or {}
+    return labels.get(LABEL_OWNER_KIND, ""), labels.get(LABEL_OWNER, "")
+
+
+def controller_uid(body: Body) -> str:
+    """Return the uid of the controller, "" without one."""
+    refs = body["metadata"].get("ownerReferences") or ()
+    return next((str(ref["uid"]) for ref in refs if ref.get("controller")), "")
+
+
+def belongs(found: Body, owner: Body) -> bool:
+    """Tell whether an object is the owner's child, by its labels and by its controller or the lack of one."""
+    if owner_named(found) != (owner["kind"], owner["metadata"]["name"]):
+        return False
+    refs = [ref for ref in found["metadata"].get("ownerReferences") or () if ref.get("controller")]
+    return not refs or (refs[0]["kind"], refs[0]["name"]) == (owner["kind"], owner["metadata"]["name"])
