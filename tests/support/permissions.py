@@ -97,11 +97,23 @@ def _kinds(argument: ast.expr, tree: ast.Module) -> Iterable[ResourceKind]:
     match argument:
         case ast.Call(func=ast.Name(id=name)):
             return [_made_by(name, tree)]
-        case ast.Name(id=name):
+        case ast.Name(id=name) if name.isupper():
             return [getattr(resources, name)]
+        case ast.Name():
+            return [kind for given in _given_for(argument, tree) for kind in _kinds(given, tree)]
         case ast.Subscript(value=ast.Name(id="BY_NAME")):
             return _forgotten()
     raise AssertionError(f"cannot tell the kind of {ast.unparse(argument)}; teach it to tests/support/permissions.py")
+
+
+def _given_for(parameter: ast.Name, tree: ast.Module) -> list[ast.expr]:
+    """Return what the callers of a function or method give for one of its parameters."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    (function,) = [found for found in functions if parameter in ast.walk(found)]
+    names = [argument.arg for argument in function.args.args if argument.arg != "self"]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    called = [call for call in calls if ast.unparse(call.func).split(".")[-1] == function.name]
+    return [call.args[names.index(parameter.id)] for call in called]
 
 
 def _made_by(name: str, tree: ast.Module) -> ResourceKind:
