@@ -19,6 +19,8 @@ STARTED: Final = 30.0
 """Seconds after which the API server must have answered the watch of every kind."""
 ENDED: Final = 3.0
 """Seconds that kopf gets to end."""
+_IDENTITY: Final = "mlwright"
+"""Given, because kopf would look for the name of a user, and the user of our image has none; only peering reads it."""
 
 
 class WatchingEndedError(MlwrightError):
@@ -60,6 +62,7 @@ class Watching:
                 settings=shell.settings(self._kinds),
                 memories=shell.Forgetful(),
                 standalone=True,
+                identity=_IDENTITY,  # type: ignore[arg-type]  # kopf keeps the name of its text type to itself
                 clusterwide=not self._namespace,
                 namespaces=[self._namespace] if self._namespace else [],
                 stop_flag=self._stop,
