@@ -3,15 +3,28 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from cluster import base
 from cluster.errors import ClusterError
 from cluster.paths import REPOSITORY
 from cluster.progress import say, stage
-from cluster.provider import Provider
 
 _HOME = REPOSITORY / "images"
 _SHARED = (REPOSITORY / "operator" / "mlwright", REPOSITORY / "pyproject.toml", _HOME / "wheel.txt")
+
+
+class ImageHost(Protocol):
+    """What this module needs of a cluster."""
+
+    def image_names(self) -> set[str]:
+        """The names of all images that pods can use."""
+
+    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
+        """Build an image from the repository and make it usable under these names."""
+
+    def tag(self, image: str, name: str) -> None:
+        """Give a usable image one more name."""
 
 
 def known() -> list[str]:
@@ -33,7 +46,7 @@ def content_tag(image: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def ensure(provider: Provider, wanted: Sequence[str]) -> None:
+def ensure(host: ImageHost, wanted: Sequence[str]) -> None:
     """Make images usable as ``:dev`` and as ``:<content tag>``; what the cluster has already is not built.
 
     Raises:
@@ -43,15 +56,15 @@ def ensure(provider: Provider, wanted: Sequence[str]) -> None:
     for image in images:
         if image not in known():
             raise ClusterError(f"there is no images/{image}/Dockerfile; the images are {', '.join(known())}")
-    present = provider.image_names()
+    present = host.image_names()
     for image in images:
         keyed = name_of(image, content_tag(image))
         if keyed in present:
-            provider.tag(keyed, name_of(image, "dev"))
+            host.tag(keyed, name_of(image, "dev"))
             say(f"image {keyed} is there")
         else:
             with stage(f"image {keyed}"):
-                provider.build(_HOME / image / "Dockerfile", [keyed, name_of(image, "dev")])
+                host.build(_HOME / image / "Dockerfile", [keyed, name_of(image, "dev")])
 
 
 def _inputs(image: str) -> Iterator[Path]:

