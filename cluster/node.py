@@ -106,15 +106,14 @@ class OwnNode:
     def build(self, dockerfile: Path, names: Sequence[str]) -> None:
         """Build an image from the repository and import it under these names."""
         packages.install(packages.missing(packages.FOR_IMAGES))
-        buildah = Buildah()
-        layout = Layout(buildah.home / "layout")
-        reference = dockerfile.parent.name
-        with locked(buildah.home / ".lock", waiting_for="another run that builds images"):
-            base.ensure(buildah)
+        buildah, image = Buildah(), dockerfile.parent.name
+        base.ensure(buildah)
+        layout = Layout(buildah.home / "layout" / image)
+        with locked(buildah.home / f".{image}.lock", waiting_for=f"another run that builds the image {image}"):
             buildah.build(REPOSITORY, dockerfile, [names[0]])
-            buildah.export(names[0], layout.home, reference)
+            buildah.export(names[0], layout.home, image)
             layout.prune()
-            self._images().load_from(layout, reference, names[0])
+            self._images().load_from(layout, image, names[0])
         for name in names[1:]:
             self.tag(names[0], name)
 
