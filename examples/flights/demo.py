@@ -16,9 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cluster import toolchain
+from cluster import images, toolchain
 from cluster.kubectl import KubectlError, Namespace, run
 from examples.flights.errands import Porter, load
 
@@ -27,7 +25,9 @@ ROOT = HERE.parent.parent
 REPORT = ROOT / "build" / "demo.json"
 NAMESPACE = "flights-demo"
 CONNECTIONS = 8
-TRAINER = str(yaml.safe_load((HERE / "values.yaml").read_text(encoding="utf-8"))["images"]["trainer"])
+IMAGES = {name: images.name_of(name, images.content_tag(name)) for name in images.known()}
+"""The images of this checkout: named by what they were built from, so a changed operator replaces the old one."""
+TRAINER = IMAGES["trainer"]
 """Pods that run errands need Python and nothing else; this image is in the cluster already."""
 
 
@@ -71,7 +71,7 @@ def install(demo: Namespace) -> str:
             ROOT / "charts" / "mlwright",
             "--namespace=mlwright-system",
             "--create-namespace",
-            f"--values={HERE / 'values.yaml'}",
+            *(f"--set=images.{name}={image}" for name, image in IMAGES.items()),
             "--wait",
             "--timeout=180s",
         ],
