@@ -195,19 +195,27 @@ def _unreadable(path: Path, data_format: DataFormat, problem: Exception) -> Exce
 
 def _detail(message: str) -> str:
     """What a reader's message may tell without showing data: row number and counts of columns."""
-    row = re.search(r"[Rr]ow #?(\d+)", message)
+    row = re.search(r"Row #(\d+)", message)
     counts = re.search(r"Expected (\d+) columns, got (\d+)", message)
     place = f" (row {row.group(1)})" if row else ""
     return f"{place}: {counts.group(2)} columns where {counts.group(1)} are expected" if counts else place
 
 
 def _csv_names(path: Path) -> list[str]:
-    with pyarrow.csv.open_csv(path) as reader:
+    # A row that does not fit is no reason not to know the names; reading the rows will tell where it stands.
+    lenient = pyarrow.csv.ParseOptions(invalid_row_handler=lambda _: "skip")
+    with pyarrow.csv.open_csv(path, parse_options=lenient) as reader:
         return list(reader.schema.names)
 
 
 def _csv_table(path: Path, columns: list[str]) -> Any:
-    return pyarrow.csv.read_csv(path, convert_options=pyarrow.csv.ConvertOptions(include_columns=columns))
+    options = pyarrow.csv.ConvertOptions(include_columns=columns)
+    try:
+        return pyarrow.csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid:
+        # Read again by one thread, which knows the number of the row at which it fails.
+        serial = pyarrow.csv.ReadOptions(use_threads=False)
+        return pyarrow.csv.read_csv(path, convert_options=options, read_options=serial)
 
 
 def _parquet_names(path: Path) -> list[str]:

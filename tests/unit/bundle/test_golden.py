@@ -15,12 +15,13 @@ from mlwright.bundle.profile import Profile
 from mlwright.bundle.profiling import profile_booleans, profile_numbers, profile_texts
 from mlwright.bundle.tensors import expected_outputs, to_inputs
 
-VALUES: NDArray[np.float64] = np.concatenate([np.random.default_rng(1).normal(10, 3, 400), np.full(100, np.nan)])
+VALUES: NDArray[np.float64] = np.full(500, np.nan)
+VALUES[:400] = np.random.default_rng(1).normal(10, 3, 400)
 PROFILE = Profile(
     rows=500,
     features=(
         profile_numbers("x", Datatype.FP64, VALUES),
-        profile_numbers("hour", Datatype.INT64, np.arange(500) % 24.0),
+        profile_numbers("hour", Datatype.INT64, np.mod(np.arange(500, dtype=np.float64), 24.0, dtype=np.float64)),
         profile_booleans("weekend", np.arange(500) % 7 < 2),
         profile_texts("carrier", {"UA": 300, "AA": 190, "Ada Lovelace": 2, "": 8}),
     ),
