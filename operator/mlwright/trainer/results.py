@@ -11,7 +11,7 @@ from mlwright.process.last_words import KEPT_BYTES
 
 SCHEMA_VERSION: Final = 1
 RESULT: Final = "result.json"
-_SENTENCE_KEPT: Final = 1000  # characters; leaves room for everything else in the termination message
+_TEXT_KEPT: Final = (1000, 500, 100)  # bytes of a sentence; the less are tried the more the rest of a message needs
 
 
 class Outcome(StrEnum):
@@ -91,12 +91,18 @@ class Result:
 
     def termination_message(self) -> bytes:
         """The document for the termination message: whole if the kubelet keeps it, else with shortened texts."""
-        whole = self.to_json()
-        if len(whole) <= KEPT_BYTES:
-            return whole
-        return replace(self, sentence=_short(self.sentence), remedy=self.remedy and _short(self.remedy)).to_json()
+        message = self.to_json()
+        for kept in _TEXT_KEPT:
+            if len(message) <= KEPT_BYTES:
+                break
+            shorter = replace(
+                self, sentence=_short(self.sentence, kept), remedy=self.remedy and _short(self.remedy, kept)
+            )
+            message = shorter.to_json()
+        return message
 
 
-def _short(text: str) -> str:
+def _short(text: str, kept: int) -> str:
     # Cut by bytes: a text of wide characters is longer than it looks.
-    return text.encode()[:_SENTENCE_KEPT].decode(errors="ignore") + "..." if len(text) > _SENTENCE_KEPT else text
+    whole = text.encode()
+    return text if len(whole) <= kept else whole[:kept].decode(errors="ignore") + "..."

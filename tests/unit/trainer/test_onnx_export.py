@@ -1,0 +1,98 @@
+"""Conversion to ONNX."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from mlwright.bundle.manifest import Tensor
+from mlwright.bundle.models import OnnxModel, open_session
+from mlwright.bundle.parity import compare
+from mlwright.scoring import Task
+from mlwright.trainer.arrow_types import plain
+from mlwright.trainer.columns import canonical, datatype_of
+from mlwright.trainer.fitting import Fitted, fit
+from mlwright.trainer.onnx_export import NotConvertibleError, count_tree_nodes, to_onnx
+from mlwright.trainer.step import Preprocessing, Training
+from mlwright.trainer.tables import Side
+from tests.support.training import HGB, flights_table
+
+pytestmark = pytest.mark.timeout(60)  # the first test waits for the converter to be imported
+
+RENAMED = {"distance": "//code0", "hour": "/sklearn/table", "carrier": "ä b"}
+
+
+def _side(names: dict[str, str] | None = None) -> Side:
+    table = flights_table(200)
+    columns = {
+        (names or {}).get(name, name): canonical(name, plain(table.column(name)), "spec.dataset.features")
+        for name in table.column_names
+    }
+    target = columns.pop("late")
+    inputs = tuple(Tensor(name, datatype_of(column)) for name, column in columns.items())
+    return Side(inputs, tuple(columns.values()), target)
+
+
+def _fit(side: Side, estimator: str = HGB, **parameters: object) -> Fitted:
+    return fit(Training(Task.CLASSIFICATION, estimator, parameters, Preprocessing.AUTO, seed=7), side)
+
+
+def _parity(fitted: Fitted, side: Side) -> bool:
+    answers = OnnxModel(open_session(to_onnx(fitted), threads=1), fitted.signature).predict(side.arrays())
+    return compare(fitted.answer(fitted.encoding.matrix(side)), answers).holds
+
+
+@pytest.mark.parametrize("estimator", [HGB, "sklearn.linear_model.LogisticRegression"])
+@pytest.mark.parametrize("names", [None, RENAMED], ids=["plain names", "names that look like inner ones"])
+def test_a_converted_model_answers_like_the_original(estimator: str, names: dict[str, str] | None) -> None:
+    """All four datatypes, missing values and unseen texts included, whatever features are called."""
+    side = _side(names)
+
+    assert _parity(_fit(side, estimator, max_iter=5), side)
+
+
+def test_the_same_model_gives_the_same_bytes() -> None:
+    """No name, date or order is left to chance."""
+    first, second = (to_onnx(_fit(_side(), max_iter=3)) for _ in range(2))
+
+    assert first == second
+
+
+def test_the_graph_says_who_made_it_and_nothing_of_the_machine() -> None:
+    """One input for each feature, and no documentation strings."""
+    model = onnx.load_from_string(to_onnx(_fit(_side(), max_iter=3)))
+
+    assert (model.producer_name, model.producer_version, model.doc_string) == ("mlwright", "", "")
+    assert [value.name for value in model.graph.input] == ["distance", "hour", "weekend", "carrier"]
+    assert [value.name for value in model.graph.output] == ["label", "probabilities"]
+    onnx.checker.check_model(model)
+
+
+def test_a_feature_that_is_called_like_an_output_is_not_converted() -> None:
+    """ONNX has one space of names."""
+    with pytest.raises(NotConvertibleError, match="a feature is called 'label', like an output"):
+        to_onnx(_fit(_side({"hour": "label"}), max_iter=3))
+
+
+def test_a_huge_forest_is_not_converted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason counts its nodes."""
+    monkeypatch.setattr("mlwright.trainer.onnx_export.MOST_TREE_NODES", 10)
+    fitted = _fit(_side(), "sklearn.ensemble.ExtraTreesClassifier", n_estimators=3)
+
+    with pytest.raises(NotConvertibleError, match="nodes, and at most 10 are converted"):
+        to_onnx(fitted)
+
+
+def test_a_model_that_compares_with_the_training_rows_is_not_converted() -> None:
+    """Its memory in ONNX Runtime would grow with the rows of a request."""
+    with pytest.raises(NotConvertibleError, match="it compares each row with the training rows"):
+        to_onnx(_fit(_side(), "sklearn.neighbors.KNeighborsClassifier"))
+
+
+def test_nodes_of_all_trees_are_counted() -> None:
+    """A forest of two stumps has six nodes."""
+    stumps = RandomForestClassifier(2, max_depth=1, random_state=0).fit(np.arange(20.0).reshape(-1, 1), [0, 1] * 10)
+
+    assert count_tree_nodes(stumps) == 6
