@@ -162,16 +162,17 @@ class OwnNode:
         cgroups.create(node.cgroup)
 
     def _spawn(self, binary: Path) -> None:
-        unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--"]
+        # The node is nobody's child: it outlives us, and who started it need not collect it.
+        unshare = ["setsid", "--fork", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--"]
         with (self._state.logs / "init.log").open("ab") as log:
-            subprocess.Popen(
+            subprocess.run(
                 [*unshare, sys.executable, "-m", "cluster.init", str(self._state.root)],
                 cwd=REPOSITORY,
                 env={**os.environ, "MLWRIGHT_NODE_BINARIES": str(binary.parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                check=True,
             )
         self._wait("starting the node", self.is_up, "init", _START_SECONDS)
 
