@@ -130,13 +130,14 @@ def _rolling(at: Situation) -> Decision | None:
         return _reject(at, candidate, running, why)
     retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
     intents = (*upkeep.run(at.seen, candidate, wanted), *_keep(at, candidate), *retire)
-    left = max(running.created + deadline - at.now, timedelta(seconds=1))
-    return Decided(waiting(at, candidate, state), intents=intents, again=_sooner(left, LOOK_AGAIN, again))
+    left = running.created + deadline - at.now
+    judged = left if left > timedelta(0) else None  # it is past only for the first version, which nothing replaces
+    return Decided(waiting(at, candidate, state), intents=intents, again=_sooner(judged, LOOK_AGAIN, again))
 
 
 def _tried_before(seen: DeploymentSeen, running: VariantSeen) -> bool:
     """Tell whether the Deployment is the one that was rejected before somebody asked to try again."""
-    return any(refused.created >= running.created for refused in rejections(seen, running.revision))
+    return any(refused.created > running.created for refused in rejections(seen, running.revision))
 
 
 def _start(at: Situation, candidate: RevisionSeen, tried: VariantSeen | None) -> Decision:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from mlwright.api.conditions import StatusDraft, Verdict, find, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
 from mlwright.plan.training import PipelineSeen, RunBrief, StartRun
-from mlwright.planners.runs import GOING, digest_of, latest_passed
+from mlwright.planners.runs import GOING, digest_of, latest_passed, newest_runs
 from mlwright.planners.template import template_digest
 
 
@@ -94,14 +94,14 @@ _PROVEN: Final = frozenset(
 
 
 def _fields(seen: PipelineSeen) -> dict[str, Any]:
-    run = seen.runs[-1] if seen.runs else None
+    run, newest = seen.runs[-1] if seen.runs else None, newest_runs(seen)
     tokens = {r.token for r in seen.runs}
     handled = seen.request if seen.request in tokens else seen.status.get("handledRequest")
     return {
         "lastRun": _brief(run) if run else seen.status.get("lastRun"),
         "runs": max([seen.status.get("runs") or 0, *(r.number for r in seen.runs)]),
         "handledRequest": handled or None,
-        "templateDigest": (digest_of(seen, run) if run else "") or seen.status.get("templateDigest"),
+        "templateDigest": (digest_of(seen, newest[-1]) if newest else "") or seen.status.get("templateDigest"),
         "latestVersion": latest_passed(seen),
     }
 

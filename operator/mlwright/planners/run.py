@@ -140,9 +140,24 @@ def _unfrozen(at: Situation) -> Decision | None:
 
 
 def _next_step(at: Situation) -> Decision | None:
-    """A step has not succeeded yet: start it, wait for it, try it again, or give up."""
-    step = next((s for s in at.steps if s.state is not StepState.SUCCEEDED), None)
+    """A step has not succeeded yet: start it, wait for it, try it again, or give up.
+
+    One that failed for good comes first: to know that, nobody needs to read again what an earlier one reported.
+    """
+    open_ = [step for step in at.steps if step.state is not StepState.SUCCEEDED]
+    step = next((step for step in open_ if _for_good(at, step)), open_[0] if open_ else None)
     return None if step is None else _MOVES[step.state](at, step)
+
+
+def _for_good(at: Situation, step: Step) -> bool:
+    if step.state is StepState.USER_ERROR:
+        return not _missing(step)
+    return step.state is StepState.CRASHED and step.crashes >= at.settings.step_attempts
+
+
+def _missing(step: Step) -> bool:
+    """Tell whether a step failed because the data is not there yet."""
+    return step.result is not None and step.result.reason == "DatasetMissing"
 
 
 def _start(at: Situation, step: Step) -> Decision:
@@ -170,7 +185,7 @@ def _read_again(at: Situation, step: Step) -> Decision:
 
 def _user_error(at: Situation, step: Step) -> Decision:
     sentence = f"{step.name}: {_told(at, step)}"
-    if step.result is None or step.result.reason != "DatasetMissing":
+    if not _missing(step):
         return _over(at, "Failed", Reason.USER_ERROR, sentence)
     pause = min(MISSING_LAST, MISSING_FIRST * 2 ** min(step.waits, 10))
     return _again(at, step, pause, Reason.WAITING, sentence)
@@ -178,7 +193,7 @@ def _user_error(at: Situation, step: Step) -> Decision:
 
 def _crashed(at: Situation, step: Step) -> Decision:
     sentence = f"{step.name}: {_told(at, step)}"
-    if step.crashes >= at.settings.step_attempts:
+    if _for_good(at, step):
         counted = f"{sentence} (attempt {step.crashes} of {at.settings.step_attempts})"
         return _over(at, "Failed", Reason.STEP_FAILED, counted)
     return _again(at, step, RETRY_FIRST * 2 ** (step.crashes - 1), Reason.RETRYING, sentence)
@@ -195,10 +210,10 @@ _MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Decision]]] = {
 
 def _again(at: Situation, step: Step, pause: timedelta, reason: Reason, sentence: str) -> Decision:
     """Try a step again after a pause. The Jobs of older attempts go; the last one stays for its log."""
-    passed = max(at.now - ended(step, at.seen.created), timedelta(0))
+    left = ended(step, at.seen.created) + pause - at.now
     draft = _going(at, reason, f"{sentence}; tried again by itself")
-    if passed < pause:
-        return Decided(draft, again=pause - passed)
+    if timedelta(0) < left <= 2 * pause:  # a longer time is left only after a clock was set back
+        return Decided(draft, again=left)
     start = _attempt(at, step, attempt=step.attempt + 1, crashes=step.crashes)
     old = (j for j in at.seen.jobs if j.step == step.name and j.attempt < step.attempt)
     return Decided(draft, intents=(start, *(RemoveJob(job.name, job.uid) for job in old)))

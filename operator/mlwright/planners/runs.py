@@ -17,14 +17,18 @@ def newest_digests(seen: PipelineSeen) -> frozenset[str]:
     newest is not certain after a restore from a backup, and any of them is no reason to train once more. A run that
     was deleted is remembered by this status, else by the versions of the pipeline.
     """
-    numbers = [run.number for run in seen.runs]
-    last = max(numbers, default=0)
-    if seen.runs and last >= (seen.status.get("runs") or 0):
-        newest = seen.runs[numbers.index(last) :]
+    if newest := newest_runs(seen):
         return frozenset(digest_of(seen, run) for run in newest)
     own = [version.template_digest for version in seen.versions if version.pipeline == seen.name]
     remembered = seen.status.get("templateDigest") or (own[-1] if own else "")
     return frozenset([remembered] if remembered or seen.runs or seen.status.get("runs") else [])
+
+
+def newest_runs(seen: PipelineSeen) -> tuple[RunBrief, ...]:
+    """Return the newest run of the pipeline's own and all behind it; none if the newest was deleted."""
+    numbers = [run.number for run in seen.runs]
+    last = max(numbers, default=0)
+    return seen.runs[numbers.index(last) :] if seen.runs and last >= (seen.status.get("runs") or 0) else ()
 
 
 def digest_of(seen: PipelineSeen, run: RunBrief) -> str:

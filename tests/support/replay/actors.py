@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlwright.api.conditions import timestamp
-from mlwright.constants import EXIT_USER_ERROR, LABEL_REVISION
+from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.resources import Body
 from tests.support.replay.world import World, controller_uid
 
@@ -184,9 +184,10 @@ def is_ready(pod: Body) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
 
 
-def ready_pods(world: World, revision: str) -> int:
-    """Return the number of ready pods of a revision."""
-    return sum(is_ready(pod) for pod in world.all("Pod") if pod["metadata"]["labels"].get(LABEL_REVISION) == revision)
+def ready_pods(world: World, selector: Body) -> int:
+    """Return the number of ready pods that a selector finds."""
+    found = (pod for pod in world.all("Pod") if selector.items() <= pod["metadata"]["labels"].items())
+    return sum(is_ready(pod) for pod in found)
 
 
 def unscheduled(message: str) -> Body:

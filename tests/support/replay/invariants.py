@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlwright.constants import LABEL_REVISION
+from mlwright.constants import LABEL_OWNER
 from mlwright.plan.resources import Body
 from mlwright.plan.writes import Apply, Create, Delete, Write
 from tests.support.replay.actors import ready_pods
@@ -40,7 +40,7 @@ def _service(world: World, wanted: Body) -> None:
     held = world.objects.get("Service", {}).get(wanted["metadata"]["name"])
     if held is None:
         return
-    old, new = (body["spec"]["selector"][LABEL_REVISION] for body in (held, wanted))
+    old, new = (body["spec"]["selector"] for body in (held, wanted))
     if old != new and ready_pods(world, old) and not ready_pods(world, new):
         raise BrokenInvariantError(f"the Service leaves {old}, which answers, for {new}, which does not")
 
@@ -50,24 +50,21 @@ def _removal(world: World, name: str) -> None:
     held = world.objects.get("Deployment", {}).get(name)
     if held is None:
         return
-    labels = held["metadata"]["labels"]
-    leads = (s["spec"]["selector"].get(LABEL_REVISION) for s in world.all("Service"))
-    owner = world.one("ModelDeployment", labels["mlwright.dev/owner"])
-    if (
-        labels[LABEL_REVISION] in leads
-        and ready_pods(world, labels[LABEL_REVISION])
-        and not owner["spec"].get("suspend")
-    ):
+    owner = held["metadata"]["labels"][LABEL_OWNER]
+    service, spec = world.objects.get("Service", {}).get(owner), world.one("ModelDeployment", owner)["spec"]
+    pods = held["spec"]["template"]["metadata"]["labels"]
+    leads = service is not None and service["spec"]["selector"].items() <= pods.items()
+    if leads and ready_pods(world, held["spec"]["selector"]["matchLabels"]) and not spec.get("suspend"):
         raise BrokenInvariantError(f"{name} is removed although the Service leads to it")
 
 
 def _third(world: World, wanted: Body) -> None:
     """Never more than two revisions of a deployment have pods."""
-    owner = wanted["metadata"]["labels"]["mlwright.dev/owner"]
+    owner = wanted["metadata"]["labels"][LABEL_OWNER]
     others = [
         body["metadata"]["name"]
         for body in world.all("Deployment")
-        if body["metadata"]["labels"]["mlwright.dev/owner"] == owner
+        if body["metadata"]["labels"][LABEL_OWNER] == owner
         and body["metadata"]["name"] != wanted["metadata"]["name"]
     ]
     if len(others) > 1:

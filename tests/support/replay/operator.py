@@ -184,12 +184,27 @@ class Operator:
         message = f"no rest after {ROUNDS} rounds: {self.world.writes[-8:]}"
         raise AssertionError(message)
 
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Go on, one look at a time and without letting time pass, until something is reached."""
+        for _ in range(ROUNDS):
+            for key in self._pressing():
+                self.queue.pop(key, None)
+                self.look(key)
+                if reached():
+                    return
+            self.actors.act(self.world)
+        message = f"not reached: {self.world.writes[-8:]}"
+        raise AssertionError(message)
+
+    def _pressing(self) -> list[Key]:
+        due = [key for key, moment in self.due.items() if moment <= self.world.now]
+        return list(dict.fromkeys([*self.queue, *due]))
+
     def _round(self) -> bool:
         """Look at all that is queued or due, then let the others act; tell whether anything is left to do."""
-        due = [key for key, moment in self.due.items() if moment <= self.world.now]
-        keys = dict.fromkeys([*self.queue, *due])
-        self.queue.clear()
+        keys = self._pressing()
         for key in keys:
+            self.queue.pop(key, None)
             self.look(key)
         if not keys:
             self._arrive()

@@ -25,6 +25,9 @@ from mlwright.planners import pipeline
 from mlwright.planners.runs import GOING
 from mlwright.settings import Settings
 
+LONGEST_NAME: Final = 63
+"""Characters of a run's name: it is a label of its children."""
+
 RunState = Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
 
 _STUCK: Final = frozenset({Reason.WAITING, Reason.PODS_UNHEALTHY})
@@ -79,9 +82,10 @@ def in_order(pipeline_name: str, runs: Iterable[Body]) -> list[tuple[int, Body]]
     """Return the runs of a pipeline with their numbers, in the order in which they were made.
 
     Numbers tell the order of the pipeline's own runs, for timestamps are new after a restore from a backup. A run that
-    somebody created stands behind those that existed then.
+    somebody created stands behind those that existed then; one whose name is too long for a label never starts.
     """
-    numbered = [(number_of(run["metadata"]["name"], pipeline_name), run) for run in runs]
+    able = (run for run in runs if len(run["metadata"]["name"]) <= LONGEST_NAME)
+    numbered = [(number_of(run["metadata"]["name"], pipeline_name), run) for run in able]
     births = [(born(run), number) for number, run in numbered if number]
 
     def place(entry: tuple[int, Body]) -> tuple[int, int, datetime, str]:
@@ -118,7 +122,7 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
 
 def is_stuck(status: Mapping[str, Any]) -> bool:
     """Tell whether a run, as its status tells, cannot go on by itself."""
-    return (find(status, "Reconciling") or {}).get("reason") in _STUCK
+    return (find(status, "Reconciling") or {}).get("reason") in _STUCK or _is(status, "Stalled")
 
 
 def _state(status: dict[str, Any], version: VersionSeen | None) -> RunState:
@@ -133,7 +137,7 @@ def _state(status: dict[str, Any], version: VersionSeen | None) -> RunState:
     return "Waiting" if waiting else "Running"
 
 
-def _is(status: dict[str, Any], type_: str) -> bool:
+def _is(status: Mapping[str, Any], type_: str) -> bool:
     return (find(status, type_) or {}).get("status") == "True"
 
 

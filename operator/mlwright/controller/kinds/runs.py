@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from mlwright.api.conditions import find
 from mlwright.api.training import TrainingRunSpec
@@ -32,9 +32,6 @@ from mlwright.planners import run
 from mlwright.planners.model import last_number
 from mlwright.settings import Settings
 
-LONGEST_NAME: Final = 63
-"""Characters of a run's name: it is a label of its children."""
-
 
 def gather(body: Body, cache: CacheView) -> RunSeen:
     """Return a run, its Jobs and their pods, its frozen template, and the versions of the model.
@@ -44,8 +41,9 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     """
     meta, spec, status = body["metadata"], parsing.spec(TrainingRunSpec, body), body.get("status") or {}
     owner = Key(TRAINING_RUN.name, meta["namespace"], meta["name"])
-    if len(owner.name) > LONGEST_NAME:
-        raise InvalidSpecError("metadata.name", f"a run's name has at most {LONGEST_NAME} characters: choose a shorter")
+    if len(owner.name) > pipelines.LONGEST_NAME:
+        longest = f"a run's name has at most {pipelines.LONGEST_NAME} characters"
+        raise InvalidSpecError("metadata.name", f"{longest}: create another with a shorter one")
     pipeline = cache.get(TRAINING_PIPELINE, owner.namespace, spec.pipeline_ref.name)
     frozen = parsing.frozen(owner.name, owner.namespace, cache)
     pods = tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
