@@ -118,7 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--controllers", nargs="*", default=[], metavar="NAME")
     add("doctor", _doctor, "say what this machine lacks")
     for tool in ("kubectl", "helm"):
-        add(tool, _tool, f"run {tool} on the cluster").add_argument("rest", nargs=argparse.REMAINDER)
+        # No character begins an option of ours here: all that follows belongs to the tool.
+        text = f"run {tool} on the cluster"
+        command = commands.add_parser(tool, help=text, description=text, add_help=False, prefix_chars="\0")
+        command.add_argument("rest", nargs=argparse.REMAINDER)
+        command.set_defaults(run=_tool)
     return parser
 
 
