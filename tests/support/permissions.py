@@ -45,8 +45,17 @@ def of_cluster() -> Rights:
     done |= {(call, kind) for kind in RECONCILED for call in ("get", "write_status")}
     done |= {("adopt", kind) for kind in ADOPTED}
     watched = {f"watch {_place(kind.plural, kind.group)}" for kind in KINDS}
-    blocked = {f"update {_place(f'{kind.plural}/finalizers', kind.group)}" for kind in owners()}
-    return _noted(_calls(done)) | watched | blocked | _noted([_tell])
+    return _noted(_calls(done)) | watched | guards() | _noted([_tell])
+
+
+def guards() -> Rights:
+    """Return the rights that are never asked for as requests, but by clusters that guard owner references.
+
+    The admission plugin OwnerReferencesPermissionEnforcement wants the right to delete whatever gets another owner, and
+    the right to touch the finalizers of an owner that waits for its children.
+    """
+    given_back = {f"delete {_place(kind.plural, kind.group)}" for kind in ADOPTED}
+    return frozenset(given_back | {f"update {_place(f'{kind.plural}/finalizers', kind.group)}" for kind in owners()})
 
 
 def of_lease() -> Rights:
