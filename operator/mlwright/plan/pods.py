@@ -132,8 +132,17 @@ def _held_up(pod: PodSeen) -> Diagnosis | None:
         return Diagnosis(f"pod {pod.name} waits: {said}; {remedy}", missing=missing)
     if pod.waiting_reason in _UNFETCHED:
         remedy = "correct the image's name or the pull secret, or load the image; it is fetched again by itself"
-        return Diagnosis(f"the image of pod {pod.name} cannot be fetched ({pod.waiting_reason}): {said}; {remedy}")
+        return Diagnosis(f"the image of pod {pod.name} cannot be fetched: {_pull_error(said)}; {remedy}")
     return Diagnosis(f"pod {pod.name} does not start ({pod.waiting_reason}): {said}")
+
+
+def _pull_error(said: str) -> str:
+    """Return the error itself: the kubelet tells it bare and, in turns, behind words about its back-off.
+
+    >>> _pull_error('Back-off pulling image "a:1": ErrImagePull: a:1 is not found')
+    'a:1 is not found'
+    """
+    return said.rpartition("ErrImagePull: ")[2]
 
 
 _CHECKS: Final = (_unplaced, _died, _held_up)
