@@ -41,7 +41,7 @@ def prepare_target(name: str, column: Any, task: Task) -> Any:
     if len(pc.unique(prepared)) == 1:
         raise UserError(
             TARGET,
-            f"column {name!r} has the same value in all {rows(len(column))}",
+            f"column {name!r} holds one value only, in {rows(len(column))}",
             "there is nothing to learn: add rows with other values, or correct the column",
         )
     return prepared

@@ -102,11 +102,12 @@ def _select_range(step: Step, table: Any) -> tuple[Any, times.Range | None]:
 
 
 def _gather(step: Step, roles: columns.Roles, table: Any) -> Data:
+    target = targets.prepare_target(roles.target, _plain(table, roles.target), step.training.task)
     field = columns.FEATURES if step.dataset.features else sources.URI
     return Data(
         roles,
         features=tuple(columns.canonical(name, _plain(table, name), field) for name in roles.features),
-        target=targets.prepare_target(roles.target, _plain(table, roles.target), step.training.task),
+        target=target,
         id_column=_ids(roles.id_column, table) if roles.id_column else None,
         times=tuple(_plain(table, name) for name in roles.time_columns),
     )

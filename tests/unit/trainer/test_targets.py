@@ -63,14 +63,14 @@ def test_a_target_is_prepared_for_its_task(column: Any, task: Task, values: list
             pa.array([True] * 3),
             CLASSIFICATION,
             "spec.dataset.target",
-            "column 'late' has the same value in all 3 rows",
+            "column 'late' holds one value only, in 3 rows",
             id="one class",
         ),
         pytest.param(
             pa.array([2.5] * 3),
             REGRESSION,
             "spec.dataset.target",
-            "column 'late' has the same value in all 3 rows",
+            "column 'late' holds one value only, in 3 rows",
             id="one number",
         ),
         pytest.param(
