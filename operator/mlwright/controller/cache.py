@@ -28,6 +28,10 @@ class Cache:
         """Take in a deletion; False when it is older than what is held, or nothing was held."""
         return self._shelves[body["kind"]].bury(body)
 
+    def knows(self, body: Body) -> bool:
+        """Tell whether this very state of an object, or a newer one, is held."""
+        return self._shelves[body["kind"]].knows(body)
+
     def relisting(self, kind: ResourceKind) -> Relisting:
         """Begin to replace a kind by a list of it."""
         return Relisting(self._shelves[kind.name])

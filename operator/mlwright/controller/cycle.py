@@ -160,8 +160,8 @@ class Cycle:
         """Write the status if it changed, and tell. Returns the seconds after which mere numbers may be written."""
         before = body.get("status") or {}
         generation = body["metadata"].get("generation", 0)
-        after = status.compact(merge(before, draft, generation, self._clock.now()))
-        if after == before:
+        after = merge(before, draft, generation, self._clock.now())
+        if after == before or (after := status.compact(after)) == before:
             if acted:
                 logger.info(sentence, extra=_fields(key))
             return 0.0

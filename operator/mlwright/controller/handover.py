@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from mlwright.controller.echoes import Known, Stream
 from mlwright.errors import ClusterError
 from mlwright.plan.resources import ResourceKind
 from mlwright.ports.access import Access
@@ -31,8 +32,11 @@ Relist = Callable[[ResourceKind], Awaitable[int]]
 class Handover:
     """The HTTP session that kopf gets: watches pass, lists of our kinds are answered from our own."""
 
-    def __init__(self, session: aiohttp.ClientSession, kinds: Mapping[str, ResourceKind], relist: Relist) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, kinds: Mapping[str, ResourceKind], relist: Relist, known: Known
+    ) -> None:
         self._session = session
+        self._known = known
         self._kinds = kinds
         """By the URL path of their collection."""
         self._relist = relist
@@ -63,10 +67,11 @@ class Handover:
         if "watch" not in parse_qs(parts.query):
             return EmptyList(kind, await self._list(kind))
         response = await self._session.request(method=method, url=url, **options)
-        if response.status == HTTPStatus.OK:
-            self.watched.add(kind.name)
-            self.changed.set()
-        return response
+        if response.status != HTTPStatus.OK:
+            return response
+        self.watched.add(kind.name)
+        self.changed.set()
+        return Stream(response, self._known)
 
     async def _list(self, kind: ResourceKind) -> int:
         try:

@@ -76,6 +76,11 @@ class Shelf:
             self._index(name, entry)
         return _change(known, entry)
 
+    def knows(self, body: Body) -> bool:
+        """Tell whether this very state of an object, or a newer one, is held."""
+        known = self._entries.get((body["metadata"]["namespace"], body["metadata"]["name"]))
+        return known is not None and known.version >= int(body["metadata"]["resourceVersion"])
+
     def _floor(self, name: Name, *, listed: bool) -> int:
         """Return the version up to which an object that is not held is known to be gone."""
         buried = self._tombstones.get(name, 0)
@@ -147,9 +152,11 @@ class Shelf:
 
     def orphans(self, owner: Key, uid: str) -> tuple[Body, ...]:
         """Return the objects whose labels name that owner but whose controller reference does not hold its uid."""
-        names = ((owner.namespace, name) for name in self.owned(owner))
-        lost = (name for name in names if self._entries[name].controller != uid)
-        return tuple(cast("Body", self.get(name)) for name in lost)
+        names = self.owned(owner)
+        if not names:
+            return ()
+        lost = [n for n in names if self._entries[owner.namespace, n].controller != uid]
+        return tuple(cast("Body", self.get((owner.namespace, name))) for name in lost)
 
     def bytes(self) -> int:
         """Return the size of all bodies as they are kept."""

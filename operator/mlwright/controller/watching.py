@@ -40,7 +40,7 @@ class Watching:
         self._relist = relist
         self._intake = intake
         by_path = paths(access.server, self._kinds, namespace)
-        self._handover = Handover(session(access), by_path, self._list)
+        self._handover = Handover(session(access), by_path, self._list, intake.cache.knows)
         self._registry = shell.registry(self._kinds, intake, access.server, self._handover)
 
     async def _list(self, kind: ResourceKind) -> int:

@@ -29,7 +29,7 @@ class Session:
     async def request(self, method: str, url: str, **_: Any) -> Any:
         """Answer."""
         self.asked.append(f"{method} {url}")
-        return SimpleNamespace(status=self._status)
+        return SimpleNamespace(status=self._status, content=None)
 
 
 def handover(session: Session, error: Exception | None = None) -> tuple[Handover, list[str]]:
@@ -42,7 +42,7 @@ def handover(session: Session, error: Exception | None = None) -> tuple[Handover
         return 41 + len(listed)
 
     kinds = paths(SERVER, (JOB, MODEL, POD), "")
-    return Handover(cast("aiohttp.ClientSession", session), kinds, relist), listed
+    return Handover(cast("aiohttp.ClientSession", session), kinds, relist, lambda _: False), listed
 
 
 async def test_a_list_of_our_kinds_is_answered_empty_at_the_version_of_our_own() -> None:

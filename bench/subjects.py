@@ -1,0 +1,155 @@
+"""What is measured: mlwright, and the bare floor beside it, each as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from mlwright.controller.cache import Cache
+from mlwright.controller.kinds import RECONCILERS
+from mlwright.plan.resources import TRAINING_RUN
+from mlwright.plan.writes import Create
+from mlwright.settings import Settings
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+HEALTH_PORT: Final = 18081
+STAND_IN: Final = "stand-in"
+"""Name of the run in the bodies that the floor sends; replaced by that of each run."""
+
+Body = dict[str, Any]
+
+ENVIRONMENT: Final = {
+    "MLWRIGHT_TRAINER_IMAGE": "example/trainer:1",
+    "MLWRIGHT_SERVER_IMAGE": "example/server:1",
+    "MLWRIGHT_ARTIFACTS_URI": "pvc://artifacts/mlwright",
+    "MLWRIGHT_HEALTH_PORT": str(HEALTH_PORT),
+    "MLWRIGHT_LOG_LEVEL": "WARNING",
+    "MLWRIGHT_LEASE_NAMESPACE": "default",
+}
+
+
+def pipeline(name: str) -> Body:
+    """Return a pipeline that starts no run by itself."""
+    return {
+        "apiVersion": "mlwright.dev/v1alpha1",
+        "kind": "TrainingPipeline",
+        "metadata": {"name": name},
+        "spec": {
+            "dataset": {"uri": "pvc://data/flights.csv", "target": "late"},
+            "training": {
+                "task": "Classification",
+                "estimator": {"class": "sklearn.ensemble.HistGradientBoostingClassifier"},
+            },
+            "evaluation": {
+                "gates": [{"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", "min": 0.7}}]
+            },
+            "triggers": {"specChange": False},
+        },
+    }
+
+
+def run(name: str, pipeline_name: str) -> Body:
+    """Return a run of a pipeline."""
+    return {
+        "apiVersion": "mlwright.dev/v1alpha1",
+        "kind": "TrainingRun",
+        "metadata": {"name": name},
+        "spec": {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}},
+    }
+
+
+def template() -> tuple[Body, Body, Body]:
+    """Return the template, the Job and the status with which mlwright answers a run of the name STAND_IN."""
+    cache = Cache()
+    stamp = {"namespace": "demo", "uid": "UID", "resourceVersion": "1", "creationTimestamp": "2026-01-02T03:04:05Z"}
+    for body in (pipeline("p"), run(STAND_IN, "p")):
+        cache.put({**body, "metadata": {**body["metadata"], **stamp, "generation": 1}})
+    reconciler = next(r for r in RECONCILERS if r.kind == TRAINING_RUN)
+    settings = Settings(trainer_image="example/trainer:1", artifacts_uri="pvc://artifacts/mlwright")
+    held = cache.get(TRAINING_RUN, "demo", STAND_IN)
+    assert held is not None  # noqa: S101  # it was just put there
+    plan = reconciler.plan(reconciler.gather(held, cache), settings, datetime.now(UTC))
+    bodies = [write.body for write in (*plan.records, *plan.writes) if isinstance(write, Create)]
+    conditions = [
+        {
+            "type": verdict.type,
+            "status": verdict.status,
+            "reason": verdict.reason.value,
+            "message": verdict.message,
+            "lastTransitionTime": "2026-01-02T03:04:05Z",
+        }
+        for verdict in plan.status.conditions
+    ]
+    return bodies[0], bodies[1], {"summary": plan.sentence, "conditions": conditions, "progress": "0/3"}
+
+
+class Process:
+    """A measured process; a context manager."""
+
+    def __init__(self, module: str, kubeconfig: Path, log: Path, **settings: str) -> None:
+        environ = {**os.environ, **ENVIRONMENT, "KUBECONFIG": str(kubeconfig), **settings}
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log.open("ab")
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", module], cwd=ROOT, env=environ, stdout=self._log, stderr=self._log
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(signal.SIGKILL)
+        self._log.close()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> float:
+        """End it and return the seconds that it took."""
+        begun = time.monotonic()
+        if self._popen.poll() is None:
+            self._popen.send_signal(number)
+        self._popen.wait(30)
+        return time.monotonic() - begun
+
+    @property
+    def rss_mb(self) -> float:
+        """Resident memory."""
+        pages = int(Path(f"/proc/{self._popen.pid}/statm").read_text().split()[1])
+        return pages * PAGE / 1e6
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time used so far."""
+        fields = Path(f"/proc/{self._popen.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._popen.poll() is None
+
+
+def metrics() -> dict[str, float]:
+    """Return the sum of every metric of mlwright over its labels; empty while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}/metrics", timeout=2) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return {}
+    found: dict[str, float] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            name = name.split("{", 1)[0]
+            found[name] = found.get(name, 0.0) + float(value)
+    return found
