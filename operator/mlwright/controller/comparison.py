@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from mlwright.constants import ANNOTATION_APPLIED
-from mlwright.controller import quantities
+from mlwright.plan import quantities
 from mlwright.plan.resources import Body
 
 _AMOUNTS: Final = frozenset({"requests", "limits", "sizeLimit"})

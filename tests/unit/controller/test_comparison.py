@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.controller import quantities
+from mlwright.plan import quantities
 from mlwright.controller.comparison import as_wanted, covers, fingerprint, same_intent, stamped
 
 COVERED: dict[str, tuple[Any, Any]] = {
