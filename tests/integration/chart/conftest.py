@@ -11,9 +11,8 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from tests.support.apiserver import Client, Json
-from tests.support.chart import CHART, IMAGES, NAMESPACE, RELEASE, helm
+from tests.support.installed import Installed
 from tests.support.objects import PIPELINE, changed
-from tests.support.process import ACCOUNT
 from tests.support.waiting import eventually
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces"
@@ -26,16 +25,16 @@ AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata", "users": [ACCOUNT]}, {"level": "None"}],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
 }
-"""Every request of the operator is written down, with what it was answered."""
+"""Every request of an operator is written down, with what it was answered."""
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file in which the API server writes what the operator asked."""
+    """The file in which the API server writes what operators asked."""
     return tmp_path_factory.mktemp("audit") / "log"
 
 
@@ -50,8 +49,7 @@ def chart_server(audit: Path) -> Iterator[ApiServer]:
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
     )
     with ApiServer(controllers=CONTROLLERS, arguments=arguments) as server:
-        kubeconfig = ("--kubeconfig", str(server.kubeconfig), "--namespace", NAMESPACE)
-        helm("install", RELEASE, str(CHART), "--create-namespace", *kubeconfig, values={"images": IMAGES})
+        Installed().install(server)
         yield server
 
 
