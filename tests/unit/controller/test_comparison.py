@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.plan import quantities
@@ -106,10 +106,11 @@ def test_a_stamped_body_is_as_wanted() -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text("abc", max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "a", "b"]), inner, max_size=3),
-    max_leaves=12,
+    max_leaves=6,
 )
 
 
+@settings(max_examples=30)
 @given(JSON)
 def test_everything_covers_itself(value: Any) -> None:
     """A fixed point: what is live is never sent again."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.controller.lease import DEADLINE, DURATION, RETRY, Move, Sighting, claim, move, release
@@ -169,6 +169,7 @@ class World:
         self.after(RETRY * 3, lambda: self.read(candidate))
 
 
+@settings(max_examples=20)  # each simulates ten minutes
 @given(st.integers(0, 2**32))
 def test_never_do_two_act_at_the_same_time(seed: int) -> None:
     """Delays beyond every limit, lost answers, kills and give-backs notwithstanding."""
