@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlwright.plan import quantities
 from mlwright.controller.comparison import as_wanted, covers, fingerprint, same_intent, stamped
+from mlwright.plan import quantities
 
 COVERED: dict[str, tuple[Any, Any]] = {
     "the same": ({"a": 1}, {"a": 1}),
