@@ -7,7 +7,7 @@ why it failed is known from the ModelVersion and from the conditions Complete an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -70,7 +70,14 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
         InvalidSpecError: the pipeline lacks something that only its author can give.
     """
     at = Situation(seen, steps(seen, now), settings, now)
-    return next(decision for rule in RULES if (decision := rule(at)) is not None)
+    decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
+    return replace(decision, intents=(*decision.intents, *_outdated(seen)))
+
+
+def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
+    """Return the removal of Jobs of earlier attempts; of each step the last two stay, for their logs."""
+    last = {job.step: max(other.attempt for other in seen.jobs if other.step == job.step) for job in seen.jobs}
+    return tuple(RemoveJob(job.name, job.uid) for job in seen.jobs if job.attempt < last[job.step] - 1)
 
 
 def _recorded(at: Situation) -> Decision | None:
@@ -209,14 +216,13 @@ _MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Decision]]] = {
 
 
 def _again(at: Situation, step: Step, pause: timedelta, reason: Reason, sentence: str) -> Decision:
-    """Try a step again after a pause. The Jobs of older attempts go; the last one stays for its log."""
+    """Try a step again after a pause."""
     left = ended(step, at.seen.created) + pause - at.now
     draft = _going(at, reason, f"{sentence}; tried again by itself")
     if timedelta(0) < left <= 2 * pause:  # a longer time is left only after a clock was set back
         return Decided(draft, again=left)
     start = _attempt(at, step, attempt=step.attempt + 1, crashes=step.crashes)
-    old = (j for j in at.seen.jobs if j.step == step.name and j.attempt < step.attempt)
-    return Decided(draft, intents=(start, *(RemoveJob(job.name, job.uid) for job in old)))
+    return Decided(draft, intents=(start,))
 
 
 def _record(at: Situation) -> Decision:

@@ -64,8 +64,7 @@ def _third(world: World, wanted: Body) -> None:
     others = [
         body["metadata"]["name"]
         for body in world.all("Deployment")
-        if body["metadata"]["labels"][LABEL_OWNER] == owner
-        and body["metadata"]["name"] != wanted["metadata"]["name"]
+        if body["metadata"]["labels"][LABEL_OWNER] == owner and body["metadata"]["name"] != wanted["metadata"]["name"]
     ]
     if len(others) > 1:
         raise BrokenInvariantError(f"{wanted['metadata']['name']} would be the third beside {others}")

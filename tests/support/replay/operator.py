@@ -184,6 +184,19 @@ class Operator:
         message = f"no rest after {ROUNDS} rounds: {self.world.writes[-8:]}"
         raise AssertionError(message)
 
+    def undeclared(self) -> list[str]:
+        """Return the transitions between written statuses that nobody declared.
+
+        A run goes on until it is Complete or Failed and then stays so; of a deployment, what is stable is followed
+        only by what was its candidate.
+        """
+        found, last = [], dict[tuple[str, str], Body]()
+        for kind, name, status in self.trace:
+            before = last.get((kind, name), {})
+            found += [f"{kind} {name}: {edge}" for edge in _EDGES.get(kind, _none)(before, status)]
+            last[kind, name] = status
+        return found
+
     def until(self, reached: Callable[[], bool]) -> None:
         """Go on, one look at a time and without letting time pass, until something is reached."""
         for _ in range(ROUNDS):
@@ -210,6 +223,30 @@ class Operator:
             self._arrive()
             self.looks += 1
         return self.actors.act(self.world) or bool(self.queue)
+
+
+def _none(_: Body, __: Body) -> list[str]:
+    return []
+
+
+def _run_edges(before: Body, after: Body) -> list[str]:
+    ends = [
+        tuple(c["type"] for c in s.get("conditions", ()) if c["type"] in {"Complete", "Failed"})
+        for s in (before, after)
+    ]
+    return [f"{ends[0]} -> {ends[1]}"] if ends[0] and ends[0] != ends[1] else []
+
+
+def _serving_edges(before: Body, after: Body) -> list[str]:
+    stable, new = ((s.get("stable") or {}).get("revision", "") for s in (before, after))
+    candidate = (before.get("candidate") or {}).get("revision", "")
+    return [f"{stable} -> {new}, not {candidate}"] if new not in {stable, candidate} else []
+
+
+_EDGES: Final[dict[str, Callable[[Body, Body], list[str]]]] = {
+    "TrainingRun": _run_edges,
+    "ModelDeployment": _serving_edges,
+}
 
 
 def _give(ref: Body, child: Body) -> None:

@@ -27,11 +27,10 @@ def pipeline(iterations: int = 100, name: str = "flights", **spec: Any) -> Body:
     )
 
 
-def deployment(name: str = "flights", model: str = "flights", **spec: Any) -> Body:
+def deployment(name: str = "flights", of: str = "flights", **spec: Any) -> Body:
     """Return a deployment that serves the latest good version of a model with two pods."""
-    return _object(
-        "ModelDeployment", name, {"model": {"type": "Latest", "ref": {"name": model}}, "replicas": 2, **spec}
-    )
+    selector = {"type": "Latest", "ref": {"name": of}}
+    return _object("ModelDeployment", name, {"model": selector, "replicas": 2, **spec})
 
 
 def run(name: str, pipeline_name: str = "flights") -> Body:

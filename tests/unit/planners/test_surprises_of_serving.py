@@ -17,6 +17,9 @@ from tests.support.replay.people import annotate, conditions, status, summary
 from tests.support.replay.world import World
 
 HOUR = timedelta(hours=1)
+A_WHILE = timedelta(minutes=10)
+
+pytestmark = pytest.mark.timeout(20)  # each plays a story of many minutes, on a machine that may be busy
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def test_a_rejected_version_is_not_tried_again_by_itself(serving: Operator) -> N
     before = len(serving.world.writes)
     serving.world.one("ModelDeployment", "flights").pop("status")
     serving.look_at_all()
-    serving.settle(HOUR)
+    serving.settle(A_WHILE)
 
     assert [write for write in serving.world.writes[before:] if not write.startswith("status")] == []
 
@@ -155,7 +158,7 @@ def test_the_first_version_is_not_rejected_however_broken(operator: Operator) ->
     operator.actors.around.broken.add("flights-v1")
     operator.world.add(people.version(1))
     operator.world.add(people.deployment())
-    operator.settle(HOUR)
+    operator.settle(A_WHILE)
     broken = conditions(operator.world, "ModelDeployment"), summary(operator.world, "ModelDeployment")
     operator.world.add(people.version(2))
     operator.settle()
@@ -340,7 +343,7 @@ def test_after_a_restore_nothing_rolls_out(serving: Operator, what: str) -> None
     serving.look_at_all()
     for key in list(serving.queue):
         serving.look(key)  # adopts before the garbage collector comes
-    serving.settle(HOUR)
+    serving.settle(A_WHILE)
 
     assert (served(world), running(world)) == ("flights-v3", ["flights-v3"])
     assert [write for write in world.writes[before:] if not write.startswith("status")] == []
@@ -451,7 +454,7 @@ def test_two_deployments_of_one_model_that_set_the_same_alias(serving: Operator)
     serving.settle()
     serving.world.add(people.version(2))
     selector = {"type": "Version", "ref": {"name": "flights"}, "version": 1}
-    other = people.deployment("other", model="flights", rollout={"setAlias": "champion"})
+    other = people.deployment("other", rollout={"setAlias": "champion"})
     other["spec"]["model"] = selector
     serving.world.add(other)
     serving.settle()
@@ -486,7 +489,7 @@ def test_the_longest_names(operator: Operator) -> None:
     """Forty characters everywhere."""
     name = "a" * 40
     operator.world.add(people.version(1, model=name))
-    operator.world.add(people.deployment(name, model=name))
+    operator.world.add(people.deployment(name, of=name))
     operator.settle()
 
     assert conditions(operator.world, "ModelDeployment", name) == {"Ready": "True"}

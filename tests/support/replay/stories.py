@@ -1,0 +1,132 @@
+"""The stories that are replayed with faults."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from tests.support.replay import people
+from tests.support.replay.actors import Surroundings
+from tests.support.replay.people import annotate, edit, train_with
+from tests.support.replay.story import Act, Story
+from tests.support.replay.world import World
+
+LONG: Final = timedelta(minutes=15)
+
+
+def _serve(world: World) -> None:
+    world.add(people.model())
+    world.add(people.version(1))
+    world.add(people.deployment())
+
+
+def _pin(number: int) -> Act:
+    selector = {"type": "Version", "ref": {"name": "flights"}, "version": number}
+    change = {"model": selector}
+    return Act(
+        f"pin v{number}", lambda world, _: edit(world, "ModelDeployment", "flights", lambda spec: spec.update(change))
+    )
+
+
+def _set(name: str, **change: object) -> Act:
+    return Act(name, lambda world, _: edit(world, "ModelDeployment", "flights", lambda spec: spec.update(change)))
+
+
+def _new_version(number: int) -> Act:
+    return Act(f"v{number} appears", lambda world, _: world.add(people.version(number)), LONG)
+
+
+def _follow_alias(world: World, _: Surroundings) -> None:
+    world.add(people.model(aliases=[{"name": "blue", "version": 1}]))
+    world.add(people.version(1))
+    world.add(people.version(2))
+    world.add(people.deployment(model={"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}))
+
+
+def _train_and_serve(world: World, _: Surroundings) -> None:
+    world.add(people.pipeline())
+    world.add(people.deployment(rollout={"setAlias": "champion"}))
+
+
+_SERVE: Final = Act("serve v1", lambda world, _: _serve(world))
+_TRAIN: Final = Act("train", lambda world, _: world.add(people.pipeline()))
+
+STORIES: Final = {
+    story.name: story
+    for story in (
+        Story("a model is trained", (_TRAIN,)),
+        Story("a better version takes over", (_SERVE, _new_version(2))),
+        Story("a broken version is rejected", (_SERVE, _new_version(2)), Surroundings(broken={"flights-v2"})),
+        Story(
+            "trained, served, replaced, protected",
+            (
+                Act("train and serve", _train_and_serve),
+                Act("a better one", lambda world, _: train_with(world, 300)),
+                Act("a worse one", lambda world, _: train_with(world, 20)),
+                Act("back to the first", lambda world, _: train_with(world, 100)),
+            ),
+        ),
+        Story(
+            "crashes, a lost message and a request",
+            (
+                _TRAIN,
+                Act("ask", lambda world, _: annotate(world, "TrainingPipeline", "flights", run="monday")),
+            ),
+            Surroundings(crashes={"train": 2}, silent={"evaluate"}),
+        ),
+        Story(
+            "data that comes later, and a spec that is mended while it is missing",
+            (
+                Act("train", lambda world, _: world.add(people.pipeline()), timedelta(minutes=2)),
+                Act("mend", lambda world, _: train_with(world, 300), timedelta(minutes=2)),
+                Act("data appears", lambda _, around: setattr(around, "data", True), LONG),
+            ),
+            Surroundings(data=False),
+        ),
+        Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
+        Story(
+            "an alias moves",
+            (
+                Act("serve blue", _follow_alias),
+                Act(
+                    "move blue",
+                    lambda world, _: edit(
+                        world, "Model", "flights", lambda spec: spec.update(aliases=[{"name": "blue", "version": 2}])
+                    ),
+                ),
+            ),
+        ),
+        Story(
+            "a pinned version is rejected and tried again",
+            (
+                _SERVE,
+                _new_version(2),
+                _pin(2),
+                Act("the bundle is repaired", lambda _, around: around.broken.clear()),
+                Act("retry", lambda world, _: annotate(world, "ModelDeployment", "flights", retry="1")),
+            ),
+            Surroundings(broken={"flights-v2"}),
+        ),
+        Story(
+            "a candidate is superseded",
+            (_SERVE, Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=1)), _new_version(3)),
+            Surroundings(slow={"flights-v2"}),
+        ),
+        Story(
+            "suspended, paused, scaled",
+            (
+                _SERVE,
+                _set("suspend", suspend=True),
+                _new_version(2),
+                _set("resume", suspend=False),
+                _set("pause", paused=True),
+                _new_version(3),
+                _set("go on", paused=False),
+                _set("one pod", replicas=1),
+                _set("no pod", replicas=0),
+                _new_version(4),
+                _set("three pods", replicas=3),
+            ),
+        ),
+    )
+}
