@@ -22,10 +22,10 @@ from cluster.network import Network, first_free, host_routes, plug_in
 from cluster.nodeconfig import Node
 from cluster.paths import REPOSITORY, State, cache_root
 from cluster.progress import stage
-from cluster.waiting import wait_until
+from cluster.waiting import Attempt, wait_until
 
-_START_SECONDS = 60.0
-_NODE_SECONDS = 90.0
+_START_SECONDS = 120.0  # three seconds on a free machine; a busy one gets its time
+_NODE_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 
 
@@ -179,12 +179,12 @@ class OwnNode:
     def _finish(self, node: Node) -> None:
         api = self._api(node)
         self._wait("waiting for the API server", api.is_ready, "kube-apiserver", _START_SECONDS)
-        objects.apply_all(api, node.network)
+        self._keep_trying("creating the first objects", lambda: objects.apply_all(api, node.network))
         (self._state.root / "objects-applied").touch()
         self._load_pause()
         with stage("node ready"):
-            self._wait("waiting for the node", lambda: _node_is_ready(api, node.name), "kubelet", _NODE_SECONDS)
-            self._wait("waiting for the controllers", lambda: _has_account(api), "kube-controller-manager", 60)
+            self._keep_trying("waiting for the node", lambda: _node_is_ready(api, node.name))
+            self._keep_trying("waiting for the controllers", lambda: _has_account(api))
 
     def _load_pause(self) -> None:
         store = self._images()
@@ -241,6 +241,11 @@ class OwnNode:
 
     def _lock(self) -> AbstractContextManager[None]:
         return locked(cache_root() / "cluster" / ".lock", waiting_for="another run that starts or stops a cluster")
+
+    def _keep_trying(self, what: str, action: Callable[[], object]) -> None:
+        attempt = Attempt(action)
+        logs = f" the logs are in {self._state.logs};"
+        wait_until(what, attempt.succeeds, seconds=_NODE_SECONDS, explain=lambda: logs + attempt.reason())
 
     def _wait(self, what: str, holds: Callable[[], bool], log: str, seconds: float) -> None:
         wait_until(what, holds, seconds=seconds, explain=lambda: self._words(log))

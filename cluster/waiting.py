@@ -8,6 +8,26 @@ from cluster.errors import ClusterError
 _POLL_SECONDS = 0.05
 
 
+class Attempt:
+    """Something to try until it works, because a server that just started refuses for a moment."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
+        self._reason = ""
+
+    def succeeds(self) -> bool:
+        """Try it: false when it fails, and when it returns False."""
+        try:
+            return self._action() is not False
+        except (OSError, ClusterError) as error:
+            self._reason = f" the last attempt ended with: {error}"
+            return False
+
+    def reason(self) -> str:
+        """Why it failed the last time, to be appended to an error sentence."""
+        return self._reason
+
+
 def wait_until(
     what: str,
     holds: Callable[[], bool],

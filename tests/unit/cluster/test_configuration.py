@@ -15,7 +15,7 @@ from cluster.errors import ClusterError
 from cluster.network import Network
 from cluster.nodeconfig import Node, daemons
 from cluster.paths import State, cache_root, cluster_name
-from cluster.waiting import wait_until
+from cluster.waiting import Attempt, wait_until
 
 
 def test_the_cluster_is_called_mlwright_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +76,17 @@ def test_waiting_ends_at_its_deadline() -> None:
     """The sentence names what was waited for and how long."""
     with pytest.raises(ClusterError, match=r"starting x took longer than 0\.01 s"):
         wait_until("starting x", lambda: False, seconds=0.01)
+
+
+def test_what_is_refused_at_first_is_tried_again_and_its_last_refusal_is_told() -> None:
+    """A server that just started has no system namespaces for a moment."""
+    answers = iter([ConnectionRefusedError("nobody there"), ClusterError("not found"), None])
+
+    def act() -> None:
+        if answer := next(answers):
+            raise answer
+
+    attempt = Attempt(act)
+
+    assert [attempt.succeeds() for _ in range(3)] == [False, False, True]
+    assert attempt.reason() == " the last attempt ended with: not found"
