@@ -20,6 +20,7 @@ from mlwright.trainer.preparation import build_pipeline, check_prepared
 from mlwright.trainer.step import Preprocessing, Training
 from mlwright.trainer.tables import Side, to_array
 from mlwright.trainer.targets import classes_of
+from mlwright.trainer.wording import rows
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,31 @@ def fit(training: Training, side: Side) -> Fitted:
     answers = class_places(to_array(side.target), classes) if classes else to_array(side.target)
     _fit(pipeline, matrix, answers, training)
     return Fitted(pipeline, encoding, training.task, _signature(side, classes))
+
+
+def answer_soundly(fitted: Fitted, matrix: Matrix, estimator: str) -> dict[str, Array]:
+    """Answers to encoded rows, every number of them finite.
+
+    Raises:
+        UserError: The model cannot answer such rows; served, it would fail on requests.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about answers that are checked here
+            answers = fitted.answer(matrix)
+    except (ValueError, ArithmeticError) as problem:
+        raise _unanswerable(estimator, _without_data(problem)) from problem
+    numbers = answers[PREDICTION if PREDICTION in answers else PROBABILITIES]
+    broken = int(np.count_nonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)))
+    if broken:
+        raise _unanswerable(estimator, f"{rows(broken)} got no finite number")
+    return answers
+
+
+def _unanswerable(estimator: str, why: str) -> UserError:
+    return UserError(
+        CLASS, f"{estimator} cannot answer rows that it has not learned: {why}", "use other parameters or another class"
+    )
 
 
 def class_places(target: Array, classes: tuple[Label, ...]) -> Array:

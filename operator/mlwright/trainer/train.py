@@ -13,10 +13,10 @@ from mlwright.bundle.profile import Profile
 from mlwright.bundle.tensors import expected_outputs, plain_outputs, to_inputs
 from mlwright.trainer.bundling import Parts, write_bundle
 from mlwright.trainer.environment import environment
-from mlwright.trainer.fitting import Fitted, fit
+from mlwright.trainer.fitting import Fitted, answer_soundly, fit
 from mlwright.trainer.preparation import check_prepared
 from mlwright.trainer.profiles import build_profile
-from mlwright.trainer.step import Preprocessing, Step, StepName
+from mlwright.trainer.step import Preprocessing, Step, StepName, Training
 from mlwright.trainer.storing import Trial, store
 from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
 from mlwright.trainer.targets import check_sides
@@ -75,20 +75,21 @@ def build_parts(step: Step, learned: Side, held_out: Side, dataset: object) -> P
     matrix = fitted.encoding.matrix(side)
     if step.training.preprocessing is Preprocessing.NONE:
         check_prepared(fitted.pipeline.steps[-1][1], fitted.encoding, matrix)
-    trial = Trial(side.arrays(), fitted.answer(matrix))
+    trial = Trial(side.arrays(), answer_soundly(fitted, matrix, step.training.estimator))
     profile = build_profile(learned, matrix, trial.expected, fitted, step.training.seed)
-    invented = invent_golden(profile, fitted, step.training.seed)
+    invented = invent_golden(profile, fitted, step.training)
     stored = store(fitted, (trial, _golden_trial(fitted, invented)))
     seconds["total"] = round(time.monotonic() - began, 3)
     record = {"step": dict(step.document), "dataset": dataset, "environment": environment(), "seconds": seconds}
     return Parts(fitted, stored, profile, invented, record)
 
 
-def invent_golden(profile: Profile, fitted: Fitted, seed: int) -> tuple[GoldenRow, ...]:
+def invent_golden(profile: Profile, fitted: Fitted, training: Training) -> tuple[GoldenRow, ...]:
     """Golden rows drawn from the profile, with the fitted pipeline's answers."""
-    inputs = golden.synthesise(profile, seed=seed)
+    inputs = golden.synthesise(profile, seed=training.seed)
     arrays = to_inputs(inputs, fitted.signature)
-    answers = fitted.answer(fitted.encoding.matrix(side_of(arrays, fitted.signature.inputs)))
+    matrix = fitted.encoding.matrix(side_of(arrays, fitted.signature.inputs))
+    answers = answer_soundly(fitted, matrix, training.estimator)
     rounded = {name: values if name == LABEL else _rounded(name, values) for name, values in answers.items()}
     return tuple(GoldenRow(row, plain_outputs(rounded, place)) for place, row in enumerate(inputs))
 

@@ -51,7 +51,8 @@ VALIDATE = [
         FLIGHTS,
         {"estimator": {"parameters": {"max_iter": 0.5}}},
         "spec.training.estimator.parameters",
-        "The 'max_iter' parameter of HistGradientBoostingClassifier must be an int in the range [1, inf). Got 0.5 instead.",
+        "The 'max_iter' parameter of HistGradientBoostingClassifier must be an int in the range [1, inf)."
+        " Got 0.5 instead.",
         "correct the parameter",
         id="a parameter of the wrong type",
     ),
@@ -240,9 +241,20 @@ VALIDATE = [
 TRAIN = [
     pytest.param(
         FLIGHTS,
+        {"estimator": {"class": "sklearn.neighbors.RadiusNeighborsClassifier", "parameters": {"radius": 0.001}}},
+        "spec.training.estimator.class",
+        "sklearn.neighbors.RadiusNeighborsClassifier cannot answer rows that it has not learned: No neighbors found for"
+        " test samples array(...), you can try using larger radius, giving a label for outliers, or considering"
+        " removing them from your dataset",
+        "use other parameters or another class",
+        id="a model that cannot answer",
+    ),
+    pytest.param(
+        FLIGHTS,
         {"estimator": {"class": "sklearn.naive_bayes.MultinomialNB", "parameters": {}}},
         "spec.training.estimator.class",
-        "sklearn.naive_bayes.MultinomialNB cannot learn from these rows: Negative values in data passed to MultinomialNB (input X)",
+        "sklearn.naive_bayes.MultinomialNB cannot learn from these rows:"
+        " Negative values in data passed to MultinomialNB (input X)",
         "correct the parameters, the features or spec.training.estimator.preprocessing",
         id="numbers that do not suit",
     ),

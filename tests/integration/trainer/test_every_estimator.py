@@ -21,7 +21,8 @@ EVERY = [(task, name) for task in Task for name in allowed_estimators(task)]
 # What cannot learn from these rows as it is, for a reason of its own that the sentence tells.
 REFUSED = {
     "CategoricalNB", "ComplementNB", "MultinomialNB",  # counts cannot be negative
-    "GammaRegressor", "IsotonicRegression",  # targets above zero; one feature only
+    "IsotonicRegression",  # one feature only
+    "RadiusNeighborsClassifier", "RadiusNeighborsRegressor",  # no answer where no neighbour is near
     "LinearSVC", "NuSVC", "PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV",
     "SGDClassifier", "SVC",  # no probabilities as they come
     "SelfTrainingClassifier",  # needs another estimator

@@ -47,6 +47,7 @@ def _score(shop: Workshop, iterations: int) -> float:
     return value
 
 
+@pytest.mark.timeout(300)  # seven programs of some seconds each
 def test_the_gate_tells_a_poor_model_from_good_ones(shop: Workshop) -> None:
     """20 iterations are rejected, 100 pass, 300 are better."""
     poor, good, better = (_score(shop, iterations) for iterations in (20, 100, 300))
