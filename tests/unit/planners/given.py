@@ -1,19 +1,38 @@
 """Snapshots for the tests of planners, told in a few words: what is there, and how it is.
 
-    a_deployment().following_latest().with_version(1).stable("v1", ready=2).candidate("v2", ready=1)
+a_deployment().following_latest().with_version(1).stable("v1", ready=2).candidate("v2", ready=1)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
+from mlwright.api.conditions import Verdict
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.training import TrainingPipelineSpec, TrainingRunSpec
 from mlwright.plan.pods import PodSeen
-from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, VariantSeen
+from mlwright.plan.serving import (
+    Decide,
+    DecisionSeen,
+    DeploymentSeen,
+    Forget,
+    KeepBudget,
+    KeepVariant,
+    PointService,
+    RecordRevision,
+    RemoveBudget,
+    RemoveVariant,
+    RevisionSeen,
+    ScaleVariant,
+    ServingIntent,
+    SetAlias,
+    StartVariant,
+    VariantSeen,
+)
 from mlwright.plan.training import Frozen, JobSeen, JobState, PipelineSeen, RunBrief, RunSeen, VersionSeen
 from mlwright.planners.target import revision_name
 from mlwright.planners.template import freeze
@@ -260,7 +279,10 @@ def a_pipeline() -> Pipeline:
 
 RESULTS: Final[dict[str, dict[str, Any]]] = {
     "validate": {"dataset": {"digest": "sha256:d", "rows": 100, "trainRows": 80, "testRows": 20}},
-    "train": {"bundle": {"uri": "pvc://artifacts/b", "digest": "sha256:b", "format": "ONNX"}, "environment": {"python": "3.11"}},
+    "train": {
+        "bundle": {"uri": "pvc://artifacts/b", "digest": "sha256:b", "format": "ONNX"},
+        "environment": {"python": "3.11"},
+    },
     "evaluate": {"metrics": {"f1": 0.9, "roc_auc": 0.95}},
 }
 
@@ -356,21 +378,53 @@ def a_run() -> Run:
 
 def _ended(code: int, said: str) -> PodSeen:
     reason = "Completed" if code == 0 else "Error"
-    return a_pod("step-pod", phase="Succeeded" if code == 0 else "Failed", exit_code=code, exit_reason=reason, exit_message=said)
+    return a_pod(
+        "step-pod", phase="Succeeded" if code == 0 else "Failed", exit_code=code, exit_reason=reason, exit_message=said
+    )
 
 
 def _result(outcome: str, sentence: str, **more: Any) -> str:
-    import json
-
     return json.dumps({"outcome": outcome, "sentence": sentence, **more})
 
 
-def named(conditions: Any) -> dict[str, str]:
+def named(conditions: Iterable[Verdict]) -> dict[str, str]:
     """Return conditions as `type: status reason`."""
     return {c.type: f"{c.status} {c.reason.value}" for c in conditions}
 
 
 def with_conditions(**conditions: str) -> Mapping[str, Any]:
     """Return a stored status with conditions, each told as `status reason`."""
-    found = [dict(zip(("type", "status", "reason"), (type_, *told.split()), strict=True)) for type_, told in conditions.items()]
-    return {"conditions": [{**c, "message": f"{c['reason']} it is", "lastTransitionTime": "2026-01-01T00:00:00Z"} for c in found]}
+    found = [(type_, *told.split()) for type_, told in conditions.items()]
+    return {
+        "conditions": [
+            {
+                "type": type_,
+                "status": status,
+                "reason": reason,
+                "message": f"it is {reason}",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+            for type_, status, reason in found
+        ]
+    }
+
+
+def words(seen: DeploymentSeen, intents: Iterable[ServingIntent]) -> list[str]:
+    """Return what a deployment is about to do, in a few words each."""
+    versions = {revision.name: revision.version.removeprefix("churn-") for revision in seen.revisions}
+    return [_WORDS[type(intent)](versions, intent) for intent in intents]
+
+
+_WORDS: Final[dict[type[ServingIntent], Callable[[Mapping[str, str], Any], str]]] = {
+    RecordRevision: lambda _, i: f"record {i.target.version.name.removeprefix('churn-')} as {i.number}",
+    StartVariant: lambda known, i: f"start {known[i.revision.name]} with {i.replicas}",
+    KeepVariant: lambda known, i: f"keep {known[i.revision.name]}",
+    ScaleVariant: lambda known, i: f"scale {known[i.variant.revision]} to {i.replicas}",
+    RemoveVariant: lambda known, i: f"remove {known.get(i.variant.revision, 'a stranger')}",
+    PointService: lambda known, i: f"point to {known[i.revision]}",
+    KeepBudget: lambda _, __: "keep budget",
+    RemoveBudget: lambda _, __: "remove budget",
+    Decide: lambda known, i: f"{i.type.lower()} {known[i.revision.name]}",
+    SetAlias: lambda _, i: f"let {i.alias} be {i.version}",
+    Forget: lambda _, i: f"forget {i.kind} {i.name}",
+}

@@ -1,6 +1,6 @@
 """Whole stories once more, with a fault at each write: the world comes to rest in the same state.
 
-Lost and unanswered writes are also what a process leaves that is killed before and after each write. All four kinds
+A write that is unanswered is also what a process leaves that is killed after it. All four kinds
 of faults in longer stories are played in `tests/integration/replay`.
 """
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.timeout(20)
 QUICK = ("a model is trained", "a better version takes over", "a broken version is rejected")
 
 
-@pytest.mark.parametrize("mode", [Mode.LOST, Mode.UNANSWERED])
+@pytest.mark.parametrize("mode", [Mode.UNANSWERED])
 @pytest.mark.parametrize("name", QUICK)
 def test_a_fault_at_any_write_changes_nothing_in_the_end(name: str, mode: Mode) -> None:
-    """Neither a write that is lost, nor one of which nobody hears."""
+    """A write that had effect although nobody heard of it is repeated, and does no harm."""
     _, points = STORIES[name].tell()
 
     assert list(divergences(points, mode)) == []
