@@ -335,10 +335,36 @@ class Run:
         """Let an attempt of a step have crashed."""
         return self._job(step, attempt, JobState.FAILED, (_ended(code, "Traceback"),), **known)
 
+    def without_pods(self, step: str) -> Self:
+        """Let a Job have no pod."""
+        return self._job(step, 0, JobState.ACTIVE, ())
+
+    def reported(self, step: str, results: Mapping[str, Any]) -> Self:
+        """Let a step have succeeded and reported something."""
+        return self.said(step, _result("Succeeded", "done", results=results))
+
+    def measured(self, **metrics: float) -> Self:
+        """Let the last step have measured something."""
+        return self.reported("evaluate", {"metrics": metrics})
+
+    def said(self, step: str, message: str) -> Self:
+        """Let a step have succeeded and left a message."""
+        return self._job(step, 0, JobState.COMPLETE, (_ended(0, message),))
+
+    def podless(self) -> Self:
+        """Let the pods of the last Job be gone."""
+        self.jobs[-1] = replace(self.jobs[-1], pods=())
+        return self
+
+    def remembering(self, *steps: str) -> Self:
+        """Let the status tell of steps whose Jobs are gone."""
+        entries = [{"name": s, "state": "Succeeded", "attempt": 0, "results": RESULTS[s]} for s in steps]
+        return self.knowing(status={"steps": entries})
+
     def _job(self, step: str, attempt: int, state: JobState, pods: tuple[PodSeen, ...], **known: Any) -> Self:
         reads = known.pop("collects", False)
         over = state is not JobState.ACTIVE
-        known = {"by_user": False, "crashes": 0, "message": "", "ended": NOW if over else None, **known}
+        known = dict[str, Any](by_user=False, crashes=0, message="", ended=NOW if over else None) | known
         self.jobs.append(
             JobSeen(
                 name=f"churn-1-{step}-{attempt}{'-read' if reads else ''}",
