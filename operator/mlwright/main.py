@@ -66,8 +66,13 @@ class _Process:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._end())
+        try:
+            health = HealthServer(self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry)
+        except OSError as error:
+            logger.critical("MLWRIGHT_HEALTH_PORT %s cannot be listened on: %s", self._settings.health_port, error)
+            return WRONG
         thread = threading.Thread(target=self._run, name="operator")
-        with HealthServer(self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry):
+        with health:
             thread.start()
             thread.join()
         return self._code

@@ -3,13 +3,15 @@
 kopf lists every kind before it watches it, at the start and whenever a watch has expired. Its events have no mark for
 the end of a list, so an object that went meanwhile is never told, and every listed object would come as an event of its
 own (at 5,000 runs: 20,000). So kopf's lists are answered here: our own list replaces the cache, deletions included, and
-kopf is given an empty list at the resourceVersion of ours, from which it watches on without a gap.
+kopf is given an empty list at the resourceVersion of ours, from which it watches on without a gap. What kopf asks about
+the kinds that there are is answered here as well.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,9 +19,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from mlwright.controller.discovery import documents
 from mlwright.controller.echoes import Known, Stream
 from mlwright.errors import ClusterError
-from mlwright.plan.resources import ResourceKind
+from mlwright.plan.resources import Body, ResourceKind
 from mlwright.ports.access import Access
 
 READ_BUFFER: Final = 2**21
@@ -30,15 +33,12 @@ Relist = Callable[[ResourceKind], Awaitable[int]]
 
 
 class Handover:
-    """The HTTP session that kopf gets: watches pass, lists of our kinds are answered from our own."""
+    """The HTTP session that kopf gets: watches pass, everything else is answered from what we know."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, kinds: Mapping[str, ResourceKind], relist: Relist, known: Known
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, served: Served, relist: Relist, known: Known) -> None:
         self._session = session
+        self._served = served
         self._known = known
-        self._kinds = kinds
-        """By the URL path of their collection."""
         self._relist = relist
         self.watched: set[str] = set()
         """Kinds whose watch the API server has answered."""
@@ -59,39 +59,45 @@ class Handover:
         await self._session.close()
 
     async def request(self, method: str, url: str, **options: Any) -> Any:  # an aiohttp response, or ours
-        """Send a request as aiohttp's session does, unless it is the list of a kind that we list ourselves."""
+        """Answer a request, or send it as aiohttp's session does if it is a watch or unknown to us."""
         parts = urlsplit(url)
-        kind = self._kinds.get(parts.path) if method.upper() == "GET" else None
-        if kind is None:
-            return await self._session.request(method=method, url=url, **options)
-        if "watch" not in parse_qs(parts.query):
-            return EmptyList(kind, await self._list(kind))
-        response = await self._session.request(method=method, url=url, **options)
+        kind = self._served.kinds.get(parts.path)
+        if kind is not None and "watch" in parse_qs(parts.query):
+            return await self._watch(kind, method=method, url=url, **options)
+        if kind is not None:
+            return Ready(await self._list(kind))
+        if parts.path in self._served.documents:
+            return Ready(self._served.documents[parts.path])
+        return await self._session.request(method=method, url=url, **options)
+
+    async def _watch(self, kind: ResourceKind, **request: Any) -> Any:
+        response = await self._session.request(**request)
         if response.status != HTTPStatus.OK:
             return response
         self.watched.add(kind.name)
         self.changed.set()
         return Stream(response, self._known)
 
-    async def _list(self, kind: ResourceKind) -> int:
+    async def _list(self, kind: ResourceKind) -> Body:
         try:
-            return await self._relist(kind)
+            version = await self._relist(kind)
         except ClusterError as error:  # in the words that kopf takes for a reason to try again
             raise aiohttp.ClientConnectionError(str(error)) from error
+        return {
+            "apiVersion": kind.api_version,
+            "kind": f"{kind.name}List",
+            "metadata": {"resourceVersion": str(version)},
+            "items": [],
+        }
 
 
-class EmptyList:
-    """An answer to a list request: nothing that is not known already, as of a resourceVersion."""
+class Ready:
+    """An answer for which nobody needed to be asked."""
 
     status = HTTPStatus.OK
 
-    def __init__(self, kind: ResourceKind, resource_version: int) -> None:
-        self._content = {
-            "apiVersion": kind.api_version,
-            "kind": f"{kind.name}List",
-            "metadata": {"resourceVersion": str(resource_version)},
-            "items": [],
-        }
+    def __init__(self, content: Body) -> None:
+        self._content = content
 
     async def __aenter__(self) -> Self:
         """Do nothing: there is no connection behind it."""
@@ -102,16 +108,29 @@ class EmptyList:
     ) -> None:
         """Do nothing."""
 
-    async def json(self) -> dict[str, Any]:
-        """Return the list."""
+    async def json(self) -> Body:
+        """Return the content."""
         return self._content
 
 
-def paths(server: str, kinds: Iterable[ResourceKind], namespace: str) -> dict[str, ResourceKind]:
-    """Return the URL path of each kind's collection, as kopf asks for it."""
-    base = urlsplit(server).path.rstrip("/")
-    middle = f"/namespaces/{namespace}" if namespace else ""
-    return {f"{base}{kind.root}{middle}/{kind.plural}": kind for kind in kinds}
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What kopf may ask for, by URL path."""
+
+    kinds: Mapping[str, ResourceKind]
+    """Collections."""
+    documents: Mapping[str, Body]
+    """What there is."""
+
+    @classmethod
+    def of(cls, server: str, kinds: Iterable[ResourceKind], namespace: str) -> Self:
+        """Return what is served at an address, in one namespace or in all."""
+        wanted, base = tuple(kinds), urlsplit(server).path.rstrip("/")
+        middle = f"/namespaces/{namespace}" if namespace else ""
+        return cls(
+            {f"{base}{kind.root}{middle}/{kind.plural}": kind for kind in wanted},
+            {f"{base}{path}": document for path, document in documents(wanted).items()},
+        )
 
 
 def session(access: Access) -> aiohttp.ClientSession:

@@ -9,7 +9,7 @@ from typing import Final
 import kopf
 
 from mlwright.controller import shell
-from mlwright.controller.handover import Handover, paths, session
+from mlwright.controller.handover import Handover, Served, session
 from mlwright.controller.intake import Intake
 from mlwright.errors import MlwrightError
 from mlwright.plan.resources import ResourceKind
@@ -39,8 +39,8 @@ class Watching:
         self._fresh = {kind.name for kind in self._kinds}
         self._relist = relist
         self._intake = intake
-        by_path = paths(access.server, self._kinds, namespace)
-        self._handover = Handover(session(access), by_path, self._list, intake.cache.knows)
+        served = Served.of(access.server, self._kinds, namespace)
+        self._handover = Handover(session(access), served, self._list, intake.cache.knows)
         self._registry = shell.registry(self._kinds, intake, access.server, self._handover)
 
     async def _list(self, kind: ResourceKind) -> int:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from mlwright.controller.handover import Handover, paths
+from mlwright.controller.handover import Handover, Served
 from mlwright.errors import UnavailableError
 from mlwright.plan.resources import JOB, MODEL, POD, ResourceKind
 
@@ -41,8 +41,8 @@ def handover(session: Session, error: Exception | None = None) -> tuple[Handover
         listed.append(kind.name)
         return 41 + len(listed)
 
-    kinds = paths(SERVER, (JOB, MODEL, POD), "")
-    return Handover(cast("aiohttp.ClientSession", session), kinds, relist, lambda _: False), listed
+    served = Served.of(SERVER, (JOB, MODEL, POD), "")
+    return Handover(cast("aiohttp.ClientSession", session), served, relist, lambda _: False), listed
 
 
 async def test_a_list_of_our_kinds_is_answered_empty_at_the_version_of_our_own() -> None:
@@ -80,15 +80,30 @@ async def test_a_refused_watch_is_not_noted() -> None:
     assert shim.watched == set()
 
 
-@pytest.mark.parametrize("path", ["/apis", "/apis/batch/v1", "/apis/batch/v1/namespaces/demo/jobs/one"])
-async def test_everything_else_passes(path: str) -> None:
-    """Discovery is kopf's own business."""
+async def test_the_kinds_that_there_are_need_not_be_asked_for() -> None:
+    """Right after an installation the API server may serve a kind but not yet tell of it."""
     session = Session()
     shim, _ = handover(session)
 
-    await shim.request(method="get", url=SERVER + path)
+    found = {}
+    for path in ("/api", "/apis", "/api/v1", "/apis/batch/v1", "/apis/mlwright.dev/v1alpha1"):
+        async with await shim.request(method="get", url=SERVER + path) as answer:
+            found[path] = await answer.json()
 
-    assert session.asked == [f"get {SERVER}{path}"]
+    assert session.asked == []
+    assert {group["name"] for group in found["/apis"]["groups"]} == {"apiextensions.k8s.io", "batch", "mlwright.dev"}
+    assert {entry["name"] for entry in found["/api/v1"]["resources"]} == {"namespaces", "pods"}
+    assert [entry["kind"] for entry in found["/apis/mlwright.dev/v1alpha1"]["resources"]] == ["Model"]
+
+
+async def test_everything_else_passes() -> None:
+    """What we do not know is for the API server to say."""
+    session = Session()
+    shim, _ = handover(session)
+
+    await shim.request(method="get", url=f"{SERVER}/apis/batch/v1/namespaces/demo/jobs/one")
+
+    assert session.asked == [f"get {SERVER}/apis/batch/v1/namespaces/demo/jobs/one"]
 
 
 async def test_a_list_that_fails_is_a_reason_for_kopf_to_try_again() -> None:
@@ -101,4 +116,4 @@ async def test_a_list_that_fails_is_a_reason_for_kopf_to_try_again() -> None:
 
 def test_one_namespace_has_paths_of_its_own() -> None:
     """An operator of one namespace lists and watches below it."""
-    assert list(paths("https://host", (JOB,), "demo")) == ["/apis/batch/v1/namespaces/demo/jobs"]
+    assert list(Served.of("https://host", (JOB,), "demo").kinds) == ["/apis/batch/v1/namespaces/demo/jobs"]
