@@ -251,7 +251,7 @@ class Pipeline:
     def with_run(self, number: int, state: Any, sentence: str = "", **known: Any) -> Self:
         """Let a run exist that froze the spec as it is now."""
         frozen = freeze(self.done(), SETTINGS, run=f"churn-{number}", uid=f"uid-{number}")
-        known = {"token": "", "version": "", "frozen": frozen, **known}
+        known = {"token": known.pop("answering", ""), "version": "", "frozen": frozen, **known}
         self.runs.append(RunBrief(name=f"churn-{number}", number=number, state=state, sentence=sentence, **known))
         return self
 
