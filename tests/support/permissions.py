@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from mlwright import builders, controller, planners
@@ -96,9 +98,10 @@ def owners() -> frozenset[ResourceKind]:
     )
 
 
-def _trees(package: Any) -> Iterator[ast.Module]:
-    for path in sorted(Path(package.__path__[0]).rglob("*.py")):
-        yield ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _trees(package: ModuleType) -> tuple[ast.Module, ...]:
+    paths = sorted(Path(package.__path__[0]).rglob("*.py"))
+    return tuple(ast.parse(path.read_text(encoding="utf-8")) for path in paths)
 
 
 def _kinds(argument: ast.expr, tree: ast.Module) -> Iterable[ResourceKind]:
