@@ -1,0 +1,58 @@
+"""Metrics: every one is explained to people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mlwright.controller.metrics import Metrics
+
+PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
+
+
+def complete() -> Metrics:
+    metrics = Metrics()
+    metrics.watch(lambda: 3, lambda: {"Job": 2})
+    return metrics
+
+
+def names(metrics: Metrics) -> set[str]:
+    suffix = {"counter": "_total"}
+    return {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
+
+
+def test_the_page_lists_exactly_the_metrics_that_exist() -> None:
+    """Neither an unexplained nor an invented one."""
+    listed = set(re.findall(r"^\| `(mlwright_\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert listed == names(complete())
+
+
+def test_the_queue_and_the_cache_are_read_when_asked_for() -> None:
+    """No loop has to feed them."""
+    metrics = complete()
+
+    assert metrics.registry.get_sample_value("mlwright_queue_depth") == 3
+    assert metrics.registry.get_sample_value("mlwright_cache_objects", {"kind": "Job"}) == 2
+
+
+def test_calls_and_looks_are_counted_by_what_they_were() -> None:
+    """Verb, kind and code; kind and result."""
+    metrics = complete()
+    metrics.called("create", "Job", 201, 0.01)
+    metrics.looked("TrainingRun", "done", 0.01)
+
+    labels = {"verb": "create", "kind": "Job", "code": "201"}
+    assert metrics.registry.get_sample_value("mlwright_api_requests_total", labels) == 1
+    assert (
+        metrics.registry.get_sample_value("mlwright_reconciles_total", {"kind": "TrainingRun", "result": "done"}) == 1
+    )
+
+
+def test_two_operators_in_one_process_do_not_mix() -> None:
+    """Each has a registry of its own."""
+    first, second = complete(), complete()
+    first.lead(leading=True)
+
+    assert first.registry.get_sample_value("mlwright_leader") == 1
+    assert second.registry.get_sample_value("mlwright_leader") == 0
