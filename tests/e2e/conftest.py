@@ -1,0 +1,157 @@
+"""The real cluster with the operator installed by its chart; each test gets a namespace of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.api import Api
+from cluster.kubectl import Namespace
+from cluster.paths import State, cluster_name
+from examples.flights.errands import Porter
+from tests.support.apiserver import Json
+from tests.support.customers import csv, customers, json_lines, parquet
+from tests.support.live import OURS, Live, administrator
+from tests.support.manifests import claim, config_map, deployment, pipeline
+from tests.support.release import Release, images
+from tests.support.shelf import Shelf
+
+_begun: list[Live] = []
+"""Namespaces that exist, for the report of a test that fails."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what a person would look at first: objects, Events, the log of the operator."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        for live in _begun:
+            if live.exists():
+                report.sections.append((f"namespace {live.name}", live.diagnosis()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The administrator's kubeconfig of the cluster."""
+    found = State.of(cluster_name()).kubeconfig
+    assert found.exists(), "the cluster is not up: run `make images`, or `make test-e2e`, which does it"
+    return found
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Api:
+    """The API server, as its administrator; what an earlier session left behind is removed."""
+    api = administrator(kubeconfig, tmp_path_factory.mktemp("admin"))
+    label = ",".join(f"{key}={value}" for key, value in OURS.items())
+    Namespace(kubeconfig, "default").kubectl("delete", "namespace", f"--selector={label}", "--timeout=180s")
+    return api
+
+
+@pytest.fixture(scope="session")
+def release(api: Api) -> Release:
+    """The operator, two replicas, with the images of this checkout."""
+    found = Release(api, images())
+    found.install()
+    return found
+
+
+@pytest.fixture(scope="session")
+def begin(kubeconfig: Path, api: Api, release: Release) -> Callable[[str], Live]:
+    """Return a maker of namespaces."""
+
+    def make(name: str) -> Live:
+        live = Live(kubeconfig, f"e2e-{name}", api)
+        release.ensure()
+        live.begin()
+        _begun.append(live)
+        return live
+
+    return make
+
+
+@pytest.fixture
+def live(request: pytest.FixtureRequest, begin: Callable[[str], Live]) -> Iterator[Live]:
+    """An empty namespace under restricted Pod Security."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
+    live = begin(name)
+    yield live
+    live.end()
+
+
+@pytest.fixture(scope="session")
+def shelf(begin: Callable[[str], Live], release: Release) -> Iterator[Shelf]:
+    """A namespace with a model that needs no training; several tests serve it, each under a name of its own."""
+    shelf = Shelf.stocked(begin("shelf"), release.images["trainer"])
+    yield shelf
+    shelf.live.end()
+
+
+@pytest.fixture(scope="session")
+def trained(begin: Callable[[str], Live], release: Release) -> Iterator[Live]:
+    """A namespace in which three pipelines trained on three formats, and their models are served."""
+    live = begin("trained")
+    table = customers()
+    files = {"customers.jsonl": json_lines(table), "customers.parquet": parquet(table)}
+    live.apply(config_map("customers", {"customers.csv": csv(table)}), claim("store"))
+    porter = Porter(live, "store")
+    porter.start(release.images["trainer"])
+    porter.carry(files)
+    porter.leave()
+    live.apply(
+        *_pipelines(), *(deployment(name, name, rollout={"setAlias": "champion"}) for name in (*MODELS, "strict"))
+    )
+    for name in MODELS:
+        live.reaches("TrainingPipeline", name, "Ready", seconds=240)
+    live.reaches("TrainingPipeline", "strict", "Stalled", seconds=60)
+    for name in MODELS:
+        live.reaches("ModelDeployment", name, "Ready", "1 of 1 pods ready")
+    yield live
+    live.end()
+
+
+MODELS = ("churn", "spend", "recent")
+
+
+def _pipelines() -> tuple[Json, ...]:
+    artifacts = {"uri": "pvc://store/models"}
+    recent = {"timeColumn": "seen", "timeRange": {"column": "seen", "last": "720h"}, "split": {"type": "Temporal"}}
+    return (
+        pipeline(
+            "churn",
+            "configmap://customers/customers.csv",
+            training={"seed": 7},
+            evaluation={"metrics": ["roc_auc"], "gates": [_gate(0.8)]},
+            artifacts=artifacts,
+        ),
+        pipeline(
+            "strict",
+            "configmap://customers/customers.csv",
+            evaluation={"metrics": ["roc_auc"], "gates": [_gate(0.9999)]},
+            artifacts=artifacts,
+        ),
+        pipeline(
+            "spend",
+            "pvc://store/customers.jsonl",
+            "sklearn.linear_model.Ridge",
+            dataset={"target": "spend"},
+            training={"task": "Regression"},
+            evaluation={"metrics": ["r2", "mae"]},
+            artifacts=artifacts,
+        ),
+        pipeline(
+            "recent",
+            "pvc://store/customers.parquet",
+            "sklearn.ensemble.HistGradientBoostingClassifier",
+            dataset=recent,
+            parameters={"max_iter": 20},
+            evaluation={"metrics": ["accuracy", "roc_auc"]},
+            artifacts=artifacts,
+        ),
+    )
+
+
+def _gate(least: float) -> Json:
+    return {"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", "min": least}}

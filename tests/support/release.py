@@ -1,0 +1,69 @@
+"""The operator as a user installs it: by Helm, from the chart, with the images that the cluster holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from cluster.api import Api
+from cluster.images import content_tag, known, name_of
+from cluster.paths import State, cluster_name
+from cluster.provider import choose
+from mlwright.adapters.kube.client import item
+from mlwright.plan.resources import DEPLOYMENT
+from tests.support.apiserver import Json
+from tests.support.chart import CHART, NAMESPACE, RELEASE, helm
+
+READY_SECONDS: Final = 120
+
+
+def images() -> dict[str, str]:
+    """Return the images of this checkout, by name.
+
+    Raises:
+        AssertionError: one of them is not in the cluster.
+    """
+    wanted = {name: name_of(name, content_tag(name)) for name in known()}
+    missing = set(wanted.values()) - choose(cluster_name()).image_names()
+    assert not missing, f"the cluster lacks {', '.join(sorted(missing))}: run `make images`"
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The Helm release of a test session."""
+
+    api: Api
+    images: dict[str, str]
+
+    def ensure(self) -> None:
+        """Bring the release back to what all tests expect; costs nothing when it is so."""
+        if not self._stands():
+            self.install()
+
+    def install(self, **changed: str) -> None:
+        """Install or upgrade the release and wait for its pods.
+
+        Args:
+            **changed: images that are not those of this checkout.
+        """
+        kubeconfig = str(State.of(cluster_name()).kubeconfig)
+        helm(
+            *("upgrade", "--install", RELEASE, str(CHART), "--kubeconfig", kubeconfig),
+            *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", f"{READY_SECONDS}s"),
+            values={"images": self.images | changed},
+        )
+
+    def deployment(self) -> Json | None:
+        """Return the Deployment of the operator; None when nothing is installed."""
+        found: Json | None = self.api.get(item(DEPLOYMENT, NAMESPACE, RELEASE))
+        return found
+
+    def _stands(self) -> bool:
+        found = self.deployment()
+        if found is None or found["status"].get("readyReplicas") != found["spec"]["replicas"]:
+            return False
+        (container,) = found["spec"]["template"]["spec"]["containers"]
+        told = {variable["name"]: variable.get("value") for variable in container["env"]}
+        standing = (container["image"], told["MLWRIGHT_TRAINER_IMAGE"], told["MLWRIGHT_SERVER_IMAGE"])
+        return standing == tuple(self.images[name] for name in ("operator", "trainer", "server"))
