@@ -6,7 +6,7 @@ that dies before a write is a write that is lost, and one that dies after it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,7 +23,7 @@ from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key
 from mlwright.settings import Settings
 from tests.support.replay.actors import Actors
-from tests.support.replay.world import NAMESPACE, NameTaken, Refusal, World, belongs, controller_uid
+from tests.support.replay.world import NAMESPACE, AliasTaken, NameTaken, Refusal, World, belongs, controller_uid
 
 SETTINGS: Final = Settings(trainer_image="trainer:1", server_image="server:1", artifacts_uri="pvc://artifacts/runs")
 ROUNDS: Final = 400
@@ -114,16 +114,24 @@ class Operator:
         try:
             plan = reconciler.plan(reconciler.gather(body, self.world), self.settings, self.world.now)
             self._adopt(body)
-            for write in self.world.needed((*plan.records, *plan.writes), body):
-                self._strike(partial(self.world.perform, write, body))
+            verdicts = [*self._perform(plan, body)]
         except InvalidSpecError as error:
             self._status(body, _stuck(body, Reason.INVALID_SPEC, str(error)))
             return None
         except NameTaken as error:
             self._status(body, _stuck(body, Reason.NAME_CONFLICT, f"{error} is taken"))
             return None
-        self._status(body, plan.status)
+        draft = plan.status
+        self._status(body, StatusDraft(draft.summary, (*draft.conditions, *verdicts), draft.fields))
         return plan.again
+
+    def _perform(self, plan: Plan, body: Body) -> Iterator[Verdict]:
+        """Perform the writes of a plan; return what is to be told beside its status."""
+        for write in self.world.needed((*plan.records, *plan.writes), body):
+            try:
+                self._strike(partial(self.world.perform, write, body))
+            except AliasTaken as error:
+                yield Verdict("AliasConflict", "True", Reason.ALIAS_CONFLICT, str(error))
 
     def _adopt(self, owner: Body) -> None:
         for kind in _OWNED:

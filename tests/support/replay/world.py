@@ -37,6 +37,10 @@ class NameTaken(Exception):  # noqa: N818  # same
     """The name belongs to somebody else."""
 
 
+class AliasTaken(Exception):  # noqa: N818  # same
+    """The alias belongs to somebody else."""
+
+
 class World:
     """Objects of one namespace. Readers get the living objects and must not change them."""
 
@@ -200,10 +204,9 @@ class World:
         [entry] = body["spec"]["aliases"]
         found = next((a for a in model["spec"].get("aliases", ()) if a["name"] == entry["name"]), None)
         owners = model["metadata"].setdefault("aliasOwners", {})
-        if found is not None and owners.get(entry["name"], manager) != manager:
-            self.writes.append(f"conflict about alias {entry['name']}")
-            return
-        owners[entry["name"]] = manager
+        if found is not None and found != entry and owners.get(entry["name"], manager) != manager:
+            raise AliasTaken(f"alias {entry['name']} is owned by {owners[entry['name']]}")
+        owners.setdefault(entry["name"], manager)
         others = [a for a in model["spec"].get("aliases", ()) if a["name"] != entry["name"]]
         self.edit(model, lambda found: found["spec"].update(aliases=[*others, dict(entry)]))
         self.writes.append(f"alias {entry['name']} = {entry['version']}")

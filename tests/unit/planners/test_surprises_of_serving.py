@@ -460,7 +460,7 @@ def test_two_deployments_of_one_model_that_set_the_same_alias(serving: Operator)
     serving.settle()
 
     assert serving.world.one("Model", "flights")["spec"]["aliases"] == [{"name": "champion", "version": 2}]
-    assert "conflict about alias champion" in serving.world.writes
+    assert conditions(serving.world, "ModelDeployment", "other") == {"Ready": "True", "AliasConflict": "True"}
 
 
 def test_a_model_that_is_deleted_and_made_again_gets_its_alias_again(serving: Operator) -> None:

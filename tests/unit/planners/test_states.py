@@ -1,0 +1,341 @@
+"""The page `docs/states.md` is true: every row of its tables, played in a world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mlwright.settings import Settings
+from tests.support.replay import people
+from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import Operator
+from tests.support.replay.people import edit, train_with
+from tests.support.replay.world import World
+
+PAGE = Path(__file__).parents[3] / "docs" / "states.md"
+SOON = timedelta(seconds=20)
+
+pytestmark = pytest.mark.timeout(20)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table."""
+
+    kind: str
+    situation: str
+    conditions: tuple[str, ...]
+
+
+def rows() -> Iterator[Row]:
+    """Read the tables of the page."""
+    kind = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        kind = line.removeprefix("## ") if line.startswith("## ") else kind
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and cells[0] != "situation":
+            yield Row(kind, cells[0], tuple(cells[1:]))
+
+
+ROWS = {f"{row.kind}: {row.situation}": row for row in rows()}
+
+
+def trained(operator: Operator) -> None:
+    """Let the pipeline have made v1."""
+    operator.world.add(people.pipeline())
+    operator.settle()
+
+
+def running(operator: Operator) -> None:
+    """Let a run be at work."""
+    operator.until(lambda: operator.world.objects.get("Job", {}) != {})
+    operator.until(lambda: "is running" in people.summary(operator.world, "TrainingRun", newest(operator.world)))
+    operator.until(lambda: "is running" in people.summary(operator.world, "TrainingPipeline"))
+
+
+def newest(world: World) -> str:
+    """Return the name of the newest run."""
+    return str(world.all("TrainingRun")[-1]["metadata"]["name"])
+
+
+def training(operator: Operator) -> None:
+    """Let the first run be at work."""
+    operator.world.add(people.pipeline())
+    running(operator)
+
+
+def retrained(operator: Operator, iterations: int = 300) -> None:
+    """Let a second run be at work."""
+    trained(operator)
+    train_with(operator.world, iterations)
+    operator.until(lambda: len(operator.world.all("TrainingRun")) > 1)
+    running(operator)
+
+
+def rejected_next(operator: Operator) -> None:
+    """Let v1 be good, and v2 rejected by a gate."""
+    trained(operator)
+    train_with(operator.world, 20)
+    operator.settle()
+
+
+def rejected_first(operator: Operator) -> None:
+    """Let v1 be rejected by a gate."""
+    operator.world.add(people.pipeline(20))
+    operator.settle()
+
+
+def failed(operator: Operator) -> None:
+    """Let v1 be good, and the next run fail."""
+    trained(operator)
+    operator.actors.around.user_error = "train"
+    train_with(operator.world, 300)
+    operator.settle()
+
+
+def after_failure(operator: Operator) -> None:
+    """Let a run be at work after one that failed."""
+    failed(operator)
+    operator.actors.around.user_error = ""
+    train_with(operator.world, 20)
+    operator.until(lambda: len(operator.world.all("TrainingRun")) > 2)
+    running(operator)
+
+
+def without_data(operator: Operator) -> None:
+    """Let a run wait for its data."""
+    operator.actors.around.data = False
+    operator.world.add(people.pipeline())
+    operator.settle(SOON)
+
+
+def unasked(operator: Operator) -> None:
+    """Let nobody have asked for a run."""
+    operator.world.add(people.pipeline(triggers={"specChange": False}))
+    operator.settle()
+
+
+def paused_training(operator: Operator) -> None:
+    """Let a good pipeline be paused."""
+    trained(operator)
+    edit(operator.world, "TrainingPipeline", "flights", lambda spec: spec.update(paused=True))
+    operator.settle()
+
+
+def impossible_training(operator: Operator) -> None:
+    """Let the data lie where nobody can read it."""
+    operator.world.add(people.pipeline(dataset={"uri": "s3://lake/x", "target": "y"}))
+    operator.settle()
+
+
+def crashing(operator: Operator) -> None:
+    """Let a step crash."""
+    operator.actors.around.crashes = {"validate": 1}
+    operator.world.add(people.pipeline())
+    operator.settle(timedelta(seconds=5))
+
+
+def unfetched(operator: Operator) -> None:
+    """Let the image of the steps be missing."""
+    operator.actors.around.bad_images.add("trainer:1")
+    operator.world.add(people.pipeline())
+    operator.settle(SOON)
+
+
+def superseded(operator: Operator) -> None:
+    """Let a run have been replaced."""
+    without_data(operator)
+    operator.actors.around.data = True
+    train_with(operator.world, 300)
+    operator.settle()
+
+
+def aliased(version: int) -> Callable[[Operator], None]:
+    """Let an alias name a version; only v1 exists."""
+
+    def given(operator: Operator) -> None:
+        operator.world.add(people.version(1))
+        operator.world.add(people.model(aliases=[{"name": "champion", "version": version}]))
+        operator.settle()
+
+    return given
+
+
+def served(operator: Operator, **spec: object) -> None:
+    """Let v1 be served."""
+    operator.world.add(people.model())
+    operator.world.add(people.version(1))
+    body = people.deployment()
+    body["spec"] |= spec
+    operator.world.add(body)
+    operator.settle()
+
+
+def changed(**spec: object) -> Callable[[Operator], None]:
+    """Let v1 be served and the spec be changed then."""
+
+    def given(operator: Operator) -> None:
+        served(operator)
+        edit(operator.world, "ModelDeployment", "flights", lambda found: found.update(spec))
+        operator.settle()
+
+    return given
+
+
+def replaced(how: str) -> Callable[[Operator], None]:
+    """Let v1 be served and v2 come, whose pods are `slow` or `broken`."""
+
+    def given(operator: Operator) -> None:
+        served(operator)
+        getattr(operator.actors.around, how).add("flights-v2")
+        operator.world.add(people.version(2))
+        operator.settle(SOON)
+
+    return given
+
+
+def pinned_rejected(operator: Operator) -> None:
+    """Let v2 be pinned and broken."""
+    replaced("broken")(operator)
+    selector = {"type": "Version", "ref": {"name": "flights"}, "version": 2}
+    edit(operator.world, "ModelDeployment", "flights", lambda spec: spec.update(model=selector))
+    operator.settle()
+
+
+def first_pods(how: str) -> Callable[[Operator], None]:
+    """Let the pods of the first version be `slow` or `broken`."""
+
+    def given(operator: Operator) -> None:
+        getattr(operator.actors.around, how).add("flights-v1")
+        served(operator)
+
+    return given
+
+
+def pods_fail(operator: Operator) -> None:
+    """Let the pods that serve fail."""
+    served(operator)
+    operator.actors.around.broken.add("flights-v1")
+    operator.actors.act(operator.world)
+    operator.settle(SOON)
+
+
+def scaling(operator: Operator) -> None:
+    """Let more pods be wanted than are there."""
+    served(operator)
+    edit(operator.world, "ModelDeployment", "flights", lambda spec: spec.update(replicas=3))
+    operator.until(lambda: "of 3" in people.summary(operator.world, "ModelDeployment"))
+
+
+def nothing_approved(operator: Operator) -> None:
+    """Let the only version be rejected by a gate."""
+    operator.world.add(people.version(1, passed=False))
+    operator.world.add(people.deployment())
+    operator.settle()
+
+
+def taken(operator: Operator) -> None:
+    """Let somebody else have a Service of that name."""
+    operator.world.add({"kind": "Service", "metadata": {"name": "flights"}, "spec": {}})
+    served(operator)
+
+
+def contested(operator: Operator) -> None:
+    """Let somebody else own the alias."""
+    operator.world.add(people.model(aliases=[{"name": "champion", "version": 7}]))
+    operator.world.one("Model", "flights")["metadata"]["aliasOwners"] = {"champion": "kubectl"}
+    operator.world.add(people.version(1))
+    operator.world.add(people.deployment(rollout={"setAlias": "champion"}))
+    operator.settle(SOON)
+
+
+def waiting_for_version(operator: Operator) -> None:
+    """Let the deployment be there before the model."""
+    operator.world.add(people.deployment())
+    operator.settle()
+
+
+def imageless(operator: Operator) -> None:
+    """Let nobody say what serves."""
+    operator.settings = Settings()
+    operator.world.add(people.version(1))
+    operator.world.add(people.deployment())
+    operator.settle()
+
+
+FOLLOWING = {"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}
+GIVEN: dict[str, Callable[[Operator], None]] = {
+    "TrainingPipeline: the first run goes on": training,
+    "TrainingPipeline: a later run goes on after a good one": retrained,
+    "TrainingPipeline: a later run goes on after one that failed": after_failure,
+    "TrainingPipeline: the last run made a version that passed": trained,
+    "TrainingPipeline: the last version was rejected, an older one is good": rejected_next,
+    "TrainingPipeline: the only version was rejected": rejected_first,
+    "TrainingPipeline: the last run failed, whether or not an older version is good": failed,
+    "TrainingPipeline: a run waits for something that does not exist yet": without_data,
+    "TrainingPipeline: nobody asked for a run": unasked,
+    "TrainingPipeline: paused": paused_training,
+    "TrainingPipeline: the spec is impossible": impossible_training,
+    "TrainingRun: a step is at work": training,
+    "TrainingRun: a step is tried again": crashing,
+    "TrainingRun: it waits for data, a claim, a Secret or its pipeline": without_data,
+    "TrainingRun: the pod of a step does not start": unfetched,
+    "TrainingRun: it made a version": trained,
+    "TrainingRun: it failed": failed,
+    "TrainingRun: it was stuck, and a newer run took its place": superseded,
+    "Model: every alias names a good version": aliased(1),
+    "Model: an alias names a version that does not exist or did not pass": aliased(2),
+    "ModelDeployment: the first pods are starting": first_pods("slow"),
+    "ModelDeployment: the first pods fail": first_pods("broken"),
+    "ModelDeployment: it serves and has nothing to do": served,
+    "ModelDeployment: a newer version is about to take over": replaced("slow"),
+    "ModelDeployment: following, a newer version was rejected": replaced("broken"),
+    "ModelDeployment: the pinned version was rejected": pinned_rejected,
+    "ModelDeployment: no version passed its gates, so there is nothing to serve": nothing_approved,
+    "ModelDeployment: pods that serve fail": pods_fail,
+    "ModelDeployment: the number of pods is being changed": scaling,
+    "ModelDeployment: model, version or alias does not exist yet": waiting_for_version,
+    "ModelDeployment: the alias that it sets belongs to somebody else": contested,
+    "ModelDeployment: suspended": changed(suspend=True),
+    "ModelDeployment: paused": changed(paused=True),
+    "ModelDeployment: the spec is impossible": imageless,
+    "ModelDeployment: it follows the alias that it sets": changed(model=FOLLOWING, rollout={"setAlias": "blue"}),
+    "ModelDeployment: a name that it needs is taken": taken,
+}
+
+
+def test_every_row_is_played() -> None:
+    """A row without a story would be a claim."""
+    assert sorted(GIVEN) == sorted(ROWS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_conditions_are_as_the_page_says(name: str) -> None:
+    """Ready, Reconciling and Stalled, with the reasons that the page names, and nothing else but what it names."""
+    row = ROWS[name]
+    operator = Operator(World(), Actors(Surroundings()))
+    GIVEN[name](operator)
+    if row.kind == "TrainingRun":
+        first = "took its place" in row.situation
+        object_name = "flights-1" if first else newest(operator.world)
+    else:
+        object_name = "flights"
+
+    assert shown(operator.world, row.kind, object_name, row.conditions) == row.conditions
+
+
+def shown(world: World, kind: str, name: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the conditions of an object in the words of the page; reasons only where the page has one."""
+    found = {c["type"]: c for c in people.status(world, kind, name).get("conditions", ())}
+    cells = []
+    for type_, cell in zip(("Ready", "Reconciling", "Stalled"), wanted[:3], strict=True):
+        condition = found.pop(type_, None)
+        with_reason = "," in cell and condition is not None
+        told = "-" if condition is None else condition["status"]
+        cells.append(f"{told}, {condition['reason']}" if with_reason and condition is not None else told)
+    own = ", ".join(f"{type_}={condition['status']}" for type_, condition in sorted(found.items()))
+    return (*cells, own or "-")
