@@ -13,13 +13,12 @@ from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.verification import verify
 from mlwright.scoring import Task
 from mlwright.trainer.errors import SurroundingsError
-from mlwright.trainer.fitting import class_places
 from mlwright.trainer.scores import Judged, check_metrics, score_classes, score_numbers
 from mlwright.trainer.step import Step, StepName
 from mlwright.trainer.tables import TEST, Side, read_side, to_array
-from mlwright.trainer.train import BUNDLE
+from mlwright.trainer.targets import class_places
 from mlwright.trainer.wording import rows
-from mlwright.trainer.workspace import earlier_folder, read_earlier
+from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
 
 
 def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]]:

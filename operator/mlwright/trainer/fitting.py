@@ -19,7 +19,7 @@ from mlwright.trainer.estimators import CLASS, build_estimator
 from mlwright.trainer.preparation import build_pipeline, check_prepared
 from mlwright.trainer.step import Preprocessing, Training
 from mlwright.trainer.tables import Side, to_array
-from mlwright.trainer.targets import classes_of
+from mlwright.trainer.targets import class_places, classes_of
 from mlwright.trainer.wording import rows
 
 logger = logging.getLogger(__name__)
@@ -86,12 +86,6 @@ def _unanswerable(estimator: str, why: str) -> UserError:
     return UserError(
         CLASS, f"{estimator} cannot answer rows that it has not learned: {why}", "use other parameters or another class"
     )
-
-
-def class_places(target: Array, classes: tuple[Label, ...]) -> Array:
-    """Place of each value among the classes, `[n]`; -1 for a value that is none of them."""
-    places = {label: place for place, label in enumerate(classes)}
-    return np.array([places.get(value, -1) for value in target.tolist()], dtype=np.int64)
 
 
 def _fit(pipeline: Pipeline, matrix: Matrix, answers: Array, training: Training) -> None:

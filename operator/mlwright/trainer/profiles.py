@@ -12,8 +12,9 @@ from mlwright.bundle.profiling import profile_booleans, profile_labels, profile_
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.scoring import Task
 from mlwright.trainer.encoding import Matrix, text_counts
-from mlwright.trainer.fitting import Fitted, class_places
+from mlwright.trainer.fitting import Fitted
 from mlwright.trainer.tables import Side, to_array
+from mlwright.trainer.targets import class_places
 
 RANKING_ROWS: Final = 1000
 """Rows on which importance is measured: its order settles long before, and each feature costs one more answer."""

@@ -1,14 +1,17 @@
-"""The values of metrics. Their names, directions and bounds are in `mlwright.scoring`."""
+"""The values of metrics. Their names, directions and bounds are in `mlwright.scoring`.
+
+The formulas are written out, a few lines of numpy each, because importing scikit-learn for them would take most of the
+time of the step that needs them. The tests compare every one with scikit-learn's.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from mlwright.scoring import METRICS, Task, metrics_of
 from mlwright.trainer.errors import UserError
@@ -19,6 +22,7 @@ _SMALLEST: Final = 1e-15  # a probability of zero for what happened would cost i
 
 Numbers = NDArray[np.float64]
 Places = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class UndefinedError(Exception):
@@ -41,6 +45,15 @@ class Judged:
     def classes(self) -> int:
         """Number of classes, unknown ones included."""
         return int(self.probabilities.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one class: called so rightly, called so, truly so."""
+
+    hits: int
+    called: int
+    true: int
 
 
 def check_metrics(names: Sequence[str], task: Task) -> None:
@@ -76,11 +89,11 @@ def score_numbers(truth: Numbers, answers: Numbers, names: Sequence[str]) -> dic
     return _score(names, Task.REGRESSION, {name: partial(f, truth, answers) for name, f in _REGRESSION.items()})
 
 
-def _score(names: Sequence[str], task: Task, functions: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+def _score(names: Sequence[str], task: Task, functions: Mapping[str, Callable[[], float]]) -> dict[str, float]:
     values = {}
     for name in names or metrics_of(task):
         try:
-            values[name] = float(functions[name]())
+            values[name] = functions[name]()
         except UndefinedError as problem:
             if names:
                 raise UserError(
@@ -89,29 +102,63 @@ def _score(names: Sequence[str], task: Task, functions: Mapping[str, Callable[[]
     return values
 
 
-def _averaged(function: Callable[..., Any]) -> Callable[[Judged], float]:
-    """With two classes of the positive one, else the mean over all classes that occur."""
+def _averaged(score: Callable[[Counts], float]) -> Callable[[Judged], float]:
+    """With two classes of the positive one, else the mean over all classes that occur, in truth or in answers."""
 
     def value(judged: Judged) -> float:
-        if judged.classes == 2:  # noqa: PLR2004 - a positive and a negative class
-            return float(function(judged.truth, judged.called, average="binary", zero_division=0.0))
-        return float(function(judged.truth, judged.called, average="macro", zero_division=0.0))
+        occurring = np.union1d(judged.truth, judged.called)
+        places = [1] if judged.classes == 2 else occurring  # noqa: PLR2004 - a positive and a negative class
+        return float(np.mean([score(_count(judged, int(place))) for place in places]))
 
     return value
 
 
-def _one_against_rest(function: Callable[..., Any]) -> Callable[[Judged], float]:
+def _count(judged: Judged, place: int) -> Counts:
+    truth, called = judged.truth == place, judged.called == place
+    return Counts(int(np.count_nonzero(truth & called)), int(called.sum()), int(truth.sum()))
+
+
+def _precision(counts: Counts) -> float:
+    return counts.hits / counts.called if counts.called else 0.0
+
+
+def _recall(counts: Counts) -> float:
+    return counts.hits / counts.true if counts.true else 0.0
+
+
+def _f1(counts: Counts) -> float:
+    both = counts.called + counts.true
+    return 2 * counts.hits / both if both else 0.0
+
+
+def _one_against_rest(score: Callable[[Mask, Numbers], float]) -> Callable[[Judged], float]:
     """With two classes of the positive one, else the mean over all classes that occur, each against the rest."""
 
     def value(judged: Judged) -> float:
         occurring = np.unique(judged.truth)
         if len(occurring) == 1:
             raise UndefinedError(f"the {rows(len(judged.truth))} held out are all of one class")
-        positive = [1] if judged.classes == 2 else occurring  # noqa: PLR2004
-        scores = [function(judged.truth == place, judged.probabilities[:, place]) for place in positive]
-        return float(np.mean(scores))
+        places = [1] if judged.classes == 2 else occurring  # noqa: PLR2004 - a positive and a negative class
+        return float(np.mean([score(judged.truth == place, judged.probabilities[:, place]) for place in places]))
 
     return value
+
+
+def _roc_auc(truth: Mask, given: Numbers) -> float:
+    """Chance that a true row is ranked above another one, ties counted half (the rank-sum form)."""
+    _, place, count = np.unique(given, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]
+    true, other = int(truth.sum()), int((~truth).sum())
+    return float((rank[truth].sum() - true * (true + 1) / 2) / (true * other))
+
+
+def _average_precision(truth: Mask, given: Numbers) -> float:
+    """Sum over falling thresholds of the gain in recall times the precision there; equal scores share a threshold."""
+    order = np.argsort(-given, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(given[order]) != 0, np.True_))  # last row of each threshold
+    hits = np.cumsum(truth[order])[last]
+    gain = np.diff(hits, prepend=0) / truth.sum()
+    return float(np.sum(gain * hits / (last + 1)))
 
 
 def _balanced_accuracy(judged: Judged) -> float:
@@ -132,7 +179,7 @@ def _brier(judged: Judged) -> float:
 def _r2(truth: Numbers, answers: Numbers) -> float:
     if np.ptp(truth) == 0:
         raise UndefinedError(f"the target is the same in the {rows(len(truth))} held out")
-    return float(metrics.r2_score(truth, answers))
+    return float(1 - np.square(truth - answers).sum() / np.square(truth - truth.mean()).sum())
 
 
 def _mape(truth: Numbers, answers: Numbers) -> float:
@@ -146,11 +193,11 @@ _CLASSIFICATION: Final[Mapping[str, Callable[[Judged], float]]] = MappingProxyTy
     {
         "accuracy": lambda judged: float(np.mean(judged.truth == judged.called)),
         "balanced_accuracy": _balanced_accuracy,
-        "f1": _averaged(metrics.f1_score),
-        "precision": _averaged(metrics.precision_score),
-        "recall": _averaged(metrics.recall_score),
-        "roc_auc": _one_against_rest(metrics.roc_auc_score),
-        "average_precision": _one_against_rest(metrics.average_precision_score),
+        "f1": _averaged(_f1),
+        "precision": _averaged(_precision),
+        "recall": _averaged(_recall),
+        "roc_auc": _one_against_rest(_roc_auc),
+        "average_precision": _one_against_rest(_average_precision),
         "log_loss": _log_loss,
         "brier": _brier,
     }

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlwright.bundle.manifest import Datatype, Label
+from mlwright.bundle.tensors import Array
 from mlwright.scoring import Task
 from mlwright.trainer.columns import TARGET, canonical, count_missing, datatype_of
 from mlwright.trainer.errors import UserError
@@ -69,6 +70,12 @@ def check_sides(name: str, train: Any, test: Any, task: Task) -> None:
 def classes_of(target: Any) -> tuple[Label, ...]:
     """The classes of a canonical target in sorted order: false before true, numbers up, texts by code point."""
     return tuple(sorted(pc.unique(target).to_pylist()))
+
+
+def class_places(target: Array, classes: tuple[Label, ...]) -> Array:
+    """Place of each value among the classes, `[n]`; -1 for a value that is none of them."""
+    places = {label: place for place, label in enumerate(classes)}
+    return np.array([places.get(value, -1) for value in target.tolist()], dtype=np.int64)
 
 
 def _classes(name: str, target: Any) -> Any:

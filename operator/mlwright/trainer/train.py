@@ -21,9 +21,8 @@ from mlwright.trainer.storing import Trial, store
 from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
 from mlwright.trainer.targets import check_sides
 from mlwright.trainer.wording import rows
-from mlwright.trainer.workspace import earlier_folder, read_earlier
+from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
 
-BUNDLE: Final = "bundle"
 TRIAL_ROWS: Final = 20_000
 """Held-out rows on which outputs are profiled and a converted model must answer like the original."""
 GOLDEN_DECIMALS: Final = 9

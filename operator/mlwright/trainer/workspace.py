@@ -15,6 +15,9 @@ from mlwright.trainer.errors import SurroundingsError
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import Step, StepName
 
+BUNDLE: Final = "bundle"
+"""Folder of the bundle in that of the step train."""
+
 _TEMPORARY: Final = ".tmp"
 
 

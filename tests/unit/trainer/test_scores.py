@@ -66,6 +66,30 @@ def test_three_classes_are_scored_like_the_reference(data: st.DataObject) -> Non
     )
 
 
+@settings(max_examples=20)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 10)), max_size=30))
+def test_two_classes_are_scored_like_the_reference(rows: list[tuple[bool, int]]) -> None:
+    """Ties among the scores included."""
+    rows = [(True, 7), (False, 3), *rows]
+    truth = np.array([int(late) for late, _ in rows])
+    positive = np.array([score / 10 for _, score in rows])
+    called = (positive > 0.5).astype(np.int64)
+    probabilities = np.column_stack([1 - positive, positive])
+
+    names = ["f1", "precision", "recall", "roc_auc", "average_precision"]
+    values = score_classes(Judged(truth, called, probabilities), names)
+
+    assert values == pytest.approx(
+        {
+            "f1": reference.f1_score(truth, called, zero_division=0.0),
+            "precision": reference.precision_score(truth, called, zero_division=0.0),
+            "recall": reference.recall_score(truth, called, zero_division=0.0),
+            "roc_auc": reference.roc_auc_score(truth, positive),
+            "average_precision": reference.average_precision_score(truth, positive),
+        }
+    )
+
+
 def test_a_regression_is_scored() -> None:
     """Worked by hand: errors of 1, 1 and 4."""
     values = score_numbers(np.array([2.0, 4.0, 8.0]), np.array([1.0, 5.0, 4.0]), [])
