@@ -14,6 +14,8 @@ _SUFFIXES: Final = {
     **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", 1)},
     **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", 1)},
 }
+_HIGHEST: Final = 99
+"""Powers of ten beyond which every quantity is the same: more than there is."""
 _FORM: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)")
 
 
@@ -27,4 +29,5 @@ def parse(text: str) -> Decimal | None:
     if found is None:
         return None
     number, exponent, suffix = found.groups()
-    return Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""]
+    power = min(max(int(exponent[1:]), -_HIGHEST), _HIGHEST) if exponent else 0
+    return Decimal(number) * Decimal(10) ** power * _SUFFIXES[suffix or ""]

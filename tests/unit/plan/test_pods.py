@@ -1,0 +1,120 @@
+"""What is wrong with a pod, in one sentence, from the words of the scheduler, the kubelet and the container."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlwright.plan.pods import Diagnosis, diagnose, pod_seen
+from tests.support.replay.actors import crashing, ended, running, unscheduled, waiting
+from tests.unit.planners.given import a_pod
+
+
+def body(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
+    """Return a pod as the API server has it."""
+    return {"metadata": {"name": "p", "creationTimestamp": "2026-01-01T00:00:00Z", **meta}, "status": status}
+
+
+CASES: dict[str, tuple[dict[str, Any], Diagnosis | None]] = {
+    "it runs": (running(ready=True), None),
+    "it is not ready yet": (running(ready=False), None),
+    "it has just been made": ({}, None),
+    "it is done": (ended("server", 0, "done"), None),
+    "its container is being made": (waiting("server", "ContainerCreating", ""), None),
+    "a claim is missing": (
+        unscheduled('0/1 nodes are available: persistentvolumeclaim "data" not found.'),
+        Diagnosis(
+            'pod p waits: 0/1 nodes are available: persistentvolumeclaim "data" not found.;'
+            " create it, the pod starts by itself",
+            missing=True,
+        ),
+    ),
+    "no node has room": (
+        unscheduled("0/1 nodes are available: 1 Insufficient cpu."),
+        Diagnosis("pod p cannot be placed: 0/1 nodes are available: 1 Insufficient cpu."),
+    ),
+    "a Secret is missing": (
+        waiting("server", "CreateContainerConfigError", 'secret "key" not found'),
+        Diagnosis('pod p waits: secret "key" not found; create it, the pod starts by itself', missing=True),
+    ),
+    "a key of a Secret is missing": (
+        waiting("server", "CreateContainerConfigError", "couldn't find key k in Secret demo/key"),
+        Diagnosis(
+            "pod p waits: couldn't find key k in Secret demo/key; create it, the pod starts by itself", missing=True
+        ),
+    ),
+    "its configuration is wrong": (
+        waiting("server", "CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
+        Diagnosis(
+            "pod p waits: container has runAsNonRoot and image will run as root; correct it, the pod starts by itself"
+        ),
+    ),
+    "its image is missing": (
+        waiting("server", "ErrImagePull", "a:1 is not found"),
+        Diagnosis(
+            "the image of pod p cannot be fetched: a:1 is not found; correct the image's name or the pull secret, or"
+            " load the image; it is fetched again by itself"
+        ),
+    ),
+    "its image is still missing": (
+        waiting("server", "ImagePullBackOff", 'Back-off pulling image "a:1": ErrImagePull: a:1 is not found'),
+        Diagnosis(
+            "the image of pod p cannot be fetched: a:1 is not found; correct the image's name or the pull secret, or"
+            " load the image; it is fetched again by itself"
+        ),
+    ),
+    "its command does not exist": (
+        waiting("server", "RunContainerError", "exec: not found in $PATH"),
+        Diagnosis("pod p does not start (RunContainerError): exec: not found in $PATH"),
+    ),
+    "it ends again and again": (
+        crashing("server", 64, "the digest\n is another one"),
+        Diagnosis("pod p ended with exit code 64: the digest is another one"),
+    ),
+    "it ended and said nothing": (ended("server", 137, ""), Diagnosis("pod p ended with exit code 137")),
+    "its words are endless": (
+        ended("server", 70, "x" * 5000),
+        Diagnosis("pod p ended with exit code 70: " + "x" * 600),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_pod_is_diagnosed(name: str) -> None:
+    """One state, one sentence."""
+    status, wanted = CASES[name]
+
+    assert diagnose([pod_seen(body(status), "server")]) == wanted
+
+
+def test_the_reason_of_a_container_that_was_killed_is_told() -> None:
+    """Such as that its memory was not enough."""
+    state = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    status = {"phase": "Failed", "containerStatuses": [{"name": "server", "state": state}]}
+
+    assert diagnose([pod_seen(body(status), "server")]) == Diagnosis("pod p ended with exit code 137 (OOMKilled)")
+
+
+def test_a_pod_that_is_going_away_is_no_trouble() -> None:
+    """Somebody wanted it to go."""
+    assert (
+        diagnose([pod_seen(body(ended("server", 137, ""), deletionTimestamp="2026-01-01T00:00:00Z"), "server")]) is None
+    )
+
+
+def test_a_ready_pod_is_no_trouble_whatever_it_did_before() -> None:
+    """It was started again, and well."""
+    assert diagnose([a_pod(ready=True, exit_code=64)]) is None
+
+
+def test_other_containers_do_not_speak() -> None:
+    """A sidecar that somebody's admission webhook put in may do as it likes."""
+    assert diagnose([pod_seen(body(crashing("sidecar", 1, "no")), "server")]) is None
+
+
+def test_the_first_pod_in_trouble_speaks() -> None:
+    """The others are likely to say the same."""
+    good, bad, worse = a_pod("a", ready=True), a_pod("b", exit_code=1), a_pod("c", exit_code=2)
+
+    assert diagnose([good, bad, worse]) == Diagnosis("pod b ended with exit code 1")

@@ -1,0 +1,330 @@
+"""What a change of each field does: it trains, it rolls out, or it does neither. No field is left out."""
+
+from __future__ import annotations
+
+import copy
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, Final, Literal, get_args, get_origin
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.api.fields import Schema
+from mlwright.api.training import TrainingPipelineSpec
+from mlwright.controller.kinds import deployments, pipelines
+from mlwright.plan.resources import Body
+from mlwright.plan.serving import Target
+from mlwright.planners.target import resolve
+from mlwright.planners.template import template_digest
+from tests.support.replay import people
+from tests.support.replay.operator import SETTINGS
+from tests.support.replay.world import World
+
+TRAINS: Final = "trains"
+ROLLS_OUT: Final = "rolls out"
+NEITHER: Final = "neither"
+FIXED: Final = "has one value"
+
+SURFACE: Final[dict[str, Any]] = {
+    "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
+    "env": [{"name": "A", "value": "a", "secretRef": {"name": "s", "key": "k"}}],
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "gpu"}],
+    "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [{"maxSkew": 1}],
+    "serviceAccountName": "reader",
+    "imagePullSecrets": [{"name": "pull"}],
+    "priorityClassName": "high",
+    "runtimeClassName": "runc",
+}
+SURFACE_FIELDS: Final = (
+    "resources.requests",
+    "resources.limits",
+    "env.name",
+    "env.value",
+    "env.secretRef.name",
+    "env.secretRef.key",
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "topologySpreadConstraints",
+    "serviceAccountName",
+    "imagePullSecrets.name",
+    "priorityClassName",
+    "runtimeClassName",
+)
+
+PIPELINE: Final[dict[str, Any]] = {
+    "modelRef": {"name": "flights"},
+    "dataset": {
+        "uri": "pvc://data/flights.csv",
+        "format": "CSV",
+        "target": "late",
+        "features": ["hour"],
+        "idColumn": "id",
+        "timeColumn": "ts",
+        "timeRange": {"column": "ts", "last": "24h", "until": {"type": "Time", "time": "2026-01-01T00:00:00Z"}},
+        "split": {"type": "Hash", "hash": {"test": 0.3, "seed": 1}, "temporal": {"test": 0.3}},
+    },
+    "training": {
+        "task": "Classification",
+        "type": "Estimator",
+        "estimator": {"class": "a.B", "parameters": {"max_iter": 100}, "preprocessing": "None"},
+        "seed": 7,
+    },
+    "evaluation": {
+        "metrics": ["f1"],
+        "gates": [{"name": "good", "type": "Threshold", "threshold": {"metric": "f1", "min": 0.5, "max": 0.9}}],
+    },
+    "triggers": {"specChange": True},
+    "artifacts": {"uri": "pvc://artifacts/runs"},
+    "image": "trainer:1",
+    "pod": SURFACE,
+    "paused": False,
+}
+OF_PIPELINE: Final = {
+    "modelRef.name": TRAINS,
+    "dataset.uri": TRAINS,
+    "dataset.format": TRAINS,
+    "dataset.target": TRAINS,
+    "dataset.features": TRAINS,
+    "dataset.idColumn": TRAINS,
+    "dataset.timeColumn": TRAINS,
+    "dataset.timeRange.column": TRAINS,
+    "dataset.timeRange.last": TRAINS,
+    "dataset.timeRange.until.type": TRAINS,
+    "dataset.timeRange.until.time": TRAINS,
+    "dataset.split.type": TRAINS,
+    "dataset.split.hash.test": TRAINS,
+    "dataset.split.hash.seed": TRAINS,
+    "dataset.split.temporal.test": TRAINS,
+    "training.task": TRAINS,
+    "training.type": FIXED,
+    "training.estimator.class": TRAINS,
+    "training.estimator.parameters": TRAINS,
+    "training.estimator.preprocessing": TRAINS,
+    "training.seed": TRAINS,
+    "evaluation.metrics": TRAINS,
+    "evaluation.gates.name": NEITHER,
+    "evaluation.gates.type": FIXED,
+    "evaluation.gates.threshold.metric": NEITHER,
+    "evaluation.gates.threshold.min": NEITHER,
+    "evaluation.gates.threshold.max": NEITHER,
+    "triggers.specChange": NEITHER,
+    "artifacts.uri": NEITHER,
+    "image": NEITHER,
+    "paused": NEITHER,
+    **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
+}
+
+DEPLOYMENT: Final[dict[str, Any]] = {
+    "model": {"ref": {"name": "flights"}, "type": "Version", "version": 1},
+    "server": {"image": "server:1", "timeout": "20s", "maxBodyMegabytes": 8, "drain": "5s"},
+    "replicas": 2,
+    "rollout": {"strategy": "AllAtOnce", "progressDeadline": "5m", "setAlias": "champion"},
+    "pod": SURFACE,
+    "terminationGracePeriodSeconds": 30,
+    "suspend": False,
+    "paused": False,
+}
+OF_DEPLOYMENT: Final = {
+    "model.ref.name": ROLLS_OUT,
+    "model.type": ROLLS_OUT,
+    "model.version": ROLLS_OUT,
+    "model.alias": ROLLS_OUT,
+    "server.image": ROLLS_OUT,
+    "server.timeout": ROLLS_OUT,
+    "server.maxBodyMegabytes": ROLLS_OUT,
+    "server.drain": ROLLS_OUT,
+    "replicas": NEITHER,
+    "rollout.strategy": FIXED,
+    "rollout.progressDeadline": NEITHER,
+    "rollout.setAlias": NEITHER,
+    "terminationGracePeriodSeconds": ROLLS_OUT,
+    "suspend": NEITHER,
+    "paused": NEITHER,
+    **{f"pod.{name}": ROLLS_OUT for name in SURFACE_FIELDS},
+}
+
+OTHER: Final = {
+    "dataset.uri": "pvc://data/other.csv",
+    "dataset.timeRange.until.time": "2026-02-01T00:00:00Z",
+    "artifacts.uri": "pvc://artifacts/other",
+    "model.version": 2,
+    "model.type": "Latest",
+    "pod.resources.requests": {"cpu": "2"},
+    "pod.resources.limits": {"memory": "4Gi"},
+}
+"""Values for fields that take not just any."""
+
+
+def leaves(model: type[Schema], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Return the paths of all fields that hold no further fields of ours."""
+    for name, info in model.model_fields.items():
+        here = f"{path}.{info.alias or name}".lstrip(".")
+        part = _part(info.annotation)
+        if part is None:
+            yield here, info
+        else:
+            yield from leaves(part, here)
+
+
+def _part(annotation: Any) -> type[Schema] | None:
+    """Return the part of a spec that a field holds, alone or in a list; None for a value."""
+    if isinstance(annotation, type) and issubclass(annotation, Schema):
+        return annotation
+    if get_origin(annotation) in {tuple, types.UnionType, typing.Union, typing.Annotated}:
+        return next((part for inner in get_args(annotation) if (part := _part(inner)) is not None), None)
+    return None
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the values of a field that takes only some."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((found for inner in get_args(annotation) if (found := choices(inner))), ())
+
+
+def another(path: str, info: FieldInfo, value: Any) -> Any:
+    """Return another value for a field."""
+    if path in OTHER:
+        return OTHER[path]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value / 2 if isinstance(value, float) else value + 1
+    if isinstance(value, list):
+        return [*value, {"more": 1} if value and isinstance(value[0], dict) else _more(choices(info.annotation), value)]
+    if isinstance(value, dict):
+        return {**value, "more": 1 if path.endswith("parameters") else "x"}
+    return next(
+        (choice for choice in choices(info.annotation) if choice != value),
+        f"1{value}" if value[0].isdigit() else f"{value}x",
+    )
+
+
+def _more(found: tuple[Any, ...], value: list[Any]) -> Any:
+    return next((choice for choice in found if choice not in value), "more")
+
+
+def at(spec: Any, path: str) -> tuple[Any, str]:
+    """Return what holds a field, and the field's name in it."""
+    *before, last = path.split(".")
+    node = spec
+    for name in before:
+        node = node[name][0] if isinstance(node[name], list) else node[name]
+    return node, last
+
+
+def changed(spec: dict[str, Any], path: str, info: FieldInfo) -> dict[str, Any]:
+    """Return a spec with another value in one field."""
+    other = copy.deepcopy(spec)
+    node, name = at(other, path)
+    node[name] = another(path, info, node[name])
+    return other
+
+
+def effect(kind: str, before: Body, after: Body) -> str:
+    """Return what a change of a spec does."""
+    if kind == "TrainingPipeline":
+        return TRAINS if digest(before) != digest(after) else NEITHER
+    return ROLLS_OUT if revision(before) != revision(after) else NEITHER
+
+
+def digest(spec: Body) -> str:
+    """Return the digest that tells when a new run is needed."""
+    world = World()
+    body = world.add({**people.pipeline(), "spec": spec})
+    return template_digest(pipelines.gather(body, world))
+
+
+def revision(spec: Body) -> str:
+    """Return the revision that is asked for."""
+    world = World()
+    for model in ("flights", "flightsx"):
+        world.add(people.version(1, model=model))
+        world.add(people.version(2, model=model))
+        world.add(people.model(model, aliases=[{"name": "blue", "version": 1}, {"name": "bluex", "version": 2}]))
+    body = world.add({**people.deployment(), "spec": spec})
+    goal = resolve(deployments.gather(body, world), SETTINGS)
+    assert isinstance(goal, Target), goal
+    return goal.revision
+
+
+def base(kind: str, path: str) -> dict[str, Any]:
+    """Return the spec that is changed."""
+    if path == "model.alias":
+        return {**DEPLOYMENT, "model": {"ref": {"name": "flights"}, "type": "Alias", "alias": "blue"}}
+    return PIPELINE if kind == "TrainingPipeline" else DEPLOYMENT
+
+
+TABLES: Final[dict[str, tuple[type[Schema], dict[str, str]]]] = {
+    "TrainingPipeline": (TrainingPipelineSpec, OF_PIPELINE),
+    "ModelDeployment": (ModelDeploymentSpec, OF_DEPLOYMENT),
+}
+ROWS: Final = [(kind, path) for kind, (_, table) in TABLES.items() for path in table]
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_no_field_is_left_out(kind: str) -> None:
+    """A new field needs a row: does a change of it train, roll out, or do neither?"""
+    model, table = TABLES[kind]
+
+    assert sorted(path for path, _ in leaves(model)) == sorted(table)
+
+
+@pytest.mark.parametrize("kind, path", ROWS)
+def test_a_change_of_the_field_does_what_the_table_says(kind: str, path: str) -> None:
+    """And nothing else."""
+    model, table = TABLES[kind]
+    info = dict(leaves(model))[path]
+    if table[path] == FIXED:
+        assert len(choices(info.annotation)) == 1
+        return
+    before = base(kind, path)
+    after = changed(before, path, info)
+
+    assert effect(kind, before, after) == table[path]
+
+
+def test_the_order_of_metrics_and_of_keys_is_no_change() -> None:
+    """A spec that says the same in another order trains nothing."""
+    metrics = {**PIPELINE["evaluation"], "metrics": ["roc_auc", "f1"]}
+    turned = {**PIPELINE["evaluation"], "metrics": ["f1", "roc_auc"]}
+    shuffled = dict(reversed({**PIPELINE, "evaluation": turned}.items()))
+
+    assert digest({**PIPELINE, "evaluation": metrics}) == digest(shuffled)
+
+
+def test_to_spell_out_a_default_is_no_change() -> None:
+    """So a field that a later release adds with a default neither trains nor rolls out."""
+    lean = {key: value for key, value in people.pipeline()["spec"].items() if key in {"dataset", "training"}}
+    spelled = copy.deepcopy(lean)
+    spelled["training"] |= {"type": "Estimator", "seed": 0}
+    spelled["dataset"]["split"] = {"type": "Hash"}
+    serving = people.deployment()["spec"]
+
+    assert digest(lean) == digest(spelled)
+    assert revision(serving) == revision({**serving, "server": {"timeout": "30s", "drain": "10s"}, "pod": {}})
+
+
+@pytest.mark.parametrize("annotation, does", [("refresh", ROLLS_OUT), ("retry", NEITHER)])
+def test_what_the_annotations_of_a_deployment_do(annotation: str, does: str) -> None:
+    """Refresh makes a new revision of the same version; retry only forgets a rejection."""
+    world = World()
+    world.add(people.version(1))
+    body = world.add(people.deployment())
+    before = resolve(deployments.gather(body, world), SETTINGS)
+    people.annotate(world, "ModelDeployment", "flights", **{annotation: "1"})
+    after = resolve(deployments.gather(body, world), SETTINGS)
+
+    assert (before != after) == (does == ROLLS_OUT)
+
+
+def test_digests_are_those_of_the_release_before() -> None:
+    """Another digest would train every pipeline, and roll out every deployment, when the operator is upgraded."""
+    assert digest(PIPELINE) == "sha256:041e8d392b9d36b74c5615baf1d4aa2fa8a0ddb4fe785ad102f93b8a7c757982"
+    assert revision(DEPLOYMENT) == "ed255104"

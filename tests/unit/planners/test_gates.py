@@ -1,0 +1,77 @@
+"""Gates: each judgement says the figure, the bound and the distance between them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlwright.planners.gates import judge, passed, summary
+
+FINITE = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def gate(name: str = "good", **bound: float) -> dict[str, Any]:
+    """Return a gate on f1."""
+    return {"name": name, "type": "Threshold", "threshold": {"metric": "f1", **bound}}
+
+
+@pytest.mark.parametrize(
+    "bound, value, outcome, sentence",
+    [
+        ({"min": 0.8}, 0.85, "Passed", "gate good passed: f1 is 0.8500, at least 0.8"),
+        ({"min": 0.8}, 0.8, "Passed", "gate good passed: f1 is 0.8000, at least 0.8"),
+        ({"min": 0.8}, 0.75, "Failed", "gate good failed: f1 is 0.7500, 0.0500 below the required 0.8"),
+        ({"min": 0.8}, 0.79999, "Failed", "gate good failed: f1 is 0.79999, 1.0e-05 below the required 0.8"),
+        ({"max": 0.2}, 0.1, "Passed", "gate good passed: f1 is 0.1000, at most 0.2"),
+        ({"max": 0.2}, 0.3, "Failed", "gate good failed: f1 is 0.3000, 0.1000 above the allowed 0.2"),
+        ({"min": 0.1, "max": 0.2}, 0.15, "Passed", "gate good passed: f1 is 0.1500, within 0.1 to 0.2"),
+        ({"min": 0.1, "max": 0.2}, 0.3, "Failed", "gate good failed: f1 is 0.3000, 0.1000 above the allowed 0.2"),
+        ({"max": 2500.0}, 31000.5, "Failed", "gate good failed: f1 is 31000.5000, 28500.5000 above the allowed 2500"),
+    ],
+)
+def test_a_threshold_is_judged(bound: dict[str, float], value: float, outcome: str, sentence: str) -> None:
+    """Bounds are inclusive."""
+    [result] = judge([gate("good", **bound)], {"f1": value})
+
+    assert (result["outcome"], result["sentence"], result["value"]) == (outcome, sentence, value)
+
+
+@pytest.mark.parametrize("metrics", [{}, {"f1": math.nan}, {"f1": math.inf}, {"accuracy": 1.0}])
+def test_what_is_not_known_never_passes(metrics: dict[str, float]) -> None:
+    """Neither a metric that was not measured nor one that is no number; the status could not hold it either."""
+    [result] = judge([gate(max=1e9)], metrics)
+
+    assert (result["outcome"], "value" in result, passed([result])) == ("NoData", False, False)
+    assert result["sentence"] == "gate good has no data: f1 was not measured on the held-out rows"
+
+
+@given(value=FINITE, low=FINITE, high=FINITE)
+def test_a_gate_passes_exactly_within_its_bounds(value: float, low: float, high: float) -> None:
+    """For all figures, and a gate that fails never shows two equal ones."""
+    [result] = judge([gate(min=low, max=high)], {"f1": value})
+
+    assert passed([result]) == (low <= value <= high)
+    if not passed([result]):
+        distance = result["sentence"].split(", ")[1].split()[0]
+        assert float(distance) > 0
+
+
+@given(st.lists(st.booleans(), max_size=5))
+def test_all_gates_must_pass(wanted: list[bool]) -> None:
+    """No gates, no objection."""
+    results = judge([gate(f"g{i}", min=0.5 if ok else 0.9) for i, ok in enumerate(wanted)], {"f1": 0.7})
+
+    assert passed(results) == all(wanted)
+
+
+def test_the_first_gate_that_did_not_pass_speaks_for_all() -> None:
+    """Or one sentence for all that did."""
+    good, bad, worse = gate("a", min=0.5), gate("b", min=0.8), gate("c", min=0.9)
+
+    assert summary(judge([good, bad, worse], {"f1": 0.7})).startswith("gate b failed")
+    assert summary(judge([good], {"f1": 0.7})) == "all gates passed"
+    assert summary(()) == "no gates are set"

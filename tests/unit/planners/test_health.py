@@ -1,0 +1,79 @@
+"""How the pods of a variant are, and when a candidate has failed for good."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlwright.plan.serving import VariantSeen
+from mlwright.planners.health import failure, health
+from tests.unit.planners.given import NOW, a_deployment, a_pod, a_refusing_pod
+
+COUNTS = st.integers(0, 9)
+DEADLINE = timedelta(minutes=10)
+
+
+def a_variant(ready: int, **state: object) -> VariantSeen:
+    """Return the Deployment of a revision."""
+    [variant] = a_deployment().candidate(1, ready=ready, **state).variants  # type: ignore[arg-type]
+    return variant
+
+
+@given(ready=COUNTS, wanted=COUNTS, observed=st.booleans())
+def test_complete_means_that_all_wanted_pods_are_ready(ready: int, wanted: int, *, observed: bool) -> None:
+    """And that the count is of the newest spec."""
+    state = health(a_variant(ready, observed=observed), wanted)
+
+    assert state.complete == ((ready >= wanted and observed) or wanted == 0)
+    assert 0 <= state.ready <= max(ready, 0)
+
+
+@given(wanted=COUNTS)
+def test_without_a_deployment_nothing_is_ready(wanted: int) -> None:
+    """Zero of zero is complete, though."""
+    state = health(None, wanted)
+
+    assert (state.ready, state.complete, state.trouble) == (0, wanted == 0, "")
+
+
+def test_trouble_is_told_only_while_pods_lack() -> None:
+    """A surplus pod that fails is nobody's trouble."""
+    failing = (a_refusing_pod(),)
+
+    assert health(a_variant(2, pods=failing), 2).trouble == ""
+    assert health(a_variant(1, pods=failing), 2).trouble.endswith("exit code 64: the digest is another one")
+
+
+def test_pods_that_may_not_be_created_are_trouble() -> None:
+    """The Deployment says why there are none."""
+    assert health(a_variant(0, refused="exceeded  quota"), 1).trouble == "its pods cannot be created: exceeded quota"
+
+
+@pytest.mark.parametrize(
+    "minutes, pod, why",
+    [
+        (0, a_refusing_pod(), "pod churn-1 ended with exit code 64: the digest is another one"),
+        (0, a_refusing_pod(said=""), "pod churn-1 ended with exit code 64: it left no message"),
+        (0, a_refusing_pod(said="a\n\nb"), "pod churn-1 ended with exit code 64: a b"),
+        (0, a_refusing_pod(70), ""),
+        (9, a_refusing_pod(70), ""),
+        (10, a_pod(), "0 of 2 pods ready after 10 min"),
+        (10, a_refusing_pod(70, "full"), "0 of 2 pods ready after 10 min: pod churn-1 ended with exit code 70: full"),
+        (0, a_pod(deleting=True, exit_code=64), ""),
+        (0, a_pod(ready=True, exit_code=64), ""),
+        (-600, a_pod(), ""),
+    ],
+)
+def test_when_a_candidate_has_failed(minutes: int, pod: object, why: str) -> None:
+    """At once if its server says so, else at the deadline; never before it was made, however a clock is set."""
+    variant = a_variant(0, created=NOW - timedelta(minutes=minutes), pods=(pod,))
+
+    assert failure(variant, 2, DEADLINE, NOW) == why
+
+
+def test_a_message_without_end_is_cut() -> None:
+    """The record of the rejection takes 2,048 characters, and must be written."""
+    assert len(failure(a_variant(0, pods=(a_refusing_pod(said="x" * 4096),)), 2, DEADLINE, NOW)) < 700
