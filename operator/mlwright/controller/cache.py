@@ -40,6 +40,10 @@ class Cache:
         """Return one object, or None."""
         return self._shelves[kind.name].get((namespace, name))
 
+    def owner(self, body: Body) -> Key | None:
+        """Return whom the labels of an object named when it was heard of last."""
+        return self._shelves[body["kind"]].owner((body["metadata"]["namespace"], body["metadata"]["name"]))
+
     def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
         """Return the objects whose labels name `owner`, sorted by name."""
         shelf = self._shelves[kind.name]

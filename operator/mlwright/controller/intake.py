@@ -20,10 +20,13 @@ class Intake:
         self._reconciled = frozenset(reconciled)
 
     def observe(self, body: Body) -> None:
-        """Take in an object as it is now."""
+        """Take in an object as it is now; who owned it until now looks again as well, if it lost its labels."""
+        before = self.cache.owner(body)
         change = self.cache.put(body)
         if change:
             self._tell(body, change)
+            if before is not None and before.kind in self._reconciled:
+                self._wake(before)
 
     def bury(self, body: Body) -> None:
         """Take in that an object is gone; the body is its last state, at the version of the deletion."""

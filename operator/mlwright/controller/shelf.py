@@ -138,6 +138,11 @@ class Shelf:
         body["metadata"]["resourceVersion"] = str(entry.version)
         return body
 
+    def owner(self, name: Name) -> Key | None:
+        """Return whom the labels of an object name; None when nobody, or the object is not held."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.owner
+
     def names(self) -> tuple[Name, ...]:
         """Return the names of all objects."""
         return tuple(self._entries)

@@ -51,6 +51,21 @@ def test_a_child_that_went_wakes_its_owner() -> None:
     assert woken == [RUN]
 
 
+def test_a_child_whose_labels_were_taken_wakes_its_former_owner() -> None:
+    """The owner finds that it is missing, and who holds its name."""
+    woken: list[Key] = []
+    ears, cluster = intake(woken), MemoryCluster()
+    owner = cluster.put(run())
+    ears.observe(cluster.put(service(owner)))
+    woken.clear()
+
+    bare = service(owner)
+    bare["metadata"]["labels"] = {}
+    ears.observe(cluster.put(bare))
+
+    assert woken == [RUN]
+
+
 async def test_a_list_wakes_owners_of_what_changed_and_of_what_went() -> None:
     """Lost events are made good."""
     woken: list[Key] = []
