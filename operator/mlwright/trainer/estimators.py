@@ -1,18 +1,19 @@
 """Which estimators may be trained, and with which parameters.
 
-The list is scikit-learn's own, taken from the installed version and cut to what can be told in JSON: no class that
-needs another estimator. A name that is not on the list is never imported.
+They are the public classifiers and regressors of the packages listed here, cut to what can be told in JSON: no class
+that needs another estimator. Only a package of the list is ever imported, and only the one that is asked for. The tests
+compare the list with scikit-learn's own.
 """
 
 import inspect
 import warnings
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
 
-from sklearn.base import BaseEstimator
-from sklearn.utils import all_estimators
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
@@ -22,7 +23,26 @@ from mlwright.trainer.wording import did_you_mean
 CLASS: Final = "spec.training.estimator.class"
 PARAMETERS: Final = "spec.training.estimator.parameters"
 
-_KIND: Final[Mapping[Task, str]] = {Task.CLASSIFICATION: "classifier", Task.REGRESSION: "regressor"}
+PACKAGES: Final = (
+    "sklearn.calibration",
+    "sklearn.compose",
+    "sklearn.cross_decomposition",
+    "sklearn.discriminant_analysis",
+    "sklearn.dummy",
+    "sklearn.ensemble",
+    "sklearn.gaussian_process",
+    "sklearn.isotonic",
+    "sklearn.kernel_ridge",
+    "sklearn.linear_model",
+    "sklearn.naive_bayes",
+    "sklearn.neighbors",
+    "sklearn.neural_network",
+    "sklearn.semi_supervised",
+    "sklearn.svm",
+    "sklearn.tree",
+)
+
+_MIXIN: Final[Mapping[Task, type]] = {Task.CLASSIFICATION: ClassifierMixin, Task.REGRESSION: RegressorMixin}
 # Their target has several columns; ours has one.
 _SEVERAL_TARGETS: Final = ("MultiTask", "PLSCanonical", "CCA")
 
@@ -30,10 +50,19 @@ _SEVERAL_TARGETS: Final = ("MultiTask", "PLSCanonical", "CCA")
 @cache
 def allowed_estimators(task: Task) -> Mapping[str, type[BaseEstimator]]:
     """Every estimator of a task by its full public name, such as `sklearn.linear_model.LogisticRegression`."""
+    found = (f"{package}.{name}" for package in PACKAGES for name in vars(import_module(package)))
+    return MappingProxyType({name: kind for name in found if (kind := find_estimator(name, task))})
+
+
+def find_estimator(full_name: str, task: Task) -> type[BaseEstimator] | None:
+    """The estimator of this name, or None if there is none for the task that may be trained."""
+    package, _, name = full_name.rpartition(".")
+    if package not in PACKAGES or name.startswith("_"):
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # deprecated classes warn when they are looked at
-        found = all_estimators(type_filter=_KIND[task])
-    return MappingProxyType({_public_name(kind): kind for _, kind in found if _is_simple(kind)})
+        kind = getattr(import_module(package), name, None)
+    return kind if inspect.isclass(kind) and _is_allowed(kind, package, task) else None
 
 
 def build_estimator(training: Training) -> BaseEstimator:
@@ -59,36 +88,35 @@ def build_estimator(training: Training) -> BaseEstimator:
     return estimator
 
 
-def _public_name(kind: type[BaseEstimator]) -> str:
-    package = ".".join(kind.__module__.split(".")[:2])
-    return f"{package}.{kind.__name__}"
+def _is_allowed(kind: type, package: str, task: Task) -> bool:
+    """Whether a class is a complete estimator of the task, at home in its package, that needs no other estimator."""
+    at_home = kind.__module__ == package or kind.__module__.startswith(f"{package}.")
+    of_the_task = issubclass(kind, BaseEstimator) and issubclass(kind, _MIXIN[task])
+    return at_home and of_the_task and not inspect.isabstract(kind) and _is_simple(kind)
 
 
-def _is_simple(kind: type[BaseEstimator]) -> bool:
+def _is_simple(kind: type) -> bool:
     required = [
         parameter
         for parameter in inspect.signature(kind).parameters.values()
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
     ]
-    return not required and issubclass(kind, BaseEstimator) and not kind.__name__.startswith(_SEVERAL_TARGETS)
+    return not required and not kind.__name__.startswith(_SEVERAL_TARGETS)
 
 
 def _choose(training: Training) -> type[BaseEstimator]:
-    allowed = allowed_estimators(training.task)
-    if training.estimator in allowed:
-        return allowed[training.estimator]
+    name = training.estimator
+    if kind := find_estimator(name, training.task):
+        return kind
     for task in Task:
-        if training.estimator in allowed_estimators(task):
-            raise UserError(
-                CLASS, f"{training.estimator} is for {task}, the task is {training.task}", f"set the task to {task}"
-            )
-    raise UserError(
-        CLASS, f"{training.estimator!r} is not an estimator that may be trained", _nearest(training, allowed)
-    )
+        if find_estimator(name, task):
+            raise UserError(CLASS, f"{name} is for {task}, the task is {training.task}", f"set the task to {task}")
+    remedy = _nearest(name, allowed_estimators(training.task))
+    raise UserError(CLASS, f"{name!r} is not an estimator that may be trained", remedy)
 
 
-def _nearest(training: Training, allowed: Mapping[str, type[BaseEstimator]]) -> str:
-    name = training.estimator.rpartition(".")[2]
+def _nearest(full_name: str, allowed: Mapping[str, type[BaseEstimator]]) -> str:
+    name = full_name.rpartition(".")[2]
     by_name = {full.rpartition(".")[2]: full for full in allowed}
     remedy = did_you_mean(name, by_name)
     for short, full in by_name.items():

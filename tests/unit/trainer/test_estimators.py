@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from typing import Any
 
 import pytest
+from sklearn.utils import all_estimators
 
 from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
@@ -29,6 +32,23 @@ def test_the_list_holds_what_people_use() -> None:
         "sklearn.neural_network.MLPClassifier",
     } <= allowed_estimators(Task.CLASSIFICATION).keys()
     assert "sklearn.linear_model.PoissonRegressor" in allowed_estimators(Task.REGRESSION)
+
+
+@pytest.mark.parametrize("task,kind", [(Task.CLASSIFICATION, "classifier"), (Task.REGRESSION, "regressor")])
+def test_the_list_is_what_scikit_learn_has(task: Task, kind: str) -> None:
+    """A new version with a new package or class is noticed here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated classes warn when they are looked at
+        theirs = {name for name, estimator in all_estimators(type_filter=kind) if not _needs_another(estimator)}
+
+    ours = {full.rpartition(".")[2] for full in allowed_estimators(task)}
+
+    assert ours == {name for name in theirs if not name.startswith("MultiTask")} - {"CCA", "PLSCanonical"}
+
+
+def _needs_another(estimator: type) -> bool:
+    required = inspect.signature(estimator).parameters.values()
+    return any(parameter.default is parameter.empty for parameter in required)
 
 
 @pytest.mark.parametrize("name", ["VotingClassifier", "StackingClassifier", "OneVsRestClassifier", "ClassifierChain"])
