@@ -1,0 +1,257 @@
+"""Objects of serving: rendered once, owned, restricted, and named so that nothing is decided twice."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from mlwright.api.decisions import DecisionSpec
+from mlwright.builders.serving import _RENDERED, decision_name, renderer
+from mlwright.plan.resources import BY_NAME, ResourceKind
+from mlwright.plan.serving import (
+    Decide,
+    DeploymentSeen,
+    Forget,
+    KeepBudget,
+    KeepVariant,
+    PointService,
+    RecordRevision,
+    RemoveBudget,
+    RemoveVariant,
+    ScaleVariant,
+    ServingIntent,
+    SetAlias,
+    StartVariant,
+    Target,
+)
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from tests.support.podsecurity import violations
+from tests.unit.planners.given import SETTINGS, a_deployment, a_version
+
+TOLD = a_deployment().stable(1, ready=2).candidate(2, ready=1)
+SEEN = TOLD.done()
+FIRST, SECOND = SEEN.revisions
+LABELS = {
+    "app.kubernetes.io/managed-by": "mlwright",
+    "mlwright.dev/owner-kind": "ModelDeployment",
+    "mlwright.dev/owner": "churn",
+    "mlwright.dev/deployment": "churn",
+}
+
+
+def rendered(intent: ServingIntent, seen: DeploymentSeen = SEEN) -> Write:
+    """Return the write of an intent."""
+    return renderer(seen, SETTINGS)(intent)
+
+
+def body(intent: ServingIntent, seen: DeploymentSeen = SEEN) -> dict[str, Any]:
+    """Return the object of an intent."""
+    write = rendered(intent, seen)
+    assert isinstance(write, Create | Apply | ApplyEntry)
+    return write.body
+
+
+def revision(**spec: Any) -> dict[str, Any]:
+    """Return the revision that is recorded for a version with settings of a spec."""
+    seen = a_deployment().with_version(7).asking(**spec).done()
+    return body(RecordRevision(Target(a_version(7), "0a1b2c3d"), 3), seen)
+
+
+def server(**spec: Any) -> dict[str, Any]:
+    """Return the container that serves."""
+    container: dict[str, Any] = revision(**spec)["data"]["template"]["spec"]["containers"][0]
+    return container
+
+
+def env(**spec: Any) -> dict[str, str]:
+    """Return the environment of the container that serves."""
+    return {variable["name"]: variable["value"] for variable in server(**spec)["env"]}
+
+
+def test_every_intent_is_rendered() -> None:
+    """A new one without a renderer would fail at the first use."""
+    assert set(_RENDERED) == set(get_args(ServingIntent))
+
+
+def test_a_revision_holds_the_whole_pod() -> None:
+    """So that an upgrade of the operator, or another text in the spec, changes nothing of it."""
+    found = revision()
+
+    assert (found["kind"], found["metadata"]["name"], found["revision"]) == ("ControllerRevision", "churn-0a1b2c3d", 3)
+    assert found["data"].keys() == {"version", "digest", "template"}
+    assert (found["data"]["version"], found["data"]["digest"]) == ("churn-v7", "sha256:" + "7".zfill(64))
+    assert found["data"]["template"]["metadata"]["labels"] == {
+        **LABELS,
+        "mlwright.dev/revision": "0a1b2c3d",
+        "mlwright.dev/model": "churn",
+        "mlwright.dev/version": "churn-v7",
+    }
+
+
+def test_the_server_is_told_what_it_serves() -> None:
+    """As docs/contracts.md says; the claim is read-only."""
+    wanted = {
+        "MLWRIGHT_MODEL_NAME": "churn",
+        "MLWRIGHT_MODEL": "churn",
+        "MLWRIGHT_MODEL_VERSION": "7",
+        "MLWRIGHT_REVISION": "0a1b2c3d",
+        "MLWRIGHT_BUNDLE_URI": "pvc://artifacts/churn/7",
+        "MLWRIGHT_BUNDLE_DIGEST": "sha256:" + "7".zfill(64),
+        "MLWRIGHT_PORT": "8080",
+        "MLWRIGHT_DRAIN": "10",
+        "MLWRIGHT_TIMEOUT": "30",
+        "MLWRIGHT_MAX_BODY_BYTES": "4194304",
+    }
+
+    assert wanted.items() <= env().items()
+    assert {"name": "pvc-artifacts", "mountPath": "/mlwright/pvc/artifacts", "readOnly": True} in server()[
+        "volumeMounts"
+    ]
+
+
+@pytest.mark.parametrize(
+    "drain, grace, told", [("10s", 60, "10"), ("1m", 60, "55"), ("10s", 12, "7"), ("3s", 3, "0"), ("0s", 60, "0")]
+)
+def test_the_drain_ends_before_the_pod_is_killed(drain: str, grace: int, told: str) -> None:
+    """With seconds to spare for what is still in flight."""
+    assert env(server={"drain": drain}, terminationGracePeriodSeconds=grace)["MLWRIGHT_DRAIN"] == told
+
+
+def test_the_pod_is_restricted_and_probed() -> None:
+    """Ready only after the self-test; one failed readiness probe takes it out, so that a drain is seen at once."""
+    pod = revision(pod={"serviceAccountName": "reader"})["data"]["template"]["spec"]
+    container = pod["containers"][0]
+    paths = {probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+
+    assert violations(pod) == []
+    assert (pod["terminationGracePeriodSeconds"], pod["serviceAccountName"]) == (60, "reader")
+    assert paths == {
+        "startup": "/v2/health/live",
+        "readiness": "/v2/health/ready",
+        "liveness": "/v2/health/live",
+    }
+    assert container["readinessProbe"]["failureThreshold"] == 1
+
+
+def test_the_image_is_the_specs_else_the_installations() -> None:
+    """And frozen in the revision."""
+    assert (server()["image"], server(server={"image": "own:3"})["image"]) == ("server:1", "own:3")
+
+
+def test_a_deployment_has_its_number_of_pods_only_when_it_is_made() -> None:
+    """An apply that named it would undo a scale; one that stopped naming it would set it to one."""
+    made, kept = rendered(StartVariant(FIRST, 4)), rendered(KeepVariant(FIRST))
+    assert isinstance(made, Create)
+    assert isinstance(kept, Apply)
+
+    assert made.body["spec"].pop("replicas") == 4
+    assert made.body == kept.body
+
+
+def test_a_deployment_never_has_fewer_pods_than_it_should() -> None:
+    """And its selector finds the pods of its revision only."""
+    spec = body(KeepVariant(FIRST))["spec"]
+
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert spec["selector"]["matchLabels"] == {
+        "mlwright.dev/deployment": "churn",
+        "mlwright.dev/revision": FIRST.name,
+    }
+    assert spec["revisionHistoryLimit"] == 0
+
+
+def test_the_service_leads_to_one_revision() -> None:
+    """Only its selector ever changes."""
+    one, other = body(PointService(FIRST.name)), body(PointService(SECOND.name))
+
+    assert one["metadata"]["name"] == "churn"
+    assert one["spec"].pop("selector") == {
+        "mlwright.dev/deployment": "churn",
+        "mlwright.dev/revision": FIRST.name,
+    }
+    other["spec"].pop("selector")
+    assert one == other
+
+
+def test_the_budget_lets_one_pod_go_at_a_time() -> None:
+    """Of all revisions together."""
+    assert body(KeepBudget())["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": {"mlwright.dev/deployment": "churn"}},
+    }
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [RecordRevision(Target(a_version(7), "0a1b2c3d"), 1), KeepVariant(FIRST), PointService(FIRST.name), KeepBudget()],
+    ids=lambda intent: type(intent).__name__,
+)
+def test_every_child_is_labelled_and_owned(intent: ServingIntent) -> None:
+    """And bears no label but ours: what people write on their object is not copied."""
+    metadata = body(intent)["metadata"]
+
+    assert LABELS.items() <= metadata["labels"].items()
+    assert all(key.startswith(("mlwright.dev/", "app.kubernetes.io/managed-by")) for key in metadata["labels"])
+    assert [(ref["name"], ref["uid"], ref["controller"]) for ref in metadata["ownerReferences"]] == [
+        ("churn", "uid-churn", True)
+    ]
+
+
+def decided(type_: str, **known: Any) -> Decide:
+    """Return a decision about v2."""
+    known = {"revision": SECOND, "epoch": "", "after": "", "sentence": "s", "evidence": {"ready": 2}, **known}
+    return Decide(type_, **known)
+
+
+def test_a_decision_is_a_record_that_the_schema_takes() -> None:
+    """Whatever a pod said before it died."""
+    spec = body(decided("Reject", sentence="x" * 5000))["spec"]
+
+    assert DecisionSpec.model_validate(spec).revision == SECOND.name
+    assert len(spec["sentence"]) == 2048
+
+
+def test_after_a_promotion_only_one_can_follow() -> None:
+    """Two leaders that know the same last one ask for the same name, whatever they want to promote."""
+    mine, theirs = decided("Promote", after="p1"), decided("Promote", after="p1", revision=FIRST, epoch="1")
+
+    assert decision_name(SEEN, mine) == decision_name(SEEN, theirs)
+    assert decision_name(SEEN, mine) != decision_name(SEEN, decided("Promote", after="p2"))
+
+
+def test_a_revision_is_rejected_once_per_retry() -> None:
+    """The next value of the annotation may reject it again."""
+    names = {
+        decision_name(SEEN, decided("Reject")),
+        decision_name(SEEN, decided("Reject", sentence="other words")),
+        decision_name(SEEN, decided("Reject", epoch="1")),
+        decision_name(SEEN, decided("Reject", revision=FIRST)),
+    }
+
+    assert len(names) == 3
+    assert max(map(len, names)) <= 63
+
+
+def test_an_alias_is_one_entry_under_a_name_of_its_own() -> None:
+    """Bound to the Model that was seen; two deployments do not remove each other's entries."""
+    write = rendered(SetAlias("champion", 7), a_deployment().knowing(model_uid="uid-model").done())
+    assert isinstance(write, ApplyEntry)
+
+    assert write.manager == "mlwright-alias-churn"
+    assert write.body["metadata"] == {"name": "churn", "namespace": "demo", "uid": "uid-model"}
+    assert write.body["spec"] == {"aliases": [{"name": "champion", "version": 7}]}
+
+
+def test_what_is_removed_or_scaled_is_what_was_seen() -> None:
+    """By uid, and by resourceVersion."""
+    [stable, _] = SEEN.variants
+
+    assert rendered(ScaleVariant(stable, 5)) == Scale(_kind("Deployment"), "demo", stable.object, 5, "7")
+    assert rendered(RemoveVariant(stable)) == Delete(_kind("Deployment"), "demo", stable.object, stable.uid)
+    assert rendered(RemoveBudget("u")) == Delete(_kind("PodDisruptionBudget"), "demo", "churn", "u")
+    assert rendered(Forget("Decision", "d", "u")) == Delete(_kind("Decision"), "demo", "d", "u")
+
+
+def _kind(name: str) -> ResourceKind:
+    return BY_NAME[name]

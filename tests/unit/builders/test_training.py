@@ -1,0 +1,245 @@
+"""Objects of training: what the Job controller, the trainer and the records need, and nothing of the user's labels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import pytest
+
+from mlwright.api.kinds import KINDS
+from mlwright.api.models import ModelVersionSpec
+from mlwright.api.training import Trigger
+from mlwright.builders.training import for_pipeline, for_run
+from mlwright.plan.training import (
+    Freeze,
+    Frozen,
+    MakeModel,
+    RecordVersion,
+    RemoveJob,
+    StartRun,
+    StartStep,
+    TrainingIntent,
+)
+from mlwright.plan.writes import Create, Delete
+from mlwright.planners.run import decide
+from mlwright.planners.template import freeze
+from tests.support.podsecurity import violations
+from tests.unit.planners.given import NOW, PIPELINE, SETTINGS, a_pipeline, a_run
+
+RUN = a_run().started().done()
+OWNER = {
+    "apiVersion": "mlwright.dev/v1alpha1",
+    "kind": "TrainingRun",
+    "name": "churn-1",
+    "uid": "uid-1",
+    "controller": True,
+    "blockOwnerDeletion": True,
+}
+OWNED = {
+    "app.kubernetes.io/managed-by": "mlwright",
+    "mlwright.dev/owner-kind": "TrainingRun",
+    "mlwright.dev/owner": "churn-1",
+}
+
+
+def frozen(**spec: Any) -> Frozen:
+    """Return what a run of a pipeline freezes."""
+    return freeze(a_pipeline().asking(**spec).done(), SETTINGS, run="churn-1", uid="uid-1")
+
+
+def made(intent: TrainingIntent) -> dict[str, Any]:
+    """Return the object that an intent of the run makes."""
+    write = for_run(RUN)(intent)
+    assert isinstance(write, Create)
+    return write.body
+
+
+def step(**known: Any) -> dict[str, Any]:
+    """Return the Job of a step."""
+    known = {"frozen": frozen(), "step": "train", "attempt": 2, "inputs": {"validate": 1}, **known}
+    return made(StartStep(**known))
+
+
+def told(job: dict[str, Any]) -> dict[str, Any]:
+    """Return what the step of a Job is told, as its container sees it."""
+    env = {v["name"]: v["value"] for v in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    document: dict[str, Any] = json.loads(env["MLWRIGHT_STEP"].replace("$$", "$"))
+    return document
+
+
+def test_every_intent_is_rendered() -> None:
+    """By the pipeline or by the run."""
+    rendered = {MakeModel, StartRun} | {Freeze, StartStep, RemoveJob, RecordVersion}
+
+    assert rendered == set(get_args(TrainingIntent))
+
+
+@pytest.mark.parametrize("render", [for_pipeline(a_pipeline().done()), for_run(RUN)])
+def test_an_intent_of_the_other_kind_is_refused(render: Any) -> None:
+    """It would be a mistake of ours."""
+    with pytest.raises(TypeError, match="has no intent"):
+        render(RemoveJob("n", "u") if render.__qualname__.startswith("for_pipeline") else MakeModel("churn"))
+
+
+def test_a_job_is_the_runs_own_and_named_after_run_step_and_attempt() -> None:
+    """So it is found, adopted and deleted with the run, and never made twice."""
+    job = step()
+
+    assert job["metadata"] == {
+        "name": "churn-1-train-2",
+        "namespace": "demo",
+        "labels": {
+            **OWNED,
+            "mlwright.dev/pipeline": "churn",
+            "mlwright.dev/model": "churn",
+            "mlwright.dev/step": "train",
+            "mlwright.dev/attempt": "2",
+        },
+        "ownerReferences": [OWNER],
+        "annotations": {"mlwright.dev/crashes": "0"},
+    }
+    assert job["spec"]["template"]["metadata"]["labels"] == job["metadata"]["labels"]
+
+
+def test_a_reader_is_another_job_of_the_same_attempt() -> None:
+    """Labelled, so that it is not taken for the attempt itself."""
+    job = step(collects=True, crashes=1)
+
+    assert job["metadata"]["name"] == "churn-1-train-2-read"
+    assert job["metadata"]["labels"]["mlwright.dev/collects"] == "true"
+    assert job["metadata"]["annotations"] == {"mlwright.dev/crashes": "1"}
+
+
+def test_the_job_controller_never_tries_again_by_itself() -> None:
+    """We count attempts; a disruption is none, and the user's error ends the Job at once."""
+    spec = step()["spec"]
+
+    assert spec["backoffLimit"] == 0
+    assert spec["podReplacementPolicy"] == "Failed"
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert [rule["action"] for rule in spec["podFailurePolicy"]["rules"]] == ["Ignore", "FailJob"]
+    assert spec["podFailurePolicy"]["rules"][1]["onExitCodes"] == {
+        "containerName": "step",
+        "operator": "In",
+        "values": [64],
+    }
+    assert "suspend" not in spec  # that is Kueue's
+
+
+def test_a_step_is_told_all_that_it_needs() -> None:
+    """As docs/contracts.md says."""
+    assert told(step()) == {
+        "schemaVersion": 1,
+        "run": {
+            "namespace": "demo",
+            "name": "churn-1",
+            "pipeline": "churn",
+            "generation": 1,
+            "attempt": 2,
+            "triggeredAt": "2026-01-02T11:00:00Z",
+        },
+        "model": "churn",
+        "dataset": {"uri": "pvc://lake/churn.csv", "target": "churned", "split": {"type": "Hash"}},
+        "training": {
+            "task": "Classification",
+            "type": "Estimator",
+            "estimator": {
+                "class": "sklearn.linear_model.LogisticRegression",
+                "parameters": {},
+                "preprocessing": "Auto",
+            },
+            "seed": 0,
+        },
+        "evaluation": {"metrics": ["roc_auc", "f1"]},
+        "runUri": f"pvc://artifacts/runs/demo/churn/runs/{frozen().folder}",
+        "inputs": {"validate": f"pvc://artifacts/runs/demo/churn/runs/{frozen().folder}/validate-1"},
+        "image": "trainer:1",
+    }
+
+
+def test_what_people_call_their_columns_reaches_the_step_unchanged() -> None:
+    """Kubernetes expands dollar signs in variables."""
+    dataset = {"uri": "pvc://lake/churn.csv", "target": "$(HOME)", "features": ["price_$$", "é"]}
+
+    assert told(step(frozen=frozen(dataset=dataset)))["dataset"]["features"] == ["price_$$", "é"]
+    assert told(step(frozen=frozen(dataset=dataset)))["dataset"]["target"] == "$(HOME)"
+
+
+def test_the_pod_of_a_step_is_restricted_and_reads_and_writes_where_it_may() -> None:
+    """Data read-only, artifacts writable."""
+    spec = step()["spec"]["template"]["spec"]
+    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in spec["containers"][0]["volumeMounts"]}
+
+    assert violations(spec) == []
+    assert mounts == {"/tmp": False, "/mlwright/pvc/lake": True, "/mlwright/pvc/artifacts": False}  # noqa: S108
+    assert (spec["containers"][0]["name"], spec["containers"][0]["args"]) == ("step", ["train"])
+    assert spec["containers"][0]["terminationMessagePolicy"] == "File"
+
+
+def test_data_and_artifacts_on_one_claim_are_one_mount() -> None:
+    """A pod with the same volume twice would be refused."""
+    spec = step(frozen=frozen(artifacts={"uri": "pvc://lake/runs"}))["spec"]["template"]["spec"]
+
+    assert [volume["name"] for volume in spec["volumes"]] == ["tmp", "pvc-lake"]
+
+
+def test_what_a_run_freezes_comes_back_as_it_was() -> None:
+    """The ControllerRevision holds it in full; JSON knows no tuples."""
+    body = made(Freeze(frozen()))
+    data = json.loads(json.dumps(body["data"]))
+
+    assert Frozen(**{**data, "metrics": tuple(data["metrics"]), "gates": tuple(data["gates"])}) == frozen()
+    assert (body["kind"], body["metadata"]["name"], body["revision"]) == ("ControllerRevision", "churn-1", 1)
+
+
+def test_a_version_belongs_to_nobody_and_its_spec_is_as_the_schema_says() -> None:
+    """Deleting a pipeline never removes a version that is served."""
+    seen = a_run().started().succeeded("validate", "train", "evaluate").done()
+    [record] = decide(seen, SETTINGS, NOW).records
+    assert isinstance(record, RecordVersion)
+    body = made(record)
+    spec = ModelVersionSpec.model_validate(
+        body["spec"] | {"bundle": {**body["spec"]["bundle"], "digest": "sha256:" + "b" * 64}, "lineage": {}}
+    )
+
+    assert "ownerReferences" not in body["metadata"]
+    assert body["metadata"]["name"] == "churn-v1"
+    assert (spec.version, spec.verdict.outcome, spec.metrics) == (1, "Passed", {"f1": 0.9, "roc_auc": 0.95})
+    assert body["spec"]["lineage"]["folder"] == frozen().folder
+    assert body["spec"]["lineage"]["templateDigest"] == frozen().digest
+
+
+def test_a_run_is_the_pipelines_own_and_says_why_it_started() -> None:
+    """Its trigger carries the token, so that each is answered once."""
+    write = for_pipeline(a_pipeline().done())(
+        StartRun(7, Trigger.model_validate({"type": "Request", "reason": "r", "token": "monday"}))
+    )
+    assert isinstance(write, Create)
+
+    assert write.body["metadata"]["name"] == "churn-7"
+    assert write.body["metadata"]["ownerReferences"][0]["kind"] == "TrainingPipeline"
+    assert write.body["spec"] == {
+        "pipelineRef": {"name": "churn"},
+        "trigger": {"type": "Request", "by": "", "reason": "r", "token": "monday"},
+    }
+
+
+def test_a_job_is_deleted_only_if_it_is_the_one_that_was_seen() -> None:
+    """By its uid."""
+    write = for_run(RUN)(RemoveJob("churn-1-train-0", "uid-job"))
+
+    assert isinstance(write, Delete)
+    assert (write.kind.name, write.name, write.uid) == ("Job", "churn-1-train-0", "uid-job")
+
+
+def test_all_objects_are_of_known_kinds_and_small() -> None:
+    """A ControllerRevision or an environment variable that is too large would be refused."""
+    features = [f"column-{n:04d}" for n in range(1000)]
+    large = frozen(dataset={**PIPELINE["dataset"], "features": features})
+    job, revision = step(frozen=large), made(Freeze(large))
+    variable = job["spec"]["template"]["spec"]["containers"][0]["env"][-1]["value"]
+
+    assert revision["kind"] not in KINDS
+    assert len(variable) < 131_072
+    assert len(json.dumps(revision)) < 1_000_000
