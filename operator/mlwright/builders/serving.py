@@ -220,9 +220,15 @@ def decision_name(seen: DeploymentSeen, intent: Decide) -> str:
 
 
 def _alias(seen: DeploymentSeen, intent: SetAlias) -> dict[str, Any]:
+    """Return the entry, bound to the Model as it was seen: one that comes late must not set an alias back."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Model",
-        "metadata": {"name": seen.spec.model.ref.name, "namespace": seen.namespace, "uid": seen.model_uid},
+        "metadata": {
+            "name": seen.spec.model.ref.name,
+            "namespace": seen.namespace,
+            "uid": seen.model_uid,
+            "resourceVersion": seen.model_resource_version,
+        },
         "spec": {"aliases": [{"name": intent.alias, "version": intent.version}]},
     }

@@ -81,6 +81,7 @@ class DeploymentSeen:
     status: Mapping[str, Any]
     model_exists: bool
     model_uid: str = ""
+    model_resource_version: str = ""
     aliases: Mapping[str, int] = field(default_factory=dict)
     versions: tuple[VersionSeen, ...] = ()
     revisions: tuple[RevisionSeen, ...] = ()

@@ -70,14 +70,7 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
         InvalidSpecError: the pipeline lacks something that only its author can give.
     """
     at = Situation(seen, steps(seen, now), settings, now)
-    decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
-    return replace(decision, intents=(*decision.intents, *_outdated(seen)))
-
-
-def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
-    """Return the removal of Jobs of earlier attempts; of each step the last two stay, for their logs."""
-    last = {job.step: max(other.attempt for other in seen.jobs if other.step == job.step) for job in seen.jobs}
-    return tuple(RemoveJob(job.name, job.uid) for job in seen.jobs if job.attempt < last[job.step] - 1)
+    return next(decision for rule in RULES if (decision := rule(at)) is not None)
 
 
 def _recorded(at: Situation) -> Decision | None:
@@ -89,7 +82,7 @@ def _recorded(at: Situation) -> Decision | None:
     sentence = f"made {version.name}, which {verdict}"
     done = Verdict("Complete", "True", Reason.COMPLETE, sentence)
     made = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
-    return Decided(StatusDraft(sentence, (done,), _fields(at, over=True) | made))
+    return Decided(StatusDraft(sentence, (done,), _fields(at, over=True) | made), intents=_stop(at))
 
 
 def made_by(seen: RunSeen) -> VersionSeen | None:
@@ -113,9 +106,7 @@ def _superseded(at: Situation) -> Decision | None:
     if not at.seen.newer:
         return None
     sentence = f"{at.seen.newer} was started in its place, because this run could not go on"
-    remove = tuple(RemoveJob(job.name, job.uid) for job in at.seen.jobs if job.state is JobState.ACTIVE)
-    failed = _over(at, "Failed", Reason.SUPERSEDED, sentence)
-    return Decided(failed.status, intents=remove)
+    return _over(at, "Failed", Reason.SUPERSEDED, sentence)
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -153,7 +144,16 @@ def _next_step(at: Situation) -> Decision | None:
     """
     open_ = [step for step in at.steps if step.state is not StepState.SUCCEEDED]
     step = next((step for step in open_ if _for_good(at, step)), open_[0] if open_ else None)
-    return None if step is None else _MOVES[step.state](at, step)
+    if step is None:
+        return None
+    decision = _MOVES[step.state](at, step)
+    return replace(decision, intents=(*decision.intents, *_outdated(at.seen)))
+
+
+def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
+    """Return the removal of Jobs of earlier attempts; of each step the last two stay, for their logs."""
+    last = {job.step: max(other.attempt for other in seen.jobs if other.step == job.step) for job in seen.jobs}
+    return tuple(RemoveJob(job.name, job.uid) for job in seen.jobs if job.attempt < last[job.step] - 1)
 
 
 def _for_good(at: Situation, step: Step) -> bool:
@@ -286,7 +286,12 @@ def _over(at: Situation, type_: str, reason: Reason, sentence: str) -> Decision:
     """The run ended. A failed one also is Stalled: what waits for Kubernetes objects would call it healthy else."""
     stays = (stalled(reason, sentence),) if type_ == "Failed" else ()
     conditions = (Verdict(type_, "True", reason, sentence), *stays)
-    return Decided(StatusDraft(sentence, conditions, _fields(at, over=True)))
+    return Decided(StatusDraft(sentence, conditions, _fields(at, over=True)), intents=_stop(at))
+
+
+def _stop(at: Situation) -> tuple[TrainingIntent, ...]:
+    """Return the removal of what is still at work for a run that is over."""
+    return tuple(RemoveJob(job.name, job.uid) for job in at.seen.jobs if job.state is JobState.ACTIVE)
 
 
 def _going(at: Situation, reason: Reason, sentence: str) -> StatusDraft:

@@ -28,7 +28,7 @@ def check(world: World, write: Write) -> None:
     if isinstance(write, Create | Apply) and write.body["kind"] == "Service":
         _service(world, write.body)
     if isinstance(write, Delete) and write.kind.name == "Deployment":
-        _removal(world, write.name)
+        _removal(world, write)
     if isinstance(write, Create) and write.body["kind"] == "Deployment":
         _third(world, write.body)
     if isinstance(write, Apply) and write.body["kind"] == "Deployment" and "replicas" in write.body["spec"]:
@@ -45,17 +45,17 @@ def _service(world: World, wanted: Body) -> None:
         raise BrokenInvariantError(f"the Service leaves {old}, which answers, for {new}, which does not")
 
 
-def _removal(world: World, name: str) -> None:
+def _removal(world: World, write: Delete) -> None:
     """The pods that the Service leads to stay while they answer."""
-    held = world.objects.get("Deployment", {}).get(name)
-    if held is None:
+    held = world.objects.get("Deployment", {}).get(write.name)
+    if held is None or held["metadata"]["uid"] != write.uid:
         return
     owner = held["metadata"]["labels"][LABEL_OWNER]
     service, spec = world.objects.get("Service", {}).get(owner), world.one("ModelDeployment", owner)["spec"]
     pods = held["spec"]["template"]["metadata"]["labels"]
     leads = service is not None and service["spec"]["selector"].items() <= pods.items()
     if leads and ready_pods(world, held["spec"]["selector"]["matchLabels"]) and not spec.get("suspend"):
-        raise BrokenInvariantError(f"{name} is removed although the Service leads to it")
+        raise BrokenInvariantError(f"{write.name} is removed although the Service leads to it")
 
 
 def _third(world: World, wanted: Body) -> None:

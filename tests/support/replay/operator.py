@@ -179,10 +179,11 @@ class Operator:
             except (Refusal, NameTaken):
                 continue  # the world moved on meanwhile, which is what it should do
 
-    def settle(self, within: timedelta = timedelta(minutes=3)) -> None:
+    def settle(self, within: timedelta = timedelta(minutes=3), each_round: Callable[[], object] = lambda: None) -> None:
         """Go on, letting time pass, until nothing changes any more or time is up."""
         end = self.world.now + within
         for _ in range(ROUNDS):
+            each_round()
             if self._round() or self.late:
                 continue
             soonest = min(self.due.values(), default=end + timedelta(seconds=1))

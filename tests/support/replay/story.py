@@ -55,11 +55,11 @@ class Story:
     def tell(self) -> tuple[Operator, list[Checkpoint]]:
         """Play the story without faults; return its end and where each act begins."""
         world = World()
-        operator = Operator(world, Actors(_copy(self.around)))
+        operator = Operator(world, Actors(copy_of(self.around)))
         watch(operator)
         points = []
         for act in self.acts:
-            before, around, written = world.fork(), _copy(operator.actors.around), operator.written
+            before, around, written = world.fork(), copy_of(operator.actors.around), operator.written
             act.do(world, operator.actors.around)
             operator.settle(act.within)
             of_status = frozenset(operator.of_status)
@@ -67,7 +67,8 @@ class Story:
         return operator, points
 
 
-def _copy(around: Surroundings) -> Surroundings:
+def copy_of(around: Surroundings) -> Surroundings:
+    """Return surroundings that change on their own."""
     return replace(
         around,
         claims=set(around.claims),
@@ -96,7 +97,7 @@ def divergences(points: list[Checkpoint], mode: Mode) -> Iterator[str]:
 
 
 def _repeat(point: Checkpoint, fault: Fault) -> str:
-    operator = Operator(point.world.fork(), Actors(_copy(point.around)), fault=fault, written=point.written)
+    operator = Operator(point.world.fork(), Actors(copy_of(point.around)), fault=fault, written=point.written)
     watch(operator)
     point.act.do(operator.world, operator.actors.around)
     operator.settle(point.act.within + timedelta(seconds=30))

@@ -199,8 +199,9 @@ class World:
 
     def _apply_entry(self, body: Body, manager: str) -> None:
         model = self.objects.get("Model", {}).get(body["metadata"]["name"])
-        if model is None or model["metadata"]["uid"] != body["metadata"]["uid"]:
-            raise Refusal("the Model is not the one that was seen")
+        bound = ("uid", "resourceVersion")
+        if model is None or any(model["metadata"][key] != body["metadata"][key] for key in bound):
+            raise Refusal("the Model is not as it was seen")
         [entry] = body["spec"]["aliases"]
         found = next((a for a in model["spec"].get("aliases", ()) if a["name"] == entry["name"]), None)
         owners = model["metadata"].setdefault("aliasOwners", {})

@@ -234,12 +234,14 @@ def test_a_revision_is_rejected_once_per_retry() -> None:
 
 
 def test_an_alias_is_one_entry_under_a_name_of_its_own() -> None:
-    """Bound to the Model that was seen; two deployments do not remove each other's entries."""
-    write = rendered(SetAlias("champion", 7), a_deployment().knowing(model_uid="uid-model").done())
+    """Bound to the Model as it was seen; two deployments do not remove each other's entries."""
+    seen = a_deployment().knowing(model_uid="uid-model", model_resource_version="9").done()
+    write = rendered(SetAlias("champion", 7), seen)
     assert isinstance(write, ApplyEntry)
 
     assert write.manager == "mlwright-alias-churn"
-    assert write.body["metadata"] == {"name": "churn", "namespace": "demo", "uid": "uid-model"}
+    bound = {"uid": "uid-model", "resourceVersion": "9"}
+    assert write.body["metadata"] == {"name": "churn", "namespace": "demo", **bound}
     assert write.body["spec"] == {"aliases": [{"name": "champion", "version": 7}]}
 
 

@@ -50,6 +50,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         status=body.get("status") or {},
         model_exists=model is not None,
         model_uid=model["metadata"]["uid"] if model else "",
+        model_resource_version=model["metadata"]["resourceVersion"] if model else "",
         aliases={a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()},
         versions=versions(cache, owner.namespace, spec.model.ref.name),
         revisions=tuple(revision for revision in revisions if revision is not None),
