@@ -324,7 +324,7 @@ class Run:
 
     def unread(self, step: str, attempt: int = 0, **known: Any) -> Self:
         """Let a step have succeeded without that anybody heard of what it reported."""
-        return self._job(step, attempt, JobState.COMPLETE, (), **known)
+        return self._job(step, attempt, JobState.COMPLETE, (_ended(0, ""),), **known)
 
     def refused(self, step: str, attempt: int = 0, *, reason: str = "", **known: Any) -> Self:
         """Let a step have found an error of the user's."""

@@ -169,7 +169,31 @@ CASES: dict[str, Case] = {
         says="validate is running",
         conditions=GOING,
     ),
+    "a Job is done, and what its pod said is still on its way": Case(
+        given=lambda: a_run().started().succeeded("validate").podless(),
+        says="validate is running",
+        conditions=GOING,
+        again=10,
+    ),
+    "a Job failed, and what its pod said is still on its way": Case(
+        given=lambda: a_run().started().refused("validate").podless(),
+        says="validate is running",
+        conditions=GOING,
+        again=10,
+    ),
+    "a pod that was disturbed says nothing about the one after it": Case(
+        given=lambda: a_run().started().crashed("validate", code=137, state=JobState.COMPLETE),
+        says="validate is running",
+        conditions=GOING,
+        again=10,
+    ),
     # its result
+    "the pod of a Job that is done long since is gone": Case(
+        given=lambda: a_run().started().succeeded("validate", ended=NOW - HEARD).podless(),
+        says="validate ended, its result is read from the store",
+        conditions=GOING,
+        intents=["read validate-0 []"],
+    ),
     "nobody heard what a step reported": Case(
         given=lambda: a_run().started().unread("validate"),
         says="validate ended, its result is read from the store",

@@ -1,0 +1,185 @@
+"""Snapshots are taken from objects as they are found, not as they should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlwright.controller.kinds import deployments, models, parsing, pipelines, runs
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.resources import Body
+from tests.support.replay import people
+from tests.support.replay.operator import Operator
+from tests.support.replay.world import World
+
+RUN_LABELS = {"mlwright.dev/owner-kind": "TrainingRun", "mlwright.dev/owner": "flights-1"}
+DEPLOYMENT_LABELS = {"mlwright.dev/owner-kind": "ModelDeployment", "mlwright.dev/owner": "flights"}
+
+
+@pytest.fixture
+def trained() -> World:
+    """Return a world in which a pipeline made v1 and a deployment serves it."""
+    operator = Operator(World())
+    operator.world.add(people.pipeline())
+    operator.world.add(people.deployment())
+    operator.settle()
+    return operator.world
+
+
+def a_job(name: str, **labels: str) -> Body:
+    """Return a Job that bears the labels of a run's children."""
+    return {"kind": "Job", "metadata": {"name": name, "labels": {**RUN_LABELS, **labels}}, "spec": {}}
+
+
+def jobs(world: World) -> dict[str, tuple[str, int]]:
+    """Return the Jobs of the run as they are seen: step and attempt."""
+    seen = runs.gather(world.one("TrainingRun", "flights-1"), world)
+    return {job.name: (job.step, job.attempt) for job in seen.jobs}
+
+
+def test_a_job_whose_labels_were_edited_is_known_by_its_name(trained: World) -> None:
+    """Otherwise it would be asked for again and again."""
+    for edited in ({}, {"mlwright.dev/step": "dance"}, {"mlwright.dev/step": "train", "mlwright.dev/attempt": "x"}):
+        body = trained.one("Job", "flights-1-train-0")
+        body["metadata"]["labels"] = {**RUN_LABELS, **edited}
+
+        assert jobs(trained)["flights-1-train-0"] == ("train", 0)
+
+
+def test_a_job_that_is_no_step_is_left_alone(trained: World) -> None:
+    """Somebody gave it our labels."""
+    trained.add(a_job("stranger"))
+
+    assert "stranger" not in jobs(trained)
+
+
+def test_the_pod_of_an_earlier_job_of_that_name_does_not_speak(trained: World) -> None:
+    """The Job was deleted and made anew; its first pod is still there."""
+    pod = trained.one("Pod", "flights-1-train-0-pod")
+    pod["metadata"]["labels"]["batch.kubernetes.io/controller-uid"] = "of-the-first-one"
+    seen = runs.gather(trained.one("TrainingRun", "flights-1"), trained)
+
+    assert [job.pods for job in seen.jobs if job.step == "train"] == [()]
+
+
+def test_a_foreign_revision_of_the_runs_name_is_not_its_template(trained: World) -> None:
+    """Making its own then fails as a name conflict, and says so."""
+    trained.one("ControllerRevision", "flights-1")["metadata"]["labels"] = {}
+
+    assert parsing.frozen("flights-1", "demo", trained) is None
+
+
+def test_a_template_that_a_newer_release_froze_is_read(trained: World) -> None:
+    """After a roll-back of the operator: fields that are not known are passed over."""
+    body = trained.one("ControllerRevision", "flights-1")
+    known = parsing.frozen("flights-1", "demo", trained)
+    body["data"]["tuning"] = {"trials": 9}
+
+    assert parsing.frozen("flights-1", "demo", trained) == known
+
+
+@pytest.mark.parametrize("data", [None, {}, {"version": "v"}])
+def test_a_revision_without_content_is_none(trained: World, data: Any) -> None:
+    """Somebody gave it our labels."""
+    labels = {**DEPLOYMENT_LABELS, "mlwright.dev/revision": "0"}
+    body = {"kind": "ControllerRevision", "metadata": {"name": "x", "labels": labels}, "revision": 1, "spec": {}}
+    trained.add({**body, "data": data} if data is not None else body)
+    seen = deployments.gather(trained.one("ModelDeployment", "flights"), trained)
+
+    assert [revision.version for revision in seen.revisions] == ["flights-v1"]
+
+
+def test_a_deployment_without_a_revision_label_is_a_stranger_to_be_removed(trained: World) -> None:
+    """It has our labels, so it is ours, and serves nobody."""
+    trained.one("Deployment", trained.all("Deployment")[0]["metadata"]["name"])["metadata"]["labels"] = (
+        DEPLOYMENT_LABELS
+    )
+    seen = deployments.gather(trained.one("ModelDeployment", "flights"), trained)
+
+    assert [variant.revision for variant in seen.variants] == [""]
+
+
+def test_only_the_service_of_the_deployments_name_counts(trained: World) -> None:
+    """Another one with our labels leads nowhere that matters."""
+    wrong = {"kind": "Service", "metadata": {"name": "a", "labels": DEPLOYMENT_LABELS}, "spec": {"selector": {}}}
+    trained.add(wrong)
+    seen = deployments.gather(trained.one("ModelDeployment", "flights"), trained)
+
+    assert seen.service_revision == seen.revisions[0].name
+
+
+def test_versions_are_locked_by_their_names(trained: World) -> None:
+    """A record of another name is no version: there could be two of a number."""
+    stranger = people.version(9)
+    stranger["metadata"]["name"] = "mine"
+    trained.add(stranger)
+
+    assert [version.number for version in models.versions(trained, "demo", "flights")] == [1]
+    assert models.gather(trained.one("Model", "flights"), trained).misnamed == ("mine",)
+
+
+@pytest.mark.parametrize(
+    "kind, gather, spec, said",
+    [
+        ("TrainingPipeline", pipelines.gather, {}, "spec.dataset: Field required; correct the field"),
+        (
+            "ModelDeployment",
+            deployments.gather,
+            {"model": {"ref": {"name": "flights"}}, "replicas": -1},
+            "spec.replicas: Input should be greater than or equal to 0; correct the field",
+        ),
+        ("TrainingRun", runs.gather, {"pipelineRef": {}}, "spec.pipelineRef.name: Field required; correct the field"),
+    ],
+)
+def test_a_spec_that_an_older_schema_let_in_names_its_field(
+    trained: World, kind: str, gather: Any, spec: Body, said: str
+) -> None:
+    """Admission of an older CRD may have taken what is impossible now."""
+    body = trained.all(kind)[0]
+    body["spec"] = spec
+    with pytest.raises(InvalidSpecError) as refused:
+        gather(body, trained)
+
+    assert str(refused.value) == said
+
+
+def test_runs_stand_in_the_order_in_which_they_were_made() -> None:
+    """By their numbers, which a restore does not change; runs of other names behind those that existed then."""
+
+    def a_run(name: str, second: int) -> Body:
+        return {"metadata": {"name": name, "creationTimestamp": f"2026-01-01T00:00:{second:02d}Z"}}
+
+    found = [a_run("f-2", 50), a_run("f-10", 10), a_run("f-1", 59), a_run("zz", 30), a_run("aa", 5), a_run("f-0", 1)]
+    names = [(number, body["metadata"]["name"]) for number, body in pipelines.in_order("f", found)]
+
+    assert names == [(0, "f-0"), (0, "aa"), (1, "f-1"), (2, "f-2"), (10, "f-10"), (0, "zz")]
+
+
+@pytest.mark.parametrize(
+    "name, number",
+    [
+        ("f-1", 1),
+        ("f-999999999", 999999999),
+        ("f-9999999999", 0),
+        ("f-01", 0),
+        ("f-0", 0),
+        ("f-x", 0),
+        ("f-1-2", 0),
+        ("ff-1", 0),
+        ("f.1", 0),
+    ],
+)
+def test_only_a_number_of_ours_is_one(name: str, number: int) -> None:
+    """A status could not hold a longer one."""
+    assert pipelines.number_of(name, "f") == number
+
+
+def test_an_annotation_that_no_record_could_hold_stands_for_itself() -> None:
+    """By its digest, which is the same each time."""
+    body = {"metadata": {"annotations": {"a": "x" * 254, "b": "y" * 253}}}
+
+    assert parsing.annotation(body, "a").startswith("sha256:")
+    assert parsing.annotation(body, "a") == parsing.annotation(body, "a")
+    assert parsing.annotation(body, "b") == "y" * 253
+    assert parsing.annotation({"metadata": {}}, "a") == ""
