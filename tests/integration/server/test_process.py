@@ -168,6 +168,7 @@ POD = """
 mount --make-rprivate / && mount --bind / /mnt && mount -o remount,ro,bind /mnt
 mount -t proc proc /mnt/proc && mount --bind /dev /mnt/dev && mount -t tmpfs tmpfs /mnt/tmp
 mkdir /mnt/tmp/store && mount -o ro --bind "$STORE" /mnt/tmp/store
+mkdir -p "/mnt$ROOT" && mount -o ro --bind "$ROOT" "/mnt$ROOT" # a checkout below /tmp is hidden by then
 exec chroot /mnt setpriv --reuid 65532 --regid 65532 --clear-groups \
   --inh-caps=-all,+dac_read_search --ambient-caps=+dac_read_search --bounding-set=-all,+dac_read_search \
   "$PYTHON" -m mlwright.server
@@ -180,6 +181,7 @@ def test_runs_as_nobody_on_a_read_only_disk(start: Start, store: Path) -> None:
     server = start(
         command=["unshare", "--mount", "sh", "-ec", POD],
         STORE=str(store),
+        ROOT=str(Path(__file__).parents[3]),
         PYTHON=sys.executable,
         HOME="/tmp",  # noqa: S108 - as in the image
         MLWRIGHT_MOUNT_ROOT="/tmp/store",  # noqa: S108 - as above
