@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from bench import subjects
 from mlwright.plan.resources import JOB
 from tests.support.kube import Kube
+from tests.support.kubelet import Kubelet
+from tests.support.scripts import Stories, Story
 
 NAMESPACE: Final = "bench"
-PIPELINES: Final = 1000
-"""One per run, as a pipeline has one run at a time."""
-CREATORS: Final = 16
+AT_ONCE: Final = 16
+"""Calls under way at the same time while things are created."""
+
+
+def kubelet(kube: Kube) -> Kubelet:
+    """Return the actor that lets all Jobs succeed and all servers become ready."""
+    stories = Stories()
+    stories.tell(NAMESPACE, Story())
+    return Kubelet(kube, stories, NAMESPACE)
+
+
+async def spread(work: Iterable[Callable[[], Awaitable[Any]]]) -> None:
+    """Do many things, a few at a time."""
+    left = iter(work)
+
+    async def worker() -> None:
+        for do in left:
+            await do()
+
+    await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
 
 
 class Load:
-    """Runs, their pipelines, and a watch of Jobs."""
+    """Pipelines and their runs, and a watch of Jobs; an asynchronous context manager."""
 
-    def __init__(self, kube: Kube) -> None:
-        self.kube = kube
+    def __init__(self, kube: Kube, pipelines: int) -> None:
+        self._kube = kube
+        self._pipelines = pipelines
         self._seen: dict[str, float] = {}
         self._news = asyncio.Event()
         self._number = 0
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        await self.kube.accepted("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        left = iter(range(PIPELINES))
-
-        async def creator() -> None:
-            for number in left:
-                await self.kube.create(subjects.pipeline(f"p{number}"), NAMESPACE)
-
-        await asyncio.gather(*(creator() for _ in range(CREATORS)))
+        await self._kube.accepted("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+        names = (f"p{number}" for number in range(self._pipelines))
+        await spread(partial(self._kube.create, subjects.pipeline(name), NAMESPACE) for name in names)
         self._task = asyncio.create_task(self._watch())
         return self
 
@@ -46,42 +63,46 @@ class Load:
             self._task.cancel()
 
     async def _watch(self) -> None:
-        async for event in self.kube.changes(JOB, NAMESPACE):
+        async for event in self._kube.changes(JOB, NAMESPACE):
             if event is not None and event.type == "ADDED":
-                self._seen[event.object["metadata"]["labels"]["mlwright.dev/owner"]] = time.perf_counter()
+                self._seen.setdefault(event.object["metadata"]["labels"]["mlwright.dev/owner"], time.perf_counter())
                 self._news.set()
 
-    def _next(self) -> str:
-        self._number += 1
-        return f"run-{self._number}"
+    def names(self, number: int) -> list[str]:
+        """Return names of runs that do not exist yet."""
+        first = self._number
+        self._number += number
+        return [f"run-{first + index}" for index in range(number)]
 
-    async def _create(self, name: str) -> float:
+    async def create(self, name: str) -> float:
+        """Create a run; return the moment before."""
         begun = time.perf_counter()
-        await self.kube.create(subjects.run(name, f"p{self._number % PIPELINES}"), NAMESPACE)
+        number = int(name.removeprefix("run-"))
+        await self._kube.create(subjects.run(name, f"p{number % self._pipelines}"), NAMESPACE)
         return begun
 
-    async def answered(self, names: list[str], seconds: float = 120.0) -> None:
-        """Wait until every run has its Job."""
+    async def answered(self, names: list[str], seconds: float = 300.0) -> None:
+        """Wait until every run has its first Job."""
         async with asyncio.timeout(seconds):
             while not all(name in self._seen for name in names):
                 self._news.clear()
                 await self._news.wait()
 
-    async def warm_up(self, number: int = 20) -> None:
-        """Let some runs pass unmeasured."""
-        names = [self._next() for _ in range(number)]
-        for name in names:
-            await self._create(name)
+    async def grow(self, number: int) -> list[str]:
+        """Create runs as fast as it goes; return their names when all have their first Job."""
+        names = self.names(number)
+        await spread(partial(self.create, name) for name in names)
         await self.answered(names)
+        return names
 
     async def at_rate(self, number: int, per_second: float) -> list[float]:
         """Create runs at a rate; return for each the seconds until its Job was seen."""
-        names, begun = [self._next() for _ in range(number)], {}
+        names, begun = self.names(number), dict[str, float]()
         start = time.perf_counter()
 
         async def one(index: int, name: str) -> None:
             await asyncio.sleep(max(0.0, start + index / per_second - time.perf_counter()))
-            begun[name] = await self._create(name)
+            begun[name] = await self.create(name)
 
         await asyncio.gather(*(one(index, name) for index, name in enumerate(names)))
         await self.answered(names)
@@ -89,13 +110,6 @@ class Load:
 
     async def burst(self, number: int) -> float:
         """Create runs as fast as it goes; return the seconds until all Jobs were seen."""
-        names = [self._next() for _ in range(number)]
-        left, start = iter(names), time.perf_counter()
-
-        async def creator() -> None:
-            for name in left:
-                await self._create(name)
-
-        await asyncio.gather(*(creator() for _ in range(CREATORS)))
-        await self.answered(names)
+        start = time.perf_counter()
+        names = await self.grow(number)
         return max(self._seen[name] for name in names) - start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any, Final, Self
 
 from mlwright.controller.cache import Cache
 from mlwright.controller.kinds import RECONCILERS
-from mlwright.plan.resources import TRAINING_RUN
+from mlwright.plan.resources import KINDS, TRAINING_RUN
 from mlwright.plan.writes import Create
 from mlwright.settings import Settings
 
@@ -23,6 +24,8 @@ ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 HEALTH_PORT: Final = 18081
+QUIET: Final = 1.0
+"""Seconds without anything new after which a subject counts as settled."""
 STAND_IN: Final = "stand-in"
 """Name of the run in the bodies that the floor sends; replaced by that of each run."""
 
@@ -98,6 +101,7 @@ class Process:
 
     def __init__(self, module: str, kubeconfig: Path, log: Path, **settings: str) -> None:
         environ = {**os.environ, **ENVIRONMENT, "KUBECONFIG": str(kubeconfig), **settings}
+        self.begun = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab")
         self._popen = subprocess.Popen(
@@ -153,3 +157,30 @@ def metrics() -> dict[str, float]:
             name = name.split("{", 1)[0]
             found[name] = found.get(name, 0.0) + float(value)
     return found
+
+
+async def settled(seconds: float = 300.0) -> float:
+    """Wait until mlwright has listed everything and has nothing to do; return when that began, on the monotonic clock.
+
+    Raises:
+        TimeoutError: it does not settle.
+    """
+    looks, since = -1.0, time.monotonic()
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await asyncio.to_thread(metrics)
+            now, depth = found.get("mlwright_reconciles_total", 0.0), found.get("mlwright_queue_depth")
+            if now != looks or depth != 0 or not found.get("mlwright_relists_total", 0) >= len(KINDS):
+                looks, since = now, time.monotonic()
+            elif time.monotonic() - since > QUIET:
+                return since
+            await asyncio.sleep(0.1)
+
+
+async def resting(process: Process) -> None:
+    """Wait until a process uses next to no processor time."""
+    while True:
+        before = process.cpu_seconds
+        await asyncio.sleep(QUIET)
+        if process.cpu_seconds - before < QUIET / 10:
+            return
