@@ -26,7 +26,7 @@ from mlwright.plan.training import (
     VersionSeen,
 )
 from mlwright.planners import gates
-from mlwright.planners.steps import Step, StepState, ended, shown, steps
+from mlwright.planners.steps import HEARD, Step, StepState, ended, shown, steps
 from mlwright.planners.template import freeze
 from mlwright.settings import Settings
 
@@ -175,12 +175,16 @@ def _start(at: Situation, step: Step) -> Decision:
 
 def _watch(at: Situation, step: Step) -> Decision:
     if step.trouble is None:
-        # a Job that gets no pod says so by no event of its own
-        podless = step.job is not None and not step.job.pods
-        draft = _going(at, Reason.RUN_IN_PROGRESS, f"{step.name} is running")
-        return Decided(draft, again=LOOK_AGAIN if podless else None)
+        return Decided(_going(at, Reason.RUN_IN_PROGRESS, f"{step.name} is running"), again=_unheard(step))
     reason = Reason.WAITING if step.trouble.missing else Reason.PODS_UNHEALTHY
     return Decided(_going(at, reason, f"{step.name}: {step.trouble.sentence}"), again=LOOK_AGAIN)
+
+
+def _unheard(step: Step) -> timedelta | None:
+    """Return when to look again although no event will tell: a Job gets no pod, or its pod is not heard of."""
+    if step.job is None or step.job.state is not JobState.ACTIVE:
+        return HEARD
+    return None if step.job.pods else LOOK_AGAIN
 
 
 def _read_again(at: Situation, step: Step) -> Decision:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
+from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.pods import Diagnosis, diagnose, moment
 from mlwright.plan.training import STEPS, JobSeen, JobState, RunSeen, StepResult
 
@@ -24,6 +25,10 @@ _REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "evaluate": {"metrics": ()},
 }
 """What later steps and the version need of a step's results, and the fields that must be in it."""
+
+
+HEARD: Final = timedelta(seconds=10)
+"""How long the end of a Job may be known before what its pod said: two watches tell them, in no order."""
 
 
 class StepState(StrEnum):
@@ -106,10 +111,21 @@ def _from_job(name: str, job: JobSeen, now: datetime) -> Step:
     result = next((r for pod in job.pods if (r := parse_result(pod.exit_message)) is not None), None)
     if job.state is JobState.ACTIVE:
         return Step(name, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
+    if not _heard(job, now):
+        return Step(name, StepState.RUNNING, job.attempt, job)
     if job.state is JobState.COMPLETE:
         told = result is not None and result.outcome == "Succeeded" and _complete(name, result.results)
         return Step(name, StepState.SUCCEEDED if told else StepState.UNREAD, job.attempt, job, result)
     return Step(name, StepState.USER_ERROR if job.by_user else StepState.CRASHED, job.attempt, job, result)
+
+
+def _heard(job: JobSeen, now: datetime) -> bool:
+    """Tell whether the pod that ended a Job was heard of, or has had the time to be."""
+    code = 0 if job.state is JobState.COMPLETE else EXIT_USER_ERROR if job.by_user else None
+    codes = [pod.exit_code for pod in job.pods if pod.exit_code is not None]
+    if code in codes or (code is None and any(codes)):
+        return True
+    return job.ended is None or not timedelta(0) <= now - job.ended < HEARD
 
 
 def _trouble(job: JobSeen, now: datetime) -> Diagnosis | None:

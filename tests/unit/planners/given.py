@@ -356,6 +356,11 @@ class Run:
         self.jobs[-1] = replace(self.jobs[-1], pods=())
         return self
 
+    def disturbed(self) -> Self:
+        """Let only that pod of the last Job be heard of which was evicted before the one that ended it."""
+        self.jobs[-1] = replace(self.jobs[-1], pods=(_ended(137, ""),))
+        return self
+
     def remembering(self, *steps: str) -> Self:
         """Let the status tell of steps whose Jobs are gone."""
         entries = [{"name": s, "state": "Succeeded", "attempt": 0, "results": RESULTS[s]} for s in steps]

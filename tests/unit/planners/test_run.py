@@ -11,6 +11,7 @@ import pytest
 from mlwright.plan.training import Freeze, RecordVersion, RemoveJob, StartStep, TrainingIntent
 from mlwright.planners import run
 from mlwright.planners.run import decide
+from mlwright.planners.steps import HEARD
 from mlwright.settings import Settings
 from tests.unit.planners.given import NOW, SETTINGS, Run, a_pod, a_run, a_version, named, with_conditions
 
@@ -182,7 +183,7 @@ CASES: dict[str, Case] = {
         again=10,
     ),
     "a pod that was disturbed says nothing about the one after it": Case(
-        given=lambda: a_run().started().crashed("validate", code=137, state=JobState.COMPLETE),
+        given=lambda: a_run().started().succeeded("validate").disturbed(),
         says="validate is running",
         conditions=GOING,
         again=10,
@@ -308,13 +309,11 @@ CASES: dict[str, Case] = {
     ),
     "a Job failed of which nothing is left": Case(
         given=lambda: (
-            a_run().started().crashed("validate", message="Job was active longer than specified deadline").podless()
+            a_run().started().crashed("validate", message="Job has reached its deadline", ended=NOW - HEARD).podless()
         ),
-        says=(
-            f"validate: Job was active longer than specified deadline {LOG.format('validate-0')}; tried again by itself"
-        ),
+        says=f"validate: Job has reached its deadline {LOG.format('validate-0')}; tried again by itself",
         conditions={"Reconciling": "True Retrying"},
-        again=10,
+        intents=["start validate-1 [] after 1 crash"],
     ),
     "Jobs of earlier attempts go, the last two stay": Case(
         given=lambda: a_run().started().crashed("validate", 0).crashed("validate", 1, crashes=1).active("validate", 2),
