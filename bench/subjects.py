@@ -144,7 +144,7 @@ class Process:
 
 
 def metrics() -> dict[str, float]:
-    """Return the sum of every metric of mlwright over its labels; empty while it does not answer."""
+    """Return the sum of every metric of mlwright over its labels, the Lease left out; empty while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}/metrics", timeout=2) as answer:
             text = answer.read().decode()
@@ -153,8 +153,10 @@ def metrics() -> dict[str, float]:
     found: dict[str, float] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
-            name, value = line.rsplit(" ", 1)
-            name = name.split("{", 1)[0]
+            series, value = line.rsplit(" ", 1)
+            if 'kind="Lease"' in series:
+                continue
+            name = series.split("{", 1)[0]
             found[name] = found.get(name, 0.0) + float(value)
     return found
 
@@ -165,13 +167,14 @@ async def settled(seconds: float = 300.0) -> float:
     Raises:
         TimeoutError: it does not settle.
     """
-    looks, since = -1.0, time.monotonic()
+    busy, since = (-1.0, -1.0), time.monotonic()
     async with asyncio.timeout(seconds):
         while True:
             found = await asyncio.to_thread(metrics)
-            now, depth = found.get("mlwright_reconciles_total", 0.0), found.get("mlwright_queue_depth")
-            if now != looks or depth != 0 or not found.get("mlwright_relists_total", 0) >= len(KINDS):
-                looks, since = now, time.monotonic()
+            now = tuple(found.get(name, 0.0) for name in ("mlwright_reconciles_total", "mlwright_api_requests_total"))
+            waiting = found.get("mlwright_queue_depth") != 0 or found.get("mlwright_relists_total", 0) < len(KINDS)
+            if now != busy or waiting:
+                busy, since = now, time.monotonic()
             elif time.monotonic() - since > QUIET:
                 return since
             await asyncio.sleep(0.1)

@@ -1,0 +1,84 @@
+"""mlwright beside the bare floor: how long until a new run has its Job, one by one and in a burst."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bench import subjects
+from bench.load import Load
+from bench.servers import server
+from bench.subjects import Process, settled
+from tests.support.kube import Kube
+
+FLOOR: Final = "bench.floor"
+MLWRIGHT: Final = "mlwright.main"
+
+WARM_UP: Final = 20
+SINGLE: Final = 300
+PER_SECOND: Final = 20.0
+BURST: Final = 1000
+
+
+@dataclass(slots=True)
+class Times:
+    """What was measured of one subject, over all rounds, in seconds."""
+
+    single: list[float] = field(default_factory=list)
+    bursts: list[float] = field(default_factory=list)
+
+    def quantile(self, share: float) -> float:
+        """Return a quantile of the times of single runs."""
+        ordered = sorted(self.single)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+    @property
+    def burst(self) -> float:
+        """Return the typical time of a burst."""
+        return statistics.median(self.bursts)
+
+
+async def compare(rounds: int, log: Path) -> dict[str, float]:
+    """Measure both in turns, each on a new API server, and return the figures and their ratios."""
+    times = {FLOOR: Times(), MLWRIGHT: Times()}
+    for number in range(rounds):
+        for subject, found in times.items():
+            await _round(subject, found, log)
+            print(
+                f"  round {number + 1} {subject}: p50 {found.quantile(0.5) * 1e3:.1f} ms,"
+                f" p99 {found.quantile(0.99) * 1e3:.1f} ms, burst {found.bursts[-1]:.2f} s"
+            )
+    floor, ours = times[FLOOR], times[MLWRIGHT]
+    return {
+        "floor_p50_ms": floor.quantile(0.5) * 1e3,
+        "floor_p99_ms": floor.quantile(0.99) * 1e3,
+        "floor_burst_seconds": floor.burst,
+        "p50_ms": ours.quantile(0.5) * 1e3,
+        "p99_ms": ours.quantile(0.99) * 1e3,
+        "burst_seconds": ours.burst,
+        "ratio_floor_p50": ours.quantile(0.5) / floor.quantile(0.5),
+        "ratio_floor_p99": ours.quantile(0.99) / floor.quantile(0.99),
+        "ratio_floor_burst": ours.burst / floor.burst,
+    }
+
+
+async def _round(subject: str, found: Times, log: Path) -> None:
+    with server() as running:
+        async with Kube(running) as kube, Load(kube, WARM_UP + SINGLE + BURST) as load:
+            with Process(subject, running.kubeconfig, log) as process:
+                await load.grow(WARM_UP)
+                await _quiet(subject, process)
+                found.single += await load.at_rate(SINGLE, PER_SECOND)
+                await _quiet(subject, process)
+                found.bursts.append(await load.burst(BURST))
+
+
+async def _quiet(subject: str, process: Process) -> None:
+    if subject == MLWRIGHT:
+        await settled()
+    else:
+        await subjects.resting(process)
+    await asyncio.sleep(1.0)
