@@ -144,7 +144,7 @@ class Process:
 
 
 def metrics() -> dict[str, float]:
-    """Return the sum of every metric of mlwright over its labels, the Lease left out; empty while it does not answer."""
+    """Return every metric of mlwright, summed over its labels but without the Lease; empty while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}/metrics", timeout=2) as answer:
             text = answer.read().decode()
@@ -167,7 +167,8 @@ async def settled(seconds: float = 300.0) -> float:
     Raises:
         TimeoutError: it does not settle.
     """
-    busy, since = (-1.0, -1.0), time.monotonic()
+    busy: tuple[float, ...] = ()
+    since = time.monotonic()
     async with asyncio.timeout(seconds):
         while True:
             found = await asyncio.to_thread(metrics)
