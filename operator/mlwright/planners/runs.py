@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mlwright.plan.training import PipelineSeen, RunBrief
 
 GOING: Final = frozenset({"Running", "Waiting"})
 """States of a run that has not ended."""
+BEHIND: Final = 3
+"""Of the runs that somebody created after the pipeline's newest own, so many are asked what they used."""
 
 
 def newest_digests(seen: PipelineSeen) -> frozenset[str]:
@@ -25,10 +28,15 @@ def newest_digests(seen: PipelineSeen) -> frozenset[str]:
 
 
 def newest_runs(seen: PipelineSeen) -> tuple[RunBrief, ...]:
-    """Return the newest run of the pipeline's own and all behind it; none if the newest was deleted."""
-    numbers = [run.number for run in seen.runs]
-    last = max(numbers, default=0)
-    return seen.runs[numbers.index(last) :] if seen.runs and last >= (seen.status.get("runs") or 0) else ()
+    """Return the newest run of the pipeline's own and some behind it; none if the newest was deleted."""
+    last = max((run.number for run in seen.runs), default=0)
+    return seen.runs[newest_from(seen.runs) :] if last >= (seen.status.get("runs") or 0) else ()
+
+
+def newest_from(runs: Sequence[RunBrief]) -> int:
+    """Return the place of the newest run of the pipeline's own, or of one behind it if there are many of those."""
+    own = max((place for place, run in enumerate(runs) if run.number), default=0)
+    return max(own, len(runs) - BEHIND - 1)
 
 
 def digest_of(seen: PipelineSeen, run: RunBrief) -> str:

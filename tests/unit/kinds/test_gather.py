@@ -8,7 +8,7 @@ import pytest
 
 from mlwright.controller.kinds import deployments, models, parsing, pipelines, runs
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.resources import Body
+from mlwright.plan.resources import Body, ResourceKind
 from tests.support.replay import people
 from tests.support.replay.operator import Operator
 from tests.support.replay.world import World
@@ -142,6 +142,59 @@ def test_a_spec_that_an_older_schema_let_in_names_its_field(
         gather(body, trained)
 
     assert str(refused.value) == said
+
+
+class Counting(World):
+    """A world that counts what is read."""
+
+    read = 0
+
+    def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
+        """Return one object."""
+        self.read += 1
+        return super().get(kind, namespace, name)
+
+
+def many(number: int) -> Counting:
+    """Return a world with so many runs and versions of one pipeline."""
+    world = Counting()
+    world.add(people.pipeline())
+    world.add(people.deployment())
+    for n in range(1, number + 1):
+        world.add(people.version(n))
+        run = world.add(people.run(f"flights-{n}"))
+        run["status"] = {"conditions": [{"type": "Complete", "status": "True", "reason": "Complete", "message": "m"}]}
+    return world
+
+
+@pytest.mark.parametrize(
+    "kind, gather", [("TrainingPipeline", pipelines.gather), ("ModelDeployment", deployments.gather)]
+)
+def test_what_ended_long_ago_is_not_read(kind: str, gather: Any) -> None:
+    """A pipeline with a thousand runs is looked at as often as one with ten."""
+    world = many(100)
+    seen = gather(world.one(kind, "flights"), world)
+
+    assert world.read <= 8
+    assert [version.number for version in seen.versions] == [100]
+
+
+def test_a_run_that_is_over_costs_next_to_nothing() -> None:
+    """Thousands of them are looked at when the operator starts."""
+    world = many(100)
+    runs.gather(world.one("TrainingRun", "flights-7"), world)
+
+    assert world.read == 0
+
+
+def test_all_versions_down_to_the_newest_good_one_are_read() -> None:
+    """And the one that is asked for by its number."""
+    world = many(3)
+    for number in (4, 5):
+        world.add(people.version(number, passed=False))
+
+    assert [v.number for v in models.newest_versions(world, "demo", "flights", also={1})] == [1, 3, 4, 5]
+    assert [v.number for v in models.newest_versions(world, "demo", "flights", also={9})] == [3, 4, 5]
 
 
 def test_runs_stand_in_the_order_in_which_they_were_made() -> None:

@@ -93,6 +93,20 @@ def test_a_request_is_answered_once(trained: Operator) -> None:
     assert runs(trained.world) == ["flights-1", "flights-2"]
 
 
+def test_a_request_that_an_old_run_answered_stays_answered(trained: Operator) -> None:
+    """Runs came after it, and the status that remembered it is lost."""
+    annotate(trained.world, "TrainingPipeline", "flights", run="monday")
+    trained.settle()
+    for iterations in (300, 20):
+        people.train_with(trained.world, iterations)
+        trained.settle()
+    trained.world.one("TrainingPipeline", "flights").pop("status")
+    trained.look_at_all()
+    trained.settle(A_WHILE)
+
+    assert runs(trained.world) == ["flights-1", "flights-2", "flights-3", "flights-4"]
+
+
 def test_the_longest_request_is_answered_once(trained: Operator) -> None:
     """An annotation may hold far more than a record."""
     annotate(trained.world, "TrainingPipeline", "flights", run="x" * 10_000)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.builders import serving
 from mlwright.constants import ANNOTATION_REFRESH, ANNOTATION_RETRY, LABEL_REVISION, SERVER_CONTAINER
 from mlwright.controller.kinds import parsing
-from mlwright.controller.kinds.models import versions
+from mlwright.controller.kinds.models import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
@@ -37,6 +38,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
     model = cache.get(MODEL, owner.namespace, spec.model.ref.name)
     pods = tuple(pod_seen(pod, SERVER_CONTAINER) for pod in cache.children(POD, owner))
     service, budget = _namesake(cache, SERVICE, owner), _namesake(cache, DISRUPTION_BUDGET, owner)
+    aliases = {a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()}
     revisions = (_revision(child) for child in cache.children(CONTROLLER_REVISION, owner))
     decisions = cache.related(DECISION, owner.namespace, "subject", f"{owner.kind}/{owner.name}")
     return DeploymentSeen(
@@ -51,14 +53,19 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         model_exists=model is not None,
         model_uid=model["metadata"]["uid"] if model else "",
         model_resource_version=model["metadata"]["resourceVersion"] if model else "",
-        aliases={a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()},
-        versions=versions(cache, owner.namespace, spec.model.ref.name),
+        aliases=aliases,
+        versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases)),
         revisions=tuple(revision for revision in revisions if revision is not None),
         variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),
         decisions=tuple(_decision(decision) for decision in decisions),
         service_revision=(service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else "",
         budget_uid=budget["metadata"]["uid"] if budget else "",
     )
+
+
+def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int]) -> set[int]:
+    """Return the numbers of the versions that the spec names, itself or by its alias."""
+    return {n for n in (spec.model.version, aliases.get(spec.model.alias or "")) if n is not None}
 
 
 def _namesake(cache: CacheView, kind: ResourceKind, owner: Key) -> Body | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from mlwright.api.models import ModelSpec
@@ -21,6 +22,32 @@ def versions(cache: CacheView, namespace: str, name: str) -> tuple[VersionSeen, 
     The name is the lock on the number, so a record of another name is no version: there could be two of a number.
     """
     return tuple(version for version in _records(cache, namespace, name) if _locks(version, name))
+
+
+def newest_versions(cache: CacheView, namespace: str, name: str, also: Collection[int] = ()) -> tuple[VersionSeen, ...]:
+    """Return the newest versions of a model down to the newest good one, and those of some numbers, by number.
+
+    That is all that is asked about most models, and saves reading a thousand records to look at the last.
+    """
+    known = sorted(numbers(cache, namespace, name), reverse=True)
+    found = {number: _read(cache, namespace, name, number) for number in known if number in also}
+    for number in known:
+        found[number] = version = _read(cache, namespace, name, number)
+        if version is not None and version.passed:
+            break
+    return tuple(version for _, version in sorted(found.items()) if version is not None)
+
+
+def _read(cache: CacheView, namespace: str, model: str, number: int) -> VersionSeen | None:
+    body = cache.get(MODEL_VERSION, namespace, f"{model}-v{number}")
+    version = parsing.version_seen(body) if body else None
+    return version if version is not None and _locks(version, model) else None
+
+
+def numbers(cache: CacheView, namespace: str, name: str) -> list[int]:
+    """Return the numbers of the versions of a model, as their names tell."""
+    names = cache.related_names(MODEL_VERSION, namespace, "model", name)
+    return [number for found in names if (number := parsing.number_after(f"{name}-v", found))]
 
 
 def _records(cache: CacheView, namespace: str, model: str) -> list[VersionSeen]:

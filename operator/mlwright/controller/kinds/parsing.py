@@ -18,6 +18,8 @@ from mlwright.planners import gates
 
 S = TypeVar("S", bound=Schema)
 
+MOST_DIGITS: Final = 9
+"""Digits of a number in a name; a status could not hold many more."""
 LONGEST_TOKEN: Final = 253
 """Characters of an annotation's value that a record can hold."""
 _FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
@@ -36,6 +38,17 @@ def spec(kind: type[S], body: Body) -> S:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise InvalidSpecError(f"spec.{path}", f"{first['msg']}; correct the field") from error
+
+
+def number_after(prefix: str, name: str) -> int:
+    """Return the number with which a name ends behind a prefix; 0 for a name of another form.
+
+    >>> number_after("flights-v", "flights-v12"), number_after("flights-v", "flights-v012")
+    (12, 0)
+    """
+    digits = name[len(prefix) :] if name.startswith(prefix) else ""
+    plain = digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS and not digits.startswith("0")
+    return int(digits) if plain else 0
 
 
 def annotation(body: Body, name: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -14,7 +13,7 @@ from mlwright.api.training import TrainingPipelineSpec
 from mlwright.builders import training
 from mlwright.constants import ANNOTATION_RUN
 from mlwright.controller.kinds import parsing
-from mlwright.controller.kinds.models import versions
+from mlwright.controller.kinds.models import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
@@ -22,11 +21,11 @@ from mlwright.plan.pods import moment
 from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
 from mlwright.plan.training import PipelineSeen, RunBrief, VersionSeen
 from mlwright.planners import pipeline
-from mlwright.planners.runs import GOING
+from mlwright.planners.runs import GOING, newest_from
 from mlwright.settings import Settings
 
 LONGEST_NAME: Final = 63
-"""Characters of a run's name: it is a label of its children."""
+"""Characters of a run's name: it is a label of its children. One with a longer name never starts."""
 
 RunState = Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
 
@@ -35,18 +34,36 @@ _STUCK: Final = frozenset({Reason.WAITING, Reason.PODS_UNHEALTHY})
 
 
 def gather(body: Body, cache: CacheView) -> PipelineSeen:
-    """Return a pipeline, its runs and the versions of its model."""
+    """Return a pipeline, its newest runs and the newest versions of its model."""
     seen = definition(body, cache)
-    made = versions(cache, seen.namespace, seen.model)
+    made = newest_versions(cache, seen.namespace, seen.model)
     by_run = {version.run: version for version in made if version.run}
-    bodies = in_order(seen.name, cache.related(TRAINING_RUN, seen.namespace, "pipeline", seen.name))
-    runs = [_brief(run, number, by_run) for number, run in bodies]
+    runs = [_brief(run, number, by_run) for number, run in in_order(seen.name, _newest_runs(seen, cache))]
     return replace(
         seen,
         runs=tuple(_with_newest_frozen(runs, seen.namespace, cache)),
         versions=made,
-        next_number=_next_number(seen, runs, made, cache),
+        next_number=_next_number(seen, made, cache),
     )
+
+
+def _newest_runs(seen: PipelineSeen, cache: CacheView) -> Iterator[Body]:
+    """Return the runs that still matter: saves reading a thousand that ended long ago.
+
+    These are the pipeline's own from the newest down to one that ended by itself (an earlier one has ended too, or has
+    given way), and all that somebody created. While a request is not known to be answered, any of them may answer it.
+    """
+    names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", seen.name)
+    numbered = {name: number_of(name, seen.name) for name in names if len(name) <= LONGEST_NAME}
+    answered = seen.request in {"", seen.status.get("handledRequest")}
+    ended = False
+    for name in sorted(numbered, key=lambda name: numbered[name], reverse=True):
+        if ended and answered and numbered[name]:
+            continue
+        run = cache.get(TRAINING_RUN, seen.namespace, name)
+        if run is not None:
+            ended = ended or _ended(run.get("status") or {})
+            yield run
 
 
 def definition(body: Body, cache: CacheView) -> PipelineSeen:
@@ -74,18 +91,16 @@ def number_of(run: str, pipeline_name: str) -> int:
     >>> number_of("flights-12", "flights"), number_of("flights-by-hand", "flights")
     (12, 0)
     """
-    found = re.fullmatch(re.escape(pipeline_name) + r"-([1-9]\d{0,8})", run)
-    return int(found.group(1)) if found else 0
+    return parsing.number_after(f"{pipeline_name}-", run)
 
 
 def in_order(pipeline_name: str, runs: Iterable[Body]) -> list[tuple[int, Body]]:
     """Return the runs of a pipeline with their numbers, in the order in which they were made.
 
     Numbers tell the order of the pipeline's own runs, for timestamps are new after a restore from a backup. A run that
-    somebody created stands behind those that existed then; one whose name is too long for a label never starts.
+    somebody created stands behind those that existed then.
     """
-    able = (run for run in runs if len(run["metadata"]["name"]) <= LONGEST_NAME)
-    numbered = [(number_of(run["metadata"]["name"], pipeline_name), run) for run in able]
+    numbered = [(number_of(run["metadata"]["name"], pipeline_name), run) for run in runs]
     births = [(born(run), number) for number, run in numbered if number]
 
     def place(entry: tuple[int, Body]) -> tuple[int, int, datetime, str]:
@@ -116,8 +131,16 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
         sentence=status.get("summary", ""),
         version=version.name if version else (status.get("modelVersionRef") or {}).get("name", ""),
         stuck=state in GOING and is_stuck(status),
-        replaced=state == "Failed" and (find(status, "Failed") or {}).get("reason") == Reason.SUPERSEDED,
+        replaced=state == "Failed" and _replaced(status),
     )
+
+
+def _ended(status: Mapping[str, Any]) -> bool:
+    return _is(status, "Complete") or (_is(status, "Failed") and not _replaced(status))
+
+
+def _replaced(status: Mapping[str, Any]) -> bool:
+    return (find(status, "Failed") or {}).get("reason") == Reason.SUPERSEDED
 
 
 def is_stuck(status: Mapping[str, Any]) -> bool:
@@ -142,19 +165,19 @@ def _is(status: Mapping[str, Any], type_: str) -> bool:
 
 
 def _with_newest_frozen(runs: list[RunBrief], namespace: str, cache: CacheView) -> list[RunBrief]:
-    """Look up what the pipeline's newest own run, and those behind it, use: of all others nobody asks."""
-    last = max((i for i, run in enumerate(runs) if run.number), default=0)
-    return [*runs[:last], *(replace(run, frozen=parsing.frozen(run.name, namespace, cache)) for run in runs[last:])]
+    """Look up what the newest runs use: of all others nobody asks."""
+    first = newest_from(runs)
+    return [*runs[:first], *(replace(run, frozen=parsing.frozen(run.name, namespace, cache)) for run in runs[first:])]
 
 
-def _next_number(seen: PipelineSeen, runs: list[RunBrief], made: tuple[VersionSeen, ...], cache: CacheView) -> int:
+def _next_number(seen: PipelineSeen, made: tuple[VersionSeen, ...], cache: CacheView) -> int:
     """Return a number that no run had, and whose name nothing else bears.
 
     Children of a run that was deleted may still be there; a new run of that name would take them for its own.
     """
-    known = (run.number for run in runs)
-    told = (number_of(version.run, seen.name) for version in made)
-    number = max(seen.status.get("runs") or 0, 0, *known, *told) + 1
+    names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", seen.name)
+    told = (number_of(name, seen.name) for name in (*names, *(version.run for version in made)))
+    number = max(seen.status.get("runs") or 0, 0, *told) + 1
     while _taken(Key(TRAINING_RUN.name, seen.namespace, child_name(seen.name, str(number))), cache):
         number += 1
     return number

@@ -44,9 +44,8 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     if len(owner.name) > pipelines.LONGEST_NAME:
         longest = f"a run's name has at most {pipelines.LONGEST_NAME} characters"
         raise InvalidSpecError("metadata.name", f"{longest}: create another with a shorter one")
-    pipeline = cache.get(TRAINING_PIPELINE, owner.namespace, spec.pipeline_ref.name)
-    frozen = parsing.frozen(owner.name, owner.namespace, cache)
-    pods = tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
+    over = _over(status)
+    pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
     jobs = (_job(job, pods) for job in cache.children(JOB, owner))
     seen = RunSeen(
         namespace=owner.namespace,
@@ -56,16 +55,27 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         created=moment(meta.get("creationTimestamp")),
         spec=spec,
         status=status,
-        pipeline=pipelines.definition(pipeline, cache) if pipeline and not frozen else None,
-        frozen=frozen,
+        pipeline=None,
+        frozen=None,
         jobs=tuple(job for job in jobs if job is not None),
-        newer="" if pipeline is None or _over(status) else _newer(body, pipeline, cache),
     )
+    return seen if over else _going(seen, body, cache)
+
+
+def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
+    """Add what matters only while a run goes on; thousands have ended."""
+    pipeline = cache.get(TRAINING_PIPELINE, seen.namespace, seen.spec.pipeline_ref.name)
+    newer = _newer(body, pipeline, cache) if pipeline else ""
+    frozen = parsing.frozen(seen.name, seen.namespace, cache)
     if frozen is None:
-        return seen
-    made = versions(cache, owner.namespace, frozen.model)
-    model = cache.get(MODEL, owner.namespace, frozen.model) or {}
-    return replace(seen, versions=made, last_number=last_number(model.get("status") or {}, made))
+        definition = pipelines.definition(pipeline, cache) if pipeline else None
+        return replace(seen, newer=newer, pipeline=definition)
+    if seen.jobs and all(job.step != STEPS[-1] for job in seen.jobs):
+        return replace(seen, newer=newer, frozen=frozen)  # it has not got to the step after which a version is made
+    made = versions(cache, seen.namespace, frozen.model)
+    model = cache.get(MODEL, seen.namespace, frozen.model) or {}
+    last = last_number(model.get("status") or {}, made)
+    return replace(seen, newer=newer, frozen=frozen, versions=made, last_number=last)
 
 
 def _over(status: dict[str, Any]) -> bool:
