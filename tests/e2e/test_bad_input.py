@@ -69,7 +69,7 @@ MISTAKES: Final[Mapping[str, Mistake]] = {
         ),
         Mistake(
             wrong("one-class", "configmap://tables/loyal.csv"),
-            "spec.dataset.target: column 'churned' has the same value in all 200 rows",
+            "spec.dataset.target: column 'churned' holds one value only, in 200 rows",
             "there is nothing to learn: add rows with other values, or correct the column",
         ),
         Mistake(
@@ -121,6 +121,18 @@ def nothing_else_is_touched(shop: Shelf) -> Iterator[None]:
     (pod,) = shop.live.all("Pod", deployment="flights")
     assert [pod["metadata"]["name"]] == shop.serving
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_a_name_that_is_taken_is_left_to_its_owner(shop: Shelf) -> None:
+    """Somebody else's Service stays as it is; when it is gone, the deployment gets its address."""
+    foreign = shop.live.there("Service", "taken")
+    said = shop.live.reaches("ModelDeployment", "taken", "Stalled", "Service taken was not made by mlwright")
+    assert "is left alone; delete or rename it (kubectl get service" in said
+    assert shop.live.there("Service", "taken") == foreign
+
+    shop.live.kubectl("delete", "service", "taken")
+
+    shop.live.reaches("ModelDeployment", "taken", "Ready", "flights-v1 serves with 1 of 1 pods ready", seconds=120)
 
 
 def test_a_dataset_that_comes_later_is_picked_up(shop: Shelf) -> None:
@@ -175,18 +187,6 @@ def test_a_pipeline_that_cannot_train_says_why(shop: Shelf, name: str) -> None:
     assert said.endswith(f"(kubectl logs -n {shop.live.name} job/{name}-1-validate-0)")
     assert shop.live.status("TrainingRun", f"{name}-1")["summary"] == said.removeprefix(f"{name}-1: ")
     assert shop.live.names("Job", pipeline=name) == [f"{name}-1-validate-0"]
-
-
-def test_a_name_that_is_taken_is_left_to_its_owner(shop: Shelf) -> None:
-    """Somebody else's Service stays as it is; when it is gone, the deployment gets its address."""
-    foreign = shop.live.there("Service", "taken")
-    said = shop.live.reaches("ModelDeployment", "taken", "Stalled", "Service taken")
-    assert "delete" in said or "rename" in said
-    assert shop.live.there("Service", "taken") == foreign
-
-    shop.live.kubectl("delete", "service", "taken")
-
-    shop.live.reaches("ModelDeployment", "taken", "Ready", "flights-v1 serves with 1 of 1 pods ready", seconds=120)
 
 
 def test_an_image_that_does_not_start_is_named_until_the_spec_is_corrected(shop: Shelf) -> None:
