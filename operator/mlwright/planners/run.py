@@ -26,6 +26,7 @@ from mlwright.plan.training import (
     VersionSeen,
 )
 from mlwright.planners import gates
+from mlwright.planners.runs import GOING
 from mlwright.planners.steps import HEARD, Step, StepState, ended, shown, steps
 from mlwright.planners.template import freeze
 from mlwright.settings import Settings
@@ -39,6 +40,8 @@ MISSING_LAST: Final = timedelta(minutes=5)
 """A dataset that is not there is looked for after 15 s, 30 s, ... up to every 5 min."""
 LOOK_AGAIN: Final = timedelta(seconds=30)
 """Pods in trouble do not always say so by an event of theirs."""
+COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
+"""What every status has beside a kind's own fields."""
 REASON_LENGTH: Final = 512
 RELEASE_LENGTH: Final = 128
 RELEASES: Final = 32
@@ -93,11 +96,12 @@ def made_by(seen: RunSeen) -> VersionSeen | None:
 
 
 def _ended(at: Situation) -> Decision | None:
-    """The run ended earlier, and stays so although its version or its Jobs may be gone."""
+    """The run ended earlier: all that its status says stays, although its version or its Jobs may be gone."""
     for type_, otherwise in (("Complete", Reason.COMPLETE), ("Failed", Reason.RUN_FAILED)):
         found = find(at.seen.status, type_)
         if found is not None and found["status"] == "True":
-            return _over(at, type_, Reason.named(found["reason"], otherwise), found["message"])
+            told = {key: value for key, value in at.seen.status.items() if key not in COMMON}
+            return _over(at, type_, Reason.named(found["reason"], otherwise), found["message"], told)
     return None
 
 
@@ -106,7 +110,9 @@ def _superseded(at: Situation) -> Decision | None:
     if not at.seen.newer:
         return None
     sentence = f"{at.seen.newer} was started in its place, because this run could not go on"
-    return _over(at, "Failed", Reason.SUPERSEDED, sentence)
+    fields = _fields(at, over=True)
+    given_up = [entry | {"state": "Failed"} if entry["state"] in GOING else entry for entry in fields["steps"]]
+    return _over(at, "Failed", Reason.SUPERSEDED, sentence, fields | {"steps": given_up})
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -286,11 +292,12 @@ def _wait(at: Situation, sentence: str) -> Decision:
     return Decided(_going(at, Reason.WAITING, sentence), again=LOOK_AGAIN)
 
 
-def _over(at: Situation, type_: str, reason: Reason, sentence: str) -> Decision:
+def _over(at: Situation, type_: str, reason: Reason, sentence: str, told: Mapping[str, Any] | None = None) -> Decision:
     """The run ended. A failed one also is Stalled: what waits for Kubernetes objects would call it healthy else."""
     stays = (stalled(reason, sentence),) if type_ == "Failed" else ()
     conditions = (Verdict(type_, "True", reason, sentence), *stays)
-    return Decided(StatusDraft(sentence, conditions, _fields(at, over=True)), intents=_stop(at))
+    fields = _fields(at, over=True) if told is None else told
+    return Decided(StatusDraft(sentence, conditions, fields), intents=_stop(at))
 
 
 def _stop(at: Situation) -> tuple[TrainingIntent, ...]:
@@ -303,25 +310,20 @@ def _going(at: Situation, reason: Reason, sentence: str) -> StatusDraft:
 
 
 def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
-    """Return the run's own status fields; of a run that is over, what is not seen any more stays as it was."""
-    found = _results(at)
+    """Return the run's own status fields; when it ends, what is not seen any more stays as it was."""
+    found, frozen, before = _results(at), at.seen.frozen, at.seen.status
     metrics = _metrics(found) if "metrics" in found else None
-    frozen = at.seen.frozen
+    entries = shown(at.steps, over=over)
     seen: dict[str, Any] = {
         "templateRevision": at.seen.name if frozen else None,
         "pipelineGeneration": frozen.generation if frozen else None,
-        "steps": shown(at.steps, over=over),
-        "progress": f"{sum(step.state is StepState.SUCCEEDED for step in at.steps)}/{len(at.steps)}",
+        "steps": entries,
+        "progress": f"{sum(entry['state'] == 'Succeeded' for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
         "metrics": metrics,
         "gates": list(gates.judge(frozen.gates, metrics)) if frozen and metrics is not None else None,
     }
-    if not over:
-        return seen
-    before = at.seen.status
-    kept = {key: value if value is not None else before.get(key) for key, value in seen.items()}
-    done = sum(entry["state"] == "Succeeded" for entry in seen["steps"])
-    return kept | {"progress": f"{done}/{len(at.steps)}", "modelVersionRef": before.get("modelVersionRef")}
+    return {key: before.get(key) if value is None and over else value for key, value in seen.items()}
 
 
 def _results(at: Situation) -> dict[str, Any]:

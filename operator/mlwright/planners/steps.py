@@ -181,8 +181,8 @@ _SHOWN: Final = {
 def shown(run: Iterable[Step], *, over: bool = False) -> list[dict[str, Any]]:
     """Return the steps as the status shows them.
 
-    What was shown of a step that ended stays when its Job is gone, and for good once the run is over: a Job may go
-    any time, and what it said is in nobody else's memory.
+    What was shown of a step that ended stays when its Job is gone, also of one that failed once the run is over: a
+    Job may go any time, and what it said is in nobody else's memory.
     """
     return [dict(step.stored) if _remembered(step, over=over) else _shown(step) for step in run]
 

@@ -29,7 +29,7 @@ class Case:
     records: list[str] = field(default_factory=list)
     intents: list[str] = field(default_factory=list)
     again: float | None = None
-    progress: str = "0/3"
+    progress: str | None = "0/3"
 
 
 def made(*, passed: bool = True, folder: str = "churn-1-e7a9c0ab") -> Run:
@@ -76,12 +76,13 @@ CASES: dict[str, Case] = {
         ),
         says="it is Complete",
         conditions={"Complete": "True Complete"},
-        progress="3/3",
+        progress=None,
     ),
     "it failed, and stays so although its Jobs are gone": Case(
         given=lambda: a_run().started().knowing(status=with_conditions(Failed="True UserError")),
         says="it is UserError",
         conditions={"Failed": "True UserError", "Stalled": "True UserError"},
+        progress=None,
     ),
     "a newer run took its place": Case(
         given=lambda: a_run().started().active("validate").knowing(newer="churn-2"),
@@ -390,7 +391,7 @@ def test_what_is_said_and_done(name: str) -> None:
     assert words(decision.records) == case.records
     assert words(decision.intents) == case.intents
     assert decision.again == (None if case.again is None else timedelta(seconds=case.again))
-    assert decision.status.fields["progress"] == case.progress
+    assert decision.status.fields.get("progress") == case.progress
 
 
 def test_the_rules_are_asked_in_this_order() -> None:
@@ -483,6 +484,13 @@ def test_what_a_failed_step_said_stays() -> None:
         "finishedAt": "2026-01-02T12:00:00Z",
         "sentence": "no column churned",
     }
+
+
+def test_a_step_that_was_given_up_is_not_at_work_for_ever() -> None:
+    """The run that was replaced shows it as failed."""
+    fields = decide(a_run().started().active("validate").knowing(newer="churn-2").done(), SETTINGS, NOW).status.fields
+
+    assert [step["state"] for step in fields["steps"]] == ["Failed", "Pending", "Pending"]
 
 
 def test_the_status_shows_every_step() -> None:
