@@ -25,8 +25,6 @@ _REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "evaluate": {"metrics": ()},
 }
 """What later steps and the version need of a step's results, and the fields that must be in it."""
-
-
 HEARD: Final = timedelta(seconds=10)
 """How long the end of a Job may be known before what its pod said: two watches tell them, in no order."""
 
@@ -125,7 +123,7 @@ def _heard(job: JobSeen, now: datetime) -> bool:
     codes = [pod.exit_code for pod in job.pods if pod.exit_code is not None]
     if code in codes or (code is None and any(codes)):
         return True
-    return job.ended is None or not timedelta(0) <= now - job.ended < HEARD
+    return job.ended is None or abs(now - job.ended) >= HEARD  # the API server's clock may be a little ahead of ours
 
 
 def _trouble(job: JobSeen, now: datetime) -> Diagnosis | None:

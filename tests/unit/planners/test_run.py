@@ -183,6 +183,12 @@ CASES: dict[str, Case] = {
         conditions=GOING,
         again=10,
     ),
+    "the end of a Job is known before its pod's, by a clock that is a little ahead of ours": Case(
+        given=lambda: a_run().started().succeeded("validate", ended=NOW + timedelta(seconds=2)).podless(),
+        says="validate is running",
+        conditions=GOING,
+        again=10,
+    ),
     "a pod that was disturbed says nothing about the one after it": Case(
         given=lambda: a_run().started().succeeded("validate").disturbed(),
         says="validate is running",
