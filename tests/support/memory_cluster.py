@@ -61,6 +61,8 @@ class MemoryCluster:
         live = self.objects.get(place_of(body))
         if live is None or body["metadata"].get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
             raise ConflictError("precondition failed: uid")
+        if body["metadata"].get("resourceVersion", live["metadata"]["resourceVersion"]) != _version(live):
+            raise ConflictError("the object has been modified")
         return self._stored(_managed(merged(live, body), "Apply"))
 
     async def adopt(self, body: Body, owner: Body) -> Body:
@@ -155,6 +157,10 @@ def merged(old: Any, new: Any) -> Any:
     if not isinstance(old, dict) or not isinstance(new, dict):
         return copy.deepcopy(new)
     return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
+
+
+def _version(body: Body) -> str:
+    return str(body["metadata"]["resourceVersion"])
 
 
 def _managed(body: Body, operation: str) -> Body:

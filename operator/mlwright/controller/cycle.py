@@ -118,16 +118,15 @@ class Cycle:
             return Outcome(Result.ERROR)
 
     async def _move(self, key: Key, body: Body) -> Outcome:
-        plan: Plan | None = None
         try:
             plan = self._decide(key, body)
             done = await Executor(self._cluster, self._intake, body, plan, self._fence).perform()
         except InvalidSpecError as error:
-            return await self._stall(key, body, plan, Reason.INVALID_SPEC, error)
+            return await self._stall(key, body, Reason.INVALID_SPEC, error)
         except NameConflictError as error:
-            return await self._stall(key, body, plan, Reason.NAME_CONFLICT, error)
+            return await self._stall(key, body, Reason.NAME_CONFLICT, error)
         except RefusedError as error:
-            return await self._stall(key, body, plan, Reason.REFUSED, error)
+            return await self._stall(key, body, Reason.REFUSED, error)
         return await self._settle(key, body, plan, done)
 
     def _decide(self, key: Key, body: Body) -> Plan:
@@ -135,9 +134,9 @@ class Cycle:
         observed = reconciler.gather(body, self._intake.cache)
         return reconciler.plan(observed, self._settings, self._clock.now())
 
-    async def _stall(self, key: Key, body: Body, plan: Plan | None, reason: Reason, error: Exception) -> Outcome:
+    async def _stall(self, key: Key, body: Body, reason: Reason, error: Exception) -> Outcome:
         sentence = str(error)
-        await self._write_status(key, body, status.stuck(body.get("status") or {}, plan, reason, sentence), sentence)
+        await self._write_status(key, body, status.stuck(body.get("status") or {}, reason, sentence), sentence)
         return Outcome(_STALLED[reason])
 
     async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:

@@ -1,8 +1,8 @@
 """Performs the writes of a plan, in order, and only where the world is not yet as they say.
 
 How a name is never taken from somebody else: a child that the cache does not hold is made by POST, which fails when
-the name is taken, by whomever and whenever; all later applies carry the uid of the child that was seen, so they fail
-when that child is gone. Server-side apply without uid would merge into a foreign object of that name.
+the name is taken, by whomever and whenever; all later applies carry uid and resourceVersion of the child that was seen,
+so they fail when that child is gone or changed. Without them server-side apply would merge into whatever has the name.
 """
 
 from __future__ import annotations
@@ -193,19 +193,20 @@ class Executor:
         if "deletionTimestamp" in held["metadata"] or as_wanted(held, body):
             return
         live = await self._refresh(_place(body))  # applies are rare; the live object tells who edited it
-        if live is None or live["metadata"]["uid"] != held["metadata"]["uid"]:
-            raise SupersededError(f"{body['kind']} {body['metadata']['name']} is not the one that was seen")
-        if not as_wanted(live, body):
-            await self._converge(live, body)
+        if live is None or _version(live) != _version(held):
+            raise SupersededError(f"{body['kind']} {body['metadata']['name']} is not as it was seen")
+        await self._converge(live, body)
 
     async def _converge(self, live: Body, body: Body) -> None:
         if same_intent(live, body):
             logger.info("child repaired", extra=self._fields(live) | {"editor": editor(live)})
         elif (managers := as_applied(live)) is not None:
             metadata = {**live["metadata"], "managedFields": managers}
-            self._wrote(await self._cluster.rewrite_managers(live | {"metadata": metadata}))
+            live = await self._cluster.rewrite_managers(live | {"metadata": metadata})
+            self._wrote(live)
         stamp = stamped(body)
-        stamp["metadata"] = stamp["metadata"] | {"uid": live["metadata"]["uid"]}
+        # an apply that was decided upon another state must not land: it may lead traffic to pods that are gone
+        stamp["metadata"] = stamp["metadata"] | {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
         self._wrote(await self._cluster.apply(stamp, manager=FIELD_MANAGER, force=True))
 
     async def _apply_entry(self, body: Body, manager: str) -> None:
@@ -228,6 +229,10 @@ class Executor:
         key = key_of(self._owner)
         named = f"{child['kind']} {child['metadata']['name']}"
         return {"kind": key.kind, "namespace": key.namespace, "object": key.name, "child": named}
+
+
+def _version(body: Body) -> tuple[str, str]:
+    return body["metadata"]["uid"], body["metadata"]["resourceVersion"]
 
 
 def _place(body: Body) -> Place:

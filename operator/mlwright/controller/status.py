@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, changed, ready, stalled
 from mlwright.api.reasons import Reason
-from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body
 from mlwright.ports.events import Notice
 
@@ -61,16 +60,13 @@ def only_numbers_differ(before: Any, after: Any, key: str = "") -> bool:  # JSON
     return bool(before == after)
 
 
-def stuck(stored: Mapping[str, Any], plan: Plan | None, reason: Reason, sentence: str) -> StatusDraft:
+def stuck(stored: Mapping[str, Any], reason: Reason, sentence: str) -> StatusDraft:
     """Return the status of an object that cannot go on until a person acts.
 
-    What else is known of it stays: by the plan if there is one, else as stored.
+    What else was known of it stays as it was: what a plan claims beyond that was not done.
     """
-    if plan is None:
-        fields = {key: value for key, value in stored.items() if key not in _COMMON}
-        own = tuple(_verdict(condition) for condition in stored.get("conditions") or ())
-    else:
-        fields, own = dict(plan.status.fields), plan.status.conditions
+    fields = {key: value for key, value in stored.items() if key not in _COMMON}
+    own = (_verdict(condition) for condition in stored.get("conditions") or ())
     kept = tuple(verdict for verdict in own if verdict.type not in _READINESS)
     return StatusDraft(sentence, (ready(reason, sentence, "False"), stalled(reason, sentence), *kept), fields)
 

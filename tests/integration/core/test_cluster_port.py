@@ -132,6 +132,21 @@ async def test_an_apply_with_a_uid_hits_that_object_only(port: KubeCluster, name
         await port.apply(late, manager=FIELD_MANAGER, force=True)
 
 
+async def test_an_apply_with_a_version_hits_that_state_only(port: KubeCluster, namespace: str, owner: Body) -> None:
+    """What was decided upon another state does not land on this one, forced or not."""
+    made = await port.create(service(owner))
+    await port.apply(service(owner, type="NodePort"), manager="somebody", force=True)
+    late = service(owner, type="ClusterIP")
+    late["metadata"] |= {key: made["metadata"][key] for key in ("uid", "resourceVersion")}
+
+    with pytest.raises(ConflictError):
+        await port.apply(late, manager=FIELD_MANAGER, force=True)
+
+    live = await port.get(SERVICE, namespace, "flights-1")
+    assert live is not None
+    assert live["spec"]["type"] == "NodePort"
+
+
 async def test_an_unforced_apply_names_the_owner_of_a_field(port: KubeCluster, namespace: str) -> None:
     """An alias that somebody else set is never taken over."""
     model = {"apiVersion": "mlwright.dev/v1alpha1", "kind": "Model", "metadata": {"name": "m", "namespace": namespace}}

@@ -414,6 +414,35 @@ def test_a_child_that_was_replaced_meanwhile_is_not_hit() -> None:
     assert story.cluster.read("Service", "flights-1")["spec"] == {"ports": []}
 
 
+def test_a_refused_object_keeps_the_status_that_it_had() -> None:
+    """What the plan claims of things that were not done is not told."""
+    story = Story()
+    story.settle()
+    story.toy.writes = lambda seen: (Create(decision(seen.body)),)
+    story.toy.records = lambda _: ()
+    refusal = RefusedError("no quota")
+    story.cluster.failures["create Decision promote"] = [refusal, refusal]
+    before = story.cluster.read(*KEY_PLACE)["status"]
+
+    story.look()
+    story.look()
+
+    after = story.cluster.read(*KEY_PLACE)["status"]
+    assert after["progress"] == before["progress"]
+    assert story.cluster.writes.count("status TrainingRun flights-1") == 2
+
+
+def test_an_apply_that_was_decided_upon_another_state_does_not_land() -> None:
+    """A leader that wakes up late finds the child changed, and looks again before it leads traffic anywhere."""
+    story = Story()
+    story.settle()
+    story.hear(story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": "green"}}))
+    story.cluster.edit("Service", "flights-1", spec={"selector": {"colour": "red"}})
+
+    assert story.look().result is Result.SUPERSEDED
+    assert story.cluster.read("Service", "flights-1")["spec"]["selector"] == {"colour": "red"}
+
+
 def test_mere_numbers_are_told_every_half_minute() -> None:
     """A status that counts is not written at every count."""
     story = Story()

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlwright.api.conditions import StatusDraft, Verdict, merge, ready, reconciling
+from mlwright.api.conditions import StatusDraft, Verdict, merge, ready
 from mlwright.api.reasons import Reason
 from mlwright.controller import status
-from mlwright.plan.plan import Plan
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BODY = {"kind": "Model", "metadata": {"name": "m", "namespace": "demo"}}
@@ -58,7 +57,7 @@ def test_an_object_that_cannot_go_on_keeps_what_is_known_of_it() -> None:
     failed = Verdict("Failed", "True", Reason.STEP_FAILED, "train failed")
     before = stored(ready(Reason.SETTLED, "fine"), failed, progress="1/3")
 
-    draft = status.stuck(before, None, Reason.INVALID_SPEC, "spec.x: wrong; mend it")
+    draft = status.stuck(before, Reason.INVALID_SPEC, "spec.x: wrong; mend it")
 
     assert [(v.type, v.status, v.reason) for v in draft.conditions] == [
         ("Ready", "False", Reason.INVALID_SPEC),
@@ -67,16 +66,6 @@ def test_an_object_that_cannot_go_on_keeps_what_is_known_of_it() -> None:
     ]
     assert draft.fields == {"progress": "1/3"}
     assert draft.summary == "spec.x: wrong; mend it"
-
-
-def test_a_refused_write_tells_what_the_plan_knew() -> None:
-    """The plan's own fields and conditions are true even if one of its writes is refused."""
-    plan = Plan("going", StatusDraft("going", (reconciling(Reason.STARTING, "going"),), {"replicas": 1}))
-
-    draft = status.stuck(stored(replicas=0), plan, Reason.REFUSED, "no quota")
-
-    assert draft.fields == {"replicas": 1}
-    assert [v.type for v in draft.conditions] == ["Ready", "Stalled"]
 
 
 def told(before: dict[str, Any], *verdicts: Verdict) -> list[tuple[str, str, str]]:
@@ -91,7 +80,7 @@ def test_a_transition_is_told_as_an_event() -> None:
 
 def test_the_same_sentence_is_told_once_and_as_a_warning_if_it_is_one() -> None:
     """Ready and Stalled usually say the same."""
-    trouble = status.stuck({}, None, Reason.REFUSED, "no quota").conditions
+    trouble = status.stuck({}, Reason.REFUSED, "no quota").conditions
 
     assert told({}, *trouble) == [("Warning", "Refused", "no quota")]
 
