@@ -49,7 +49,7 @@ verify: generate ## Generate everything again and assert that the committed file
 	  git --no-pager diff -- $(GENERATED); echo "$$changed"; \
 	  echo "verify: generated files differ from what is committed; run 'make generate' and commit the result"; exit 1; fi
 
-.PHONY: test test-unit test-integration test-e2e
+.PHONY: test test-unit test-integration test-faults test-e2e
 test: ## Run everything that CI runs and print the seconds of each stage.
 	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
 
@@ -58,6 +58,9 @@ test-unit: venv ## Run the unit tests: no network, no cluster, under 30 seconds.
 
 test-integration: venv ## Run the tests against a real kube-apiserver that they start themselves.
 	@$(PY) -m pytest tests/integration -q
+
+test-faults: venv ## Run the fault campaign against a real kube-apiserver; being finished, so not yet a part of `make test`.
+	@$(PY) -m pytest tests/faults -q
 
 test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
 	@$(PY) -m pytest tests/cluster tests/e2e -q -p no:randomly

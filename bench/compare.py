@@ -21,6 +21,8 @@ WARM_UP: Final = 20
 SINGLE: Final = 300
 PER_SECOND: Final = 20.0
 BURST: Final = 1000
+PODLESS: Final = 30.0
+"""Seconds after which mlwright has told of the runs before that their Jobs get no pods; here nobody makes any."""
 
 
 @dataclass(slots=True)
@@ -81,4 +83,4 @@ async def _quiet(subject: str, process: Process) -> None:
         await settled()
     else:
         await subjects.resting(process)
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(PODLESS)

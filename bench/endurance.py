@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.load import NAMESPACE, Load, kubelet, spread
+from bench.load import NAMESPACE, Load, kubelet, run_pods, spread
 from bench.servers import server
 from bench.subjects import HEALTH_PORT, Process, metrics, settled
 from cluster.apiserver import ApiServer
@@ -35,8 +35,7 @@ async def memory_and_restart(number: int, log: Path, *, finished: bool) -> dict[
                 await settled()
                 figures["rss_base_mb"] = process.rss_mb
                 await load.grow(number)
-                if finished:
-                    await _finish(kube, number)
+                await (_finish(kube, number) if finished else run_pods(kube, number))
                 await settled()
                 figures["rss_mb"] = process.rss_mb
                 process.end()

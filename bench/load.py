@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from bench import subjects
-from mlwright.plan.resources import JOB
+from mlwright.plan.resources import JOB, POD
 from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
+from tests.support.podstates import Running
 from tests.support.scripts import Stories, Story
 
 NAMESPACE: Final = "bench"
@@ -20,11 +21,18 @@ AT_ONCE: Final = 16
 """Calls under way at the same time while things are created."""
 
 
-def kubelet(kube: Kube) -> Kubelet:
-    """Return the actor that lets all Jobs succeed and all servers become ready."""
+def kubelet(kube: Kube, *, finished: bool = True) -> Kubelet:
+    """Return the actor that makes all servers ready, and lets Jobs succeed, or run and run."""
     stories = Stories()
-    stories.tell(NAMESPACE, Story())
+    stories.tell(NAMESPACE, Story() if finished else Story(steps={"validate": [Running()]}))
     return Kubelet(kube, stories, NAMESPACE)
+
+
+async def run_pods(kube: Kube, number: int) -> None:
+    """Give the first Job of so many runs a pod that runs."""
+    async with kubelet(kube, finished=False):
+        while len(await kube.list(POD, NAMESPACE, fieldSelector="status.phase=Running")) < number:  # noqa: ASYNC110
+            await asyncio.sleep(1.0)
 
 
 async def spread(work: Iterable[Callable[[], Awaitable[Any]]]) -> None:

@@ -10,7 +10,13 @@ import pytest
 TESTS = Path(__file__).parent
 
 # folder -> (mark, seconds that one test may take): limits catch what hangs, and must not catch a busy machine
-LIMITS = {"unit": ("", 30), "integration": ("integration", 300), "cluster": ("e2e", 900), "e2e": ("e2e", 900)}
+LIMITS = {
+    "unit": ("", 30),
+    "integration": ("integration", 300),
+    "faults": ("integration", 600),
+    "cluster": ("e2e", 900),
+    "e2e": ("e2e", 900),
+}
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("house")

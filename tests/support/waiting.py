@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,3 +22,16 @@ def eventually(read: Callable[[], T | None], what: str, seconds: float = 20) -> 
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what}: not within {seconds:g} s")
+
+
+async def soon(holds: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Wait until something holds, letting other tasks work meanwhile.
+
+    Raises:
+        AssertionError: it did not come true in time; names what was awaited.
+    """
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        await asyncio.sleep(0.02)

@@ -1,0 +1,27 @@
+"""The operator dies before and after each write of each flow; the next one ends where the fault-free run ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.campaign import Lab, crash_everywhere
+from tests.support.flows import REFUSED, SERVING, TRAINING, WORSE, Flow
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WIDTH = 20
+"""Runs at the same time: most of a run is waiting."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("flow", [TRAINING, SERVING, REFUSED, WORSE], ids=lambda flow: flow.name)
+async def test_a_crash_at_any_write_changes_nothing(lab: Lab, flow: Flow, tell: Callable[[object], None]) -> None:
+    """Wherever it died: the same objects with the same content, nothing made twice, no error logged."""
+    report = await crash_everywhere(lab, flow, asyncio.Semaphore(WIDTH))
+    tell(report)
+
+    assert report.divergences == []
+    assert report.missed <= report.write_points // 4

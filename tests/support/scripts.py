@@ -1,0 +1,134 @@
+"""What happens in the pods of a test: results of training steps and states of servers, told as data.
+
+Stateless: the answer follows from the Job or Deployment alone (its attempt, its parameters, its version), so it is the
+same however often the actor asks, and whatever crashed in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mlwright.constants import EXIT_USER_ERROR, LABEL_ATTEMPT, LABEL_STEP, LABEL_VERSION
+from mlwright.plan.digests import canonical
+from tests.support.apiserver import Json
+from tests.support.podstates import Ended, Running, State
+
+QUALITY: Final = "max_iter"
+"""Parameter of the estimator from which the metrics of a version follow: 300 gives 0.8."""
+
+
+@dataclass(slots=True)
+class Story:
+    """The script of one namespace; a test may change it and let the actor look again."""
+
+    steps: dict[str, list[State]] = field(default_factory=dict)
+    """By step: how its first attempts go; further attempts succeed."""
+    servers: dict[str, State] = field(default_factory=dict)
+    """By name of the version; others become ready."""
+
+    def plays(self, namespace: str) -> bool:
+        """Every namespace."""
+        del namespace
+        return True
+
+    def step(self, job: Json) -> State:
+        """Return the state of the pod of a Job."""
+        labels = job["metadata"]["labels"]
+        told, attempt = self.steps.get(labels[LABEL_STEP], []), int(labels[LABEL_ATTEMPT])
+        if attempt < len(told) and "mlwright.dev/collects" not in labels:
+            return told[attempt]
+        return Ended(0, success(job))
+
+    def server(self, deployment: Json, number: int) -> State:
+        """Return the state of one pod of a Deployment."""
+        del number  # all pods of a version fare alike
+        return self.servers.get(deployment["metadata"]["labels"][LABEL_VERSION], Running())
+
+
+class Stories:
+    """The scripts of many namespaces."""
+
+    def __init__(self) -> None:
+        self._stories: dict[str, Story] = {}
+
+    def tell(self, namespace: str, story: Story) -> None:
+        """Let a story happen in a namespace."""
+        self._stories[namespace] = story
+
+    def plays(self, namespace: str) -> bool:
+        """Whether a story was told of the namespace."""
+        return namespace in self._stories
+
+    def step(self, job: Json) -> State:
+        """Return what the namespace's story says of a step."""
+        return self._stories[job["metadata"]["namespace"]].step(job)
+
+    def server(self, deployment: Json, number: int) -> State:
+        """Return what the namespace's story says of a server."""
+        return self._stories[deployment["metadata"]["namespace"]].server(deployment, number)
+
+
+def document(job: Json) -> Json:
+    """Return the input of a step, as docs/contracts.md describes it."""
+    variables = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    text = next(variable["value"] for variable in variables if variable["name"] == "MLWRIGHT_STEP")
+    found: Json = json.loads(text)
+    return found
+
+
+def success(job: Json) -> str:
+    """Return the termination message of a step that did its work."""
+    step = job["metadata"]["labels"][LABEL_STEP]
+    sentence, results = _RESULTS[step](document(job))
+    return _message(job, "Succeeded", sentence, results=results)
+
+
+def user_error(job_step: str, field_: str, sentence: str, remedy: str, reason: str = "") -> Ended:
+    """Return the end of a step that the user must do something about."""
+    body = {"schemaVersion": 1, "step": job_step, "outcome": "UserError", "sentence": sentence, "field": field_}
+    body |= {"remedy": remedy, **({"reason": reason} if reason else {})}
+    return Ended(EXIT_USER_ERROR, json.dumps(body, separators=(",", ":")))
+
+
+def dataset_missing() -> Ended:
+    """Return the end of a validate step that found no data."""
+    sentence, remedy = "there is no file flights.csv on claim data", "put it there, or correct the address"
+    return user_error("validate", "spec.dataset.uri", sentence, remedy, "DatasetMissing")
+
+
+def _message(job: Json, outcome: str, sentence: str, **more: Any) -> str:
+    labels = job["metadata"]["labels"]
+    run = document(job)["run"]["name"]
+    body = {"schemaVersion": 1, "step": labels[LABEL_STEP], "run": run, "attempt": int(labels[LABEL_ATTEMPT])}
+    return canonical(body | {"outcome": outcome, "sentence": sentence} | more)
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return "sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def _validated(asked: Json) -> tuple[str, Json]:
+    dataset = asked["dataset"]
+    rows = {"rows": 1000, "trainRows": 800, "testRows": 200, "features": 5, "bytes": 64000}
+    return "read 1,000 rows, 200 of them held out", {
+        "dataset": {"uri": dataset["uri"], "format": "CSV", "digest": _digest(dataset), **rows}
+    }
+
+
+def _trained(asked: Json) -> tuple[str, Json]:
+    bundle = {"uri": f"{asked['runUri']}/train-{asked['run']['attempt']}/bundle", "format": "ONNX", "bytes": 12345}
+    digest = _digest({"training": asked["training"], "model": asked["model"]})
+    return "fitted 800 rows", {"bundle": bundle | {"digest": digest}, "environment": {"python": "3.11"}}
+
+
+def _evaluated(asked: Json) -> tuple[str, Json]:
+    quality = float(asked["training"]["estimator"].get("parameters", {}).get(QUALITY, 300))
+    metrics = {name: round(min(0.99, 0.5 + quality / 1000), 4) for name in asked["evaluation"]["metrics"]}
+    return "measured on 200 rows", {"metrics": metrics, "testRows": 200}
+
+
+_RESULTS: Final = {"validate": _validated, "train": _trained, "evaluate": _evaluated}
