@@ -104,8 +104,8 @@ def trained(begin: Callable[[str], Live], release: Release) -> Iterator[Live]:
         *_pipelines(), *(deployment(name, name, rollout={"setAlias": "champion"}) for name in (*MODELS, "strict"))
     )
     for name in MODELS:
-        live.reaches("TrainingPipeline", name, "Ready", seconds=240)
-    live.reaches("TrainingPipeline", "strict", "Stalled", seconds=60)
+        live.reaches("TrainingPipeline", name, "Ready", seconds=600)
+    live.reaches("TrainingPipeline", "strict", "Stalled", seconds=180)
     for name in MODELS:
         live.reaches("ModelDeployment", name, "Ready", "1 of 1 pods ready")
     yield live

@@ -88,7 +88,7 @@ class Live(Namespace):
         found: Json = (self.read(kind, name) or {}).get("status") or {}
         return found
 
-    def until(self, what: str, look: Callable[[], T | None], seconds: float = 60) -> T:
+    def until(self, what: str, look: Callable[[], T | None], seconds: float = 180) -> T:
         """Look until something is there, and return it.
 
         Raises:
@@ -100,7 +100,7 @@ class Live(Namespace):
             time.sleep(POLL_SECONDS)
         return found
 
-    def reaches(self, kind: str, name: str, condition: str, *parts: str, seconds: float = 60) -> str:
+    def reaches(self, kind: str, name: str, condition: str, *parts: str, seconds: float = 180) -> str:
         """Wait until a condition is True and its message holds all parts; return the message.
 
         `!Ready` waits for a condition that is not True. Only what was judged of the newest spec counts.
