@@ -49,6 +49,8 @@ verify: generate ## Generate everything again and assert that the committed file
 	  git --no-pager diff -- $(GENERATED); echo "$$changed"; \
 	  echo "verify: generated files differ from what is committed; run 'make generate' and commit the result"; exit 1; fi
 
+E2E := tests/cluster tests/e2e -q -p no:randomly
+
 .PHONY: test test-unit test-integration test-faults test-e2e
 test: ## Run everything that CI runs and print the seconds of each stage.
 	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
@@ -63,7 +65,8 @@ test-faults: venv ## Run the fault campaign against a real kube-apiserver; being
 	@$(PY) -m pytest tests/faults -q
 
 test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
-	@$(PY) -m pytest tests/cluster tests/e2e -q -p no:randomly
+	@$(PY) -m pytest $(E2E) || { echo "test-e2e: what failed is tried once more; only tests on a cluster are"; \
+	  $(PY) -m pytest $(E2E) --last-failed --last-failed-no-failures none; }
 
 .PHONY: cluster cluster-down images
 cluster: ## Start the local Kubernetes cluster (kind where a Docker engine answers, else our own).
