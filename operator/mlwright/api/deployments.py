@@ -62,7 +62,10 @@ class Rollout(Schema):
     )
     progress_deadline: PositiveDuration = Field(
         default="10m",
-        description="A new version whose pods are not ready by then is rejected; the old one goes on serving.",
+        description=(
+            "A new version whose pods run and are not ready by then is rejected; the old one goes on serving. While"
+            " its pods cannot start (a Secret, a claim, the image or room is missing), it waits."
+        ),
     )
     set_alias: ShortName | None = Field(
         default=None, description="Alias of the Model that is set to the version after it took over."

@@ -40,6 +40,8 @@ class PodSeen:
     exit_message: str = ""
     """Termination message of that container."""
     restarts: int = 0
+    started: datetime | None = None
+    """When the container started for the first time, as far as its state still tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,22 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         exit_reason=ended.get("reason", ""),
         exit_message=ended.get("message", "").strip(),
         restarts=state.get("restartCount", 0),
+        started=_first_start(state),
     )
 
 
 def _ended(state: Mapping[str, Any]) -> Mapping[str, Any]:
     now = (state.get("state") or {}).get("terminated")
     return now or (state.get("lastState") or {}).get("terminated") or {}
+
+
+def _first_start(state: Mapping[str, Any]) -> datetime | None:
+    """Return when a container started first; only its last two runs are told, so later ones have forgotten it."""
+    restarts = state.get("restartCount", 0)
+    last, now = state.get("lastState") or {}, state.get("state") or {}
+    run = now.get("running") or now.get("terminated") if restarts == 0 else last.get("terminated")
+    told = (run or {}).get("startedAt")
+    return moment(told) if told and restarts <= 1 else None
 
 
 def diagnose(pods: Iterable[PodSeen]) -> Diagnosis | None:

@@ -31,7 +31,7 @@ from mlwright.plan.serving import (
 )
 from mlwright.planners import upkeep
 from mlwright.planners.decisions import rejection, rejections
-from mlwright.planners.health import Health, failure, health
+from mlwright.planners.health import Health, failure, health, time_left
 from mlwright.planners.serving_status import draft, moving, serving, stable_conditions, waiting
 from mlwright.planners.situation import Situation, look
 from mlwright.planners.target import Obstacle, variant
@@ -130,8 +130,8 @@ def _rolling(at: Situation) -> Decision | None:
         return _reject(at, candidate, running, why)
     retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
     intents = (*upkeep.run(at.seen, candidate, wanted), *_keep(at, candidate), *retire)
-    left = running.created + deadline - at.now
-    judged = left if left > timedelta(0) else None  # it is past only for the first version, which nothing replaces
+    left = time_left(running, deadline, at.now)
+    judged = left if left > timedelta(0) else None  # past, and not judged: the first version, or one that cannot start
     return Decided(waiting(at, candidate, state), intents=intents, again=_sooner(judged, LOOK_AGAIN, again))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlwright.constants import EXIT_USER_ERROR
-from mlwright.plan.pods import diagnose, plain
+from mlwright.plan.pods import PodSeen, diagnose, plain
 from mlwright.plan.serving import VariantSeen
 
 
@@ -52,17 +52,35 @@ def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetim
     """Return why a candidate has failed for good; empty while it may still become ready.
 
     A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has
-    until the deadline.
+    until the deadline. A version whose pods cannot start (a Secret, a claim, the image or room is missing) has not
+    had its chance, and is not judged.
     """
-    waiting = (pod for pod in variant.pods if not pod.ready and not pod.deleting)
-    refused = next((pod for pod in waiting if pod.exit_code == EXIT_USER_ERROR), None)
+    refused = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR), None)
     if refused is not None:
         said = plain(refused.exit_message) or "it left no message"
         return f"pod {refused.name} ended with exit code {refused.exit_code}: {said}"
-    if now - variant.created < deadline:
+    if time_left(variant, deadline, now) > timedelta(0) or _blocked(variant):
         return ""
     state = health(variant, wanted)
     return f"{state.counted} after {_words(deadline)}{': ' + state.trouble if state.trouble else ''}"
+
+
+def time_left(variant: VariantSeen, deadline: timedelta, now: datetime) -> timedelta:
+    """Return how long the pods of a candidate still have; it counts from the first start of the last of them."""
+    starts = (pod.started for pod in _lacking(variant) if pod.started is not None)
+    return max((variant.created, *starts)) + deadline - now
+
+
+def _lacking(variant: VariantSeen) -> tuple[PodSeen, ...]:
+    return tuple(pod for pod in variant.pods if not pod.ready and not pod.deleting)
+
+
+def _blocked(variant: VariantSeen) -> bool:
+    """Tell whether what the candidate lacks is something around it, and not something that it did."""
+    lacking = _lacking(variant)
+    if any(pod.exit_code is not None for pod in lacking):
+        return False
+    return bool(variant.refused) or diagnose(lacking) is not None
 
 
 def _words(length: timedelta) -> str:

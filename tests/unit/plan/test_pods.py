@@ -88,6 +88,26 @@ def test_a_pod_is_diagnosed(name: str) -> None:
     assert diagnose([pod_seen(body(status), "server")]) == wanted
 
 
+@pytest.mark.parametrize(
+    "restarts, state, last, started",
+    [
+        (0, {"running": {"startedAt": "2026-01-01T01:00:00Z"}}, {}, 1),
+        (0, {"terminated": {"startedAt": "2026-01-01T01:00:00Z", "exitCode": 1}}, {}, 1),
+        (0, {"waiting": {"reason": "ErrImagePull"}}, {}, None),
+        (1, {"running": {"startedAt": "2026-01-01T02:00:00Z"}}, {"startedAt": "2026-01-01T01:00:00Z"}, 1),
+        (2, {"running": {"startedAt": "2026-01-01T03:00:00Z"}}, {"startedAt": "2026-01-01T02:00:00Z"}, None),
+    ],
+)
+def test_the_first_start_of_a_container_is_known_for_a_while(
+    restarts: int, state: dict[str, Any], last: dict[str, Any], started: int | None
+) -> None:
+    """Its state tells two runs; a restart does not begin anew what counts from the first."""
+    container = {"name": "server", "restartCount": restarts, "state": state, "lastState": {"terminated": last}}
+    seen = pod_seen(body({"phase": "Running", "containerStatuses": [container]}), "server")
+
+    assert (seen.started.hour if seen.started else None) == started
+
+
 def test_the_reason_of_a_container_that_was_killed_is_told() -> None:
     """Such as that its memory was not enough."""
     state = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.plan.serving import VariantSeen
-from mlwright.planners.health import failure, health
+from mlwright.planners.health import failure, health, time_left
 from tests.unit.planners.given import NOW, a_deployment, a_pod, a_refusing_pod
 
 COUNTS = st.integers(0, 9)
@@ -72,6 +73,48 @@ def test_when_a_candidate_has_failed(minutes: int, pod: object, why: str) -> Non
     variant = a_variant(0, created=NOW - timedelta(minutes=minutes), pods=(pod,))
 
     assert failure(variant, 2, DEADLINE, NOW) == why
+
+
+CANNOT_START: dict[str, dict[str, Any]] = {
+    "no Secret": {"waiting_reason": "CreateContainerConfigError", "waiting_message": 'secret "key" not found'},
+    "no image": {"waiting_reason": "ImagePullBackOff", "waiting_message": "no such host"},
+    "no room": {"scheduling": "0/1 nodes are available: 1 Insufficient memory."},
+    "no claim": {"scheduling": 'persistentvolumeclaim "lake" not found'},
+}
+
+
+@pytest.mark.parametrize("what", CANNOT_START)
+def test_pods_that_cannot_start_say_nothing_about_a_version(what: str) -> None:
+    """It is not judged, however long that takes; it goes on by itself when the cause goes away."""
+    variant = a_variant(0, created=NOW - timedelta(days=1), pods=(a_pod(**CANNOT_START[what]),))
+
+    assert failure(variant, 2, DEADLINE, NOW) == ""
+    assert health(variant, 2).trouble != ""
+
+
+def test_pods_that_may_not_be_created_say_nothing_about_a_version() -> None:
+    """A quota, or a service account that does not exist."""
+    variant = a_variant(0, created=NOW - timedelta(days=1), refused="exceeded quota")
+
+    assert failure(variant, 2, DEADLINE, NOW) == ""
+
+
+def test_one_pod_that_ended_says_enough() -> None:
+    """Although another one cannot start."""
+    pods = (a_pod(**CANNOT_START["no room"]), a_refusing_pod(70))
+    variant = a_variant(0, created=NOW - timedelta(days=1), pods=pods)
+
+    assert failure(variant, 2, DEADLINE, NOW).startswith("0 of 2 pods ready after 10 min")
+
+
+@pytest.mark.parametrize("minutes, failed", [(9, False), (10, True)])
+def test_the_deadline_counts_from_the_start_of_the_pods(minutes: int, *, failed: bool) -> None:
+    """They waited an hour for a Secret, and have their time nevertheless."""
+    pod = a_pod(started=NOW - timedelta(minutes=minutes))
+    variant = a_variant(0, created=NOW - timedelta(hours=1), pods=(pod,))
+
+    assert (failure(variant, 2, DEADLINE, NOW) != "") == failed
+    assert time_left(variant, DEADLINE, NOW) == timedelta(minutes=10 - minutes)
 
 
 def test_a_message_without_end_is_cut() -> None:

@@ -153,6 +153,22 @@ def test_a_version_that_never_gets_ready_is_rejected_at_the_deadline(serving: Op
     assert running(serving.world) == ["flights-v1"]
 
 
+def test_a_version_whose_pods_cannot_start_waits_and_goes_on(serving: Operator) -> None:
+    """A Secret is missing for longer than the deadline; when it is there, the new settings take over."""
+    env = [{"name": "TOKEN", "secretRef": {"name": "token", "key": "t"}}]
+    people.edit(serving.world, "ModelDeployment", "flights", lambda spec: spec.update(pod={"env": env}))
+    serving.settle(timedelta(minutes=30))
+    waiting = conditions(serving.world, "ModelDeployment"), summary(serving.world, "ModelDeployment")
+    serving.actors.around.secrets.add("token")
+    serving.actors.act(serving.world)
+    serving.settle()
+
+    assert waiting[0] == {"Ready": "True", "Reconciling": "True"}
+    assert 'secret "token" not found; create it, the pod starts by itself; flights-v1 serves' in waiting[1]
+    assert "secretKeyRef" in str(serving.world.all("Deployment"))
+    assert len(running(serving.world)) == 1
+
+
 def test_the_first_version_is_not_rejected_however_broken(operator: Operator) -> None:
     """There is nothing to fall back to: it says what is wrong, and a later version replaces it."""
     operator.actors.around.broken.add("flights-v1")
