@@ -140,7 +140,5 @@ def test_the_expressions_fit_the_schemas(admin: Client) -> None:
     """The API server types the expressions against the CRDs; a warning is a field that does not exist."""
     checked = eventually(lambda: _checked(admin), "the policies are typed")
 
-    assert checked == {
-        "secrets.mlwright.mlwright-system": {},
-        "serviceaccounts.mlwright.mlwright-system": {},
-    }
+    assert {name: typed for name, typed in checked.items() if typed} == {}
+    assert checked.keys() >= {"secrets.mlwright.mlwright-system", "serviceaccounts.mlwright.mlwright-system"}
