@@ -11,7 +11,7 @@ from typing import Final
 
 from bench.load import NAMESPACE, Load, kubelet, run_pods, spread
 from bench.servers import server
-from bench.subjects import HEALTH_PORT, Process, metrics, settled
+from bench.subjects import HEALTH_PORT, Process, known, metrics, settled
 from cluster.apiserver import ApiServer
 from mlwright.plan.resources import MODEL_VERSION, SERVICE, TRAINING_RUN
 from tests.support.flows import deployment, version
@@ -46,8 +46,8 @@ async def memory_and_restart(number: int, log: Path, *, finished: bool) -> dict[
 async def _finish(kube: Kube, number: int) -> None:
     """Play all Jobs until every run has its version."""
     async with kubelet(kube):
-        while len(await kube.list(MODEL_VERSION, NAMESPACE)) < number:  # noqa: ASYNC110  # in another process
-            await asyncio.sleep(1.0)
+        await known(MODEL_VERSION.name, number)
+        await settled()
 
 
 async def _restart(running: ApiServer, log: Path) -> dict[str, float]:

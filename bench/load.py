@@ -31,8 +31,8 @@ def kubelet(kube: Kube, *, finished: bool = True) -> Kubelet:
 async def run_pods(kube: Kube, number: int) -> None:
     """Give the first Job of so many runs a pod that runs."""
     async with kubelet(kube, finished=False):
-        while len(await kube.list(POD, NAMESPACE, fieldSelector="status.phase=Running")) < number:  # noqa: ASYNC110
-            await asyncio.sleep(1.0)
+        await subjects.known(POD.name, number)
+        await subjects.settled()
 
 
 async def spread(work: Iterable[Callable[[], Awaitable[Any]]]) -> None:

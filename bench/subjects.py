@@ -143,25 +143,35 @@ class Process:
         return self._popen.poll() is None
 
 
+def _exposed() -> list[tuple[str, float]]:
+    """Return every series of mlwright and its value; nothing while it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return []
+    pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+    return [(series, float(value)) for series, value in pairs]
+
+
 def metrics() -> dict[str, float]:
     """Return every metric of mlwright, summed over its labels but without the Lease; empty while it does not answer."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{HEALTH_PORT}/metrics", timeout=2) as answer:
-            text = answer.read().decode()
-    except OSError:
-        return {}
     found: dict[str, float] = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            series, value = line.rsplit(" ", 1)
-            if 'kind="Lease"' in series:
-                continue
+    for series, value in _exposed():
+        if 'kind="Lease"' not in series:
             name = series.split("{", 1)[0]
-            found[name] = found.get(name, 0.0) + float(value)
+            found[name] = found.get(name, 0.0) + value
     return found
 
 
-async def settled(seconds: float = 300.0) -> float:
+async def known(kind: str, number: int) -> None:
+    """Wait until mlwright knows so many objects of a kind. The API server is not bothered with the question."""
+    series = f'mlwright_cache_objects{{kind="{kind}"}}'
+    while dict(await asyncio.to_thread(_exposed)).get(series, 0.0) < number:  # noqa: ASYNC110  # in another process
+        await asyncio.sleep(0.5)
+
+
+async def settled(seconds: float = 900.0) -> float:
     """Wait until mlwright has listed everything and has nothing to do; return when that began, on the monotonic clock.
 
     Raises:
