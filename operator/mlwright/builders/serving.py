@@ -149,8 +149,13 @@ def _probe(path: str, **timing: int) -> dict[str, Any]:
 
 
 def _deployment(seen: DeploymentSeen, owner: Key, revision: RevisionSeen, replicas: int | None) -> dict[str, Any]:
-    """Return the Deployment of a revision; its number of pods only when it is created."""
-    labels = {**_labels(seen, revision.name), LABEL_MODEL: seen.spec.model.ref.name, LABEL_VERSION: revision.version}
+    """Return the Deployment of a revision; its number of pods only when it is created.
+
+    It names the model that its pods serve: the spec may name another by now.
+    """
+    of_pods = (revision.template.get("metadata") or {}).get("labels") or {}
+    shown = {key: of_pods[key] for key in (LABEL_MODEL, LABEL_VERSION) if key in of_pods}
+    labels = {**_labels(seen, revision.name), **shown}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -161,6 +161,14 @@ def test_a_deployment_never_has_fewer_pods_than_it_should() -> None:
     assert spec["revisionHistoryLimit"] == 0
 
 
+def test_what_serves_keeps_its_labels_when_another_model_is_asked_for() -> None:
+    """It goes on serving the old one until the new one is ready."""
+    told = a_deployment().stable(1, ready=2).asking(model={"ref": {"name": "other"}})
+    seen = told.done()
+
+    assert body(KeepVariant(seen.revisions[0]), seen)["metadata"]["labels"]["mlwright.dev/model"] == "churn"
+
+
 def test_the_service_leads_to_one_revision() -> None:
     """Only its selector ever changes."""
     one, other = body(PointService(FIRST.name)), body(PointService(SECOND.name))

@@ -116,7 +116,7 @@ class Deployment:
                 number=len(self.revisions) + 1,
                 version=version.name,
                 digest=version.digest,
-                template={},
+                template={"metadata": {"labels": {"mlwright.dev/model": "churn", "mlwright.dev/revision": name}}},
             )
         )
         return self
