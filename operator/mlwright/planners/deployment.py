@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from mlwright.api.conditions import Verdict, ready, reconciling, stalled
 from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.plan import Decided
+from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import (
     Decide,
     DeploymentSeen,
@@ -39,6 +40,8 @@ from mlwright.settings import Settings
 
 Decision = Decided[ServingIntent]
 
+SHOWN: Final = 10
+"""Pods of which a rejection tells."""
 LOOK_AGAIN: Final = timedelta(seconds=30)
 """Pods in trouble do not always say so by an event of theirs."""
 
@@ -62,7 +65,8 @@ def _suspended(at: Situation) -> Decision | None:
     # a candidate starts anew afterwards: its deadline must not run out while it may not have pods
     remove = tuple(RemoveVariant(v) for v in at.seen.variants if v.revision != kept and not v.deleting)
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
-    intents = (*scale, *remove, *(PointService(kept) for _ in range(bool(kept))), *upkeep.no_budget(at.seen))
+    address = (PointService(kept),) if kept else ()
+    intents = (*scale, *remove, *address, *upkeep.no_budget(at.seen))
     return Decided(draft(at, sentence, ready(Reason.SUSPENDED, sentence), told), intents=intents)
 
 
@@ -165,16 +169,16 @@ def _promote(at: Situation, candidate: RevisionSeen, state: Health) -> Decision:
 
 def _reject(at: Situation, candidate: RevisionSeen, running: VariantSeen, why: str) -> Decision:
     sentence = f"{candidate.version} is rejected: {why}"
-    evidence = {
-        "pods": [
-            {"name": p.name, "exitCode": p.exit_code, "restarts": p.restarts, "waiting": p.waiting_reason}
-            for p in running.pods
-            if not p.ready
-        ],
-        "digest": candidate.digest,
-    }
+    pods = [_seen(pod) for pod in running.pods if not pod.ready][:SHOWN]
+    evidence = {"pods": pods, "digest": candidate.digest}
     record = Decide("Reject", candidate, at.seen.epoch, "", sentence, evidence)
     return Decided(moving(at, sentence), records=(record,), intents=(RemoveVariant(running),))
+
+
+def _seen(pod: PodSeen) -> dict[str, Any]:
+    """Return what a rejection keeps of a pod, which will be gone."""
+    known = {"exitCode": pod.exit_code, "restarts": pod.restarts, "waiting": pod.waiting_reason or None}
+    return {"name": pod.name, **{key: value for key, value in known.items() if value is not None}}
 
 
 def _settled(at: Situation) -> Decision:
