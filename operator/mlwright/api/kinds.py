@@ -11,12 +11,8 @@ from mlwright.api.deployments import ModelDeploymentSpec, ModelDeploymentStatus
 from mlwright.api.fields import Column, Schema
 from mlwright.api.models import ModelSpec, ModelStatus, ModelVersionSpec
 from mlwright.api.parts import READY_COLUMNS, Status
-from mlwright.api.training import (
-    TrainingPipelineSpec,
-    TrainingPipelineStatus,
-    TrainingRunSpec,
-    TrainingRunStatus,
-)
+from mlwright.api.pipelines import TrainingPipelineSpec, TrainingPipelineStatus
+from mlwright.api.runs import TrainingRunSpec, TrainingRunStatus
 
 GROUP = "mlwright.dev"
 VERSION = "v1alpha1"

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from mlwright.api.training import TrainingPipelineSpec, TrainingRunSpec, Trigger
+from mlwright.api.pipelines import TrainingPipelineSpec
+from mlwright.api.runs import TrainingRunSpec, Trigger
 from mlwright.plan.pods import PodSeen
 
 STEPS = ("validate", "train", "evaluate")

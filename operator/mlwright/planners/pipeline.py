@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from mlwright.api.training import Trigger
+from mlwright.api.runs import Trigger
 from mlwright.plan.plan import Decided
 from mlwright.plan.training import MakeModel, PipelineSeen, StartRun, TrainingIntent
 from mlwright.planners.pipeline_status import settled, starting

@@ -9,7 +9,7 @@ import pytest
 
 from mlwright.api.kinds import KINDS
 from mlwright.api.models import ModelVersionSpec
-from mlwright.api.training import Trigger
+from mlwright.api.runs import Trigger
 from mlwright.builders.training import for_pipeline, for_run
 from mlwright.plan.training import (
     Freeze,

@@ -13,7 +13,8 @@ from typing import Any, Final, Self
 
 from mlwright.api.conditions import Verdict
 from mlwright.api.deployments import ModelDeploymentSpec
-from mlwright.api.training import TrainingPipelineSpec, TrainingRunSpec
+from mlwright.api.pipelines import TrainingPipelineSpec
+from mlwright.api.runs import TrainingRunSpec
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import (
     Decide,

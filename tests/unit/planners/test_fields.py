@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.fields import Schema
-from mlwright.api.training import TrainingPipelineSpec
+from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.controller.kinds import deployments, pipelines
 from mlwright.plan.resources import Body
 from mlwright.plan.serving import Target

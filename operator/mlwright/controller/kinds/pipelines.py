@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from mlwright.api.conditions import find
+from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.reasons import Reason
-from mlwright.api.training import TrainingPipelineSpec
 from mlwright.builders import training
 from mlwright.constants import ANNOTATION_RUN
 from mlwright.controller.kinds import parsing

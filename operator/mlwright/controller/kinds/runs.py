@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mlwright.api.conditions import find
-from mlwright.api.training import TrainingRunSpec
+from mlwright.api.runs import TrainingRunSpec
 from mlwright.builders import training
 from mlwright.builders.training import COLLECTS
 from mlwright.constants import (

@@ -1,0 +1,145 @@
+"""The data of a pipeline: where it lies, which rows and columns are used, which are held out; and what was read."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mlwright.api.fields import (
+    ColumnName,
+    Digest,
+    ListSet,
+    PositiveDuration,
+    Rule,
+    Schema,
+    Timestamp,
+    Union,
+)
+
+
+class Until(Schema):
+    """Where a time range ends."""
+
+    type: Literal["Newest", "Trigger", "Time"] = Field(
+        default="Newest",
+        description=(
+            "Newest: the largest value of the column. Trigger: the moment the run was asked for. Time: the given time."
+        ),
+    )
+    time: Timestamp | None = Field(default=None, description="The end, with type Time; RFC 3339.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self.type == 'Time' ? has(self.time) : !has(self.time)", "set time exactly when type is Time"),
+    )
+
+
+class TimeRange(Schema):
+    """Which rows are read, by their time: what makes a later run see newer data."""
+
+    column: ColumnName = Field(description="Column that holds the time of a row.")
+    last: PositiveDuration = Field(
+        description="Length of the range, such as 2160h; rows in (until - last, until] are read."
+    )
+    until: Until = Field(default=Until(), description="Where the range ends.")
+
+
+class HashSplit(Schema):
+    """A row is held out or not for ever, whatever rows come later."""
+
+    test: float = Field(default=0.2, gt=0, lt=1, description="Share of rows that are held out, between 0 and 1.")
+    seed: int = Field(default=0, ge=0, le=2147483647, description="Another seed gives another split.")
+
+
+class TemporalSplit(Schema):
+    """The newest rows are held out."""
+
+    test: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of rows that are held out, the newest by timeColumn."
+    )
+
+
+class Split(Schema):
+    """How held-out rows are chosen."""
+
+    type: Literal["Hash", "Temporal"] = Field(
+        default="Hash",
+        description=(
+            "Hash: by idColumn or, without one, by the row's content; stable for ever. Temporal: the newest rows."
+        ),
+    )
+    hash: HashSplit | None = Field(default=None, description="Settings of type Hash.")
+    temporal: TemporalSplit | None = Field(default=None, description="Settings of type Temporal.")
+    union: ClassVar[Union | None] = Union(optional=("Hash", "Temporal"))
+
+
+class Dataset(Schema):
+    """The data of a run: where it lies, which rows and columns are used, and which rows are held out."""
+
+    uri: str = Field(
+        min_length=7,
+        max_length=512,
+        description="Where the data lies: pvc://CLAIM/path (the last segment may hold *) or configmap://NAME/key.",
+    )
+    format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
+        default=None, description="Format of the files; guessed from the suffix when absent."
+    )
+    target: ColumnName = Field(description="Column to be predicted.")
+    features: Annotated[tuple[ColumnName, ...] | None, ListSet()] = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Columns to predict from; every column but target, idColumn and timeColumn when absent.",
+    )
+    id_column: ColumnName | None = Field(
+        default=None, description="Column that identifies a row; never a feature by default."
+    )
+    time_column: ColumnName | None = Field(
+        default=None, description="Column that holds the time of a row; needed by the Temporal split."
+    )
+    time_range: TimeRange | None = Field(default=None, description="Which rows are read, by time; all when absent.")
+    split: Split = Field(default=Split(), description="How held-out rows are chosen.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.uri.matches('^(pvc|configmap)://[a-z0-9][-a-z0-9.]*/.+$')",
+            "dataset.uri must be pvc://CLAIM/path or configmap://NAME/key; put the data on a PersistentVolumeClaim or"
+            " in a ConfigMap of this namespace",
+        ),
+        Rule(
+            "!self.uri.contains('::') && !self.uri.matches('/[.][.]?(/|$)')",
+            "dataset.uri must be one plain address: remove '::' and the segments . and ..",
+        ),
+        Rule(
+            "!has(self.features) || !self.features.exists(f, f == self.target)",
+            "dataset.features must not hold the target: a model that sees the answer learns nothing",
+        ),
+        Rule(
+            "(!has(self.idColumn) || self.idColumn != self.target) && (!has(self.timeColumn) || self.timeColumn !="
+            " self.target)",
+            "dataset.target must be another column than idColumn and timeColumn: name the column to be predicted",
+        ),
+        Rule(
+            "self.split.type != 'Temporal' || has(self.timeColumn)",
+            "split Temporal needs dataset.timeColumn: name the column that holds the time of a row",
+        ),
+    )
+
+
+class TimeRangeRecord(Schema):
+    """A resolved time range."""
+
+    from_: str = Field(alias="from", max_length=40, description="Begin, exclusive.")
+    until: str = Field(max_length=40, description="End, inclusive.")
+
+
+class DatasetRecord(Schema):
+    """What was read, exactly."""
+
+    uri: str = Field(default="", max_length=512, description="Where it lay.")
+    format: str = Field(default="", max_length=32, description="Format of the files.")
+    digest: Digest = Field(description="Digest of the content that was read.")
+    bytes: int = Field(default=0, ge=0, description="Size of the files in bytes.")
+    rows: int = Field(ge=0, description="Rows read.")
+    train_rows: int = Field(ge=0, description="Rows the model learned from.")
+    test_rows: int = Field(ge=0, description="Rows held out.")
+    features: int = Field(default=0, ge=0, description="Number of features.")
+    range: TimeRangeRecord | None = Field(default=None, description="The resolved time range.")

@@ -1,0 +1,47 @@
+"""How a model is fitted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mlwright.api.fields import (
+    FreeObject,
+    Schema,
+)
+
+
+class Estimator(Schema):
+    """A scikit-learn estimator."""
+
+    class_: str = Field(
+        alias="class",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
+        max_length=200,
+        description=(
+            "Full class name, such as sklearn.ensemble.HistGradientBoostingClassifier; judged by the validate step."
+        ),
+    )
+    parameters: FreeObject = Field(default={}, description="Constructor parameters; numbers, texts, booleans and null.")
+    preprocessing: Literal["Auto", "None"] = Field(
+        default="Auto",
+        description=(
+            "Auto: missing values, texts and scales are handled as the estimator needs. None: all features"
+            " are numbers already."
+        ),
+    )
+
+
+class Training(Schema):
+    """How the model is fitted."""
+
+    task: Literal["Classification", "Regression"] = Field(description="What is learned.")
+    type: Literal["Estimator"] = Field(default="Estimator", description="How it is learned.")
+    estimator: Estimator = Field(description="The estimator of type Estimator.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=2147483647,
+        description="Seed of everything random; the same inputs give the same bundle.",
+    )

@@ -1,0 +1,94 @@
+"""TrainingPipeline: how a model is made and what it must prove."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from mlwright.api.datasets import (
+    Dataset,
+)
+from mlwright.api.evaluation import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    Evaluation,
+    metric_rules,
+)
+from mlwright.api.fields import (
+    Rule,
+    Schema,
+    Sentence,
+)
+from mlwright.api.fitting import (
+    Training,
+)
+from mlwright.api.parts import (
+    ArtifactStore,
+    PodSurface,
+    Ref,
+    Status,
+)
+
+
+class Triggers(Schema):
+    """What starts a run by itself."""
+
+    spec_change: bool = Field(
+        default=True,
+        description="Start a run when dataset, training or evaluation.metrics change, the first one included.",
+    )
+
+
+class TrainingPipelineSpec(Schema):
+    """How a model is made and what it must prove."""
+
+    model_ref: Ref | None = Field(
+        default=None,
+        description="The Model that versions belong to; metadata.name when absent. Made when it does not exist.",
+    )
+    dataset: Dataset = Field(description="The data.")
+    training: Training = Field(description="How the model is fitted.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="What is measured and what must be proven.")
+    triggers: Triggers = Field(default=Triggers(), description="What starts a run by itself.")
+    artifacts: ArtifactStore | None = Field(
+        default=None,
+        description="Where runs and bundles are written; else Model.spec.artifacts, else the chart's default.",
+    )
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=512,
+        description="Image of the training steps; the chart's trainer image when absent.",
+    )
+    pod: PodSurface = Field(default=PodSurface(), description="The pods of the training steps.")
+    paused: bool = Field(default=False, description="Start no run; a running one goes on to its end.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *metric_rules("Classification", CLASSIFICATION_METRICS),
+        *metric_rules("Regression", REGRESSION_METRICS),
+    )
+
+
+class RunSummary(Schema):
+    """A run as its pipeline shows it."""
+
+    name: str = Field(max_length=63, description="Name of the TrainingRun.")
+    state: Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"] = Field(description="Where it stands.")
+    sentence: Sentence = Field(default="", description="The run's own summary.")
+    version: str | None = Field(default=None, max_length=63, description="The ModelVersion it made.")
+
+
+class TrainingPipelineStatus(Status):
+    """What the pipeline does now and what it has made."""
+
+    last_run: RunSummary | None = Field(default=None, description="The newest run.")
+    runs: int = Field(default=0, ge=0, description="Number of the newest run.")
+    handled_request: str | None = Field(
+        default=None, max_length=253, description="Value of the last handled mlwright.dev/run annotation."
+    )
+    template_digest: str | None = Field(
+        default=None, max_length=71, description="Digest of what the newest run was started with."
+    )
+    latest_version: str | None = Field(
+        default=None, max_length=63, description="The newest version that passed its gates."
+    )

@@ -1,0 +1,89 @@
+"""TrainingRun: the record of one attempt to make a version."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlwright.api.datasets import (
+    DatasetRecord,
+)
+from mlwright.api.evaluation import (
+    GateResult,
+)
+from mlwright.api.fields import (
+    Cel,
+    FreeObject,
+    ListMap,
+    Rule,
+    Schema,
+    Sentence,
+    Timestamp,
+)
+from mlwright.api.parts import (
+    ObjectRef,
+    Ref,
+    Status,
+)
+
+
+class Trigger(Schema):
+    """Who or what asked for a run, and why."""
+
+    type: Literal["SpecChange", "Request"] = Field(
+        description="SpecChange: the pipeline's spec changed. Request: somebody asked."
+    )
+    by: str = Field(default="", max_length=253, description="Who asked, as far as it is known.")
+    reason: str = Field(default="", max_length=512, description="Why, in words.")
+    token: str = Field(
+        default="",
+        max_length=253,
+        description="Value of the annotation that asked; each value is handled once.",
+    )
+
+
+class TrainingRunSpec(Schema):
+    """Which pipeline runs, and why. Immutable."""
+
+    pipeline_ref: Annotated[
+        Ref, Cel((Rule("self == oldSelf", "a run's pipelineRef cannot change: create another TrainingRun"),))
+    ] = Field(description="The TrainingPipeline; its spec is frozen when the run starts.")
+    trigger: Annotated[
+        Trigger, Cel((Rule("self == oldSelf", "a run's trigger cannot change: create another TrainingRun"),))
+    ] = Field(default=Trigger(type="Request"), description="Who or what asked for it.")
+
+
+class StepStatus(Schema):
+    """One step of a run."""
+
+    name: Literal["validate", "train", "evaluate"] = Field(description="Name of the step.")
+    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Failed"] = Field(description="Where it stands.")
+    attempt: int = Field(default=0, ge=0, description="Number of the attempt, from 0.")
+    job: str | None = Field(default=None, max_length=63, description="The Job of this attempt.")
+    started_at: Timestamp | None = Field(default=None, description="When the attempt began.")
+    finished_at: Timestamp | None = Field(default=None, description="When the attempt ended.")
+    sentence: Sentence = Field(
+        default="",
+        description="What happened, in one sentence; of a failure also the command that shows its log.",
+    )
+    results: FreeObject | None = Field(default=None, description="What the step reported.")
+
+
+class TrainingRunStatus(Status):
+    """Where the run stands."""
+
+    template_revision: str | None = Field(
+        default=None, max_length=63, description="The ControllerRevision that holds the frozen spec."
+    )
+    pipeline_generation: int = Field(default=0, ge=0, description="Generation of the pipeline that was frozen.")
+    steps: Annotated[tuple[StepStatus, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="The steps, in order."
+    )
+    progress: str = Field(default="", max_length=32, description="Finished and all steps, such as 2/3.")
+    dataset: DatasetRecord | None = Field(default=None, description="What was read.")
+    metrics: dict[str, float] | None = Field(default=None, max_length=32, description="Metrics on the held-out rows.")
+    gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="How the gates were judged."
+    )
+    model_version_ref: ObjectRef | None = Field(default=None, description="The ModelVersion that this run made.")
