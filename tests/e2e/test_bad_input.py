@@ -89,6 +89,11 @@ def tables() -> Json:
     return config_map("tables", {**files, "noise.parquet": b"\x00\x01 this is no table \xff" * 9})
 
 
+def secret(name: str) -> Json:
+    """Return pods that read a Secret."""
+    return {"env": [{"name": "TOKEN", "secretRef": {"name": name, "key": "value"}}]}
+
+
 @pytest.fixture(scope="module")
 def shop(begin: Callable[[str], Live], release: Release) -> Iterator[Shelf]:
     """A namespace in which every mistake was made, and beside them a model is served."""
@@ -97,16 +102,14 @@ def shop(begin: Callable[[str], Live], release: Release) -> Iterator[Shelf]:
     live.apply(tables(), deployment("flights", "flights"))
     live.reaches("ModelDeployment", "flights", "Ready", "flights-v1 serves")
     shelf.serving = live.names("Pod", deployment="flights")
-    live.kubectl("create", "service", "clusterip", "taken", "--tcp=80:80")
-    secret = {"env": [{"name": "TOKEN", "secretRef": {"name": "token", "key": "value"}}]}
     live.apply(
         wrong("late-dataset", "pvc://store/later.csv"),
         wrong("missing-claim", "pvc://elsewhere/customers.csv"),
-        wrong("missing-secret", pod=secret),
+        wrong("missing-secret", pod=secret("token")),
         *(mistake.pipeline for mistake in MISTAKES.values()),
         *(model("forged"), version("forged", 1, FLIGHTS, NO_DIGEST), deployment("forged", "forged")),
-        deployment("taken", "flights"),
         deployment("imageless", "flights", server={"image": NO_IMAGE}),
+        deployment("keyless", "flights", pod=secret("key")),
     )
     yield shelf
     live.end()
@@ -125,7 +128,9 @@ def nothing_else_is_touched(shop: Shelf) -> Iterator[None]:
 
 def test_a_name_that_is_taken_is_left_to_its_owner(shop: Shelf) -> None:
     """Somebody else's Service stays as it is; when it is gone, the deployment gets its address."""
+    shop.live.kubectl("create", "service", "clusterip", "taken", "--tcp=80:80")
     foreign = shop.live.there("Service", "taken")
+    shop.live.apply(deployment("taken", "flights"))
     said = shop.live.reaches("ModelDeployment", "taken", "Stalled", "Service taken was not made by mlwright")
     assert "is left alone; delete or rename it (kubectl get service" in said
     assert shop.live.there("Service", "taken") == foreign
@@ -197,6 +202,16 @@ def test_an_image_that_does_not_start_is_named_until_the_spec_is_corrected(shop:
     shop.live.apply(deployment("imageless", "flights"))
 
     shop.live.reaches("ModelDeployment", "imageless", "Ready", "flights-v1 serves with 1 of 1 pods ready", seconds=120)
+
+
+def test_a_secret_that_serving_needs_is_named_until_it_exists(shop: Shelf) -> None:
+    """The pod waits, the deployment says for what, and serves when the Secret is there."""
+    said = shop.live.reaches("ModelDeployment", "keyless", "Reconciling", 'secret "key" not found')
+    assert "create it, the pod starts by itself" in said
+
+    shop.live.kubectl("create", "secret", "generic", "key", "--from-literal=value=none")
+
+    shop.live.reaches("ModelDeployment", "keyless", "Ready", "flights-v1 serves with 1 of 1 pods ready", seconds=120)
 
 
 def test_a_wrong_digest_is_never_served(shop: Shelf) -> None:

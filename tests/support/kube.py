@@ -21,6 +21,8 @@ from tests.support.apiserver import MERGE, Answer, Json
 
 WATCH_SECONDS: Final = 600
 BUSY: Final = 429
+FAREWELL: Final = 0.5
+"""Seconds that TLS needs to say goodbye on connections that were closed."""
 
 
 class Event(NamedTuple):
@@ -48,6 +50,7 @@ class Kube:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._session.close()
+        await asyncio.sleep(FAREWELL)
 
     async def request(
         self, method: str, path: str, body: Json | None = None, *, content: str = "application/json", **query: str

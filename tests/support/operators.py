@@ -43,8 +43,8 @@ SETTINGS: Final = Settings(
 )
 """Settings of an operator under test; the namespace is added."""
 
-LINGER: Final = 0.05
-"""Seconds in which connections that were closed come to their end."""
+LINGER: Final = 5.0
+"""Seconds in which connections that were closed come to their end, at most: the other side has to close as well."""
 
 _numbers = itertools.count(1)
 
@@ -279,7 +279,14 @@ class InProcess:
         finally:
             await _end_the_rest()
             await transport.close()
-            await asyncio.sleep(LINGER)
+            await self._connections_closed()
+
+    async def _connections_closed(self) -> None:
+        """Wait until the loop listens to nothing but itself: what is open when it goes is warned of later, anywhere."""
+        deadline = time.monotonic() + LINGER
+        selector: Any = self._loop._selector  # type: ignore[attr-defined]
+        while len(selector.get_map()) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110  # the selector rings no bell
+            await asyncio.sleep(0.01)
 
     def _dies(self) -> None:
         if not self.died.is_set():
