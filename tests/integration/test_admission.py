@@ -88,6 +88,14 @@ REFUSALS: dict[str, Refusal] = {
         "split Temporal needs dataset.timeColumn",
         {"spec.dataset.split.type": "Temporal"},
     ),
+    "the target as the group": Refusal(
+        "TrainingPipeline.spec.dataset", "another column than idColumn", {"spec.dataset.groupColumn": "churned"}
+    ),
+    "a split by groups without their column": Refusal(
+        "TrainingPipeline.spec.dataset",
+        "split Group needs dataset.groupColumn",
+        {"spec.dataset.split.type": "Group"},
+    ),
     "an empty time range": Refusal(
         "TrainingPipeline.spec.dataset.timeRange.last",
         "must be longer than 0s",
@@ -113,6 +121,21 @@ REFUSALS: dict[str, Refusal] = {
         "TrainingPipeline.spec.dataset.split",
         "temporal belongs to type Temporal",
         {"spec.dataset.split": {"type": "Hash", "temporal": {"test": 0.1}}},
+    ),
+    "settings of the Stratified split for another": Refusal(
+        "TrainingPipeline.spec.dataset.split",
+        "stratified belongs to type Stratified",
+        {"spec.dataset.split": {"type": "Hash", "stratified": {"test": 0.1}}},
+    ),
+    "settings of the Group split for another": Refusal(
+        "TrainingPipeline.spec.dataset.split",
+        "group belongs to type Group",
+        {"spec.dataset.split": {"type": "Hash", "group": {"test": 0.1}}},
+    ),
+    "settings of the Random split for another": Refusal(
+        "TrainingPipeline.spec.dataset.split",
+        "random belongs to type Random",
+        {"spec.dataset.split": {"type": "Hash", "random": {"test": 0.1}}},
     ),
     "a gate without its settings": Refusal(
         "TrainingPipeline.spec.evaluation.gates[]",

@@ -43,33 +43,61 @@ class TimeRange(Schema):
     until: Until = Field(default=Until(), description="Where the range ends.")
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, le=2147483647)]
+
+
 class HashSplit(Schema):
     """A row is held out or not for ever, whatever rows come later."""
 
-    test: float = Field(default=0.2, gt=0, lt=1, description="Share of rows that are held out, between 0 and 1.")
-    seed: int = Field(default=0, ge=0, le=2147483647, description="Another seed gives another split.")
+    test: Share = Field(default=0.2, description="Share of rows that are held out, between 0 and 1.")
+    seed: Seed = Field(default=0, description="Another seed gives another split.")
+
+
+class StratifiedSplit(Schema):
+    """Every class has the same share of rows held out, to within one row."""
+
+    test: Share = Field(default=0.2, description="Share of the rows of each class that are held out.")
+    seed: Seed = Field(default=0, description="Another seed gives another split.")
 
 
 class TemporalSplit(Schema):
     """The newest rows are held out."""
 
-    test: float = Field(
-        default=0.2, gt=0, lt=1, description="Share of rows that are held out, the newest by timeColumn."
-    )
+    test: Share = Field(default=0.2, description="Share of rows that are held out, the newest by timeColumn.")
+
+
+class GroupSplit(Schema):
+    """Rows of one group stay on one side."""
+
+    test: Share = Field(default=0.2, description="Share of rows that are held out, as near as whole groups come to it.")
+    seed: Seed = Field(default=0, description="Another seed gives another split.")
+
+
+class RandomSplit(Schema):
+    """Rows are drawn by chance."""
+
+    test: Share = Field(default=0.2, description="Share of rows that are held out; equal rows stay together.")
+    seed: Seed = Field(default=0, description="Another seed gives another split.")
 
 
 class Split(Schema):
     """How held-out rows are chosen."""
 
-    type: Literal["Hash", "Temporal"] = Field(
+    type: Literal["Hash", "Stratified", "Temporal", "Group", "Random"] = Field(
         default="Hash",
         description=(
-            "Hash: by idColumn or, without one, by the row's content; stable for ever. Temporal: the newest rows."
+            "Hash: by idColumn or, without one, by the row's content; stable for ever. Stratified: the same share of"
+            " every class, or of every tenth of a quantity. Temporal: the newest rows. Group: whole groups by"
+            " groupColumn. Random: drawn by seed, the same rows whatever their order."
         ),
     )
     hash: HashSplit | None = Field(default=None, description="Settings of type Hash.")
+    stratified: StratifiedSplit | None = Field(default=None, description="Settings of type Stratified.")
     temporal: TemporalSplit | None = Field(default=None, description="Settings of type Temporal.")
-    union: ClassVar[Union | None] = Union(optional=("Hash", "Temporal"))
+    group: GroupSplit | None = Field(default=None, description="Settings of type Group.")
+    random: RandomSplit | None = Field(default=None, description="Settings of type Random.")
+    union: ClassVar[Union | None] = Union(optional=("Hash", "Stratified", "Temporal", "Group", "Random"))
 
 
 class Dataset(Schema):
@@ -88,13 +116,21 @@ class Dataset(Schema):
         default=None,
         min_length=1,
         max_length=1000,
-        description="Columns to predict from; every column but target, idColumn and timeColumn when absent.",
+        description=(
+            "Columns to predict from; every column but target, idColumn, timeColumn and groupColumn when absent."
+        ),
     )
     id_column: ColumnName | None = Field(
         default=None, description="Column that identifies a row; never a feature by default."
     )
     time_column: ColumnName | None = Field(
         default=None, description="Column that holds the time of a row; needed by the Temporal split."
+    )
+    group_column: ColumnName | None = Field(
+        default=None,
+        description=(
+            "Column that says which rows belong together, such as a patient or a customer; needed by the Group split."
+        ),
     )
     time_range: TimeRange | None = Field(default=None, description="Which rows are read, by time; all when absent.")
     split: Split = Field(default=Split(), description="How held-out rows are chosen.")
@@ -114,12 +150,17 @@ class Dataset(Schema):
         ),
         Rule(
             "(!has(self.idColumn) || self.idColumn != self.target) && (!has(self.timeColumn) || self.timeColumn !="
-            " self.target)",
-            "dataset.target must be another column than idColumn and timeColumn: name the column to be predicted",
+            " self.target) && (!has(self.groupColumn) || self.groupColumn != self.target)",
+            "dataset.target must be another column than idColumn, timeColumn and groupColumn: name the column to be"
+            " predicted",
         ),
         Rule(
             "self.split.type != 'Temporal' || has(self.timeColumn)",
             "split Temporal needs dataset.timeColumn: name the column that holds the time of a row",
+        ),
+        Rule(
+            "self.split.type != 'Group' || has(self.groupColumn)",
+            "split Group needs dataset.groupColumn: name the column that says which rows belong together",
         ),
     )
 

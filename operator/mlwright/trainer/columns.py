@@ -39,12 +39,13 @@ class Roles:
     target: str
     id_column: str | None
     time_columns: tuple[str, ...]  # those of the temporal split and of the time range
+    group_column: str | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
         """Every column that is read, each once: features first."""
-        others = (self.target, *([self.id_column] if self.id_column else []), *self.time_columns)
-        return tuple(dict.fromkeys((*self.features, *others)))
+        named = [name for name in (self.id_column, self.group_column) if name]
+        return tuple(dict.fromkeys((*self.features, self.target, *named, *self.time_columns)))
 
 
 def choose(dataset: Dataset, names: tuple[str, ...]) -> Roles:
@@ -62,15 +63,16 @@ def choose(dataset: Dataset, names: tuple[str, ...]) -> Roles:
         (TARGET, dataset.target),
         ("spec.dataset.idColumn", dataset.id_column),
         ("spec.dataset.timeColumn", dataset.time_column),
+        ("spec.dataset.groupColumn", dataset.group_column),
         ("spec.dataset.timeRange.column", range_column),
     ):
         _check_exists(field, name, names)
     time_columns = tuple(dict.fromkeys(name for name in (dataset.time_column, range_column) if name))
-    others = {dataset.target, dataset.id_column, *time_columns}
+    others = {dataset.target, dataset.id_column, dataset.group_column, *time_columns}
     features = _listed_features(dataset, names) or tuple(name for name in names if name not in others)
     if not features:
         raise UserError(FEATURES, "no column is left to predict from", "add columns to the data")
-    return Roles(features, dataset.target, dataset.id_column, time_columns)
+    return Roles(features, dataset.target, dataset.id_column, time_columns, dataset.group_column)
 
 
 def canonical(name: str, column: Any, field: str) -> Any:

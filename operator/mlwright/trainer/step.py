@@ -60,19 +60,23 @@ class TimeRange:
     time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class HashSplit:
-    """Held out by the hash of the row; `test` is the share."""
+class SplitType(StrEnum):
+    """How held-out rows are chosen."""
 
+    HASH = "Hash"
+    STRATIFIED = "Stratified"
+    TEMPORAL = "Temporal"
+    GROUP = "Group"
+    RANDOM = "Random"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How rows are held out; `test` is their share, and `seed` means nothing to a temporal split."""
+
+    type: SplitType
     test: float
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class TemporalSplit:
-    """Held out are the newest rows; `test` is the share."""
-
-    test: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,9 @@ class Dataset:
     features: tuple[str, ...] | None
     id_column: str | None
     time_column: str | None
+    group_column: str | None
     time_range: TimeRange | None
-    split: HashSplit | TemporalSplit
+    split: Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from mlwright.trainer.errors import UserError
 from mlwright.trainer.step import (
     DataFormat,
     Dataset,
-    HashSplit,
     Preprocessing,
     Run,
+    Split,
+    SplitType,
     Step,
     StepName,
-    TemporalSplit,
     TimeRange,
     Training,
     UntilType,
@@ -117,19 +117,17 @@ def _dataset(document: Document) -> Dataset:
         features=document.texts("features") if document.has("features") else None,
         id_column=document.optional_text("idColumn"),
         time_column=document.optional_text("timeColumn"),
+        group_column=document.optional_text("groupColumn"),
         time_range=_time_range(document.child("timeRange")) if document.has("timeRange") else None,
-        split=_split(document.child("split")) if document.has("split") else HashSplit(_DEFAULT_SHARE, 0),
+        split=_split(document.child("split")) if document.has("split") else Split(SplitType.HASH, _DEFAULT_SHARE, 0),
     )
 
 
-def _split(document: Document) -> HashSplit | TemporalSplit:
-    kind = document.text("type")
-    if kind == "Hash":
-        settings = document.child("hash") if document.has("hash") else _empty(document)
-        return HashSplit(_share(settings), settings.integer("seed", 0))
-    if kind == "Temporal":
-        return TemporalSplit(_share(document.child("temporal") if document.has("temporal") else _empty(document)))
-    raise _refuse(document.where("type"), f"is {kind[:32]!r}; known are Hash, Temporal")
+def _split(document: Document) -> Split:
+    kind = document.choice("type", SplitType)
+    member = kind[0].lower() + kind[1:]
+    settings = document.child(member) if document.has(member) else _empty(document)
+    return Split(kind, _share(settings), settings.integer("seed", 0))
 
 
 def _empty(document: Document) -> Document:

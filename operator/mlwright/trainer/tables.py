@@ -17,6 +17,9 @@ from mlwright.trainer.errors import SurroundingsError
 
 TRAIN: Final = "train.parquet"
 TEST: Final = "test.parquet"
+TRAIN_KEYS: Final = "train-keys.parquet"
+TEST_KEYS: Final = "test-keys.parquet"
+"""Row by row beside the sides: `group` and `time`, as far as the dataset names such columns."""
 
 
 @dataclass(frozen=True, slots=True)

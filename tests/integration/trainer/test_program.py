@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pytest
@@ -157,6 +157,50 @@ def test_the_newest_rows_of_a_range_are_held_out(shop: Workshop) -> None:
     found = ended.results["dataset"]
     assert (found["rows"], found["trainRows"], found["testRows"], found["features"]) == (100, 70, 30, 4)
     assert found["range"] == {"from": "2026-01-13T11:00:00Z", "until": "2026-01-17T15:00:00Z"}
+
+
+SPLITS: Final = ("Hash", "Stratified", "Group", "Random", "Temporal")
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_the_same_rows_are_held_out_of_any_file_and_any_order(shop: Workshop, kind: str) -> None:
+    """A split is a property of the data, not of how it was written down."""
+    table = _planes(300)
+    dataset = {"idColumn": "id", "groupColumn": "plane", "timeColumn": "day", "split": {"type": kind}}
+    backwards = table.take(pa.array(range(299, -1, -1)))
+    found = []
+    for place, (data, name) in enumerate(((table, "a.parquet"), (table, "a.csv"), (backwards, "b.parquet"))):
+        ended = shop.run("validate", document(shop.write(data, name), run=f"run-{place}", dataset=dataset))
+        assert ended.code == 0, ended.message
+        found.append(sorted(map(str, _side(shop, f"run-{place}", "test.parquet").to_pylist())))
+
+    assert found[0] == found[1] == found[2]
+
+
+def test_neither_groups_nor_times_leak(shop: Workshop) -> None:
+    """What later steps are told of each row proves it: no plane and no day is on both sides."""
+    uri = shop.write(_planes(300))
+    for kind, key in (("Group", "group"), ("Temporal", "time")):
+        dataset = {"idColumn": "id", "groupColumn": "plane", "timeColumn": "day", "split": {"type": kind}}
+        shop.run("validate", document(uri, run=kind.lower(), dataset=dataset))
+        learned = _side(shop, kind.lower(), "train-keys.parquet").column(key).to_pylist()
+        held_out = _side(shop, kind.lower(), "test-keys.parquet").column(key).to_pylist()
+
+        assert len(held_out) == _side(shop, kind.lower(), "test.parquet").num_rows
+        assert not set(learned) & set(held_out)
+        assert kind == "Group" or max(learned) < min(held_out)
+
+
+def _planes(rows: int) -> Any:
+    """Flights with an id, of few planes, on few days."""
+    table = flights_table(rows).append_column("id", pa.array([f"flight {row}" for row in range(rows)]))
+    table = table.append_column("plane", pa.array([f"plane {(row * 7) % 23}" for row in range(rows)]))
+    days = pa.array([1_767_225_600 + 86_400 * ((row * 11) % 30) for row in range(rows)], pa.timestamp("s"))
+    return table.append_column("day", days)
+
+
+def _side(shop: Workshop, run: str, name: str) -> Any:
+    return pa.parquet.read_table(shop.run_folder(run) / "validate-0" / name)
 
 
 def test_an_id_decides_which_rows_are_held_out(shop: Workshop) -> None:

@@ -66,8 +66,13 @@ PIPELINE: Final[dict[str, Any]] = {
         "features": ["hour"],
         "idColumn": "id",
         "timeColumn": "ts",
+        "groupColumn": "airline",
         "timeRange": {"column": "ts", "last": "24h", "until": {"type": "Time", "time": "2026-01-01T00:00:00Z"}},
-        "split": {"type": "Hash", "hash": {"test": 0.3, "seed": 1}, "temporal": {"test": 0.3}},
+        "split": {
+            "type": "Hash",
+            "temporal": {"test": 0.3},
+            **{name: {"test": 0.3, "seed": 1} for name in ("hash", "stratified", "group", "random")},
+        },
     },
     "training": {
         "task": "Classification",
@@ -93,6 +98,7 @@ OF_PIPELINE: Final = {
     "dataset.features": TRAINS,
     "dataset.idColumn": TRAINS,
     "dataset.timeColumn": TRAINS,
+    "dataset.groupColumn": TRAINS,
     "dataset.timeRange.column": TRAINS,
     "dataset.timeRange.last": TRAINS,
     "dataset.timeRange.until.type": TRAINS,
@@ -100,7 +106,13 @@ OF_PIPELINE: Final = {
     "dataset.split.type": TRAINS,
     "dataset.split.hash.test": TRAINS,
     "dataset.split.hash.seed": TRAINS,
+    "dataset.split.stratified.test": TRAINS,
+    "dataset.split.stratified.seed": TRAINS,
     "dataset.split.temporal.test": TRAINS,
+    "dataset.split.group.test": TRAINS,
+    "dataset.split.group.seed": TRAINS,
+    "dataset.split.random.test": TRAINS,
+    "dataset.split.random.seed": TRAINS,
     "training.task": TRAINS,
     "training.type": FIXED,
     "training.estimator.class": TRAINS,
@@ -324,7 +336,30 @@ def test_what_the_annotations_of_a_deployment_do(annotation: str, does: str) -> 
     assert (before != after) == (does == ROLLS_OUT)
 
 
+RELEASED: Final[dict[str, Any]] = {
+    "modelRef": {"name": "flights"},
+    "dataset": {
+        "uri": "pvc://data/flights.csv",
+        "format": "CSV",
+        "target": "late",
+        "features": ["hour"],
+        "idColumn": "id",
+        "timeColumn": "ts",
+        "timeRange": {"column": "ts", "last": "24h", "until": {"type": "Time", "time": "2026-01-01T00:00:00Z"}},
+        "split": {"type": "Hash", "hash": {"test": 0.3, "seed": 1}, "temporal": {"test": 0.3}},
+    },
+    "training": {
+        "task": "Classification",
+        "type": "Estimator",
+        "estimator": {"class": "a.B", "parameters": {"max_iter": 100}, "preprocessing": "None"},
+        "seed": 7,
+    },
+    "evaluation": {"metrics": ["f1"]},
+}
+"""What a pipeline could say before fields were added."""
+
+
 def test_digests_are_those_of_the_release_before() -> None:
     """Another digest would train every pipeline, and roll out every deployment, when the operator is upgraded."""
-    assert digest(PIPELINE) == "sha256:041e8d392b9d36b74c5615baf1d4aa2fa8a0ddb4fe785ad102f93b8a7c757982"
+    assert digest(RELEASED) == "sha256:041e8d392b9d36b74c5615baf1d4aa2fa8a0ddb4fe785ad102f93b8a7c757982"
     assert revision(DEPLOYMENT) == "ed255104"

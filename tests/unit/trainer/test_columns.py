@@ -14,7 +14,7 @@ from mlwright.bundle.manifest import Datatype
 from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.columns import Roles, canonical, choose, count_missing, datatype_of
 from mlwright.trainer.errors import UserError
-from mlwright.trainer.step import Dataset, HashSplit, TimeRange, UntilType
+from mlwright.trainer.step import Dataset, Split, SplitType, TimeRange, UntilType
 
 NAMES = ("id", "hour", "carrier", "late", "ts", "seen")
 
@@ -27,8 +27,9 @@ def _dataset(**changes: Any) -> Dataset:
         "features": None,
         "id_column": None,
         "time_column": None,
+        "group_column": None,
         "time_range": None,
-        "split": HashSplit(0.2, 0),
+        "split": Split(SplitType.HASH, 0.2, 0),
     }
     return Dataset(**(fields | changes))
 
@@ -41,6 +42,15 @@ def test_features_are_all_columns_that_have_no_other_role() -> None:
 
     assert roles == Roles(("hour", "carrier"), "late", "id", ("ts", "seen"))
     assert roles.used == ("hour", "carrier", "late", "id", "ts", "seen")
+
+
+def test_the_column_of_groups_is_no_feature() -> None:
+    """What tells patients apart must not be learned from."""
+    roles = choose(_dataset(group_column="id"), NAMES)
+
+    assert roles.group_column == "id"
+    assert "id" not in roles.features
+    assert "id" in roles.used
 
 
 def test_features_keep_the_order_of_the_file() -> None:

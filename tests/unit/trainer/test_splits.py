@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.columns import canonical
 from mlwright.trainer.row_hashes import hash_rows
-from mlwright.trainer.splits import hash_split, temporal_split
+from mlwright.trainer.splits import drawn_split, hash_split, row_order, strata_of, stratified_split, temporal_split
 
 pytestmark = pytest.mark.timeout(20)  # property tests compute
 
@@ -164,3 +165,112 @@ def test_no_other_boundary_is_nearer_to_the_share(values: list[int], test: float
     if possible:
         found = int(temporal_split(array, test=test).sum())
         assert abs(found - wanted) == min(abs(count - wanted) for count in possible)
+
+
+members = st.lists(st.integers(0, 12), min_size=1, max_size=80)
+
+
+@given(members, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_groups_are_never_on_both_sides(values: list[int], test: float, seed: int) -> None:
+    """A patient whose rows were learned from is no proof of anything; two groups suffice for a split."""
+    groups = np.array(values)
+    mask = drawn_split([pa.array(values)], test=test, seed=seed)
+
+    assert not set(groups[mask]) & set(groups[~mask])
+    assert mask.any() == (len(set(values)) > 1)
+
+
+@given(members, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_whole_groups_come_as_near_to_the_share_as_their_order_allows(
+    values: list[int], test: float, seed: int
+) -> None:
+    """Moving the boundary by one group more or less is never nearer."""
+    groups = np.array(values)
+    mask = drawn_split([pa.array(values)], test=test, seed=seed)
+    order = row_order([pa.array(values)], seed)
+
+    if mask.any():
+        possible = [int((order > bound).sum()) for bound in sorted(set(order.tolist()))[:-1]]
+        assert abs(mask.sum() - test * len(groups)) == min(abs(count - test * len(groups)) for count in possible)
+
+
+def test_a_random_split_holds_out_just_the_share() -> None:
+    """Of 1,000 different rows 250 are held out, not about 250."""
+    assert drawn_split([pa.array(range(1000))], test=0.25, seed=3).sum() == 250
+
+
+@given(members, st.integers(0, 5))
+def test_equal_rows_are_never_torn_apart_by_chance(values: list[int], seed: int) -> None:
+    """A row that was learned from and asked for proves nothing."""
+    mask = drawn_split([pa.array(values)], test=0.5, seed=seed)
+
+    assert not set(np.array(values)[mask]) & set(np.array(values)[~mask])
+
+
+@given(rows, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_the_same_seed_holds_out_the_same_rows_in_any_order(
+    values: list[tuple[Any, ...]], seed: int, chance: Any
+) -> None:
+    """What is drawn is drawn by content: sorting a table again changes nothing."""
+    order = list(range(len(values) + 1))
+    chance.shuffle(order)
+    table = _table(values)
+
+    mask = drawn_split(_columns(table), test=0.4, seed=seed)
+    shuffled = drawn_split(_columns(table.take(order)), test=0.4, seed=seed)
+
+    np.testing.assert_array_equal(shuffled, mask[order])
+
+
+labels = st.lists(st.sampled_from(["rare", "often", "always"]), min_size=1, max_size=80)
+
+
+def _stratified(classes: list[str], ids: Sequence[int], test: float = 0.3, seed: int = 0) -> Any:
+    order = row_order([pa.array(ids)], seed)
+    return stratified_split(strata_of(pa.array(classes), quantity=False), (order,), test=test)
+
+
+@given(labels, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_each_class_has_its_share_to_within_one_row(values: list[str], test: float, seed: int) -> None:
+    """A class of several rows is on both sides, one of a single row is learned from."""
+    classes = np.array(values)
+    mask = _stratified(values, range(len(values)), test, seed)
+
+    for label in set(values):
+        rows_of = int((classes == label).sum())
+        held_out = int(mask[classes == label].sum())
+        assert abs(held_out - test * rows_of) < 1
+        assert (0 < held_out < rows_of) == (rows_of > 1)
+
+
+@given(labels, st.randoms(use_true_random=False))
+def test_a_stratified_split_holds_out_the_same_rows_in_any_order(values: list[str], chance: Any) -> None:
+    """Classes are told apart by what they are, not by which comes first."""
+    ids = list(range(len(values)))
+    mask = _stratified(values, ids)
+    chance.shuffle(ids)
+
+    np.testing.assert_array_equal(_stratified([values[place] for place in ids], ids), mask[ids])
+
+
+def test_equal_rows_are_told_apart_by_the_rest_of_what_they_hold() -> None:
+    """Where the first order is equal the next one decides, wherever the rows stand."""
+    same, rest = np.zeros(4, dtype=np.uint64), np.array([3, 1, 2, 0], dtype=np.uint64)
+
+    mask = stratified_split(np.zeros(4, dtype=np.int64), (same, rest), test=0.5)
+
+    assert mask.tolist() == [False, True, False, True]
+
+
+def test_a_quantity_is_stratified_by_its_tenths() -> None:
+    """The largest values are on both sides, in their share."""
+    strata = strata_of(pa.array([float(value) for value in range(100)]), quantity=True)
+
+    assert np.bincount(strata).tolist() == [10] * 10
+
+
+def test_a_quantity_of_few_values_has_as_many_strata() -> None:
+    """Equal values are never in different strata."""
+    strata = strata_of(pa.array([0.0] * 95 + [1.0] * 5), quantity=True)
+
+    assert len(set(strata[:95])) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
-from mlwright.trainer.step import DataFormat, HashSplit, Preprocessing, StepName, TemporalSplit, TimeRange, UntilType
+from mlwright.trainer.step import DataFormat, Preprocessing, Split, SplitType, StepName, TimeRange, UntilType
 from mlwright.trainer.step_document import parse_duration, read_step
 
 RUN = "pvc://artifacts/mlwright/demo/flights/runs/flights-abc"
@@ -67,7 +67,7 @@ def test_a_full_document_is_read() -> None:
     assert step.run.triggered_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert (step.dataset.format, step.dataset.features) == (DataFormat.CSV, ("dep_hour",))
     assert step.dataset.time_range == TimeRange("ts", timedelta(hours=168), UntilType.NEWEST, None)
-    assert step.dataset.split == HashSplit(0.25, 4)
+    assert step.dataset.split == Split(SplitType.HASH, 0.25, 4)
     assert (step.training.task, step.training.parameters, step.training.seed) == (Task.CLASSIFICATION, {"a": 1}, 7)
     assert step.metrics == ("roc_auc",)
     assert step.inputs == {StepName.VALIDATE: f"{RUN}/validate-0", StepName.TRAIN: f"{RUN}/train-0"}
@@ -83,16 +83,23 @@ def test_what_may_be_absent_has_a_default() -> None:
     step = read_step("validate", json.dumps(document))
 
     assert (step.dataset.format, step.dataset.features, step.dataset.time_range) == (None, None, None)
-    assert step.dataset.split == HashSplit(0.2, 0)
+    assert step.dataset.split == Split(SplitType.HASH, 0.2, 0)
     assert (step.training.parameters, step.training.preprocessing) == ({}, Preprocessing.AUTO)
     assert (step.inputs, step.run.triggered_at) == ({}, None)
 
 
-def test_a_temporal_split_is_read() -> None:
-    """The union's member names the share."""
-    step = read_step("train", _changed("dataset.split", {"type": "Temporal", "temporal": {"test": 0.1}}))
-
-    assert step.dataset.split == TemporalSplit(0.1)
+@pytest.mark.parametrize(
+    "split,read",
+    [
+        ({"type": "Temporal", "temporal": {"test": 0.1}}, Split(SplitType.TEMPORAL, 0.1, 0)),
+        ({"type": "Stratified", "stratified": {"test": 0.1, "seed": 3}}, Split(SplitType.STRATIFIED, 0.1, 3)),
+        ({"type": "Group", "group": {"seed": 3}}, Split(SplitType.GROUP, 0.2, 3)),
+        ({"type": "Random"}, Split(SplitType.RANDOM, 0.2, 0)),
+    ],
+)
+def test_the_member_of_its_type_holds_the_settings_of_a_split(split: dict[str, Any], read: Split) -> None:
+    """What is not set has the default of the spec."""
+    assert read_step("train", _changed("dataset.split", split)).dataset.split == read
 
 
 def test_a_time_without_a_zone_is_utc() -> None:
@@ -120,9 +127,9 @@ def test_a_time_without_a_zone_is_utc() -> None:
         ),
         pytest.param(
             "dataset.split.type",
-            "Random",
+            "Lucky",
             "spec.dataset.split.type",
-            "is 'Random'; known are Hash, Temporal",
+            "is 'Lucky'; known are Hash, Stratified, Temporal, Group, Random",
             id="a split",
         ),
         pytest.param(

@@ -1,0 +1,124 @@
+"""The rows of a dataset: those of the time range, with each column in its canonical form."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
+from mlwright.trainer import columns, sources, targets, times
+from mlwright.trainer.arrow_types import plain
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.row_hashes import hash_rows
+from mlwright.trainer.step import Step
+from mlwright.trainer.wording import rows
+
+_PERSON: Final = b"mlwright-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The rows of a dataset, columns in canonical form except those of times."""
+
+    roles: columns.Roles
+    features: tuple[Any, ...]  # Arrow arrays, in the order of the roles
+    target: Any
+    id_column: Any | None
+    group: Any | None
+    times: tuple[Any, ...]  # as read, in the order of the roles
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.target)
+
+    @property
+    def identity(self) -> Sequence[Any]:
+        """The columns that say which row is which.
+
+        Without an id these are the features, but for those that are times: a row that is written again at a later
+        time is the same row.
+        """
+        if self.id_column is not None:
+            return (self.id_column,)
+        pairs = zip(self.roles.features, self.features, strict=True)
+        return [column for name, column in pairs if name not in self.roles.time_columns] or self.features
+
+
+def select_range(step: Step, table: Any) -> tuple[Any, times.Range | None]:
+    """The rows of the time range, and the range as resolved; all rows without one.
+
+    Raises:
+        UserError: There are no rows, none lies in the range, or its column holds no times.
+    """
+    wanted = step.dataset.time_range
+    if table.num_rows == 0:
+        raise UserError(sources.URI, "the data has no rows", "write the data again")
+    if wanted is None:
+        return table, None
+    moments = times.parse_times(wanted.column, _plain(table, wanted.column), "spec.dataset.timeRange.column")
+    span = times.resolve(wanted, moments, step.run.triggered_at)
+    kept = table.filter(pa.array(times.within(moments, span)))
+    if kept.num_rows == 0:
+        document = span.to_document()
+        raise UserError(
+            "spec.dataset.timeRange",
+            f"none of the {rows(table.num_rows)} lies after {document['from']} and up to {document['until']}",
+            "make `last` longer or choose another end",
+        )
+    return kept, span
+
+
+def gather(step: Step, roles: columns.Roles, table: Any) -> Data:
+    """Bring the columns into their canonical form.
+
+    Raises:
+        UserError: A column cannot be used for what it is named for.
+    """
+    field = columns.FEATURES if step.dataset.features else sources.URI
+    return Data(
+        roles,
+        target=targets.prepare_target(roles.target, _plain(table, roles.target), step.training.task),
+        features=tuple(columns.canonical(name, _plain(table, name), field) for name in roles.features),
+        id_column=_complete(roles.id_column, table, "spec.dataset.idColumn", "an id"),
+        group=_complete(roles.group_column, table, "spec.dataset.groupColumn", "a group"),
+        times=tuple(_plain(table, name) for name in roles.time_columns),
+    )
+
+
+def row_digests(data: Data) -> NDArray[np.uint64]:
+    """A hash of everything that a row holds, `[n, 2]`."""
+    named = [column for column in (data.id_column, data.group) if column is not None]
+    arrays = (*data.features, data.target, *named, *map(times.comparable, data.times))
+    return hash_rows(arrays, person=_PERSON)
+
+
+def digest(data: Data, hashes: NDArray[np.uint64]) -> str:
+    """Digest of what was read: the names of the columns, and the set of rows.
+
+    Neither the order of the rows nor the files they came from matter.
+    """
+    header = {"columns": list(data.roles.used), "features": len(data.features)}
+    ordered = hashes[np.lexsort((hashes[:, 1], hashes[:, 0]))]
+    found = hashlib.sha256(canonical_json(header))
+    found.update(ordered.astype(">u8").tobytes())
+    return DIGEST_PREFIX + found.hexdigest()
+
+
+def _complete(name: str | None, table: Any, field: str, what: str) -> Any | None:
+    """A column that must have a value in every row; None where none is named."""
+    if name is None:
+        return None
+    column = columns.canonical(name, _plain(table, name), field)
+    count = columns.count_missing(column)
+    if count:
+        raise UserError(field, f"column {name!r} has no value in {rows(count)}", f"give every row {what}")
+    return column
+
+
+def _plain(table: Any, name: str) -> Any:
+    return plain(table.column(name))
