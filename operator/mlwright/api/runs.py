@@ -19,6 +19,7 @@ from mlwright.api.fields import (
     Rule,
     Schema,
     Sentence,
+    ShortName,
     Timestamp,
 )
 from mlwright.api.parts import (
@@ -57,8 +58,10 @@ class TrainingRunSpec(Schema):
 class StepStatus(Schema):
     """One step of a run."""
 
-    name: Literal["validate", "train", "evaluate"] = Field(description="Name of the step.")
-    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Failed"] = Field(description="Where it stands.")
+    name: ShortName = Field(description="Name of the step.")
+    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Failed", "Stopped"] = Field(
+        description="Where it stands. Stopped: it was at work when the run ended."
+    )
     attempt: int = Field(default=0, ge=0, description="Number of the attempt, from 0.")
     job: str | None = Field(default=None, max_length=63, description="The Job of this attempt.")
     started_at: Timestamp | None = Field(default=None, description="When the attempt began.")
@@ -78,7 +81,7 @@ class TrainingRunStatus(Status):
     )
     pipeline_generation: int = Field(default=0, ge=0, description="Generation of the pipeline that was frozen.")
     steps: Annotated[tuple[StepStatus, ...], ListMap("name")] = Field(
-        default=(), max_length=16, description="The steps, in order."
+        default=(), max_length=32, description="The steps, each behind those that it depends on."
     )
     progress: str = Field(default="", max_length=32, description="Finished and all steps, such as 2/3.")
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")

@@ -147,7 +147,7 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "name": STEP_CONTAINER,
         "image": frozen.image,
         "imagePullPolicy": frozen.image_pull_policy,
-        "args": [intent.step],
+        "args": [frozen.step(intent.step).folder],
         "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical(step_document(seen, intent)))}],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
@@ -180,7 +180,11 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "training": frozen.training,
         "evaluation": {"metrics": list(frozen.metrics)},
         "runUri": run_uri,
-        "inputs": {step: f"{run_uri}/{step}-{attempt}" for step, attempt in intent.inputs.items()},
+        "inputs": {
+            template.folder: f"{run_uri}/{template.folder}-{intent.inputs[template.name]}"
+            for template in frozen.steps
+            if template.name in intent.inputs
+        },
         "image": frozen.image,
     }
 

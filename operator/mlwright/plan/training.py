@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.runs import TrainingRunSpec, Trigger
 from mlwright.plan.pods import PodSeen
-
-STEPS = ("validate", "train", "evaluate")
+from mlwright.plan.steps import BUILT_IN, StepTemplate, templates
 
 
 class JobState(StrEnum):
@@ -82,6 +81,22 @@ class Frozen:
     """Digest of what makes a new run when it changes."""
     folder: str = ""
     """Name of the run's folder in the store; of its own even if a run of that name existed before."""
+    steps: tuple[StepTemplate, ...] = BUILT_IN
+    """What it does: each step stands behind those that it depends on."""
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Frozen:
+        """Return what a ControllerRevision holds; fields that a newer release wrote are passed over."""
+        known = {key: value for key, value in data.items() if key in _FROZEN}
+        lists = {"metrics": tuple(known["metrics"]), "gates": tuple(known["gates"])}
+        return cls(**{**known, **lists, "steps": templates(known["steps"])})
+
+    def step(self, name: str) -> StepTemplate:
+        """Return the template of a step."""
+        return next(template for template in self.steps if template.name == name)
+
+
+_FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +207,7 @@ class StartStep:
     step: str
     attempt: int
     inputs: Mapping[str, int]
-    """Attempts of earlier steps whose output it reads."""
+    """Attempts of the steps before it, whose output it may read; by name of the step."""
     crashes: int = 0
     """Earlier attempts that failed for a reason that is not the user's."""
     collects: bool = False

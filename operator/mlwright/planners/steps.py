@@ -13,18 +13,19 @@ from typing import Any, Final
 from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
 from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.pods import Diagnosis, diagnose, moment
-from mlwright.plan.training import STEPS, JobSeen, JobState, RunSeen, StepResult
+from mlwright.plan.steps import BUILT_IN, StepTemplate
+from mlwright.plan.training import JobSeen, JobState, RunSeen, StepResult
 
 PODLESS: Final = timedelta(seconds=25)
 """How long a Job may be without a pod before somebody should know."""
 
 _OUTCOMES: Final = frozenset({"Succeeded", "UserError", "Failed"})
 _REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "validate": {"dataset": ("digest", "rows", "trainRows", "testRows")},
-    "train": {"bundle": ("uri", "digest", "format")},
-    "evaluate": {"metrics": ()},
+    "Validate": {"dataset": ("digest", "rows", "trainRows", "testRows")},
+    "Train": {"bundle": ("uri", "digest", "format")},
+    "Evaluate": {"metrics": ()},
 }
-"""What later steps and the version need of a step's results, and the fields that must be in it."""
+"""What later steps and the version need of a built-in step's results, and the fields that must be in it."""
 HEARD: Final = timedelta(seconds=10)
 """How long the end of a Job may be known before what its pod said: two watches tell them, in no order."""
 
@@ -45,7 +46,7 @@ class StepState(StrEnum):
 class Step:
     """One step as it stands."""
 
-    name: str
+    template: StepTemplate
     state: StepState
     attempt: int = 0
     job: JobSeen | None = None
@@ -54,6 +55,21 @@ class Step:
     """What is wrong with the pod of a running step."""
     stored: Mapping[str, Any] = field(default_factory=dict)
     """What the status said of it at an earlier look; empty when it said nothing."""
+
+    @property
+    def name(self) -> str:
+        """Name of the step."""
+        return self.template.name
+
+    @property
+    def done(self) -> bool:
+        """Whether the steps that depend on it may start."""
+        return self.state is StepState.SUCCEEDED
+
+    @property
+    def at_work(self) -> bool:
+        """Whether an attempt of it is in the cluster and has not been judged."""
+        return self.state in {StepState.RUNNING, StepState.UNREAD}
 
     @property
     def crashes(self) -> int:
@@ -67,54 +83,61 @@ class Step:
 
 
 def steps(seen: RunSeen, now: datetime) -> tuple[Step, ...]:
-    """Return all steps in order.
+    """Return all steps, each behind those that it depends on.
 
     What the Jobs show wins; the stored status speaks only for a step that succeeded and whose Job or pod is gone.
     """
     stored = {entry["name"]: entry for entry in seen.status.get("steps") or ()}
     return tuple(
-        replace(_step(name, [job for job in seen.jobs if job.step == name], entry, now), stored=entry)
-        for name in STEPS
-        for entry in (stored.get(name, {}),)
+        replace(_step(template, [job for job in seen.jobs if job.step == template.name], entry, now), stored=entry)
+        for template in _templates(seen)
+        for entry in (stored.get(template.name, {}),)
     )
 
 
-def _step(name: str, jobs: list[JobSeen], stored: Mapping[str, Any], now: datetime) -> Step:
+def _templates(seen: RunSeen) -> tuple[StepTemplate, ...]:
+    """Return the steps of a run; while what it froze is not known, those that its status told of."""
+    if seen.frozen is not None:
+        return seen.frozen.steps
+    return tuple(StepTemplate(entry["name"], "") for entry in seen.status.get("steps") or ()) or BUILT_IN
+
+
+def _step(template: StepTemplate, jobs: list[JobSeen], stored: Mapping[str, Any], now: datetime) -> Step:
     if not jobs:
-        return _from_stored(name, stored) if _succeeded(stored) else Step(name, StepState.PENDING)
+        return _from_stored(template, stored) if _succeeded(stored) else Step(template, StepState.PENDING)
     attempt = max(job.attempt for job in jobs)
     job = next((j for j in jobs if j.attempt == attempt and not j.collects), None)
     reader = next((j for j in jobs if j.attempt == attempt and j.collects), None)
-    found = _from_job(name, job, now) if job else Step(name, StepState.UNREAD, attempt)
+    found = _from_job(template, job, now) if job else Step(template, StepState.UNREAD, attempt)
     if found.state is not StepState.UNREAD:
         return found
     if _succeeded(stored) and stored.get("attempt", 0) == attempt:
-        return _from_stored(name, stored)
+        return _from_stored(template, stored)
     if reader is None:
         return found
-    read = _from_job(name, reader, now)
-    return read if read.state is not StepState.UNREAD else Step(name, StepState.CRASHED, attempt, reader)
+    read = _from_job(template, reader, now)
+    return read if read.state is not StepState.UNREAD else Step(template, StepState.CRASHED, attempt, reader)
 
 
 def _succeeded(stored: Mapping[str, Any]) -> bool:
     return bool(stored.get("state") == "Succeeded")
 
 
-def _from_stored(name: str, stored: Mapping[str, Any]) -> Step:
+def _from_stored(template: StepTemplate, stored: Mapping[str, Any]) -> Step:
     result = StepResult("Succeeded", stored.get("sentence", ""), stored.get("results") or {})
-    return Step(name, StepState.SUCCEEDED, stored.get("attempt", 0), result=result)
+    return Step(template, StepState.SUCCEEDED, stored.get("attempt", 0), result=result)
 
 
-def _from_job(name: str, job: JobSeen, now: datetime) -> Step:
+def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
     result = next((r for pod in job.pods if (r := parse_result(pod.exit_message)) is not None), None)
     if job.state is JobState.ACTIVE:
-        return Step(name, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
+        return Step(template, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
     if not _heard(job, now):
-        return Step(name, StepState.RUNNING, job.attempt, job)
+        return Step(template, StepState.RUNNING, job.attempt, job)
     if job.state is JobState.COMPLETE:
-        told = result is not None and result.outcome == "Succeeded" and _complete(name, result.results)
-        return Step(name, StepState.SUCCEEDED if told else StepState.UNREAD, job.attempt, job, result)
-    return Step(name, StepState.USER_ERROR if job.by_user else StepState.CRASHED, job.attempt, job, result)
+        told = result is not None and result.outcome == "Succeeded" and _complete(template, result.results)
+        return Step(template, StepState.SUCCEEDED if told else StepState.UNREAD, job.attempt, job, result)
+    return Step(template, StepState.USER_ERROR if job.by_user else StepState.CRASHED, job.attempt, job, result)
 
 
 def _heard(job: JobSeen, now: datetime) -> bool:
@@ -133,11 +156,11 @@ def _trouble(job: JobSeen, now: datetime) -> Diagnosis | None:
     return diagnose(pod for pod in job.pods if pod.exit_code is None)
 
 
-def _complete(name: str, results: Mapping[str, Any]) -> bool:
+def _complete(template: StepTemplate, results: Mapping[str, Any]) -> bool:
     """Tell whether a step reported all that is needed of it; an image of somebody's own may not."""
     return all(
         isinstance(part := results.get(key), dict) and all(part.get(entry) is not None for entry in entries)
-        for key, entries in _REPORTS[name].items()
+        for key, entries in _REPORTS.get(template.uses, {}).items()
     )
 
 

@@ -189,7 +189,7 @@ def test_what_a_run_freezes_comes_back_as_it_was() -> None:
     body = made(Freeze(frozen()))
     data = json.loads(json.dumps(body["data"]))
 
-    assert Frozen(**{**data, "metrics": tuple(data["metrics"]), "gates": tuple(data["gates"])}) == frozen()
+    assert Frozen.read(data) == frozen()
     assert (body["kind"], body["metadata"]["name"], body["revision"]) == ("ControllerRevision", "churn-1", 1)
 
 

@@ -319,8 +319,8 @@ class Run:
     def succeeded(self, *steps: str, attempt: int = 0, **known: Any) -> Self:
         """Let steps have succeeded, and their pods tell what they reported."""
         for step in steps:
-            said = _result("Succeeded", f"{step} is done", results=RESULTS[step])
-            self._job(step, attempt, JobState.COMPLETE, (_ended(0, said),), **known)
+            words = said("Succeeded", f"{step} is done", results=RESULTS[step])
+            self._job(step, attempt, JobState.COMPLETE, (_ended(0, words),), **known)
         return self
 
     def unread(self, step: str, attempt: int = 0, **known: Any) -> Self:
@@ -329,8 +329,8 @@ class Run:
 
     def refused(self, step: str, attempt: int = 0, *, reason: str = "", **known: Any) -> Self:
         """Let a step have found an error of the user's."""
-        said = _result("UserError", "no column churned", field="spec.dataset.target", remedy="name one", reason=reason)
-        return self._job(step, attempt, JobState.FAILED, (_ended(64, said),), by_user=True, **known)
+        words = said("UserError", "no column churned", field="spec.dataset.target", remedy="name one", reason=reason)
+        return self._job(step, attempt, JobState.FAILED, (_ended(64, words),), by_user=True, **known)
 
     def crashed(self, step: str, attempt: int = 0, code: int = 70, **known: Any) -> Self:
         """Let an attempt of a step have crashed."""
@@ -342,7 +342,7 @@ class Run:
 
     def reported(self, step: str, results: Mapping[str, Any]) -> Self:
         """Let a step have succeeded and reported something."""
-        return self.said(step, _result("Succeeded", "done", results=results))
+        return self.said(step, said("Succeeded", "done", results=results))
 
     def measured(self, **metrics: float) -> Self:
         """Let the last step have measured something."""
@@ -415,7 +415,8 @@ def _ended(code: int, said: str) -> PodSeen:
     )
 
 
-def _result(outcome: str, sentence: str, **more: Any) -> str:
+def said(outcome: str, sentence: str, **more: Any) -> str:
+    """Return a termination message."""
     return json.dumps({"outcome": outcome, "sentence": sentence, **more})
 
 

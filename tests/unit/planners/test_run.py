@@ -408,7 +408,8 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_superseded",
         "_lost",
         "_unfrozen",
-        "_next_step",
+        "_failed",
+        "_advance",
         "_record",
     ]
 
@@ -493,10 +494,10 @@ def test_what_a_failed_step_said_stays() -> None:
 
 
 def test_a_step_that_was_given_up_is_not_at_work_for_ever() -> None:
-    """The run that was replaced shows it as failed."""
+    """The run that was replaced shows it as stopped."""
     fields = decide(a_run().started().active("validate").knowing(newer="churn-2").done(), SETTINGS, NOW).status.fields
 
-    assert [step["state"] for step in fields["steps"]] == ["Failed", "Pending", "Pending"]
+    assert [step["state"] for step in fields["steps"]] == ["Stopped", "Pending", "Pending"]
 
 
 def test_the_status_shows_every_step() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -22,7 +21,6 @@ MOST_DIGITS: Final = 9
 """Digits of a number in a name; a status could not hold many more."""
 LONGEST_TOKEN: Final = 253
 """Characters of an annotation's value that a record can hold."""
-_FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
 
 
 def spec(kind: type[S], body: Body) -> S:
@@ -67,8 +65,7 @@ def frozen(run: str, namespace: str, cache: CacheView) -> Frozen | None:
     labels = body["metadata"].get("labels") or {} if body else {}
     if body is None or (labels.get(LABEL_OWNER_KIND), labels.get(LABEL_OWNER)) != (TRAINING_RUN.name, run):
         return None
-    data = {key: value for key, value in body["data"].items() if key in _FROZEN}
-    return Frozen(**{**data, "metrics": tuple(data["metrics"]), "gates": tuple(data["gates"])})
+    return Frozen.read(body["data"])
 
 
 def version_seen(body: Body) -> VersionSeen:

@@ -27,7 +27,7 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
-from mlwright.plan.training import STEPS, JobSeen, JobState, RunSeen
+from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen
 from mlwright.planners import run
 from mlwright.planners.model import last_number
 from mlwright.settings import Settings
@@ -46,7 +46,7 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         raise InvalidSpecError("metadata.name", f"{longest}: create another with a shorter one")
     over = _over(status)
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
-    jobs = (_job(job, pods) for job in cache.children(JOB, owner))
+    jobs = (_job(job, owner.name, pods) for job in cache.children(JOB, owner))
     seen = RunSeen(
         namespace=owner.namespace,
         name=owner.name,
@@ -70,12 +70,18 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     if frozen is None:
         definition = pipelines.definition(pipeline, cache) if pipeline else None
         return replace(seen, newer=newer, pipeline=definition)
-    if seen.jobs and all(job.step != STEPS[-1] for job in seen.jobs):
-        return replace(seen, newer=newer, frozen=frozen)  # it has not got to the step after which a version is made
+    if not _may_be_recorded(seen, frozen):
+        return replace(seen, newer=newer, frozen=frozen)
     made = versions(cache, seen.namespace, frozen.model)
     model = cache.get(MODEL, seen.namespace, frozen.model) or {}
     last = last_number(model.get("status") or {}, made)
     return replace(seen, newer=newer, frozen=frozen, versions=made, last_number=last)
+
+
+def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:
+    """Tell whether a version of the run may exist or be made now: it has got to the step before that."""
+    last = {template.name for template in frozen.steps if template.uses == "Evaluate"}
+    return not seen.jobs or any(job.step in last for job in seen.jobs)
 
 
 def _over(status: dict[str, Any]) -> bool:
@@ -102,10 +108,10 @@ def _newer(body: Body, pipeline: Body, cache: CacheView) -> str:
     return ""
 
 
-def _job(body: Body, pods: tuple[PodSeen, ...]) -> JobSeen | None:
+def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
     """Return a Job as seen; None for one that is labelled as a child of the run but is no attempt of a step."""
     meta, status = body["metadata"], body.get("status") or {}
-    place = _place(meta)
+    place = _place(meta, run)
     if place is None:
         return None
     state, final = _job_state(status)
@@ -129,13 +135,18 @@ def _job(body: Body, pods: tuple[PodSeen, ...]) -> JobSeen | None:
     )
 
 
-def _place(meta: Body) -> tuple[str, int] | None:
+def _place(meta: Body, run: str) -> tuple[str, int] | None:
     """Return step and attempt of a Job: by its labels or, if somebody edited them, by its name."""
     step, attempt = meta["labels"].get(LABEL_STEP, ""), meta["labels"].get(LABEL_ATTEMPT, "")
-    if step in STEPS and re.fullmatch(r"\d{1,6}", attempt):
+    if re.fullmatch(r"\d{1,6}", attempt) and meta["name"] in _names(run, step, attempt):
         return step, int(attempt)
-    named = re.search(rf"-({'|'.join(STEPS)})-(\d{{1,6}})(-read)?$", meta["name"])
+    named = re.fullmatch(rf"{re.escape(run)}-([a-z][-a-z0-9]*)-(\d{{1,6}})(-read)?", meta["name"])
     return (named.group(1), int(named.group(2))) if named else None
+
+
+def _names(run: str, step: str, attempt: str) -> tuple[str, str]:
+    """Return the names that Jobs of an attempt have; a label that somebody edited names no such Job."""
+    return child_name(run, step, attempt), child_name(run, step, attempt, "read")
 
 
 def _made(pod: PodSeen, job: Body) -> bool:

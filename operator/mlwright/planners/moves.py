@@ -1,0 +1,161 @@
+"""What is to be done about each step of a run that goes on: start it, wait for it, try it again. Pure.
+
+All steps whose dependencies are done move at the same time. The run gets on while any of them does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from mlwright.api.reasons import Reason
+from mlwright.plan.training import Frozen, JobState, RunSeen, StartStep
+from mlwright.planners import graph
+from mlwright.planners.steps import HEARD, Step, StepState, ended
+from mlwright.settings import Settings
+
+RETRY_FIRST: Final = timedelta(seconds=10)
+"""Pause before a crashed step is tried again; doubled each time."""
+MISSING_FIRST: Final = timedelta(seconds=15)
+MISSING_LAST: Final = timedelta(minutes=5)
+"""A dataset that is not there is looked for after 15 s, 30 s, ... up to every 5 min."""
+LOOK_AGAIN: Final = timedelta(seconds=30)
+"""Pods in trouble do not always say so by an event of theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at."""
+
+    seen: RunSeen
+    steps: tuple[Step, ...]
+    settings: Settings
+    now: datetime
+
+    @property
+    def frozen(self) -> Frozen:
+        """What the run uses; only rules after `_unfrozen` ask for it."""
+        assert self.seen.frozen is not None  # noqa: S101  # the rules before this one freeze the pipeline
+        return self.seen.frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What is done about one step, and how it gets on."""
+
+    reason: Reason
+    sentence: str
+    start: StartStep | None = None
+    again: timedelta | None = None
+
+
+_PROGRESS: Final = (Reason.RUN_IN_PROGRESS, Reason.RETRYING, Reason.PODS_UNHEALTHY, Reason.WAITING)
+"""How well a step gets on, the best first: a run is stuck only when all its open steps are."""
+
+
+def moves(at: Situation) -> tuple[Move, ...]:
+    """Return what is done about every step that may move now; empty when all are done.
+
+    Worked example: validate is done, train and audit depend on it and have no Job -> both start.
+    """
+    done = {step.name for step in at.steps if step.done}
+    open_ = (step for step in at.steps if not step.done)
+    return tuple(_MOVES[s.state](at, s) for s in open_ if s.at_work or done.issuperset(s.template.depends_on))
+
+
+def together(found: Iterable[Move]) -> Move:
+    """Return how the run as a whole gets on: as its best step, with the sentences of all."""
+    every = tuple(found)
+    waits = [move.again for move in every if move.again is not None]
+    return Move(
+        reason=min((move.reason for move in every), key=_PROGRESS.index),
+        sentence="; ".join(move.sentence for move in every),
+        again=min(waits, default=None),
+    )
+
+
+def for_good(at: Situation, step: Step) -> bool:
+    """Tell whether a step failed and is not tried again."""
+    if step.state is StepState.USER_ERROR:
+        return not _missing(step)
+    return step.state is StepState.CRASHED and step.crashes >= at.settings.step_attempts
+
+
+def told(at: Situation, step: Step) -> str:
+    """What a failed attempt said, and how to see its log."""
+    log = f" (kubectl logs -n {at.seen.namespace} job/{step.job.name})" if step.job else ""
+    if step.result is not None and step.result.sentence:
+        where = f"{step.result.field}: " if step.result.field else ""
+        remedy = f"; {step.result.remedy}" if step.result.remedy else ""
+        return f"{where}{step.result.sentence}{remedy}{log}"
+    ends = [pod for pod in (step.job.pods if step.job else ()) if pod.exit_code is not None]
+    if ends and ends[-1].exit_code:
+        why = f", {ends[-1].exit_reason}" if ends[-1].exit_reason not in ("", "Error") else ""
+        return f"its container ended with exit code {ends[-1].exit_code}{why}{log}"
+    return f"{(step.job.message if step.job else '') or 'it ended without a result'}{log}"
+
+
+def _missing(step: Step) -> bool:
+    """Tell whether a step failed because the data is not there yet."""
+    return step.result is not None and step.result.reason == "DatasetMissing"
+
+
+def _start(at: Situation, step: Step) -> Move:
+    return Move(Reason.RUN_IN_PROGRESS, f"{step.name} starts", _attempt(at, step, attempt=0, crashes=0))
+
+
+def _watch(at: Situation, step: Step) -> Move:
+    del at
+    if step.trouble is None:
+        return Move(Reason.RUN_IN_PROGRESS, f"{step.name} is running", again=_unheard(step))
+    reason = Reason.WAITING if step.trouble.missing else Reason.PODS_UNHEALTHY
+    return Move(reason, f"{step.name}: {step.trouble.sentence}", again=LOOK_AGAIN)
+
+
+def _unheard(step: Step) -> timedelta | None:
+    """Return when to look again although no event will tell: a Job gets no pod, or its pod is not heard of."""
+    if step.job is None or step.job.state is not JobState.ACTIVE:
+        return HEARD
+    return None if step.job.pods else LOOK_AGAIN
+
+
+def _read_again(at: Situation, step: Step) -> Move:
+    crashes = step.job.crashes if step.job else 0
+    reader = _attempt(at, step, attempt=step.attempt, crashes=crashes, collects=True)
+    return Move(Reason.RUN_IN_PROGRESS, f"{step.name} ended, its result is read from the store", reader)
+
+
+def _look_for_data(at: Situation, step: Step) -> Move:
+    """The data is not there yet; any other error of the user's has ended the run."""
+    pause = min(MISSING_LAST, MISSING_FIRST * 2 ** min(step.waits, 10))
+    return _again(at, step, pause, Reason.WAITING)
+
+
+def _retry(at: Situation, step: Step) -> Move:
+    return _again(at, step, RETRY_FIRST * 2 ** (step.crashes - 1), Reason.RETRYING)
+
+
+def _again(at: Situation, step: Step, pause: timedelta, reason: Reason) -> Move:
+    """Try a step again after a pause."""
+    left = ended(step, at.seen.created) + pause - at.now
+    sentence = f"{step.name}: {told(at, step)}; tried again by itself"
+    if timedelta(0) < left <= 2 * pause:  # a longer time is left only after a clock was set back
+        return Move(reason, sentence, again=left)
+    return Move(reason, sentence, _attempt(at, step, attempt=step.attempt + 1, crashes=step.crashes))
+
+
+_MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Move]]] = {
+    StepState.PENDING: _start,
+    StepState.RUNNING: _watch,
+    StepState.UNREAD: _read_again,
+    StepState.USER_ERROR: _look_for_data,
+    StepState.CRASHED: _retry,
+}
+
+
+def _attempt(at: Situation, step: Step, *, attempt: int, crashes: int, collects: bool = False) -> StartStep:
+    before = graph.before(at.frozen.steps, step.name)
+    inputs = {s.name: s.attempt for s in at.steps if s.name in before and s.state is StepState.SUCCEEDED}
+    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects)
