@@ -16,6 +16,7 @@ from mlwright.planners import graph
 from mlwright.planners.run import decide
 from tests.unit.planners.given import NOW, RESULTS, SETTINGS, a_pod, a_run, said
 
+pytestmark = pytest.mark.timeout(20)
 LATER = NOW.replace(year=2027)
 """So late that no pause is left."""
 
@@ -116,7 +117,7 @@ class Walk:
 
 
 @given(graphs(), st.integers(0, 999))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_step_runs_once_and_behind_what_it_depends_on(templates: tuple[StepTemplate, ...], seed: int) -> None:
     """Whatever the graph and whichever Job ends first."""
     walk = Walk(templates, chance(seed))
@@ -126,7 +127,7 @@ def test_every_step_runs_once_and_behind_what_it_depends_on(templates: tuple[Ste
 
 
 @given(graphs(), st.integers(0, 999), st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_what_is_started_does_not_follow_from_the_order_of_events(
     templates: tuple[StepTemplate, ...], one: int, other: int
 ) -> None:
@@ -139,7 +140,7 @@ def test_what_is_started_does_not_follow_from_the_order_of_events(
 
 
 @given(graphs(), st.integers(0, 999))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_run_ends_however_often_its_steps_crash(templates: tuple[StepTemplate, ...], seed: int) -> None:
     """With a version, or with the sentence of the step whose attempts are used up; no attempt is started twice."""
     walk = Walk(templates, chance(seed), crashes=0.4)
