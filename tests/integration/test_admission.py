@@ -36,6 +36,11 @@ def gate(**threshold: Any) -> list[Json]:
     return [{"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", **threshold}}]
 
 
+def slices(**settings: Any) -> list[Json]:
+    """Return one gate on slices."""
+    return [{"name": "good", "type": "Slices", "slices": {"metric": "roc_auc", "column": "region", **settings}}]
+
+
 NAME = "metadata.name must begin with a letter"
 ENV = "spec.pod.env"
 BOTH = {"name": "A", "value": "x", "secretRef": {"name": "s", "key": "k"}}
@@ -144,13 +149,28 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "a threshold without a bound": Refusal(
         "TrainingPipeline.spec.evaluation.gates[].threshold",
-        "a threshold needs min, max or both",
+        "a gate on a metric needs min, max or both",
         {"spec.evaluation.gates": gate()},
     ),
     "a threshold that nothing can pass": Refusal(
         "TrainingPipeline.spec.evaluation.gates[].threshold",
         "must not be above",
         {"spec.evaluation.gates": gate(min=0.9, max=0.1)},
+    ),
+    "a gate on slices without its settings": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[]",
+        "slices goes with type Slices",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Slices"}]},
+    ),
+    "slices without a bound": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].slices",
+        "a gate on a metric needs min, max or both",
+        {"spec.evaluation.gates": slices()},
+    ),
+    "slices that nothing can pass": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].slices",
+        "must not be above",
+        {"spec.evaluation.gates": slices(min=0.9, max=0.1)},
     ),
     "artifacts outside their folder": Refusal(
         "TrainingPipeline.spec.artifacts.uri", "remove the segments", {"spec.artifacts.uri": "pvc://artifacts/../x"}

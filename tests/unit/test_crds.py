@@ -10,8 +10,8 @@ import yaml
 
 from mlwright.api.crds.__main__ import main, write
 from mlwright.api.crds.definition import MAX_BYTES, definition, file_name, text
-from mlwright.api.evaluation import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from mlwright.api.kinds import KINDS, Kind
+from mlwright.api.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 from mlwright.scoring import Task, metrics_of
 
 ROOT = Path(__file__).parents[2]

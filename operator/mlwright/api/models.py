@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.datasets import DatasetRecord
-from mlwright.api.evaluation import GateResult
 from mlwright.api.fields import BundleUri, Digest, FreeObject, ListMap, Release, Rule, Schema, ShortName, Timestamp
+from mlwright.api.gates import GateResult
 from mlwright.api.parts import ArtifactStore, Ref, Status
 
 

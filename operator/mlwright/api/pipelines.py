@@ -10,10 +10,7 @@ from mlwright.api.datasets import (
     Dataset,
 )
 from mlwright.api.evaluation import (
-    CLASSIFICATION_METRICS,
-    REGRESSION_METRICS,
     Evaluation,
-    metric_rules,
 )
 from mlwright.api.fields import (
     Rule,
@@ -22,6 +19,11 @@ from mlwright.api.fields import (
 )
 from mlwright.api.fitting import (
     Training,
+)
+from mlwright.api.metrics import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    metric_rules,
 )
 from mlwright.api.parts import (
     ArtifactStore,

@@ -9,9 +9,6 @@ from pydantic import Field
 from mlwright.api.datasets import (
     DatasetRecord,
 )
-from mlwright.api.evaluation import (
-    GateResult,
-)
 from mlwright.api.fields import (
     Cel,
     FreeObject,
@@ -21,6 +18,9 @@ from mlwright.api.fields import (
     Sentence,
     ShortName,
     Timestamp,
+)
+from mlwright.api.gates import (
+    GateResult,
 )
 from mlwright.api.parts import (
     ObjectRef,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.resources import JOB, Key
 from mlwright.plan.training import (
     Freeze,
+    Frozen,
     MakeModel,
     PipelineSeen,
     RecordVersion,
@@ -178,7 +179,7 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "model": frozen.model,
         "dataset": frozen.dataset,
         "training": frozen.training,
-        "evaluation": {"metrics": list(frozen.metrics)},
+        "evaluation": {"metrics": list(frozen.metrics), "gates": list(measured_gates(frozen))},
         "runUri": run_uri,
         "inputs": {
             template.folder: f"{run_uri}/{template.folder}-{intent.inputs[template.name]}"
@@ -187,6 +188,11 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         },
         "image": frozen.image,
     }
+
+
+def measured_gates(frozen: Frozen) -> Iterator[Mapping[str, Any]]:
+    """Return the gates for which a step measures something; a threshold is judged by the metrics alone."""
+    return (gate for gate in frozen.gates if gate["type"] != "Threshold")
 
 
 def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:

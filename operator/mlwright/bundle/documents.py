@@ -3,10 +3,11 @@
 What a field should be is said once, in the reading; a value of another type is refused, never converted.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -69,6 +70,13 @@ class Document:
         if value < 0:
             raise self.refuse(self.where(key), "should not be negative")
         return value
+
+    def number(self, key: str) -> float:
+        """A number, whole or not."""
+        value = self.members.get(key)
+        if type(value) not in {int, float} or not math.isfinite(cast("float", value)):
+            raise self.refuse(self.where(key), "should be a number")
+        return float(cast("float", value))
 
     def child(self, key: str) -> "Document":
         """An object."""

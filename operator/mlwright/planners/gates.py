@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 CLOSE: Final = 0.0001
 """A miss smaller than this shows in full, or the sentence would call two equal figures different."""
 
+Gate = Mapping[str, Any]
+"""One gate of a pipeline, as JSON."""
+Result = dict[str, Any]
+"""A GateResult, as JSON."""
 
-def judge(gates: Iterable[Mapping[str, Any]], metrics: Mapping[str, float]) -> tuple[dict[str, Any], ...]:
-    """Judge every gate on the metrics of the held-out rows.
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the step evaluate reported: the metrics, and by the name of a gate what it asked for beside them."""
+
+    metrics: Mapping[str, float]
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, gate: Gate) -> Mapping[str, Any]:
+        """Return the evidence for a gate; an image of somebody's own may report anything, or nothing."""
+        found = self.evidence.get(gate["name"])
+        return found if isinstance(found, Mapping) else {}
+
+
+def judge(gates: Iterable[Gate], measured: Measured) -> tuple[Result, ...]:
+    """Judge every gate on what was measured on the held-out rows.
 
     >>> good = {"name": "good", "type": "Threshold", "threshold": {"metric": "f1", "min": 0.8}}
-    >>> judge([good], {"f1": 0.75})[0]["sentence"]
+    >>> judge([good], Measured({"f1": 0.75}))[0]["sentence"]
     'gate good failed: f1 is 0.7500, 0.0500 below the required 0.8'
     """
-    return tuple(_threshold(gate, metrics) for gate in gates)
+    return tuple(_JUDGES[gate["type"]](gate, measured) for gate in gates)
 
 
 def passed(results: Iterable[Mapping[str, Any]]) -> bool:
@@ -31,18 +51,61 @@ def summary(results: tuple[Mapping[str, Any], ...]) -> str:
     return refused or ("all gates passed" if results else "no gates are set")
 
 
-def _threshold(gate: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
+def _threshold(gate: Gate, measured: Measured) -> Result:
     bound = gate["threshold"]
-    metric = bound["metric"]
-    value = metrics.get(metric)
-    if value is None or not math.isfinite(value):
-        sentence = f"gate {gate['name']} has no data: {metric} was not measured on the held-out rows"
-        return {"name": gate["name"], "outcome": "NoData", "metric": metric, "sentence": sentence}
+    value = _number(measured.metrics.get(bound["metric"]))
+    if value is None:
+        return _no_data(gate, f"{bound['metric']} was not measured on the held-out rows", bound["metric"])
+    return _within(gate, bound, value)
+
+
+def _slices(gate: Gate, measured: Measured) -> Result:
+    """The worst slice is judged; those that could not be are told."""
+    settings, found = gate["slices"], measured.of(gate)
+    metric, column, worst = settings["metric"], settings["column"], _number(found.get("worst"))
+    if worst is None:
+        why = _unjudged(settings, found) or f"{metric} was not measured by {column}"
+        return _no_data(gate, f"no value of {column} could be judged: {why}" if found else why, metric)
+    where = f" where {column} is {found.get('at')} ({_rows(found.get('rows'))})"
+    others = _count(found, "judged")
+    unjudged = _unjudged(settings, found)
+    told = f"the worst of {others}" if others > 1 else "the only one"
+    return _within(gate, settings, worst, where=where, more=f"{told}; not judged: {unjudged}" if unjudged else told)
+
+
+def _unjudged(settings: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Return how many slices could not be judged, and why; empty when all were."""
+    small, undefined, left = (_count(found, key) for key in ("small", "undefined", "left"))
+    parts = (
+        f"{small} with fewer than {settings['minRows']:,} rows ({_rows(found.get('smallRows'))} in all)" * bool(small),
+        f"{undefined} in which {settings['metric']} is undefined" * bool(undefined),
+        f"{left} beyond the largest" * bool(left),
+    )
+    return ", ".join(filter(None, parts))
+
+
+_JUDGES: Final[Mapping[str, Callable[[Gate, Measured], Result]]] = MappingProxyType(
+    {"Threshold": _threshold, "Slices": _slices}
+)
+
+
+def _no_data(gate: Gate, why: str, metric: str) -> Result:
+    sentence = f"gate {gate['name']} has no data: {why}"
+    return {"name": gate["name"], "outcome": "NoData", "metric": metric, "sentence": sentence}
+
+
+def _within(gate: Gate, bound: Mapping[str, Any], value: float, *, where: str = "", more: str = "") -> Result:
     miss, words = _miss(value, bound)
     outcome = "Failed" if miss else "Passed"
     figure = f"{value:.4f}" if not 0 < miss < CLOSE else f"{value!r}"
-    sentence = f"gate {gate['name']} {outcome.lower()}: {metric} is {figure}, {words}"
-    return {"name": gate["name"], "outcome": outcome, "metric": metric, "value": value, "sentence": sentence}
+    sentence = f"gate {gate['name']} {outcome.lower()}: {bound['metric']} is {figure}{where}, {words}"
+    return {
+        "name": gate["name"],
+        "outcome": outcome,
+        "metric": bound["metric"],
+        "value": value,
+        "sentence": f"{sentence}; {more}" if more else sentence,
+    }
 
 
 def _miss(value: float, bound: Mapping[str, float]) -> tuple[float, str]:
@@ -59,3 +122,18 @@ def _miss(value: float, bound: Mapping[str, float]) -> tuple[float, str]:
 
 def _distance(miss: float) -> str:
     return f"{miss:.4f}" if miss >= CLOSE else f"{miss:.1e}"
+
+
+def _number(found: object) -> float | None:
+    """Return what was reported if it is a finite number; anything else is as if it had not been measured."""
+    plain = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    return float(found) if plain else None  # type: ignore[arg-type]  # a plain number by now
+
+
+def _count(found: Mapping[str, Any], key: str) -> int:
+    return int(_number(found.get(key)) or 0)
+
+
+def _rows(found: object) -> str:
+    number = int(_number(found) or 0)
+    return "1 row" if number == 1 else f"{number:,} rows"

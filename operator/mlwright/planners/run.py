@@ -149,7 +149,7 @@ def _record(at: Situation) -> Decision:
     """All steps succeeded: judge the gates and record the version. Its name is the lock."""
     found = _results(at)
     metrics = _metrics(found)
-    judged = gates.judge(at.frozen.gates, metrics)
+    judged = gates.judge(at.frozen.gates, _measured(found))
     environment = found.get("environment") or {}
     record = RecordVersion(
         number=max(at.seen.last_number, *(v.number for v in at.seen.versions), 0) + 1,
@@ -219,7 +219,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "progress": f"{sum(entry['state'] == 'Succeeded' for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
         "metrics": metrics,
-        "gates": list(gates.judge(frozen.gates, metrics)) if frozen and metrics is not None else None,
+        "gates": list(gates.judge(frozen.gates, _measured(found))) if frozen and metrics is not None else None,
     }
     return {key: before.get(key) if value is None and over else value for key, value in seen.items()}
 
@@ -230,6 +230,12 @@ def _results(at: Situation) -> dict[str, Any]:
     for step in at.steps:
         found |= step.result.results if step.result and step.state is StepState.SUCCEEDED else {}
     return found
+
+
+def _measured(found: Mapping[str, Any]) -> gates.Measured:
+    """Return what the gates are judged by."""
+    evidence = found.get("evidence")
+    return gates.Measured(_metrics(found), evidence if isinstance(evidence, Mapping) else {})
 
 
 def _metrics(found: Mapping[str, Any]) -> dict[str, float]:

@@ -78,7 +78,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Fro
     check(seen, settings)
     spec = seen.spec
     gates = tuple(dump(gate) for gate in spec.evaluation.gates)
-    asked = (*spec.evaluation.metrics, *(gate["threshold"]["metric"] for gate in gates))
+    asked = (*spec.evaluation.metrics, *(gate["threshold"]["metric"] for gate in gates if "threshold" in gate))
     return Frozen(
         pipeline=seen.name,
         generation=seen.generation,

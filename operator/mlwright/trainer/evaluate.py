@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mlwright.bundle.errors import BundleError
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Core, Label
+from mlwright.bundle.manifest import Core
 from mlwright.bundle.models import Model, answer_all, load_model
-from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.verification import verify
-from mlwright.scoring import Task
+from mlwright.trainer.answers import Answers, Estimated, answers_of
 from mlwright.trainer.errors import SurroundingsError
-from mlwright.trainer.scores import Judged, check_metrics, score_classes, score_numbers
+from mlwright.trainer.evidence import gather
+from mlwright.trainer.scores import check_metrics, score_classes, score_numbers
+from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
-from mlwright.trainer.tables import TEST, Side, read_side, to_array
-from mlwright.trainer.targets import class_places
+from mlwright.trainer.tables import TEST, read_side, to_array
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
 
@@ -36,19 +34,14 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
         SurroundingsError: An earlier step left nothing, or its bundle is damaged.
     """
     check_metrics(step.metrics, step.training.task)
-    side = read_side(earlier_folder(step, StepName.VALIDATE, root) / TEST, step.dataset.target)
+    data = earlier_folder(step, StepName.VALIDATE, root)
+    side = read_side(data / TEST, step.dataset.target)
     model, core = _load(earlier_folder(step, StepName.TRAIN, root))
-    values = _score(core, side, answer_all(model, side.arrays()), step.metrics)
-    return f"scored on {rows(side.rows)} held out", {"metrics": values, "testRows": side.rows}
-
-
-def judge(outputs: Arrays, target: Array, classes: tuple[Label, ...]) -> Judged:
-    """Put a classifier's answers beside the truth; each class that it does not know gets the probability 0."""
-    unknown = tuple(sorted(set(target.tolist()) - set(classes)))
-    known = outputs[PROBABILITIES]
-    probabilities = np.hstack([known, np.zeros((len(known), len(unknown)))])
-    every = (*classes, *unknown)
-    return Judged(class_places(target, every), class_places(outputs[LABEL], every), probabilities)
+    answers = answers_of(core, answer_all(model, side.arrays()), to_array(side.target))
+    results: dict[str, Any] = {"metrics": _score(answers, step.metrics), "testRows": side.rows}
+    if evidence := gather(step.gates, answers, read_slices(step.gates, data)):
+        results["evidence"] = evidence
+    return f"scored on {rows(side.rows)} held out", results
 
 
 def _load(folder: Path) -> tuple[Model, Core]:
@@ -60,8 +53,7 @@ def _load(folder: Path) -> tuple[Model, Core]:
         raise SurroundingsError(f"the bundle of the step train cannot be used: {problem}") from problem
 
 
-def _score(core: Core, side: Side, outputs: Arrays, metrics: Sequence[str]) -> dict[str, float]:
-    target = to_array(side.target)
-    if core.task is Task.REGRESSION:
-        return score_numbers(target, outputs[PREDICTION], metrics)
-    return score_classes(judge(outputs, target, core.signature.classes), metrics)
+def _score(answers: Answers, metrics: Sequence[str]) -> dict[str, float]:
+    if isinstance(answers, Estimated):
+        return score_numbers(answers.truth, answers.answers, metrics)
+    return score_classes(answers, metrics)

@@ -4,6 +4,7 @@ The formulas are written out, a few lines of numpy each, because importing sciki
 time of the step that needs them. The tests compare every one with scikit-learn's.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -89,17 +90,41 @@ def score_numbers(truth: Numbers, answers: Numbers, names: Sequence[str]) -> dic
     return _score(names, Task.REGRESSION, {name: partial(f, truth, answers) for name, f in _REGRESSION.items()})
 
 
+def class_score(judged: Judged, metric: str) -> float:
+    """Value of one metric of a classification.
+
+    Raises:
+        UndefinedError: It has none on these rows.
+    """
+    return _CLASSIFICATION[metric](judged)
+
+
+def number_score(truth: Numbers, answers: Numbers, metric: str) -> float:
+    """Value of one metric of a regression, both `[n]`.
+
+    Raises:
+        UndefinedError: It has none on these rows.
+    """
+    return _REGRESSION[metric](truth, answers)
+
+
 def _score(names: Sequence[str], task: Task, functions: Mapping[str, Callable[[], float]]) -> dict[str, float]:
     values = {}
     for name in names or metrics_of(task):
         try:
-            values[name] = functions[name]()
+            values[name] = _finite(functions[name]())
         except UndefinedError as problem:
             if names:
                 raise UserError(
                     FIELD, f"{name} is undefined: {problem}", "hold out other or more rows, or remove the metric"
                 ) from None
     return values
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise UndefinedError("it is no finite number on the rows held out")
+    return value
 
 
 def _averaged(score: Callable[[Counts], float]) -> Callable[[Judged], float]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlwright.scoring import Task
+from mlwright.trainer.gate_settings import Gate
 
 
 class StepName(StrEnum):
@@ -115,6 +116,7 @@ class Step:
     dataset: Dataset
     training: Training
     metrics: tuple[str, ...]
+    gates: tuple[Gate, ...]
     run_uri: str
     inputs: Mapping[StepName, str]
     document: Mapping[str, Any] = field(repr=False)  # as it came, for the record of the run

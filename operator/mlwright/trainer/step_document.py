@@ -12,6 +12,7 @@ from typing import Final
 from mlwright.bundle.documents import Document
 from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
+from mlwright.trainer.gate_settings import read_gates
 from mlwright.trainer.step import (
     DataFormat,
     Dataset,
@@ -57,6 +58,7 @@ def read_step(name: str, text: str | None) -> Step:
         dataset=_dataset(_spec(document, "dataset")),
         training=_training(_spec(document, "training")),
         metrics=_spec(document, "evaluation").texts("metrics"),
+        gates=read_gates(_spec(document, "evaluation")),
         run_uri=document.text("runUri"),
         inputs=_inputs(document),
         document=document.members,

@@ -13,7 +13,9 @@ from mlwright.trainer import columns, sources, splits, targets, times
 from mlwright.trainer.data import Data, digest, gather, row_digests, select_range
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import build_estimator
+from mlwright.trainer.gate_settings import metrics_named
 from mlwright.trainer.scores import check_metrics
+from mlwright.trainer.slice_columns import check_exist, write_slices
 from mlwright.trainer.step import Dataset, Split, SplitType, Step
 from mlwright.trainer.tables import TEST, TEST_KEYS, TRAIN, TRAIN_KEYS, write_table
 from mlwright.trainer.wording import rows
@@ -36,16 +38,19 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
         UserError: The estimator, the metrics or the data cannot be used; nothing is wrong that another try would mend.
     """
     build_estimator(step.training)
-    check_metrics(step.metrics, step.training.task)
+    check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
     source = sources.find(step.dataset.uri, step.dataset.format, root)
-    roles = columns.choose(step.dataset, sources.column_names(source))
-    table = sources.read(source, roles.used)
+    names = sources.column_names(source)
+    roles = columns.choose(step.dataset, names)
+    divided_by = check_exist(step.gates, names)
+    table = sources.read(source, tuple(dict.fromkeys((*roles.used, *divided_by))))
     logger.info("read the dataset", extra={"files": len(source.files), "rows": table.num_rows})
     table, span = select_range(step, table)
     data = gather(step, roles, table)
     hashes = row_digests(data)
     test = _hold_out(step, data, hashes)
     train_rows, test_rows = _write(data, test, step, folder)
+    write_slices(step.gates, table, pa.array(test), folder)
     dataset: dict[str, Any] = {
         "uri": step.dataset.uri,
         "format": str(source.format),

@@ -151,7 +151,7 @@ def test_a_step_is_told_all_that_it_needs() -> None:
             },
             "seed": 0,
         },
-        "evaluation": {"metrics": ["roc_auc", "f1"]},
+        "evaluation": {"metrics": ["roc_auc", "f1"], "gates": []},
         "runUri": f"pvc://artifacts/runs/demo/churn/runs/{frozen().folder}",
         "inputs": {"validate": f"pvc://artifacts/runs/demo/churn/runs/{frozen().folder}/validate-1"},
         "image": "trainer:1",

@@ -82,7 +82,14 @@ PIPELINE: Final[dict[str, Any]] = {
     },
     "evaluation": {
         "metrics": ["f1"],
-        "gates": [{"name": "good", "type": "Threshold", "threshold": {"metric": "f1", "min": 0.5, "max": 0.9}}],
+        "gates": [
+            {
+                "name": "good",
+                "type": "Threshold",
+                "threshold": {"metric": "f1", "min": 0.5, "max": 0.9},
+                "slices": {"metric": "f1", "min": 0.5, "max": 0.9, "column": "hour", "minRows": 50},
+            }
+        ],
     },
     "triggers": {"specChange": True},
     "artifacts": {"uri": "pvc://artifacts/runs"},
@@ -121,10 +128,11 @@ OF_PIPELINE: Final = {
     "training.seed": TRAINS,
     "evaluation.metrics": TRAINS,
     "evaluation.gates.name": NEITHER,
-    "evaluation.gates.type": FIXED,
+    "evaluation.gates.type": NEITHER,
     "evaluation.gates.threshold.metric": NEITHER,
     "evaluation.gates.threshold.min": NEITHER,
     "evaluation.gates.threshold.max": NEITHER,
+    **{f"evaluation.gates.slices.{name}": NEITHER for name in ("metric", "min", "max", "column", "minRows")},
     "triggers.specChange": NEITHER,
     "artifacts.uri": NEITHER,
     "image": NEITHER,

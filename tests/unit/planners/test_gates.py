@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.planners.gates import judge, passed, summary
+from mlwright.planners.gates import Measured, judge, passed, summary
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -35,7 +35,7 @@ def gate(name: str = "good", **bound: float) -> dict[str, Any]:
 )
 def test_a_threshold_is_judged(bound: dict[str, float], value: float, outcome: str, sentence: str) -> None:
     """Bounds are inclusive."""
-    [result] = judge([gate("good", **bound)], {"f1": value})
+    [result] = judge([gate("good", **bound)], Measured({"f1": value}))
 
     assert (result["outcome"], result["sentence"], result["value"]) == (outcome, sentence, value)
 
@@ -43,7 +43,7 @@ def test_a_threshold_is_judged(bound: dict[str, float], value: float, outcome: s
 @pytest.mark.parametrize("metrics", [{}, {"f1": math.nan}, {"f1": math.inf}, {"accuracy": 1.0}])
 def test_what_is_not_known_never_passes(metrics: dict[str, float]) -> None:
     """Neither a metric that was not measured nor one that is no number; the status could not hold it either."""
-    [result] = judge([gate(max=1e9)], metrics)
+    [result] = judge([gate(max=1e9)], Measured(metrics))
 
     assert (result["outcome"], "value" in result, passed([result])) == ("NoData", False, False)
     assert result["sentence"] == "gate good has no data: f1 was not measured on the held-out rows"
@@ -52,7 +52,7 @@ def test_what_is_not_known_never_passes(metrics: dict[str, float]) -> None:
 @given(value=FINITE, low=FINITE, high=FINITE)
 def test_a_gate_passes_exactly_within_its_bounds(value: float, low: float, high: float) -> None:
     """For all figures, and a gate that fails never shows two equal ones."""
-    [result] = judge([gate(min=low, max=high)], {"f1": value})
+    [result] = judge([gate(min=low, max=high)], Measured({"f1": value}))
 
     assert passed([result]) == (low <= value <= high)
     if not passed([result]):
@@ -63,7 +63,7 @@ def test_a_gate_passes_exactly_within_its_bounds(value: float, low: float, high:
 @given(st.lists(st.booleans(), max_size=5))
 def test_all_gates_must_pass(wanted: list[bool]) -> None:
     """No gates, no objection."""
-    results = judge([gate(f"g{i}", min=0.5 if ok else 0.9) for i, ok in enumerate(wanted)], {"f1": 0.7})
+    results = judge([gate(f"g{i}", min=0.5 if ok else 0.9) for i, ok in enumerate(wanted)], Measured({"f1": 0.7}))
 
     assert passed(results) == all(wanted)
 
@@ -72,6 +72,60 @@ def test_the_first_gate_that_did_not_pass_speaks_for_all() -> None:
     """Or one sentence for all that did."""
     good, bad, worse = gate("a", min=0.5), gate("b", min=0.8), gate("c", min=0.9)
 
-    assert summary(judge([good, bad, worse], {"f1": 0.7})).startswith("gate b failed")
-    assert summary(judge([good], {"f1": 0.7})) == "all gates passed"
+    assert summary(judge([good, bad, worse], Measured({"f1": 0.7}))).startswith("gate b failed")
+    assert summary(judge([good], Measured({"f1": 0.7}))) == "all gates passed"
     assert summary(()) == "no gates are set"
+
+
+SLICES = {"name": "every", "type": "Slices", "slices": {"metric": "f1", "min": 0.7, "column": "region", "minRows": 100}}
+
+
+def sliced(**found: Any) -> Measured:
+    """Return what was measured for the gate `every`."""
+    return Measured({"f1": 0.9}, {"every": found})
+
+
+@pytest.mark.parametrize(
+    "found, outcome, sentence",
+    [
+        (
+            {"judged": 4, "worst": 0.61, "at": "west", "rows": 230, "small": 2, "smallRows": 31},
+            "Failed",
+            (
+                "gate every failed: f1 is 0.6100 where region is west (230 rows), 0.0900 below the required 0.7; the"
+                " worst of 4; not judged: 2 with fewer than 100 rows (31 rows in all)"
+            ),
+        ),
+        (
+            {"judged": 1, "worst": 0.75, "at": "west", "rows": 1230, "undefined": 1, "left": 3},
+            "Passed",
+            (
+                "gate every passed: f1 is 0.7500 where region is west (1,230 rows), at least 0.7; the only one; not"
+                " judged: 1 in which f1 is undefined, 3 beyond the largest"
+            ),
+        ),
+        (
+            {"judged": 0, "small": 3, "smallRows": 60},
+            "NoData",
+            "gate every has no data: no value of region could be judged: 3 with fewer than 100 rows (60 rows in all)",
+        ),
+        ({}, "NoData", "gate every has no data: f1 was not measured by region"),
+        (
+            {"judged": 2, "worst": "high", "undefined": "many"},
+            "NoData",
+            "gate every has no data: no value of region could be judged: f1 was not measured by region",
+        ),
+    ],
+)
+def test_the_worst_slice_is_judged(found: dict[str, Any], outcome: str, sentence: str) -> None:
+    """However good the average; what could not be judged is told, and what nobody measured never passes."""
+    [result] = judge([SLICES], sliced(**found))
+
+    assert (result["outcome"], result["sentence"]) == (outcome, sentence)
+
+
+def test_evidence_of_another_form_is_none() -> None:
+    """An image of somebody's own may report anything."""
+    [result] = judge([SLICES], Measured({}, {"every": ["worst", 1]}))
+
+    assert result["outcome"] == "NoData"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from mlwright.scoring import METRICS, Goal, Task, metrics_of
+from mlwright.trainer.answers import judge
 from mlwright.trainer.errors import UserError
-from mlwright.trainer.evaluate import judge
 from mlwright.trainer.scores import Judged, check_metrics, score_classes, score_numbers
 
 pytestmark = pytest.mark.timeout(20)  # property tests compute

@@ -1,0 +1,58 @@
+"""The metrics that a pipeline may name, and which of them belong to which task."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from mlwright.api.fields import Rule
+
+MetricName = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "precision",
+    "recall",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "r2",
+    "mae",
+    "mse",
+    "rmse",
+    "mape",
+    "median_absolute_error",
+]
+CLASSIFICATION_METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "precision",
+    "recall",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+)
+REGRESSION_METRICS = ("r2", "mae", "mse", "rmse", "mape", "median_absolute_error")
+
+_JUDGING: Final = ("threshold", "slices")
+"""Members of a gate that name one of these metrics."""
+
+
+def metric_rules(task: str, metrics: tuple[str, ...]) -> tuple[Rule, Rule]:
+    """Return the rules that keep metrics and gates of a pipeline to those of its task."""
+    known = "[" + ", ".join(f"'{name}'" for name in metrics) + "]"
+    other_task = f"self.training.task != '{task}' || !has(self.evaluation)"
+    remedy = f"a {task} has the metrics {', '.join(metrics)}: choose one of them or correct training.task"
+    fits = " && ".join(f"(!has(g.{kind}) || g.{kind}.metric in {known})" for kind in _JUDGING)
+    return (
+        Rule(
+            f"{other_task} || !has(self.evaluation.metrics) || self.evaluation.metrics.all(m, m in {known})",
+            f"evaluation.metrics: {remedy}",
+        ),
+        Rule(
+            f"{other_task} || !has(self.evaluation.gates) || self.evaluation.gates.all(g, {fits})",
+            f"evaluation.gates: {remedy}",
+        ),
+    )

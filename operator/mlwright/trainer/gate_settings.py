@@ -1,0 +1,68 @@
+"""What the gates of a pipeline ask the trainer to measure beside the metrics. The operator judges what it is told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from mlwright.bundle.documents import Document
+
+FIELD: Final = "spec.evaluation.gates"
+
+
+@dataclass(frozen=True, slots=True)
+class SlicesGate:
+    """A metric for each value of a column; `low` and `high` are the bounds, where there are any."""
+
+    name: str
+    metric: str
+    column: str
+    low: float | None
+    high: float | None
+    min_rows: int
+
+
+Gate = SlicesGate
+
+
+def field_of(gate: Gate, name: str) -> str:
+    """Path of a gate's setting in the pipeline, such as `spec.evaluation.gates[every-region].slices.column`."""
+    return f"{FIELD}[{gate.name}].{_MEMBERS[type(gate)]}.{name}"
+
+
+def read_gates(evaluation: Document) -> tuple[Gate, ...]:
+    """The gates for which something beside the metrics is measured; all others are the operator's alone."""
+    if not evaluation.has("gates"):
+        return ()
+    gates = evaluation.children("gates")
+    return tuple(_READERS[gate.text("type")](gate) for gate in gates if gate.text("type") in _READERS)
+
+
+def columns_of(gates: tuple[Gate, ...]) -> dict[str, Gate]:
+    """The columns by which the held-out rows are divided, each with the first gate that names it."""
+    return {gate.column: gate for gate in reversed(gates)}
+
+
+def metrics_named(gates: tuple[Gate, ...]) -> tuple[str, ...]:
+    """The metrics that gates name for parts of the rows."""
+    return tuple(gate.metric for gate in gates)
+
+
+def _slices(gate: Document) -> SlicesGate:
+    settings = gate.child("slices")
+    return SlicesGate(
+        name=gate.text("name"),
+        metric=settings.text("metric"),
+        column=settings.text("column"),
+        low=_number(settings, "min"),
+        high=_number(settings, "max"),
+        min_rows=settings.integer("minRows"),
+    )
+
+
+def _number(document: Document, key: str) -> float | None:
+    return document.number(key) if document.has(key) else None
+
+
+_MEMBERS: Final[Mapping[type, str]] = MappingProxyType({SlicesGate: "slices"})
+_READERS: Final[Mapping[str, Callable[[Document], Gate]]] = MappingProxyType({"Slices": _slices})
