@@ -41,6 +41,11 @@ def slices(**settings: Any) -> list[Json]:
     return [{"name": "good", "type": "Slices", "slices": {"metric": "roc_auc", "column": "region", **settings}}]
 
 
+FAIR = {
+    "name": "fair",
+    "type": "Fairness",
+    "fairness": {"metric": "equalized_odds_difference", "column": "sex", "max": 0.1},
+}
 NAME = "metadata.name must begin with a letter"
 ENV = "spec.pod.env"
 BOTH = {"name": "A", "value": "x", "secretRef": {"name": "s", "key": "k"}}
@@ -171,6 +176,31 @@ REFUSALS: dict[str, Refusal] = {
         "TrainingPipeline.spec.evaluation.gates[].slices",
         "must not be above",
         {"spec.evaluation.gates": slices(min=0.9, max=0.1)},
+    ),
+    "a gate on fairness without its settings": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[]",
+        "fairness goes with type Fairness",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Fairness"}]},
+    ),
+    "fairness of a Regression": Refusal(
+        "TrainingPipeline.spec",
+        "Fairness compares the classes of a Classification",
+        {"spec.evaluation.gates": [FAIR], "spec.training.task": "Regression"},
+    ),
+    "a gate on cost without its settings": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[]",
+        "cost goes with type Cost",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Cost"}]},
+    ),
+    "cost without a figure": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].cost",
+        "needs latencyP99, bundleMegabytes or both",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Cost", "cost": {}}]},
+    ),
+    "an answer in no time": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].cost.latencyP99",
+        "must be longer than 0",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Cost", "cost": {"latencyP99": "0ms"}}]},
     ),
     "artifacts outside their folder": Refusal(
         "TrainingPipeline.spec.artifacts.uri", "remove the segments", {"spec.artifacts.uri": "pvc://artifacts/../x"}

@@ -107,6 +107,11 @@ PositiveDuration = Annotated[
     Duration,
     Cel((Rule("duration(self) > duration('0s')", "must be longer than 0s: write a time such as 30s or 1h30m"),)),
 ]
+Latency = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,3})?(ms|s)$", max_length=14),
+    Cel((Rule("duration(self) > duration('0s')", "must be longer than 0: write a time such as 5ms or 0.5s"),)),
+]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
 ShortName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=40)]
 BundleUri = Annotated[
@@ -122,6 +127,15 @@ Release = Annotated[str, Field(max_length=128)]
 Quantity = Annotated[str, BeforeValidator(_as_text), IntOrString(), Field(pattern=QUANTITY_PATTERN, max_length=32)]
 Sentence = Annotated[str, Field(max_length=2048)]
 FreeObject = Annotated[dict[str, Any], PreserveUnknown()]
+
+
+def parse_latency(text: str) -> float:
+    """Return the seconds of a short time such as `5ms` or `0.5s`, as admission takes it.
+
+    >>> parse_latency("5ms"), parse_latency("0.5s")
+    (0.005, 0.5)
+    """
+    return float(text[:-2]) / 1000 if text.endswith("ms") else float(text[:-1])
 
 
 def parse_duration(text: str) -> timedelta:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import ColumnName, Rule, Schema, Sentence, ShortName, Union
+from mlwright.api.fields import ColumnName, Latency, Rule, Schema, Sentence, ShortName, Union
 from mlwright.api.metrics import MetricName
 
 
@@ -46,17 +46,67 @@ class Slices(Bounded):
     )
 
 
+class Fairness(Schema):
+    """Groups must be treated alike: the largest difference of a rate between two of them."""
+
+    metric: Literal["demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference"] = (
+        Field(
+            description=(
+                "demographic_parity_difference: of the share called positive. equal_opportunity_difference: of the"
+                " share found of those that are positive. equalized_odds_difference: of that share or of the share of"
+                " false alarms, whichever differs more. As fairlearn computes them; two classes only."
+            )
+        )
+    )
+    column: ColumnName = Field(description="Column of the data that holds the group; it need not be a feature.")
+    max: float = Field(ge=0, le=1, description="Largest difference that passes, between 0 and 1.")
+    min_rows: int = Field(
+        default=100,
+        ge=5,
+        le=1_000_000_000,
+        description="Held-out rows that a group must have to be compared, and to be named; the others are counted.",
+    )
+
+
+class Cost(Schema):
+    """What an answer may cost."""
+
+    latency_p99: Latency | None = Field(
+        default=None,
+        alias="latencyP99",
+        description=(
+            "Longest 99th percentile of the time for one row that passes, such as 5ms: measured in the step evaluate by"
+            " the code of the server, without HTTP, one row at a time on one thread."
+        ),
+    )
+    bundle_megabytes: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Largest size of the bundle's files that passes, in 1,000,000 bytes.",
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.latencyP99) || has(self.bundleMegabytes)",
+            "a gate on cost needs latencyP99, bundleMegabytes or both",
+        ),
+    )
+
+
 class Gate(Schema):
     """One thing that a version must prove before it may be served."""
 
     name: ShortName = Field(description="Name of the gate, used in sentences.")
-    type: Literal["Threshold", "Slices"] = Field(
+    type: Literal["Threshold", "Slices", "Fairness", "Cost"] = Field(
         description=(
             "Kind of proof. Threshold: a metric on all held-out rows. Slices: a metric for each value of a column."
+            " Fairness: how alike groups are treated. Cost: how long an answer takes and how large the bundle is."
         )
     )
     threshold: Threshold | None = Field(default=None, description="Settings of type Threshold.")
     slices: Slices | None = Field(default=None, description="Settings of type Slices.")
+    fairness: Fairness | None = Field(default=None, description="Settings of type Fairness.")
+    cost: Cost | None = Field(default=None, description="Settings of type Cost.")
     union: ClassVar[Union | None] = Union()
 
 

@@ -40,6 +40,13 @@ _JUDGING: Final = ("threshold", "slices")
 """Members of a gate that name one of these metrics."""
 
 
+FAIRNESS_RULE: Final = Rule(
+    "self.training.task == 'Classification' || !has(self.evaluation) || !has(self.evaluation.gates)"
+    " || self.evaluation.gates.all(g, !has(g.fairness))",
+    "evaluation.gates: Fairness compares the classes of a Classification; use a gate of type Slices for a Regression",
+)
+
+
 def metric_rules(task: str, metrics: tuple[str, ...]) -> tuple[Rule, Rule]:
     """Return the rules that keep metrics and gates of a pipeline to those of its task."""
     known = "[" + ", ".join(f"'{name}'" for name in metrics) + "]"

@@ -22,6 +22,7 @@ from mlwright.api.fitting import (
 )
 from mlwright.api.metrics import (
     CLASSIFICATION_METRICS,
+    FAIRNESS_RULE,
     REGRESSION_METRICS,
     metric_rules,
 )
@@ -68,6 +69,7 @@ class TrainingPipelineSpec(Schema):
     rules: ClassVar[tuple[Rule, ...]] = (
         *metric_rules("Classification", CLASSIFICATION_METRICS),
         *metric_rules("Regression", REGRESSION_METRICS),
+        FAIRNESS_RULE,
     )
 
 

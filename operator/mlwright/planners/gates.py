@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from mlwright.api.fields import parse_latency
+
 CLOSE: Final = 0.0001
 """A miss smaller than this shows in full, or the sentence would call two equal figures different."""
 
@@ -84,8 +86,62 @@ def _unjudged(settings: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, parts))
 
 
+def _fairness(gate: Gate, measured: Measured) -> Result:
+    settings, found = gate["fairness"], measured.of(gate)
+    metric, column, value = settings["metric"], settings["column"], _number(found.get("value"))
+    unjudged = _unjudged(settings, found)
+    if value is None:
+        why = f"fewer than two groups of {column} could be compared" if found else f"{metric} was not measured"
+        return _no_data(gate, f"{why}: not compared: {unjudged}" if unjudged else why, metric)
+    where = f" between {column} {found.get('from')} and {found.get('to')}"
+    groups = f"{_count(found, 'groups')} groups compared"
+    return _within(gate, settings, value, where=where, more=f"{groups}; not: {unjudged}" if unjudged else groups)
+
+
+def _cost(gate: Gate, measured: Measured) -> Result:
+    """Latency and size; the one that misses its bound speaks, else both do."""
+    settings, found = gate["cost"], measured.of(gate)
+    parts = tuple(part for part in (_latency(settings, found), _size(settings, found)) if part is not None)
+    name, refused = gate["name"], next((part for part in parts if part["outcome"] != "Passed"), parts[0])
+    if refused["outcome"] == "NoData":
+        return _no_data(gate, refused["sentence"], refused["metric"])
+    told = refused["sentence"] if refused["outcome"] == "Failed" else "; ".join(part["sentence"] for part in parts)
+    return refused | {"name": name, "sentence": f"gate {name} {refused['outcome'].lower()}: {told}"}
+
+
+def _latency(settings: Mapping[str, Any], found: Mapping[str, Any]) -> Result | None:
+    if "latencyP99" not in settings:
+        return None
+    seconds, bound = _number(found.get("latencyP99")), parse_latency(settings["latencyP99"])
+    words = f"99 of 100 rows are answered within {{:.4g}} ms ({_count(found, 'requests'):,} asked one by one)"
+    return _figure("latencyP99", seconds, bound, words, "ms", 1000)
+
+
+def _size(settings: Mapping[str, Any], found: Mapping[str, Any]) -> Result | None:
+    if "bundleMegabytes" not in settings:
+        return None
+    return _figure(
+        "bundleMegabytes",
+        _number(found.get("megabytes")),
+        settings["bundleMegabytes"],
+        "the bundle has {:.4g} MB",
+        "MB",
+        1,
+    )
+
+
+def _figure(metric: str, value: float | None, bound: float, words: str, unit: str, scale: int) -> Result:
+    """Judge a figure that must not be above a bound; `scale` turns it into the unit that people read."""
+    if value is None:
+        return {"outcome": "NoData", "metric": metric, "sentence": f"{metric} was not measured"}
+    shown, over = words.format(value * scale), (value - bound) * scale
+    where = f"{over:.4g} {unit} above the allowed {bound * scale:g}" if over > 0 else f"at most {bound * scale:g}"
+    outcome = "Failed" if over > 0 else "Passed"
+    return {"outcome": outcome, "metric": metric, "value": value, "sentence": f"{shown}, {where}"}
+
+
 _JUDGES: Final[Mapping[str, Callable[[Gate, Measured], Result]]] = MappingProxyType(
-    {"Threshold": _threshold, "Slices": _slices}
+    {"Threshold": _threshold, "Slices": _slices, "Fairness": _fairness, "Cost": _cost}
 )
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from mlwright.bundle.errors import BundleError
-from mlwright.bundle.manifest import Core
-from mlwright.bundle.models import Model, answer_all, load_model
+from mlwright.bundle.models import answer_all, load_model
 from mlwright.bundle.verification import verify
 from mlwright.trainer.answers import Answers, Estimated, answers_of
 from mlwright.trainer.errors import SurroundingsError
-from mlwright.trainer.evidence import gather
+from mlwright.trainer.evidence import Bundle, Found, gather
 from mlwright.trainer.scores import check_metrics, score_classes, score_numbers
 from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
@@ -36,19 +35,19 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
     check_metrics(step.metrics, step.training.task)
     data = earlier_folder(step, StepName.VALIDATE, root)
     side = read_side(data / TEST, step.dataset.target)
-    model, core = _load(earlier_folder(step, StepName.TRAIN, root))
-    answers = answers_of(core, answer_all(model, side.arrays()), to_array(side.target))
+    bundle = _load(earlier_folder(step, StepName.TRAIN, root))
+    answers = answers_of(bundle.core, answer_all(bundle.model, side.arrays()), to_array(side.target))
     results: dict[str, Any] = {"metrics": _score(answers, step.metrics), "testRows": side.rows}
-    if evidence := gather(step.gates, answers, read_slices(step.gates, data)):
+    if evidence := gather(step.gates, Found(bundle, side, answers, read_slices(step.gates, data))):
         results["evidence"] = evidence
     return f"scored on {rows(side.rows)} held out", results
 
 
-def _load(folder: Path) -> tuple[Model, Core]:
+def _load(folder: Path) -> Bundle:
     try:
         digest = (read_earlier(folder).results or {})["bundle"]["digest"]
-        core = verify(folder / BUNDLE, digest).core
-        return load_model(folder / BUNDLE, core), core
+        manifest = verify(folder / BUNDLE, digest)
+        return Bundle(load_model(folder / BUNDLE, manifest.core), manifest.core, manifest.bytes)
     except (BundleError, KeyError, TypeError) as problem:
         raise SurroundingsError(f"the bundle of the step train cannot be used: {problem}") from problem
 

@@ -1,23 +1,53 @@
 """What the gates are judged by beside the metrics. Nothing is judged here: the operator does, and says why."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from mlwright.bundle.manifest import Core
+from mlwright.bundle.models import Model
+from mlwright.trainer import fairness, latency, slices
 from mlwright.trainer.answers import Answers
-from mlwright.trainer.gate_settings import Gate
-from mlwright.trainer.slices import divide, measure
+from mlwright.trainer.gate_settings import CostGate, FairnessGate, Gate, SlicesGate
+from mlwright.trainer.scores import Judged
+from mlwright.trainer.slices import divide
+from mlwright.trainer.tables import Side
 
 
-def gather(gates: tuple[Gate, ...], answers: Answers, columns: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle as the server would load it; `bytes` is the size of its files."""
+
+    model: Model
+    core: Core
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is to measure: the bundle, the rows held out, its answers to them, and what divides them."""
+
+    bundle: Bundle
+    held_out: Side
+    answers: Answers
+    columns: Mapping[str, Any]
+
+
+def gather(gates: tuple[Gate, ...], found: Found) -> dict[str, dict[str, Any]]:
     """Measure what each gate asks for.
-
-    Args:
-        gates: The gates.
-        answers: The model's answers on the held-out rows, beside the truth.
-        columns: The columns by which gates divide these rows.
 
     Returns:
         The figures by the gate's name.
     """
-    divisions = {name: divide(column) for name, column in columns.items()}
-    return {gate.name: measure(gate, answers, divisions[gate.column]) for gate in gates}
+    return {gate.name: _measure(gate, found) for gate in gates}
+
+
+def _measure(gate: Gate, found: Found) -> dict[str, Any]:
+    match gate:
+        case SlicesGate():
+            return slices.measure(gate, found.answers, divide(found.columns[gate.column]))
+        case FairnessGate():
+            division = divide(found.columns[gate.column])
+            return fairness.measure(gate, found.answers, division) if isinstance(found.answers, Judged) else {}
+        case CostGate():
+            return latency.measure(found.bundle.model, found.held_out) | {"megabytes": found.bundle.bytes / 1e6}

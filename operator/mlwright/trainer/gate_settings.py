@@ -22,10 +22,29 @@ class SlicesGate:
     min_rows: int
 
 
-Gate = SlicesGate
+@dataclass(frozen=True, slots=True)
+class FairnessGate:
+    """How differently the groups of a column are treated."""
+
+    name: str
+    metric: str
+    column: str
+    min_rows: int
 
 
-def field_of(gate: Gate, name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class CostGate:
+    """How long an answer takes, and how large the bundle is."""
+
+    name: str
+
+
+Gate = SlicesGate | FairnessGate | CostGate
+Dividing = SlicesGate | FairnessGate
+"""Gates that divide the held-out rows by a column."""
+
+
+def field_of(gate: Dividing, name: str) -> str:
     """Path of a gate's setting in the pipeline, such as `spec.evaluation.gates[every-region].slices.column`."""
     return f"{FIELD}[{gate.name}].{_MEMBERS[type(gate)]}.{name}"
 
@@ -38,14 +57,14 @@ def read_gates(evaluation: Document) -> tuple[Gate, ...]:
     return tuple(_READERS[gate.text("type")](gate) for gate in gates if gate.text("type") in _READERS)
 
 
-def columns_of(gates: tuple[Gate, ...]) -> dict[str, Gate]:
+def columns_of(gates: tuple[Gate, ...]) -> dict[str, Dividing]:
     """The columns by which the held-out rows are divided, each with the first gate that names it."""
-    return {gate.column: gate for gate in reversed(gates)}
+    return {gate.column: gate for gate in reversed(gates) if isinstance(gate, Dividing)}
 
 
 def metrics_named(gates: tuple[Gate, ...]) -> tuple[str, ...]:
     """The metrics that gates name for parts of the rows."""
-    return tuple(gate.metric for gate in gates)
+    return tuple(gate.metric for gate in gates if isinstance(gate, SlicesGate))
 
 
 def _slices(gate: Document) -> SlicesGate:
@@ -60,9 +79,25 @@ def _slices(gate: Document) -> SlicesGate:
     )
 
 
+def _fairness(gate: Document) -> FairnessGate:
+    settings = gate.child("fairness")
+    return FairnessGate(
+        name=gate.text("name"),
+        metric=settings.text("metric"),
+        column=settings.text("column"),
+        min_rows=settings.integer("minRows"),
+    )
+
+
+def _cost(gate: Document) -> CostGate:
+    return CostGate(gate.text("name"))
+
+
 def _number(document: Document, key: str) -> float | None:
     return document.number(key) if document.has(key) else None
 
 
-_MEMBERS: Final[Mapping[type, str]] = MappingProxyType({SlicesGate: "slices"})
-_READERS: Final[Mapping[str, Callable[[Document], Gate]]] = MappingProxyType({"Slices": _slices})
+_MEMBERS: Final[Mapping[type, str]] = MappingProxyType({SlicesGate: "slices", FairnessGate: "fairness"})
+_READERS: Final[Mapping[str, Callable[[Document], Gate]]] = MappingProxyType(
+    {"Slices": _slices, "Fairness": _fairness, "Cost": _cost}
+)

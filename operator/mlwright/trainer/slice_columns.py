@@ -9,7 +9,7 @@ import pyarrow.parquet
 
 from mlwright.trainer.arrow_types import is_number, is_text, kind_of, plain
 from mlwright.trainer.errors import SurroundingsError, UserError
-from mlwright.trainer.gate_settings import Gate, columns_of, field_of
+from mlwright.trainer.gate_settings import Dividing, Gate, columns_of, field_of
 from mlwright.trainer.tables import write_table
 from mlwright.trainer.wording import did_you_mean
 
@@ -68,7 +68,7 @@ def read_slices(gates: tuple[Gate, ...], folder: Path) -> Mapping[str, Any]:
         raise SurroundingsError(f"{SLICES} of the step validate is missing or damaged") from None
 
 
-def _divisible(name: str, gate: Gate, column: Any) -> Any:
+def _divisible(name: str, gate: Dividing, column: Any) -> Any:
     kind = column.type
     if pa.types.is_boolean(kind) or is_number(kind) or is_text(kind):
         return column

@@ -13,6 +13,7 @@ from mlwright.trainer import columns, sources, splits, targets, times
 from mlwright.trainer.data import Data, digest, gather, row_digests, select_range
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import build_estimator
+from mlwright.trainer.fairness import check_classes
 from mlwright.trainer.gate_settings import metrics_named
 from mlwright.trainer.scores import check_metrics
 from mlwright.trainer.slice_columns import check_exist, write_slices
@@ -47,6 +48,7 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     logger.info("read the dataset", extra={"files": len(source.files), "rows": table.num_rows})
     table, span = select_range(step, table)
     data = gather(step, roles, table)
+    check_classes(step.gates, roles.target, targets.classes_of(data.target))
     hashes = row_digests(data)
     test = _hold_out(step, data, hashes)
     train_rows, test_rows = _write(data, test, step, folder)

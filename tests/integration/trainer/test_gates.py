@@ -45,6 +45,23 @@ def test_a_metric_is_measured_for_each_value_of_a_column_that_is_no_feature(shop
     assert (found["judged"], found["small"]) == (3, 1)
 
 
+def test_fairness_and_cost_are_measured(shop: Workshop) -> None:
+    """By the classes as they are called, and by the bundle as it would be served."""
+    fair = {"metric": "demographic_parity_difference", "column": "region", "max": 0.1, "minRows": 10}
+    gates = (
+        {"name": "fair", "type": "Fairness", "fairness": fair},
+        {"name": "light", "type": "Cost", "cost": {"latencyP99": "5ms"}},
+    )
+
+    ended = run(shop, *gates)
+
+    found = ended.results["evidence"]
+    assert 0 <= found["fair"]["value"] <= 1
+    assert found["fair"]["groups"] == 3
+    assert 0 < found["light"]["latencyP99"] < 1
+    assert found["light"]["megabytes"] > 0
+
+
 def test_a_threshold_alone_needs_no_evidence(shop: Workshop) -> None:
     """Its metric says it."""
     ended = run(shop, {"name": "good", "type": "Threshold", "threshold": {"metric": "accuracy", "min": 0.5}})
@@ -67,6 +84,16 @@ def test_a_threshold_alone_needs_no_evidence(shop: Workshop) -> None:
             "column 'at' holds times, and rows are divided by texts, booleans or numbers; name another column, or write"
             " one with the hour, the weekday or the group into the data",
             id="a column of times",
+        ),
+        pytest.param(
+            {
+                "name": "fair",
+                "type": "Fairness",
+                "fairness": {"metric": "equalized_odds_difference", "column": "sex", "max": 0.1, "minRows": 10},
+            },
+            "spec.evaluation.gates[fair].fairness.column",
+            "the data has no column 'sex'; known are distance, hour, weekend, carrier, late, region, at",
+            id="a group that is missing",
         ),
         pytest.param(
             slices(metric="rmse"),

@@ -88,6 +88,8 @@ PIPELINE: Final[dict[str, Any]] = {
                 "type": "Threshold",
                 "threshold": {"metric": "f1", "min": 0.5, "max": 0.9},
                 "slices": {"metric": "f1", "min": 0.5, "max": 0.9, "column": "hour", "minRows": 50},
+                "fairness": {"metric": "equalized_odds_difference", "max": 0.1, "column": "hour", "minRows": 50},
+                "cost": {"latencyP99": "5ms", "bundleMegabytes": 200.0},
             }
         ],
     },
@@ -133,6 +135,9 @@ OF_PIPELINE: Final = {
     "evaluation.gates.threshold.min": NEITHER,
     "evaluation.gates.threshold.max": NEITHER,
     **{f"evaluation.gates.slices.{name}": NEITHER for name in ("metric", "min", "max", "column", "minRows")},
+    **{f"evaluation.gates.fairness.{name}": NEITHER for name in ("metric", "max", "column", "minRows")},
+    "evaluation.gates.cost.latencyP99": NEITHER,
+    "evaluation.gates.cost.bundleMegabytes": NEITHER,
     "triggers.specChange": NEITHER,
     "artifacts.uri": NEITHER,
     "image": NEITHER,

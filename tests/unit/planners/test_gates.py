@@ -129,3 +129,89 @@ def test_evidence_of_another_form_is_none() -> None:
     [result] = judge([SLICES], Measured({}, {"every": ["worst", 1]}))
 
     assert result["outcome"] == "NoData"
+
+
+FAIR = {
+    "name": "fair",
+    "type": "Fairness",
+    "fairness": {"metric": "equalized_odds_difference", "column": "sex", "max": 0.1, "minRows": 50},
+}
+LIGHT = {"name": "light", "type": "Cost", "cost": {"latencyP99": "5ms", "bundleMegabytes": 2.0}}
+
+
+@pytest.mark.parametrize(
+    "found, outcome, sentence",
+    [
+        (
+            {"groups": 2, "value": 0.05, "from": "f", "to": "m"},
+            "Passed",
+            "gate fair passed: equalized_odds_difference is 0.0500 between sex f and m, at most 0.1; 2 groups compared",
+        ),
+        (
+            {"groups": 3, "value": 0.25, "from": "f", "to": "m", "small": 1, "smallRows": 9, "undefined": 1},
+            "Failed",
+            (
+                "gate fair failed: equalized_odds_difference is 0.2500 between sex f and m, 0.1500 above the allowed"
+                " 0.1; 3 groups compared; not: 1 with fewer than 50 rows (9 rows in all), 1 in which"
+                " equalized_odds_difference is undefined"
+            ),
+        ),
+        (
+            {"groups": 1, "small": 1, "smallRows": 9},
+            "NoData",
+            (
+                "gate fair has no data: fewer than two groups of sex could be compared: not compared: 1 with fewer than"
+                " 50 rows (9 rows in all)"
+            ),
+        ),
+        ({}, "NoData", "gate fair has no data: equalized_odds_difference was not measured"),
+    ],
+)
+def test_fairness_is_judged(found: dict[str, Any], outcome: str, sentence: str) -> None:
+    """With the two groups that differ most, and those that could not be compared."""
+    [result] = judge([FAIR], Measured({}, {"fair": found}))
+
+    assert (result["outcome"], result["sentence"]) == (outcome, sentence)
+
+
+@pytest.mark.parametrize(
+    "found, outcome, sentence",
+    [
+        (
+            {"latencyP99": 0.0032, "requests": 500, "megabytes": 0.75},
+            "Passed",
+            (
+                "gate light passed: 99 of 100 rows are answered within 3.2 ms (500 asked one by one), at most 5; the"
+                " bundle has 0.75 MB, at most 2"
+            ),
+        ),
+        (
+            {"latencyP99": 0.0072, "requests": 500, "megabytes": 0.75},
+            "Failed",
+            (
+                "gate light failed: 99 of 100 rows are answered within 7.2 ms (500 asked one by one), 2.2 ms above the"
+                " allowed 5"
+            ),
+        ),
+        (
+            {"latencyP99": 0.0032, "requests": 500, "megabytes": 3.5},
+            "Failed",
+            "gate light failed: the bundle has 3.5 MB, 1.5 MB above the allowed 2",
+        ),
+        ({"megabytes": 0.75}, "NoData", "gate light has no data: latencyP99 was not measured"),
+    ],
+)
+def test_cost_is_judged(found: dict[str, Any], outcome: str, sentence: str) -> None:
+    """Both figures count; the one that is too large speaks."""
+    [result] = judge([LIGHT], Measured({}, {"light": found}))
+
+    assert (result["outcome"], result["sentence"]) == (outcome, sentence)
+
+
+def test_cost_may_be_one_figure_alone() -> None:
+    """What nobody limits is not judged."""
+    gate = {"name": "light", "type": "Cost", "cost": {"bundleMegabytes": 2.0}}
+
+    [result] = judge([gate], Measured({}, {"light": {"megabytes": 1.0}}))
+
+    assert (result["outcome"], result["metric"], result["value"]) == ("Passed", "bundleMegabytes", 1.0)
