@@ -12,7 +12,7 @@ STAMP := $(VENV)/.ready-$(LOCKS)
 TYPED := $(sort $(dir $(wildcard operator/mlwright/*.py cluster/*.py bench/*.py tests/*.py scripts/*.py examples/*/*.py)))
 CHART_CRDS := charts/mlwright/files/crds
 GENERATED := crds $(CHART_CRDS) docs/reference.md docs/conditions.md
-SCRIPTS := $(wildcard scripts/*.sh .ci/run)
+SCRIPTS := $(wildcard scripts/*.sh examples/*/*.sh .ci/run)
 export PIP_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlwright/pip
 
 .PHONY: help

@@ -11,6 +11,7 @@ from cluster.paths import REPOSITORY
 from cluster.progress import say, stage
 
 _HOME = REPOSITORY / "images"
+_EXAMPLES = REPOSITORY / "examples"
 _SHARED = (REPOSITORY / "operator" / "mlwright", REPOSITORY / "pyproject.toml", _HOME / "wheel.txt")
 
 
@@ -29,7 +30,12 @@ class ImageHost(Protocol):
 
 def known() -> list[str]:
     """The names of all images that the repository has a Dockerfile for."""
-    return sorted(file.parent.name for file in _HOME.glob("*/Dockerfile"))
+    return sorted(file.parent.name for home in (_HOME, _EXAMPLES) for file in home.glob("*/Dockerfile"))
+
+
+def _dockerfile(image: str) -> Path:
+    own = _HOME / image / "Dockerfile"
+    return own if own.exists() else _EXAMPLES / image / "Dockerfile"
 
 
 def name_of(image: str, tag: str) -> str:
@@ -64,11 +70,13 @@ def ensure(host: ImageHost, wanted: Sequence[str]) -> None:
             say(f"image {keyed} is there")
         else:
             with stage(f"image {keyed}"):
-                host.build(_HOME / image / "Dockerfile", [keyed, name_of(image, "dev")])
+                host.build(_dockerfile(image), [keyed, name_of(image, "dev")])
 
 
 def _inputs(image: str) -> Iterator[Path]:
     places = [_HOME / image, REPOSITORY / "requirements" / f"{image}.txt", *_SHARED]
+    if not places[0].exists():
+        places = [_EXAMPLES / image]  # an example holds nothing of ours
     for place in places:
         files = sorted(place.rglob("*")) if place.is_dir() else [place]
         yield from (file for file in files if file.is_file() and file.suffix != ".pyc")

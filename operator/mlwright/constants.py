@@ -36,6 +36,12 @@ MOUNT_ROOT: Final = "/mlwright"
 """Where pods find what storage addresses name."""
 
 STEP_CONTAINER: Final = "step"
+PREPARE_CONTAINER: Final = "prepare"
+"""Makes the folder in which a container of somebody's own writes."""
+OWN_CONTAINER: Final = "own"
+"""The container of somebody's own; what it left is made the result of the step by the container `step`."""
+OUTPUT_PATH: Final = "/mlwright/output"
+"""Where a container of somebody's own writes."""
 SERVER_CONTAINER: Final = "server"
 SERVER_PORT: Final = 8080
 SERVICE_PORT: Final = 80

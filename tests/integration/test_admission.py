@@ -50,7 +50,90 @@ NAME = "metadata.name must begin with a letter"
 ENV = "spec.pod.env"
 BOTH = {"name": "A", "value": "x", "secretRef": {"name": "s", "key": "k"}}
 
+STEPS = "TrainingPipeline.spec.steps"
+
+
+def own(name: str = "audit", **more: Any) -> Json:
+    """Return a step with a container."""
+    return {"name": name, "type": "Container", "container": {"image": "audit:1"}, **more}
+
+
+def step(**more: Any) -> dict[str, Any]:
+    """Return the change that adds such a step."""
+    return {"spec.steps": [own(**more)]}
+
+
+def built_in(uses: str, **more: Any) -> dict[str, Any]:
+    """Return the change that says more of a built-in step, beside one that has an output."""
+    entry = {"name": uses.lower(), "type": "BuiltIn", "builtIn": {"uses": uses}, **more}
+    return {"spec.steps": [own(outputs=[{"name": "data", "type": "Dataset"}]), entry]}
+
+
 REFUSALS: dict[str, Refusal] = {
+    "a step with a name that a built-in one has": Refusal(
+        f"{STEPS}[]", "a built-in step has the name", step(name="train")
+    ),
+    "a built-in step with a name of its own": Refusal(
+        f"{STEPS}[]", "a built-in step has the name", built_in("Train", name="fit")
+    ),
+    "a step with the name of what runs at the end": Refusal(
+        f"{STEPS}[]", "a built-in step has the name", step(name="on-exit")
+    ),
+    "a step of type Container without container": Refusal(
+        f"{STEPS}[]", "container goes with type Container", {"spec.steps": [{"name": "audit", "type": "Container"}]}
+    ),
+    "a step with a container that is built in as well": Refusal(
+        f"{STEPS}[]", "builtIn goes with type BuiltIn", step(builtIn={"uses": "Train"})
+    ),
+    "outputs of a built-in step": Refusal(
+        f"{STEPS}[]", "outputs and shards are for containers", built_in("Train", outputs=[{"name": "x"}])
+    ),
+    "shards of a built-in step": Refusal(
+        f"{STEPS}[]", "outputs and shards are for containers", built_in("Train", shards=2)
+    ),
+    "an input of a built-in step that reads none": Refusal(
+        f"{STEPS}[]", "only validate takes an input", built_in("Train", inputs=[{"name": "data", "from": "audit.data"}])
+    ),
+    "an input of validate under another name": Refusal(
+        f"{STEPS}[]",
+        "only validate takes an input",
+        built_in("Validate", inputs=[{"name": "rows", "from": "audit.data"}]),
+    ),
+    "a step that waits for itself": Refusal(f"{STEPS}[]", "cannot wait for itself", step(dependsOn=["audit"])),
+    "a step that waits for nobody's step": Refusal(STEPS, "dependsOn names a step", step(dependsOn=["nobody"])),
+    "an input from nobody's step": Refusal(
+        STEPS, "an input names an output", step(inputs=[{"name": "x", "from": "nobody.x"}])
+    ),
+    "an input from no output": Refusal(
+        STEPS, "an input names an output", {"spec.steps": [own("raw"), own(inputs=[{"name": "x", "from": "raw.x"}])]}
+    ),
+    "a variable of a container with a name of ours": Refusal(
+        f"{STEPS}[].container.env[]",
+        "belong to mlwright",
+        step(container={"image": "audit:1", "env": [{"name": "MLWRIGHT_STEP", "value": "x"}]}),
+    ),
+    "a variable of what runs at the end with a name of ours": Refusal(
+        "TrainingPipeline.spec.onExit.container.env[]",
+        "belong to mlwright",
+        {"spec.onExit": {"container": {"image": "tidy:1", "env": [{"name": "MLWRIGHT_STEP", "value": "x"}]}}},
+    ),
+    "no time for what runs at the end": Refusal(
+        "TrainingPipeline.spec.onExit.timeoutAfter",
+        "must be longer",
+        {"spec.onExit": {"container": {"image": "tidy:1"}, "timeoutAfter": "0s"}},
+    ),
+    "no time for a step": Refusal(f"{STEPS}[].timeoutAfter", "must be longer", step(timeoutAfter="0s")),
+    "no pause before another attempt": Refusal(
+        f"{STEPS}[].retries.backoff", "must be longer", step(retries={"backoff": "0s"})
+    ),
+    "a condition on nothing": Refusal(f"{STEPS}[].when", "needs metric or param", step(when={"min": 1})),
+    "a condition on two things": Refusal(
+        f"{STEPS}[].when", "needs metric or param", step(when={"metric": "rows", "param": "max_iter", "min": 1})
+    ),
+    "a condition without a bound": Refusal(f"{STEPS}[].when", "needs equals, or min", step(when={"metric": "rows"})),
+    "a condition with a value and a bound": Refusal(
+        f"{STEPS}[].when", "needs equals, or min", step(when={"metric": "rows", "equals": "1", "min": 1})
+    ),
     "a pipeline name that is too long for names made from it": Refusal(
         "TrainingPipeline", NAME, {"metadata.name": "a" * 41}
     ),

@@ -141,6 +141,26 @@ def rejected(number: int, stable: int) -> Holds:
 
 TRAINING = Flow("training", (Act(create(pipeline()), trained("churn-1", "Succeeded"), "the first version is made"),))
 
+
+def graph() -> Json:
+    """Return a pipeline whose runs walk a graph: data is made first, an audit beside the training, a notice behind."""
+
+    def own(name: str, **more: Any) -> Json:
+        return {"name": name, "type": "Container", "container": {"image": f"{name}:1"}, **more}
+
+    validate = {"name": "validate", "type": "BuiltIn", "builtIn": {"uses": "Validate"}}
+    steps = [
+        own("features", outputs=[{"name": "data", "type": "Dataset"}]),
+        validate | {"inputs": [{"name": "data", "from": "features.data"}]},
+        own("audit", dependsOn=["validate"], when={"metric": "rows", "min": 100}),
+        own("large", dependsOn=["validate"], when={"metric": "rows", "min": 100000}),
+        own("notice", dependsOn=["evaluate", "audit", "large"]),
+    ]
+    return pipeline(steps=steps, onExit={"container": {"image": "tidy:1"}})
+
+
+GRAPH = Flow("a graph of steps", (Act(create(graph()), trained("churn-1", "Succeeded"), "the first version is made"),))
+
 SERVING = Flow(
     "serving",
     (
@@ -176,4 +196,4 @@ WORSE = Flow(
     prelude=1,
 )
 
-FLOWS = (TRAINING, SERVING, REFUSED, WORSE)
+FLOWS = (TRAINING, GRAPH, SERVING, REFUSED, WORSE)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mlwright.constants import EXIT_USER_ERROR, LABEL_ATTEMPT, LABEL_STEP, LABEL_VERSION
+from mlwright.constants import EXIT_USER_ERROR, LABEL_ATTEMPT, LABEL_OWNER, LABEL_STEP, LABEL_VERSION
 from mlwright.plan.digests import canonical
 from tests.support.apiserver import Json
 from tests.support.podstates import Ended, Running, State
@@ -74,16 +74,20 @@ class Stories:
 
 def document(job: Json) -> Json:
     """Return the input of a step, as docs/contracts.md describes it."""
-    variables = job["spec"]["template"]["spec"]["containers"][0]["env"]
-    text = next(variable["value"] for variable in variables if variable["name"] == "MLWRIGHT_STEP")
-    found: Json = json.loads(text)
+    found: Json = json.loads(_variables(job)["MLWRIGHT_STEP"])
     return found
+
+
+def _variables(job: Json) -> dict[str, str]:
+    """Return the variables of the container `step`."""
+    variables = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    return {variable["name"]: variable.get("value", "") for variable in variables}
 
 
 def success(job: Json) -> str:
     """Return the termination message of a step that did its work."""
     step = job["metadata"]["labels"][LABEL_STEP]
-    sentence, results = _RESULTS[step](document(job))
+    sentence, results = _RESULTS[step](document(job)) if step in _RESULTS else ("done", {})
     return _message(job, "Succeeded", sentence, results=results)
 
 
@@ -102,7 +106,7 @@ def dataset_missing() -> Ended:
 
 def _message(job: Json, outcome: str, sentence: str, **more: Any) -> str:
     labels = job["metadata"]["labels"]
-    run = document(job)["run"]["name"]
+    run = job["metadata"]["labels"][LABEL_OWNER]
     body = {"schemaVersion": 1, "step": labels[LABEL_STEP], "run": run, "attempt": int(labels[LABEL_ATTEMPT])}
     return canonical(body | {"outcome": outcome, "sentence": sentence} | more)
 

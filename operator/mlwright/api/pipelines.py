@@ -32,6 +32,7 @@ from mlwright.api.parts import (
     Ref,
     Status,
 )
+from mlwright.api.steps import OnExit, Steps
 
 
 class Triggers(Schema):
@@ -53,6 +54,17 @@ class TrainingPipelineSpec(Schema):
     dataset: Dataset = Field(description="The data.")
     training: Training = Field(description="How the model is fitted.")
     evaluation: Evaluation = Field(default=Evaluation(), description="What is measured and what must be proven.")
+    steps: Steps = Field(
+        default=(),
+        max_length=24,
+        description=(
+            "The steps of a run beside validate, train and evaluate, which every run has; one of those stands here only"
+            " to say more of it."
+        ),
+    )
+    on_exit: OnExit | None = Field(
+        default=None, description="What runs at the end of every run; its own failure changes nothing."
+    )
     triggers: Triggers = Field(default=Triggers(), description="What starts a run by itself.")
     artifacts: ArtifactStore | None = Field(
         default=None,

@@ -59,8 +59,8 @@ class StepStatus(Schema):
     """One step of a run."""
 
     name: ShortName = Field(description="Name of the step.")
-    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Failed", "Stopped"] = Field(
-        description="Where it stands. Stopped: it was at work when the run ended."
+    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Skipped", "Failed", "Stopped"] = Field(
+        description="Where it stands. Skipped: its condition does not hold. Stopped: it was at work when the run ended."
     )
     attempt: int = Field(default=0, ge=0, description="Number of the attempt, from 0.")
     job: str | None = Field(default=None, max_length=63, description="The Job of this attempt.")

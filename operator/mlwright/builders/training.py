@@ -9,6 +9,7 @@ from typing import Any, Final
 from mlwright.api.conditions import timestamp
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
+from mlwright.builders.containers import inputs, own_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.constants import (
     ANNOTATION_CRASHES,
@@ -17,6 +18,8 @@ from mlwright.constants import (
     LABEL_MODEL,
     LABEL_PIPELINE,
     LABEL_STEP,
+    OWN_CONTAINER,
+    PREPARE_CONTAINER,
     STEP_CONTAINER,
 )
 from mlwright.plan.digests import canonical, child_name
@@ -123,27 +126,56 @@ def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "metadata": meta.child(child_name(*parts), owner, seen.uid, labels)
         | {"annotations": {ANNOTATION_CRASHES: str(intent.crashes)}},
         "spec": {
+            **_size(intent),
             "backoffLimit": 0,  # the operator counts attempts; a disruption is not one
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {
                 "rules": [
                     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
-                    {
-                        "action": "FailJob",
-                        "onExitCodes": {"containerName": STEP_CONTAINER, "operator": "In", "values": [EXIT_USER_ERROR]},
-                    },
+                    *({"action": "FailJob", "onExitCodes": _by_user(name)} for name in _containers(intent)),
                 ]
             },
             "template": {
-                "metadata": {"labels": {**meta.owner_labels(owner), **labels}},
+                "metadata": {"labels": {**meta.owner_labels(owner), **labels}, **_shown(intent)},
                 "spec": _step_pod(seen, intent),
             },
         },
     }
 
 
+def _size(intent: StartStep) -> dict[str, Any]:
+    """Return how long an attempt may take and of how many pods it consists."""
+    template = intent.frozen.step(intent.step)
+    deadline = {"activeDeadlineSeconds": int(template.timeout)} if template.timeout and not intent.collects else {}
+    if template.shards == 1 or intent.collects:
+        return deadline
+    return {"completionMode": "Indexed", "completions": template.shards, "parallelism": template.shards, **deadline}
+
+
+def _is_own(intent: StartStep) -> bool:
+    return bool(intent.frozen.step(intent.step).container) and not intent.collects
+
+
+def _containers(intent: StartStep) -> tuple[str, ...]:
+    """Return the containers that may find an error of the user's."""
+    return (STEP_CONTAINER, PREPARE_CONTAINER, OWN_CONTAINER) if _is_own(intent) else (STEP_CONTAINER,)
+
+
+def _by_user(container: str) -> dict[str, Any]:
+    return {"containerName": container, "operator": "In", "values": [EXIT_USER_ERROR]}
+
+
+def _shown(intent: StartStep) -> dict[str, Any]:
+    """Let kubectl show the log of the container that does the work."""
+    return {"annotations": {"kubectl.kubernetes.io/default-container": OWN_CONTAINER}} if _is_own(intent) else {}
+
+
 def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
-    frozen = intent.frozen
+    frozen, template = intent.frozen, intent.frozen.step(intent.step)
+    if template.container:
+        document = step_document(seen, intent)
+        pod = own_pod(intent, seen.name, run_uri(seen, frozen), document=document, resources=RESOURCES)
+        return {"restartPolicy": "Never", **pod}
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
@@ -159,13 +191,19 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
             Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=False),
         )
     )
-    return {"restartPolicy": "Never", **pod_spec(container, frozen.pod, mounts)}
+    surface = {**frozen.pod, **template.pod}
+    return {"restartPolicy": "Never", **pod_spec(container, surface, mounts)}
+
+
+def run_uri(seen: RunSeen, frozen: Frozen) -> str:
+    """Return the folder of a run."""
+    return f"{frozen.artifacts_uri}/{seen.namespace}/{frozen.model}/runs/{frozen.folder}"
 
 
 def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     """Return the whole input of a step (docs/contracts.md, "A training step as a process")."""
-    frozen = intent.frozen
-    run_uri = f"{frozen.artifacts_uri}/{seen.namespace}/{frozen.model}/runs/{frozen.folder}"
+    frozen, folder = intent.frozen, run_uri(seen, intent.frozen)
+    made = {entry["name"]: entry["uri"] for entry in inputs(intent, folder)}
     return {
         "schemaVersion": 1,
         "run": {
@@ -177,12 +215,12 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
             "triggeredAt": timestamp(seen.created),
         },
         "model": frozen.model,
-        "dataset": frozen.dataset,
+        "dataset": {**frozen.dataset, "uri": made["data"]} if _reads_made(intent) else frozen.dataset,
         "training": frozen.training,
         "evaluation": {"metrics": list(frozen.metrics), "gates": list(measured_gates(frozen))},
-        "runUri": run_uri,
+        "runUri": folder,
         "inputs": {
-            template.folder: f"{run_uri}/{template.folder}-{intent.inputs[template.name]}"
+            template.folder: f"{folder}/{template.folder}-{intent.inputs[template.name]}"
             for template in frozen.steps
             if template.name in intent.inputs
         },
@@ -193,6 +231,12 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
 def measured_gates(frozen: Frozen) -> Iterator[Mapping[str, Any]]:
     """Return the gates for which a step measures something; a threshold is judged by the metrics alone."""
     return (gate for gate in frozen.gates if gate["type"] != "Threshold")
+
+
+def _reads_made(intent: StartStep) -> bool:
+    """Tell whether validate reads data that an earlier step made."""
+    template = intent.frozen.step(intent.step)
+    return template.uses == "Validate" and bool(template.inputs)
 
 
 def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:

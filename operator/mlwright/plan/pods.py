@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from mlwright.plan.resources import Body
 
@@ -59,12 +59,10 @@ def moment(text: str | None) -> datetime:
 
 
 def pod_seen(body: Body, container: str) -> PodSeen:
-    """Return a pod as seen, with the state of the container of that name."""
+    """Return a pod as seen, with the state of the container of that name, or of one before it that is not done."""
     meta, status = body["metadata"], body.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
-    state: Mapping[str, Any] = next(
-        (c for c in status.get("containerStatuses") or () if c.get("name") == container), {}
-    )
+    state = _at_work(status, container)
     waiting = (state.get("state") or {}).get("waiting") or {}
     ended = _ended(state)
     scheduled = conditions.get("PodScheduled", {})
@@ -84,6 +82,15 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         restarts=state.get("restartCount", 0),
         started=_first_start(state),
     )
+
+
+def _at_work(status: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+    """Return the state of the first init container that has not ended well, else that of the container."""
+    for init in status.get("initContainerStatuses") or ():
+        over = (init.get("state") or {}).get("terminated")
+        if over is None or over.get("exitCode"):
+            return cast("Mapping[str, Any]", init)
+    return next((c for c in status.get("containerStatuses") or () if c.get("name") == container), {})
 
 
 def _ended(state: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -42,6 +42,8 @@ class JobSeen:
     started: datetime
     ended: datetime | None
     pods: tuple[PodSeen, ...] = ()
+    late: bool = False
+    """True when it was stopped because it took longer than allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +85,21 @@ class Frozen:
     """Name of the run's folder in the store; of its own even if a run of that name existed before."""
     steps: tuple[StepTemplate, ...] = BUILT_IN
     """What it does: each step stands behind those that it depends on."""
+    on_exit: StepTemplate | None = None
+    """What runs when all else is over."""
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Frozen:
         """Return what a ControllerRevision holds; fields that a newer release wrote are passed over."""
         known = {key: value for key, value in data.items() if key in _FROZEN}
         lists = {"metrics": tuple(known["metrics"]), "gates": tuple(known["gates"])}
-        return cls(**{**known, **lists, "steps": templates(known["steps"])})
+        last = templates([known["on_exit"]])[0] if known.get("on_exit") else None
+        return cls(**{**known, **lists, "steps": templates(known["steps"]), "on_exit": last})
 
     def step(self, name: str) -> StepTemplate:
         """Return the template of a step."""
-        return next(template for template in self.steps if template.name == name)
+        every = [*self.steps, *([self.on_exit] if self.on_exit else [])]
+        return next(template for template in every if template.name == name)
 
 
 _FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
@@ -212,6 +218,8 @@ class StartStep:
     """Earlier attempts that failed for a reason that is not the user's."""
     collects: bool = False
     """Only read again what a finished attempt reported."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Further environment variables: what the last step is told of the run's end."""
 
 
 @dataclass(frozen=True, slots=True)

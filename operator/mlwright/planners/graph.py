@@ -48,11 +48,11 @@ def _circle(left: Mapping[str, StepTemplate]) -> list[str]:
         path.append(following)
 
 
-def before(templates: Iterable[StepTemplate], name: str) -> frozenset[str]:
+def before(templates: Iterable[StepTemplate], step: StepTemplate) -> frozenset[str]:
     """Return the names of all steps that must be done before a step: its dependencies, and theirs."""
     by_name = {template.name: template for template in templates}
     found: set[str] = set()
-    open_ = list(by_name[name].depends_on)
+    open_ = list(step.depends_on)
     while open_:
         one = open_.pop()
         if one not in found:

@@ -6,7 +6,7 @@ All steps whose dependencies are done move at the same time. The run gets on whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,8 +16,8 @@ from mlwright.planners import graph
 from mlwright.planners.steps import HEARD, Step, StepState, ended
 from mlwright.settings import Settings
 
-RETRY_FIRST: Final = timedelta(seconds=10)
-"""Pause before a crashed step is tried again; doubled each time."""
+RETRY_LAST: Final = timedelta(minutes=10)
+"""The pause before a crashed step is tried again is doubled each time, up to this."""
 MISSING_FIRST: Final = timedelta(seconds=15)
 MISSING_LAST: Final = timedelta(minutes=5)
 """A dataset that is not there is looked for after 15 s, 30 s, ... up to every 5 min."""
@@ -33,6 +33,8 @@ class Situation:
     steps: tuple[Step, ...]
     settings: Settings
     now: datetime
+    last: Step | None = None
+    """What runs when all steps are over."""
 
     @property
     def frozen(self) -> Frozen:
@@ -76,16 +78,31 @@ def together(found: Iterable[Move]) -> Move:
     )
 
 
+def at_the_end(at: Situation, step: Step, told: Mapping[str, str]) -> Move:
+    """Return what is done about the step that runs when all others are over."""
+    if step.state is not StepState.PENDING:
+        return _watch(at, step)
+    start = replace(_attempt(at, step, attempt=0, crashes=0), told=told)
+    return Move(Reason.RUN_IN_PROGRESS, f"{step.name} starts", start)
+
+
 def for_good(at: Situation, step: Step) -> bool:
     """Tell whether a step failed and is not tried again."""
     if step.state is StepState.USER_ERROR:
         return not _missing(step)
-    return step.state is StepState.CRASHED and step.crashes >= at.settings.step_attempts
+    return step.state is StepState.CRASHED and step.crashes >= attempts(at, step)
+
+
+def attempts(at: Situation, step: Step) -> int:
+    """Return how often a step is tried at most."""
+    return step.template.attempts or at.settings.step_attempts
 
 
 def told(at: Situation, step: Step) -> str:
     """What a failed attempt said, and how to see its log."""
     log = f" (kubectl logs -n {at.seen.namespace} job/{step.job.name})" if step.job else ""
+    if step.job is not None and step.job.late:
+        return f"it took longer than its timeoutAfter of {step.template.timeout:g} s and was stopped{log}"
     if step.result is not None and step.result.sentence:
         where = f"{step.result.field}: " if step.result.field else ""
         remedy = f"; {step.result.remedy}" if step.result.remedy else ""
@@ -98,8 +115,8 @@ def told(at: Situation, step: Step) -> str:
 
 
 def _missing(step: Step) -> bool:
-    """Tell whether a step failed because the data is not there yet."""
-    return step.result is not None and step.result.reason == "DatasetMissing"
+    """Tell whether a step failed because the data is not there yet; what an earlier step made never comes later."""
+    return step.result is not None and step.result.reason == "DatasetMissing" and not step.template.inputs
 
 
 def _start(at: Situation, step: Step) -> Move:
@@ -134,7 +151,8 @@ def _look_for_data(at: Situation, step: Step) -> Move:
 
 
 def _retry(at: Situation, step: Step) -> Move:
-    return _again(at, step, RETRY_FIRST * 2 ** (step.crashes - 1), Reason.RETRYING)
+    pause = timedelta(seconds=step.template.backoff) * 2 ** (step.crashes - 1)
+    return _again(at, step, min(RETRY_LAST, pause), Reason.RETRYING)
 
 
 def _again(at: Situation, step: Step, pause: timedelta, reason: Reason) -> Move:
@@ -156,6 +174,6 @@ _MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Move]]] = {
 
 
 def _attempt(at: Situation, step: Step, *, attempt: int, crashes: int, collects: bool = False) -> StartStep:
-    before = graph.before(at.frozen.steps, step.name)
+    before = graph.before(at.frozen.steps, step.template)
     inputs = {s.name: s.attempt for s in at.steps if s.name in before and s.state is StepState.SUCCEEDED}
     return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects)

@@ -7,13 +7,14 @@ why it failed is known from the ModelVersion and from the conditions Complete an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.plan import Decided
+from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import (
     Freeze,
     JobState,
@@ -26,7 +27,7 @@ from mlwright.plan.training import (
 from mlwright.planners import gates, moves
 from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
-from mlwright.planners.steps import StepState, ended, shown, steps
+from mlwright.planners.steps import StepState, ended, last, shown, steps
 from mlwright.planners.template import freeze
 from mlwright.settings import Settings
 
@@ -48,7 +49,7 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
     Raises:
         InvalidSpecError: the pipeline lacks something that only its author can give.
     """
-    at = Situation(seen, steps(seen, now), settings, now)
+    at = Situation(seen, steps(seen, now), settings, now, last(seen, now))
     return next(decision for rule in RULES if (decision := rule(at)) is not None)
 
 
@@ -58,10 +59,9 @@ def _recorded(at: Situation) -> Decision | None:
     if version is None:
         return None
     verdict = "passed its gates" if version.passed else f"is rejected: {version.sentence}"
-    sentence = f"made {version.name}, which {verdict}"
-    done = Verdict("Complete", "True", Reason.COMPLETE, sentence)
     made = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
-    return Decided(StatusDraft(sentence, (done,), _fields(at, over=True) | made), intents=_stop(at))
+    end = End("Complete", Reason.COMPLETE, f"made {version.name}, which {verdict}", made)
+    return _end(at, end, "Succeeded" if version.passed else "Rejected")
 
 
 def made_by(seen: RunSeen) -> VersionSeen | None:
@@ -77,7 +77,7 @@ def _ended(at: Situation) -> Decision | None:
         found = find(at.seen.status, type_)
         if found is not None and found["status"] == "True":
             told = {key: value for key, value in at.seen.status.items() if key not in COMMON}
-            return _over(at, type_, Reason.named(found["reason"], otherwise), found["message"], told)
+            return _over(at, End(type_, Reason.named(found["reason"], otherwise), found["message"], told))
     return None
 
 
@@ -86,7 +86,7 @@ def _superseded(at: Situation) -> Decision | None:
     if not at.seen.newer:
         return None
     sentence = f"{at.seen.newer} was started in its place, because this run could not go on"
-    return _over(at, "Failed", Reason.SUPERSEDED, sentence)
+    return _end(at, End("Failed", Reason.SUPERSEDED, sentence))
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -109,9 +109,8 @@ def _unfrozen(at: Situation) -> Decision | None:
         return _wait(at, f"TrainingPipeline {name} (spec.pipelineRef) does not exist; the run starts when it does")
     frozen = freeze(at.seen.pipeline, at.settings, run=at.seen.name, uid=at.seen.uid)
     seen = replace(at.seen, frozen=frozen)
-    begun = _advance(replace(at, seen=seen, steps=steps(seen, at.now)))
-    if begun is None:
-        return None
+    started = replace(at, seen=seen, steps=steps(seen, at.now), last=last(seen, at.now))
+    begun = next(move for rule in (_failed, _advance, _without_version) if (move := rule(started)) is not None)
     template = {"templateRevision": at.seen.name, "pipelineGeneration": frozen.generation}
     status = replace(begun.status, fields={**begun.status.fields, **template})
     return replace(begun, status=status, records=(Freeze(frozen),))
@@ -124,9 +123,9 @@ def _failed(at: Situation) -> Decision | None:
         return None
     sentence = f"{step.name}: {moves.told(at, step)}"
     if step.state is StepState.USER_ERROR:
-        return _over(at, "Failed", Reason.USER_ERROR, sentence)
-    counted = f"{sentence} (attempt {step.crashes} of {at.settings.step_attempts})"
-    return _over(at, "Failed", Reason.STEP_FAILED, counted)
+        return _end(at, End("Failed", Reason.USER_ERROR, sentence))
+    counted = f"{sentence} (attempt {step.crashes} of {moves.attempts(at, step)})"
+    return _end(at, End("Failed", Reason.STEP_FAILED, counted))
 
 
 def _advance(at: Situation) -> Decision | None:
@@ -141,8 +140,17 @@ def _advance(at: Situation) -> Decision | None:
 
 def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
     """Return the removal of Jobs of earlier attempts; of each step the last two stay, for their logs."""
-    last = {job.step: max(other.attempt for other in seen.jobs if other.step == job.step) for job in seen.jobs}
-    return tuple(RemoveJob(job.name, job.uid) for job in seen.jobs if job.attempt < last[job.step] - 1)
+    newest = {job.step: max(other.attempt for other in seen.jobs if other.step == job.step) for job in seen.jobs}
+    return tuple(RemoveJob(job.name, job.uid) for job in seen.jobs if job.attempt < newest[job.step] - 1)
+
+
+def _without_version(at: Situation) -> Decision | None:
+    """All steps are over, but one without which there is no version was skipped."""
+    skipped = next((s for s in at.steps if s.template.uses and s.state is StepState.SKIPPED), None)
+    if skipped is None:
+        return None
+    why = skipped.result.sentence if skipped.result else "skipped"
+    return _end(at, End("Complete", Reason.COMPLETE, f"made no version: {skipped.name} was {why}"), "NoVersion")
 
 
 def _record(at: Situation) -> Decision:
@@ -176,6 +184,7 @@ RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
     _unfrozen,
     _failed,
     _advance,
+    _without_version,
     _record,
 )
 
@@ -184,23 +193,49 @@ def _wait(at: Situation, sentence: str) -> Decision:
     return Decided(_going(at, Reason.WAITING, sentence), again=moves.LOOK_AGAIN)
 
 
-def _over(at: Situation, type_: str, reason: Reason, sentence: str, told: Mapping[str, Any] | None = None) -> Decision:
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ends; `fields` are what its status says beside, all of it for a run that ended earlier."""
+
+    type: str
+    reason: Reason
+    sentence: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _end(at: Situation, end: End, outcome: str = "Failed") -> Decision:
+    """The run is about to end: what runs at the end of every run comes first, and changes nothing of it."""
+    step, fields = at.last, {**_stopped(_fields(at, over=True)), **end.fields}
+    if step is None or step.state not in {StepState.PENDING, StepState.RUNNING}:
+        failed = step is not None and step.state is not StepState.SUCCEEDED and step.state is not StepState.UNREAD
+        told = f"{end.sentence}; {step.name} failed: {moves.told(at, step)}" if step and failed else end.sentence
+        return _over(at, replace(end, sentence=told, fields=fields))
+    move = moves.at_the_end(at, step, {"MLWRIGHT_OUTCOME": outcome, "MLWRIGHT_SENTENCE": end.sentence})
+    status = _going(at, Reason.RUN_IN_PROGRESS, f"{end.sentence}; {move.sentence}")
+    starts = (move.start,) if move.start else ()
+    return Decided(replace(status, fields=fields), intents=(*_stop(at), *starts), again=move.again)
+
+
+def _over(at: Situation, end: End) -> Decision:
     """The run ended. A failed one also is Stalled: what waits for Kubernetes objects would call it healthy else."""
-    stays = (stalled(reason, sentence),) if type_ == "Failed" else ()
-    conditions = (Verdict(type_, "True", reason, sentence), *stays)
-    fields = _stopped(_fields(at, over=True)) if told is None else told
-    return Decided(StatusDraft(sentence, conditions, fields), intents=_stop(at))
+    stays = (stalled(end.reason, end.sentence),) if end.type == "Failed" else ()
+    conditions = (Verdict(end.type, "True", end.reason, end.sentence), *stays)
+    return Decided(StatusDraft(end.sentence, conditions, end.fields), intents=_stop(at))
 
 
 def _stopped(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a run that is over: no step of it is at work for ever."""
-    entries = [entry | {"state": "Stopped"} if entry["state"] in GOING else entry for entry in fields["steps"]]
+    entries = [
+        entry | {"state": "Stopped"} if entry["state"] in GOING and entry["name"] != ON_EXIT else entry
+        for entry in fields["steps"]
+    ]
     return {**fields, "steps": entries}
 
 
 def _stop(at: Situation) -> tuple[TrainingIntent, ...]:
     """Return the removal of what is still at work for a run that is over."""
-    return tuple(RemoveJob(job.name, job.uid) for job in at.seen.jobs if job.state is JobState.ACTIVE)
+    active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE and job.step != ON_EXIT)
+    return tuple(RemoveJob(job.name, job.uid) for job in active)
 
 
 def _going(at: Situation, reason: Reason, sentence: str) -> StatusDraft:
@@ -212,11 +247,12 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
     found, frozen, before = _results(at), at.seen.frozen, at.seen.status
     metrics = _metrics(found) if "metrics" in found else None
     entries = shown(at.steps, over=over)
+    exit_ = shown([at.last], over=over) if at.last and at.last.job else []
     seen: dict[str, Any] = {
         "templateRevision": at.seen.name if frozen else None,
         "pipelineGeneration": frozen.generation if frozen else None,
-        "steps": entries,
-        "progress": f"{sum(entry['state'] == 'Succeeded' for entry in entries)}/{len(entries)}",
+        "steps": [*entries, *exit_],
+        "progress": f"{sum(entry['state'] in {'Succeeded', 'Skipped'} for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
         "metrics": metrics,
         "gates": list(gates.judge(frozen.gates, _measured(found))) if frozen and metrics is not None else None,
@@ -225,10 +261,11 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
 
 
 def _results(at: Situation) -> dict[str, Any]:
-    """Return what all steps that succeeded reported, in one."""
+    """Return what the built-in steps that succeeded reported, in one; others may report under any name."""
     found: dict[str, Any] = {}
     for step in at.steps:
-        found |= step.result.results if step.result and step.state is StepState.SUCCEEDED else {}
+        told = step.template.uses and step.result and step.state is StepState.SUCCEEDED
+        found |= step.result.results if told and step.result else {}
     return found
 
 

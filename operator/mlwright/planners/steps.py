@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
 from mlwright.constants import EXIT_USER_ERROR
-from mlwright.plan.pods import Diagnosis, diagnose, moment
-from mlwright.plan.steps import BUILT_IN, StepTemplate
+from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
+from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
 from mlwright.plan.training import JobSeen, JobState, RunSeen, StepResult
+from mlwright.planners.conditions import judge
 
 PODLESS: Final = timedelta(seconds=25)
 """How long a Job may be without a pod before somebody should know."""
@@ -38,6 +39,8 @@ class StepState(StrEnum):
     UNREAD = "Unread"
     """Ended well, but its result was not heard of: it is read again from the store."""
     SUCCEEDED = "Succeeded"
+    SKIPPED = "Skipped"
+    """What must hold for it to run does not, or a step that it needs was skipped."""
     USER_ERROR = "UserError"
     CRASHED = "Crashed"
 
@@ -64,7 +67,7 @@ class Step:
     @property
     def done(self) -> bool:
         """Whether the steps that depend on it may start."""
-        return self.state is StepState.SUCCEEDED
+        return self.state in {StepState.SUCCEEDED, StepState.SKIPPED}
 
     @property
     def at_work(self) -> bool:
@@ -88,21 +91,60 @@ def steps(seen: RunSeen, now: datetime) -> tuple[Step, ...]:
     What the Jobs show wins; the stored status speaks only for a step that succeeded and whose Job or pod is gone.
     """
     stored = {entry["name"]: entry for entry in seen.status.get("steps") or ()}
-    return tuple(
-        replace(_step(template, [job for job in seen.jobs if job.step == template.name], entry, now), stored=entry)
-        for template in _templates(seen)
-        for entry in (stored.get(template.name, {}),)
+    parameters = (seen.frozen.training.get("estimator") or {}).get("parameters") or {} if seen.frozen else {}
+    found: dict[str, Step] = {}
+    for template in _templates(seen):
+        step = _seen(template, seen, stored.get(template.name, {}), now)
+        found[template.name] = _unless_skipped(step, found, parameters)
+    return tuple(found.values())
+
+
+def last(seen: RunSeen, now: datetime) -> Step | None:
+    """Return the step that runs when all others are over, None for a run without one."""
+    template = seen.frozen.on_exit if seen.frozen else None
+    stored: Mapping[str, Any] = next(
+        (entry for entry in seen.status.get("steps") or () if entry["name"] == ON_EXIT), {}
     )
+    return _seen(template, seen, stored, now) if template else None
+
+
+def _seen(template: StepTemplate, seen: RunSeen, stored: Mapping[str, Any], now: datetime) -> Step:
+    jobs = [job for job in seen.jobs if job.step == template.name]
+    return replace(_step(template, jobs, stored, now), stored=stored)
+
+
+def _unless_skipped(step: Step, before: Mapping[str, Step], parameters: Mapping[str, Any]) -> Step:
+    """Return a step that may start, or as skipped when something that it needs was, or its condition does not hold."""
+    if step.state is not StepState.PENDING or not all(before[name].done for name in step.template.depends_on):
+        return step
+    lacking = next((name for name in step.template.needs if before[name].state is StepState.SKIPPED), "")
+    if lacking:
+        return _skipped(step, f"{lacking}, which it needs, was skipped")
+    reported = [earlier.result.results for earlier in before.values() if earlier.result]
+    answer = judge(step.template.when, parameters, reported)
+    if answer.runs:
+        return step
+    if answer.known:
+        return _skipped(step, answer.sentence)
+    where, remedy = f"spec.steps[{step.name}].when.metric", "let it depend on the step that reports it"
+    return replace(step, state=StepState.USER_ERROR, result=StepResult("UserError", answer.sentence, {}, where, remedy))
+
+
+def _skipped(step: Step, why: str) -> Step:
+    return replace(step, state=StepState.SKIPPED, result=StepResult("Succeeded", f"skipped: {why}"))
 
 
 def _templates(seen: RunSeen) -> tuple[StepTemplate, ...]:
     """Return the steps of a run; while what it froze is not known, those that its status told of."""
     if seen.frozen is not None:
         return seen.frozen.steps
-    return tuple(StepTemplate(entry["name"], "") for entry in seen.status.get("steps") or ()) or BUILT_IN
+    told = (entry["name"] for entry in seen.status.get("steps") or () if entry["name"] != ON_EXIT)
+    return tuple(StepTemplate(name) for name in told) or BUILT_IN
 
 
 def _step(template: StepTemplate, jobs: list[JobSeen], stored: Mapping[str, Any], now: datetime) -> Step:
+    if not jobs and stored.get("state") == "Skipped":
+        return Step(template, StepState.SKIPPED, result=StepResult("Succeeded", stored.get("sentence", "")))
     if not jobs:
         return _from_stored(template, stored) if _succeeded(stored) else Step(template, StepState.PENDING)
     attempt = max(job.attempt for job in jobs)
@@ -134,10 +176,21 @@ def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
         return Step(template, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
     if not _heard(job, now):
         return Step(template, StepState.RUNNING, job.attempt, job)
+    if job.state is JobState.COMPLETE and template.shards > 1:
+        every = StepResult("Succeeded", f"all {template.shards} shards are done")
+        return Step(template, StepState.SUCCEEDED, job.attempt, job, every)
     if job.state is JobState.COMPLETE:
         told = result is not None and result.outcome == "Succeeded" and _complete(template, result.results)
         return Step(template, StepState.SUCCEEDED if told else StepState.UNREAD, job.attempt, job, result)
-    return Step(template, StepState.USER_ERROR if job.by_user else StepState.CRASHED, job.attempt, job, result)
+    if job.by_user:
+        return Step(template, StepState.USER_ERROR, job.attempt, job, result or _said(template, job))
+    return Step(template, StepState.CRASHED, job.attempt, job, result)
+
+
+def _said(template: StepTemplate, job: JobSeen) -> StepResult | None:
+    """Return what a container of somebody's own wrote about the error that it found; text of ours is a result."""
+    words = next((plain(pod.exit_message) for pod in job.pods if pod.exit_code == EXIT_USER_ERROR), "")
+    return StepResult("UserError", words) if template.container and words else None
 
 
 def _heard(job: JobSeen, now: datetime) -> bool:
@@ -194,6 +247,7 @@ _SHOWN: Final = {
     StepState.RUNNING: "Running",
     StepState.UNREAD: "Running",
     StepState.SUCCEEDED: "Succeeded",
+    StepState.SKIPPED: "Skipped",
     StepState.USER_ERROR: "Failed",
     StepState.CRASHED: "Failed",
 }
@@ -210,14 +264,17 @@ def shown(run: Iterable[Step], *, over: bool = False) -> list[dict[str, Any]]:
 
 def _remembered(step: Step, *, over: bool) -> bool:
     if over:
-        return step.stored.get("state") in {"Succeeded", "Failed"} and step.stored.get("attempt", 0) >= step.attempt
+        return (
+            step.stored.get("state") in {"Succeeded", "Failed", "Skipped"}
+            and step.stored.get("attempt", 0) >= step.attempt
+        )
     return step.state is StepState.SUCCEEDED and step.job is None
 
 
 def _shown(step: Step) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": step.name, "state": _SHOWN[step.state], "attempt": step.attempt}
     if step.job is None:
-        return entry
+        return entry | ({"sentence": step.result.sentence[:MESSAGE_LENGTH]} if step.result else {})
     entry |= {"job": step.job.name, "startedAt": timestamp(step.job.started)}
     if step.job.ended is not None:
         entry["finishedAt"] = timestamp(step.job.ended)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from mlwright.api.fields import Schema
+from mlwright.api.steps import Step
 from mlwright.bundle.addresses import Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
 from mlwright.plan.training import Frozen, PipelineSeen
+from mlwright.planners.resolution import on_exit, resolve
 from mlwright.settings import Settings
 
 LARGEST_STEP: Final = 100_000
@@ -31,20 +34,28 @@ def essence(part: Schema) -> dict[str, Any]:
 
 
 def template_digest(seen: PipelineSeen) -> str:
-    """Return the digest of what makes a new run when it changes: model, dataset, training and the metrics.
+    """Return the digest of what makes a new run when it changes: model, dataset, training, metrics and steps.
 
     Gates, image and pods are not part of it: new gates judge the next run, a new image starts none. Nor is the order
-    of the metrics.
+    of the metrics and of the steps, nor how often and how long a step is tried.
     """
     spec = seen.spec
-    return digest(
-        {
-            "model": seen.model,
-            "dataset": essence(spec.dataset),
-            "training": essence(spec.training),
-            "metrics": sorted(spec.evaluation.metrics),
-        }
-    )
+    what = {
+        "model": seen.model,
+        "dataset": essence(spec.dataset),
+        "training": essence(spec.training),
+        "metrics": sorted(spec.evaluation.metrics),
+    }
+    return digest({**what, "steps": _work(spec.steps)} if spec.steps else what)
+
+
+def _work(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Return what the steps do, without how their pods are and how often they are tried."""
+    found = [{key: value for key, value in essence(step).items() if key not in _HOW} for step in steps]
+    return sorted(found, key=lambda step: str(step["name"]))
+
+
+_HOW: Final = frozenset({"pod", "retries", "timeoutAfter"})
 
 
 def check(seen: PipelineSeen, settings: Settings) -> None:
@@ -57,6 +68,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
     parse_address(seen.spec.dataset.uri, "spec.dataset.uri")
     artifacts_uri(seen, settings)
     training_image(seen, settings)
+    resolve(seen.spec)
     told = len(canonical([dump(seen.spec.dataset), dump(seen.spec.training)]).encode())
     if told > LARGEST_STEP:
         raise InvalidSpecError(
@@ -93,6 +105,8 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Fro
         artifacts_uri=artifacts_uri(seen, settings),
         digest=template_digest(seen),
         folder=f"{run}-{short(uid)}",
+        steps=resolve(spec),
+        on_exit=on_exit(spec.on_exit),
     )
 
 

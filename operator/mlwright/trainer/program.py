@@ -12,6 +12,7 @@ from typing import Any, cast
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError
 from mlwright.process.last_words import leave_last_words, termination_log
+from mlwright.trainer import own
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import Step, StepName
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def _report(name: str, env: Mapping[str, str]) -> Result:
+    if name in own.PARTS:
+        return _own(name, env)
     try:
         step = read_step(name, env.get(VARIABLE))
     except UserError as problem:
@@ -63,6 +66,14 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
         return _run(step, addresses.mount_root(env))
     except Exception as problem:  # noqa: BLE001 - every end of a step is reported
         return _failure(problem, name, step)
+
+
+def _own(part: str, env: Mapping[str, str]) -> Result:
+    """Do what stands before or behind a container of somebody's own."""
+    try:
+        return own.PARTS[part](own.read_task(env), addresses.mount_root(env))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, part, None)
 
 
 def _run(step: Step, root: Path) -> Result:

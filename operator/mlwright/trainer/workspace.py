@@ -5,6 +5,7 @@ that has a result is never written again: a pod that is started twice reports th
 """
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,10 @@ class Workspace:
     """Where one attempt of a step leaves its files."""
 
     run: Path
-    step: StepName
+    step: str
     attempt: int
+    shard: int | None = None
+    """Number of the pod among those that do the step together; each has a folder in that of the attempt."""
 
     @classmethod
     def of(cls, step: Step, root: Path) -> "Workspace":
@@ -42,12 +45,13 @@ class Workspace:
     @property
     def folder(self) -> Path:
         """Where the complete result stands."""
-        return self.run / f"{self.step}-{self.attempt}"
+        attempt = f"{self.step}-{self.attempt}"
+        return self.run / attempt if self.shard is None else self.run / attempt / str(self.shard)
 
     @property
     def draft(self) -> Path:
         """Where files are written until the result is complete."""
-        return self.run / f".{self.step}-{self.attempt}{_TEMPORARY}"
+        return self.folder.with_name(f".{self.folder.name}{_TEMPORARY}")
 
     def finished(self) -> Result | None:
         """The result of an earlier start of the same attempt.
@@ -71,11 +75,18 @@ class Workspace:
         Raises:
             OSError: The volume cannot be written.
         """
-        self.run.mkdir(parents=True, exist_ok=True)
-        for left in self.run.glob(f".{self.step}-*{_TEMPORARY}"):
-            shutil.rmtree(left)
+        self.draft.parent.mkdir(parents=True, exist_ok=True)
+        for left in self.draft.parent.iterdir():
+            if self._is_draft(left.name):
+                shutil.rmtree(left)
         self.draft.mkdir()
         return self.draft
+
+    def _is_draft(self, name: str) -> bool:
+        """Whether this is a draft of this step, of whichever attempt; other steps and shards are at work beside it."""
+        if self.shard is not None:
+            return name == self.draft.name
+        return re.fullmatch(rf"\.{re.escape(self.step)}-\d+{re.escape(_TEMPORARY)}", name) is not None
 
     def publish(self, result: Result) -> Result:
         """Write the result as the last file and let the folder appear; a result that is there already wins.
@@ -97,7 +108,7 @@ class Workspace:
                 raise
             shutil.rmtree(self.draft)
             return earlier
-        _flush_folder(self.run)
+        _flush_folder(self.folder.parent)
         return result
 
 

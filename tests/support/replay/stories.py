@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from mlwright.plan.resources import Body
 from tests.support.replay import people
 from tests.support.replay.actors import Surroundings
 from tests.support.replay.people import annotate, edit, train_with
@@ -48,6 +49,23 @@ def _train_and_serve(world: World, _: Surroundings) -> None:
     world.add(people.deployment(rollout={"setAlias": "champion"}))
 
 
+def _graph() -> Body:
+    """Return a pipeline whose runs do more than the built-in steps."""
+
+    def own(name: str, **more: object) -> Body:
+        return {"name": name, "type": "Container", "container": {"image": f"{name}:1"}, **more}
+
+    validate = {"name": "validate", "type": "BuiltIn", "builtIn": {"uses": "Validate"}}
+    steps = [
+        own("features", outputs=[{"name": "data", "type": "Dataset"}], retries={"limit": 1, "backoff": "20s"}),
+        validate | {"inputs": [{"name": "data", "from": "features.data"}]},
+        own("audit", dependsOn=["validate"], when={"metric": "rows", "min": 50}, shards=2),
+        own("large", dependsOn=["validate"], when={"metric": "rows", "min": 1000}),
+        own("notice", dependsOn=["evaluate", "audit", "large"]),
+    ]
+    return people.pipeline(steps=steps, onExit={"container": {"image": "tidy:1"}})
+
+
 _SERVE: Final = Act("serve v1", lambda world, _: _serve(world))
 _TRAIN: Final = Act("train", lambda world, _: world.add(people.pipeline()))
 
@@ -82,6 +100,14 @@ STORIES: Final = {
                 Act("data appears", lambda _, around: setattr(around, "data", True), LONG),
             ),
             Surroundings(data=False),
+        ),
+        Story(
+            "a graph of steps",
+            (
+                Act("train", lambda world, _: world.add(_graph())),
+                Act("a better one", lambda world, _: train_with(world, 300)),
+            ),
+            Surroundings(crashes={"features": 1, "on-exit": 1}, silent={"notice"}),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

@@ -312,6 +312,11 @@ class Run:
         self.frozen = freeze(a_pipeline().done(), SETTINGS, run="churn-1", uid="uid-1")
         return self
 
+    def of(self, pipeline: Pipeline) -> Self:
+        """Let the template of another pipeline be frozen."""
+        self.frozen = freeze(pipeline.done(), SETTINGS, run="churn-1", uid="uid-1")
+        return self
+
     def active(self, step: str, attempt: int = 0, *pods: PodSeen, **known: Any) -> Self:
         """Let a Job go on."""
         return self._job(step, attempt, JobState.ACTIVE, pods or (a_pod(f"{step}-pod"),), **known)

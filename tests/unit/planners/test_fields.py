@@ -57,6 +57,23 @@ SURFACE_FIELDS: Final = (
     "runtimeClassName",
 )
 
+CONTAINER: Final[dict[str, Any]] = {
+    "image": "features:1",
+    "command": ["python"],
+    "args": ["features.py"],
+    "env": [{"name": "A", "value": "a"}],
+}
+CONTAINER_FIELDS: Final = ("image", "command", "args", "env.name", "env.value")
+STEP_POD_FIELDS: Final = (
+    "resources.requests",
+    "resources.limits",
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "priorityClassName",
+    "runtimeClassName",
+)
+
 PIPELINE: Final[dict[str, Any]] = {
     "modelRef": {"name": "flights"},
     "dataset": {
@@ -93,6 +110,23 @@ PIPELINE: Final[dict[str, Any]] = {
             }
         ],
     },
+    "steps": [
+        {
+            "name": "features",
+            "type": "Container",
+            "container": CONTAINER,
+            "builtIn": {"uses": "Train"},
+            "dependsOn": ["validate"],
+            "inputs": [{"name": "data", "from": "raw.data"}],
+            "outputs": [{"name": "data", "type": "Dataset"}],
+            "when": {"metric": "rows", "param": "max_iter", "min": 1.0, "max": 9.0, "equals": "1"},
+            "retries": {"limit": 1, "backoff": "5s"},
+            "timeoutAfter": "1h",
+            "shards": 2,
+            "pod": copy.deepcopy(SURFACE),
+        }
+    ],
+    "onExit": {"container": copy.deepcopy(CONTAINER), "timeoutAfter": "5m"},
     "triggers": {"specChange": True},
     "artifacts": {"uri": "pvc://artifacts/runs"},
     "image": "trainer:1",
@@ -138,6 +172,23 @@ OF_PIPELINE: Final = {
     **{f"evaluation.gates.fairness.{name}": NEITHER for name in ("metric", "max", "column", "minRows")},
     "evaluation.gates.cost.latencyP99": NEITHER,
     "evaluation.gates.cost.bundleMegabytes": NEITHER,
+    "steps.name": TRAINS,
+    "steps.type": TRAINS,
+    **{f"steps.container.{name}": TRAINS for name in CONTAINER_FIELDS},
+    "steps.builtIn.uses": TRAINS,
+    "steps.dependsOn": TRAINS,
+    "steps.inputs.name": TRAINS,
+    "steps.inputs.from": TRAINS,
+    "steps.outputs.name": TRAINS,
+    "steps.outputs.type": TRAINS,
+    **{f"steps.when.{name}": TRAINS for name in ("metric", "param", "min", "max", "equals")},
+    "steps.retries.limit": NEITHER,
+    "steps.retries.backoff": NEITHER,
+    "steps.timeoutAfter": NEITHER,
+    "steps.shards": TRAINS,
+    **{f"steps.pod.{name}": NEITHER for name in STEP_POD_FIELDS},
+    **{f"onExit.container.{name}": NEITHER for name in CONTAINER_FIELDS},
+    "onExit.timeoutAfter": NEITHER,
     "triggers.specChange": NEITHER,
     "artifacts.uri": NEITHER,
     "image": NEITHER,
@@ -182,6 +233,8 @@ OTHER: Final = {
     "model.type": "Latest",
     "pod.resources.requests": {"cpu": "2"},
     "pod.resources.limits": {"memory": "4Gi"},
+    "steps.pod.resources.requests": {"cpu": "2"},
+    "steps.pod.resources.limits": {"memory": "4Gi"},
 }
 """Values for fields that take not just any."""
 

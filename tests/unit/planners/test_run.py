@@ -410,6 +410,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_unfrozen",
         "_failed",
         "_advance",
+        "_without_version",
         "_record",
     ]
 

@@ -132,6 +132,7 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
         started=moment(status.get("startTime") or meta.get("creationTimestamp")),
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         pods=own,
+        late=final.get("reason") == "DeadlineExceeded",
     )
 
 

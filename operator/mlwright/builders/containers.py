@@ -1,0 +1,164 @@
+"""Pods of steps whose work is done by a container of somebody's own, between two of ours.
+
+`prepare` makes the folder of the attempt, `own` does the work, `step` makes of what it left the result of the step.
+The container writes into the attempt's folder alone; everything else it may only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.bundle.addresses import locate, mount_root, parse
+from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, PREPARE_CONTAINER, STEP_CONTAINER
+from mlwright.plan.digests import canonical
+from mlwright.plan.steps import StepTemplate
+from mlwright.plan.training import Frozen, StartStep
+
+SMALL: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+"""What our two containers get: they move files and read a few bytes."""
+_INDEX: Final = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+_ROOT: Final = mount_root({})
+
+
+def own_pod(
+    intent: StartStep, run: str, run_uri: str, *, document: Mapping[str, Any], resources: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the pod spec of an attempt.
+
+    Args:
+        intent: the attempt; one that only reads a result again has the last of the three containers alone.
+        run: name of the run.
+        run_uri: the run's folder.
+        document: what steps are told of the run.
+        resources: what the container gets where nobody says.
+    """
+    frozen, template = intent.frozen, intent.frozen.step(intent.step)
+    ours = [
+        {"name": "MLWRIGHT_OWN", "value": literal(canonical(_task(intent, run, run_uri)))},
+        *_shard(template),
+    ]
+    spec = pod_spec(_ours(STEP_CONTAINER, "seal", frozen, ours), _of_pod(frozen, template), _mounts(frozen, own=False))
+    if not intent.collects:
+        before = _ours(PREPARE_CONTAINER, "prepare", frozen, ours)
+        prepare = pod_spec(before, {}, _mounts(frozen, own=False))["containers"][0]
+        spec["initContainers"] = [prepare, _own(intent, run_uri, document=document, resources=resources)]
+    return spec
+
+
+def _ours(name: str, part: str, frozen: Frozen, env: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": frozen.image,
+        "imagePullPolicy": frozen.image_pull_policy,
+        "args": [part],
+        "env": list(env),
+        "resources": SMALL,
+        "terminationMessagePolicy": "File",
+    }
+
+
+def _own(
+    intent: StartStep, run_uri: str, *, document: Mapping[str, Any], resources: Mapping[str, Any]
+) -> dict[str, Any]:
+    frozen, template = intent.frozen, intent.frozen.step(intent.step)
+    asked = template.container
+    container = {
+        "name": OWN_CONTAINER,
+        "image": asked["image"],
+        **{key: [literal(word) for word in asked[key]] for key in ("command", "args") if asked.get(key)},
+        "env": _environment(intent, run_uri, document),
+        "resources": resources,
+        "terminationMessagePolicy": "File",
+    }
+    surface = {**frozen.pod, **template.pod}
+    surface["env"] = [*(frozen.pod.get("env") or ()), *(asked.get("env") or ())]
+    built: dict[str, Any] = pod_spec(container, surface, _mounts(frozen, own=True))["containers"][0]
+    built["volumeMounts"].append(_output(intent, run_uri))
+    return built
+
+
+def _of_pod(frozen: Frozen, template: StepTemplate) -> dict[str, Any]:
+    """Return what people said of the pod; what they said of the container is for theirs."""
+    surface = {**frozen.pod, **template.pod}
+    return {key: value for key, value in surface.items() if key not in {"resources", "env"}}
+
+
+def _mounts(frozen: Frozen, *, own: bool) -> tuple[Mount, ...]:
+    return merged(
+        (
+            Mount.of(frozen.dataset["uri"], field="spec.dataset.uri", read_only=True),
+            Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=own),
+        )
+    )
+
+
+def _output(intent: StartStep, run_uri: str) -> dict[str, Any]:
+    """Return the mount of the folder that `prepare` has made, which is all of the claim that may be written."""
+    address = parse(run_uri, field="spec.artifacts.uri")
+    template = intent.frozen.step(intent.step)
+    attempt = f"{template.folder}-{intent.attempt}"
+    name = Mount(address, read_only=False).name
+    if template.shards > 1:
+        path = f"{address.path}/{attempt}/.$(MLWRIGHT_SHARD).tmp"
+        return {"name": name, "mountPath": OUTPUT_PATH, "subPathExpr": path}
+    return {"name": name, "mountPath": OUTPUT_PATH, "subPath": f"{address.path}/.{attempt}.tmp"}
+
+
+def _environment(intent: StartStep, run_uri: str, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the container is told: paths, where it is in the run, and all that our own steps are told."""
+    template = intent.frozen.step(intent.step)
+    told = {
+        "MLWRIGHT_DATASET": _path(intent.frozen.dataset["uri"], "spec.dataset.uri"),
+        **{f"MLWRIGHT_INPUT_{_variable(e['name'])}": _path(e["uri"], "inputs") for e in inputs(intent, run_uri)},
+        "MLWRIGHT_OUTPUT": OUTPUT_PATH,
+        **{f"MLWRIGHT_OUTPUT_{_variable(e['name'])}": f"{OUTPUT_PATH}/{e['name']}" for e in template.outputs},
+        "MLWRIGHT_RESULT": f"{OUTPUT_PATH}/result.json",
+        "MLWRIGHT_ATTEMPT": str(intent.attempt),
+        "MLWRIGHT_STEP": canonical(document),
+        **intent.told,
+    }
+    plain = [{"name": name, "value": literal(value)} for name, value in told.items()]
+    return [*plain, *_shard(template)]
+
+
+def _shard(template: StepTemplate) -> list[dict[str, Any]]:
+    if template.shards == 1:
+        return []
+    return [
+        {"name": "MLWRIGHT_SHARD", "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}},
+        {"name": "MLWRIGHT_SHARDS", "value": str(template.shards)},
+    ]
+
+
+def _task(intent: StartStep, run: str, run_uri: str) -> dict[str, Any]:
+    template = intent.frozen.step(intent.step)
+    return {
+        "run": run,
+        "step": template.folder,
+        "attempt": intent.attempt,
+        "runUri": run_uri,
+        "inputs": inputs(intent, run_uri),
+        "outputs": [{"name": entry["name"], "type": entry["type"]} for entry in template.outputs],
+    }
+
+
+def inputs(intent: StartStep, run_uri: str) -> list[dict[str, str]]:
+    """Return the inputs of a step with their addresses: of a step of several shards its whole folder."""
+    found = []
+    for entry in intent.frozen.step(intent.step).inputs:
+        step, _, output = entry["from"].partition(".")
+        maker = intent.frozen.step(step)
+        folder = f"{run_uri}/{maker.folder}-{intent.inputs[step]}"
+        uri = folder if maker.shards > 1 else f"{folder}/{output}"
+        found.append({"name": entry["name"], "from": entry["from"], "uri": uri})
+    return found
+
+
+def _path(uri: str, field: str) -> str:
+    return str(locate(parse(uri, field=field), _ROOT))
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")

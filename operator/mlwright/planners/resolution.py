@@ -1,0 +1,90 @@
+"""From the steps that a pipeline lists to the graph that its runs walk. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from mlwright.api.fields import Schema, parse_duration
+from mlwright.api.pipelines import TrainingPipelineSpec
+from mlwright.api.steps import OnExit, Step
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
+from mlwright.planners import graph
+
+_IMPLIED: Final = {template.name: template.depends_on for template in BUILT_IN}
+"""What the built-in steps read of each other."""
+
+
+def resolve(spec: TrainingPipelineSpec) -> tuple[StepTemplate, ...]:
+    """Return the steps of a run of this pipeline, each behind those that it depends on.
+
+    The built-in steps are always there. Worked example: `features` with the output `data`, and `validate` with the
+    input `data` from `features.data` -> features, validate, train, evaluate.
+
+    Raises:
+        InvalidSpecError: a dependency, an input or a parameter does not exist, or steps wait for each other.
+    """
+    listed = {step.name for step in spec.steps}
+    _check_inputs(spec.steps)
+    _check_parameters(spec)
+    own = [_template(step) for step in spec.steps]
+    return graph.ordered((*own, *(template for template in BUILT_IN if template.name not in listed)))
+
+
+def on_exit(asked: OnExit | None) -> StepTemplate | None:
+    """Return what runs at the end of a run, None when there is nothing."""
+    if asked is None:
+        return None
+    timeout = parse_duration(asked.timeout_after).total_seconds()
+    return StepTemplate(ON_EXIT, container=_json(asked.container), attempts=1, timeout=timeout)
+
+
+def _template(step: Step) -> StepTemplate:
+    reads = [entry.from_.partition(".")[0] for entry in step.inputs]
+    implied = _IMPLIED.get(step.name, ())
+    return StepTemplate(
+        name=step.name,
+        uses=step.built_in.uses if step.built_in else "",
+        depends_on=_once((*implied, *reads, *step.depends_on)),
+        needs=_once((*implied, *reads)),
+        container=_json(step.container) if step.container else {},
+        inputs=tuple(_json(entry) for entry in step.inputs),
+        outputs=tuple(_json(entry) for entry in step.outputs),
+        when=_json(step.when) if step.when else {},
+        attempts=step.retries.limit + 1 if step.retries else 0,
+        backoff=parse_duration(step.retries.backoff).total_seconds() if step.retries else 10.0,
+        timeout=parse_duration(step.timeout_after).total_seconds() if step.timeout_after else 0.0,
+        shards=step.shards,
+        pod=_json(step.pod, exclude_defaults=True),
+    )
+
+
+def _json(part: Schema, **leaving_out: bool) -> dict[str, Any]:
+    """Return a part of a spec as in the pipeline."""
+    return part.model_dump(mode="json", by_alias=True, **(leaving_out or {"exclude_none": True}))  # type: ignore[arg-type]
+
+
+def _once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _check_inputs(steps: Sequence[Step]) -> None:
+    known = {f"{step.name}.{output.name}": (output.type, step.shards) for step in steps for output in step.outputs}
+    for step in steps:
+        for entry in step.inputs:
+            field = f"spec.steps[{step.name}].inputs[{entry.name}].from"
+            if entry.from_ not in known:
+                there = f"there are {', '.join(sorted(known))}" if known else "no step has outputs"
+                raise InvalidSpecError(field, f"{entry.from_} is no output of a step; {there}")
+            if step.built_in and known[entry.from_] != ("Dataset", 1):
+                remedy = f"give {entry.from_} the type Dataset and its step one shard"
+                raise InvalidSpecError(field, f"validate reads one folder of data; {remedy}")
+
+
+def _check_parameters(spec: TrainingPipelineSpec) -> None:
+    known = spec.training.estimator.parameters
+    for step in spec.steps:
+        if step.when and step.when.param and step.when.param not in known:
+            sentence = f"{step.when.param} is no parameter of training.estimator.parameters"
+            raise InvalidSpecError(f"spec.steps[{step.name}].when.param", f"{sentence}; set it there")
