@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mlwright.controller.cache import Cache
-from mlwright.controller.routes import affected
+from mlwright.controller.routes import affected, may_wait
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import Body, Key, ResourceKind
 from mlwright.ports.cluster import Cluster
@@ -14,9 +14,12 @@ from mlwright.ports.cluster import Cluster
 class Intake:
     """Hears of objects by lists, events and own writes; the order of arrival does not matter."""
 
-    def __init__(self, cache: Cache, wake: Callable[[Key], None], reconciled: Iterable[str]) -> None:
+    def __init__(
+        self, cache: Cache, wake: Callable[[Key], None], wake_later: Callable[[Key], None], reconciled: Iterable[str]
+    ) -> None:
         self.cache = cache
         self._wake = wake
+        self._wake_later = wake_later
         self._reconciled = frozenset(reconciled)
 
     def observe(self, body: Body) -> None:
@@ -56,4 +59,4 @@ class Intake:
     def _tell(self, body: Body, change: Change) -> None:
         for key in affected(body, change, self.cache):
             if key.kind in self._reconciled:
-                self._wake(key)
+                (self._wake_later if may_wait(body, key) else self._wake)(key)

@@ -25,6 +25,8 @@ from mlwright.settings import Settings
 
 GRACE: Final = 6.0
 """Seconds that running looks get to end after a stop."""
+LATER: Final = 0.2
+"""Seconds after which those look whose news may wait."""
 FLUSH: Final = 1.0
 """Seconds for Events that were not told yet."""
 
@@ -60,7 +62,12 @@ class Leader:
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._queue = WorkQueue(self._random, gauges.metrics.waited)
         self._cache = Cache(self._kinds)
-        self._intake = Intake(self._cache, self._queue.add, (reconciler.kind.name for reconciler in looked_after))
+        self._intake = Intake(
+            self._cache,
+            self._queue.add,
+            lambda key: self._queue.add_after(key, LATER),
+            (reconciler.kind.name for reconciler in looked_after),
+        )
         self._announcer = Announcer(outside.events, lambda: self._queue.idle, gauges.metrics.dropped)
         self._cycle = Cycle(
             looked_after,

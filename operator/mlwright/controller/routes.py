@@ -4,7 +4,7 @@
 |---|---|
 | anything that is reconciled | itself |
 | anything with owner labels | the owner |
-| TrainingRun | its TrainingPipeline |
+| TrainingRun | its TrainingPipeline, a little later |
 | ModelVersion | its Model, the ModelDeployments and TrainingPipelines of that model, the run that made it |
 | Model (its spec) | the ModelDeployments and TrainingPipelines of it |
 | TrainingPipeline (its spec) | its runs, which may have waited for it |
@@ -54,6 +54,15 @@ def affected(body: Body, change: Change, names: Names) -> frozenset[Key]:
     if body["kind"] in _ROUTES:
         found.update(_ROUTES[body["kind"]](body, change, names))
     return frozenset(found)
+
+
+def may_wait(body: Body, key: Key) -> bool:
+    """Tell whether a key may look a little later at an object that changed.
+
+    A pipeline retells what its runs say, and a run that gets on says several things within a moment: to retell each
+    of them would cost more than the run itself, and keep others waiting.
+    """
+    return body["kind"] == TRAINING_RUN.name and key.kind == TRAINING_PIPELINE.name
 
 
 def _run(body: Body, _: Change, __: Names) -> Iterator[Key]:

@@ -45,7 +45,7 @@ class Story:
         self.woken: list[Key] = []
         self.told: list[Notice] = []
         self.leading = True
-        self.intake = Intake(Cache(), self.woken.append, ["TrainingRun"])
+        self.intake = Intake(Cache(), self.woken.append, self.woken.append, ["TrainingRun"])
         clock = SimpleNamespace(
             now=lambda: datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self.time), monotonic=lambda: self.time
         )

@@ -17,7 +17,7 @@ RUN = Key("TrainingRun", "demo", "flights-1")
 
 
 def intake(woken: list[Key]) -> Intake:
-    return Intake(Cache(), woken.append, ["TrainingRun"])
+    return Intake(Cache(), woken.append, woken.append, ["TrainingRun"])
 
 
 def test_only_what_is_reconciled_is_woken() -> None:
@@ -26,6 +26,16 @@ def test_only_what_is_reconciled_is_woken() -> None:
     intake(woken).observe(MemoryCluster().put(run()))
 
     assert woken == [RUN]
+
+
+def test_a_pipeline_looks_a_little_later_at_what_its_run_says() -> None:
+    """A run that gets on says several things within a moment; its pipeline retells them once."""
+    woken, later = list[Key](), list[Key]()
+    ears = Intake(Cache(), woken.append, later.append, ["TrainingRun", "TrainingPipeline"])
+
+    ears.observe(MemoryCluster().put(run()))
+
+    assert (woken, later) == ([RUN], [Key("TrainingPipeline", "demo", "flights")])
 
 
 def test_old_news_wakes_nobody() -> None:
