@@ -194,6 +194,16 @@ REFUSALS: dict[str, Refusal] = {
         "must be longer than 0s",
         {"spec.dataset.timeRange": {"column": "ts", "last": "0h"}},
     ),
+    "an age of nothing": Refusal(
+        "TrainingPipeline.spec.dataset.checks.freshness.maxAge",
+        "must be longer than 0s",
+        {"spec.dataset.checks": {"freshness": {"column": "ts", "maxAge": "0h"}}},
+    ),
+    "checks without a check": Refusal(
+        "TrainingPipeline.spec.dataset.checks",
+        "checks without a check prove nothing",
+        {"spec.dataset.checks": {"onFailure": "Warn"}},
+    ),
     "an end without its time": Refusal(
         "TrainingPipeline.spec.dataset.timeRange.until",
         "set time exactly when type is Time",

@@ -64,7 +64,7 @@ class Workshop:
         elif path.suffix == ".parquet":
             pyarrow.parquet.write_table(table, path)
         else:
-            path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()), encoding="utf-8")
+            path.write_text("".join(json.dumps(row, default=str) + "\n" for row in table.to_pylist()), encoding="utf-8")
         return f"pvc://lake/{name}"
 
     def env(self, document: Mapping[str, Any]) -> dict[str, str]:

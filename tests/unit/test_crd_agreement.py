@@ -34,6 +34,7 @@ SCALARS: dict[str, st.SearchStrategy[Json]] = {
     "integer": st.integers(-(2**62), 2**62),
     "number": st.floats(-1e9, 1e9, allow_nan=False),
 }
+ANYTHING = st.booleans() | st.integers(-9, 9) | st.text(max_size=5)
 
 
 def documents(schema: Json) -> st.SearchStrategy[Json]:
@@ -42,6 +43,8 @@ def documents(schema: Json) -> st.SearchStrategy[Json]:
         return st.sampled_from(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):
         return st.integers(0, 99) | texts(schema)
+    if "type" not in schema:
+        return ANYTHING
     if schema["type"] in SCALARS:
         return numbers(schema) if schema["type"] != "boolean" else st.booleans()
     if schema["type"] == "string":

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mlwright.api.checks import Checks
 from mlwright.api.fields import (
     ColumnName,
     Digest,
@@ -134,6 +135,9 @@ class Dataset(Schema):
     )
     time_range: TimeRange | None = Field(default=None, description="Which rows are read, by time; all when absent.")
     split: Split = Field(default=Split(), description="How held-out rows are chosen.")
+    checks: Checks | None = Field(
+        default=None, description="What the data must prove before anything is learned from it."
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "self.uri.matches('^(pvc|configmap)://[a-z0-9][-a-z0-9.]*/.+$')",
@@ -184,3 +188,6 @@ class DatasetRecord(Schema):
     test_rows: int = Field(ge=0, description="Rows held out.")
     features: int = Field(default=0, ge=0, description="Number of features.")
     range: TimeRangeRecord | None = Field(default=None, description="The resolved time range.")
+    report: str = Field(
+        default="", max_length=1024, description="Where the report about the data lies, a page for people."
+    )

@@ -126,6 +126,7 @@ LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z
 Release = Annotated[str, Field(max_length=128)]
 Quantity = Annotated[str, BeforeValidator(_as_text), IntOrString(), Field(pattern=QUANTITY_PATTERN, max_length=32)]
 Sentence = Annotated[str, Field(max_length=2048)]
+FreeValue = Annotated[Any, PreserveUnknown()]
 FreeObject = Annotated[dict[str, Any], PreserveUnknown()]
 
 

@@ -52,6 +52,10 @@ class Reason(StrEnum):
         "LastVersionRejected",
         "The newest version did not pass its gates; an older one is still good.",
     )
+    # the data
+    CHECKS_PASSED = "ChecksPassed", "The data is as dataset.checks expects it."
+    CHECKS_WARNED = "ChecksWarned", "The data fails checks, and the run goes on because onFailure is Warn."
+    CHECKS_FAILED = "ChecksFailed", "The data fails checks, so nothing was trained."
     # stalled
     INVALID_SPEC = (
         "InvalidSpec",

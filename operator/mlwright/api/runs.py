@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mlwright.api.checks import ChecksRecord
 from mlwright.api.datasets import (
     DatasetRecord,
 )
@@ -85,6 +86,7 @@ class TrainingRunStatus(Status):
     )
     progress: str = Field(default="", max_length=32, description="Finished and all steps, such as 2/3.")
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")
+    checks: ChecksRecord | None = Field(default=None, description="How the data was judged.")
     metrics: dict[str, float] | None = Field(default=None, max_length=32, description="Metrics on the held-out rows.")
     gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="How the gates were judged."

@@ -24,10 +24,10 @@ from mlwright.plan.training import (
     TrainingIntent,
     VersionSeen,
 )
-from mlwright.planners import gates, moves
+from mlwright.planners import data_checks, gates, moves
 from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
-from mlwright.planners.steps import StepState, ended, last, shown, steps
+from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
 from mlwright.planners.template import freeze
 from mlwright.settings import Settings
 
@@ -50,7 +50,9 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
         InvalidSpecError: the pipeline lacks something that only its author can give.
     """
     at = Situation(seen, steps(seen, now), settings, now, last(seen, now))
-    return next(decision for rule in RULES if (decision := rule(at)) is not None)
+    decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
+    judged = data_checks.condition(decision.status.fields.get("checks"))
+    return replace(decision, status=replace(decision.status, conditions=(*decision.status.conditions, *judged)))
 
 
 def _recorded(at: Situation) -> Decision | None:
@@ -254,6 +256,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "steps": [*entries, *exit_],
         "progress": f"{sum(entry['state'] in {'Succeeded', 'Skipped'} for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
+        "checks": next((told for step in at.steps if (told := data_checks.record(_reported(step)))), None),
         "metrics": metrics,
         "gates": list(gates.judge(frozen.gates, _measured(found))) if frozen and metrics is not None else None,
     }
@@ -273,6 +276,11 @@ def _measured(found: Mapping[str, Any]) -> gates.Measured:
     """Return what the gates are judged by."""
     evidence = found.get("evidence")
     return gates.Measured(_metrics(found), evidence if isinstance(evidence, Mapping) else {})
+
+
+def _reported(step: Step) -> Mapping[str, Any]:
+    """Return what a step reported, also one that failed for what it found."""
+    return step.result.results if step.result and step.state in {StepState.SUCCEEDED, StepState.USER_ERROR} else {}
 
 
 def _metrics(found: Mapping[str, Any]) -> dict[str, float]:

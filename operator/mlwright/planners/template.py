@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from mlwright.api.datasets import Dataset
 from mlwright.api.fields import Schema
 from mlwright.api.steps import Step
 from mlwright.bundle.addresses import Address, Scheme, parse
@@ -42,7 +43,7 @@ def template_digest(seen: PipelineSeen) -> str:
     spec = seen.spec
     what = {
         "model": seen.model,
-        "dataset": essence(spec.dataset),
+        "dataset": _data(spec.dataset),
         "training": essence(spec.training),
         "metrics": sorted(spec.evaluation.metrics),
     }
@@ -56,6 +57,13 @@ def _work(steps: Iterable[Step]) -> list[dict[str, Any]]:
 
 
 _HOW: Final = frozenset({"pod", "retries", "timeoutAfter"})
+
+
+def _data(dataset: Dataset) -> dict[str, Any]:
+    """Return what makes the data another one: what a failed check does changes nothing of it."""
+    found = essence(dataset)
+    checks = {key: value for key, value in found.pop("checks", {}).items() if key != "onFailure"}
+    return found | ({"checks": checks} if checks else {})
 
 
 def check(seen: PipelineSeen, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
 from mlwright.trainer import columns, sources, targets, times
 from mlwright.trainer.arrow_types import plain
-from mlwright.trainer.errors import UserError
+from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.row_hashes import hash_rows
 from mlwright.trainer.step import Step
 from mlwright.trainer.wording import rows
@@ -49,21 +49,22 @@ class Data:
         return [column for name, column in pairs if name not in self.roles.time_columns] or self.features
 
 
-def select_range(step: Step, table: Any) -> tuple[Any, times.Range | None]:
-    """The rows of the time range, and the range as resolved; all rows without one.
+def select(step: Step, source: sources.Source) -> tuple[NDArray[np.bool_] | None, times.Range | None]:
+    """Which rows lie in the time range, `[all rows]`, and the range as resolved; None where all are used.
 
     Raises:
         UserError: There are no rows, none lies in the range, or its column holds no times.
     """
     wanted = step.dataset.time_range
+    if wanted is None:
+        return None, None
+    table = sources.read(source, (wanted.column,))
     if table.num_rows == 0:
         raise UserError(sources.URI, "the data has no rows", "write the data again")
-    if wanted is None:
-        return table, None
     moments = times.parse_times(wanted.column, _plain(table, wanted.column), "spec.dataset.timeRange.column")
     span = times.resolve(wanted, moments, step.run.triggered_at)
-    kept = table.filter(pa.array(times.within(moments, span)))
-    if kept.num_rows == 0:
+    kept = times.within(moments, span)
+    if not kept.any():
         document = span.to_document()
         raise UserError(
             "spec.dataset.timeRange",
@@ -71,6 +72,27 @@ def select_range(step: Step, table: Any) -> tuple[Any, times.Range | None]:
             "make `last` longer or choose another end",
         )
     return kept, span
+
+
+def load(source: sources.Source, used: Sequence[str], kept: NDArray[np.bool_] | None, count: int) -> Any:
+    """Read the rows that were selected.
+
+    Args:
+        source: The files.
+        used: The columns.
+        kept: From `select`.
+        count: Rows that were seen a moment ago.
+
+    Raises:
+        UserError: The data cannot be read.
+        SurroundingsError: It is not what was seen a moment ago.
+    """
+    table = sources.read(source, used)
+    if kept is not None and len(kept) == table.num_rows:
+        table = table.filter(pa.array(kept))
+    if table.num_rows != count:
+        raise SurroundingsError("the data changed while it was read; another attempt reads it as it is then")
+    return table
 
 
 def gather(step: Step, roles: columns.Roles, table: Any) -> Data:

@@ -1,5 +1,8 @@
 """Why a step ends without its result. Messages name columns, row numbers and counts, never values of rows."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mlwright.errors import MlwrightError
 
 DATASET_MISSING = "DatasetMissing"
@@ -9,12 +12,21 @@ DATASET_MISSING = "DatasetMissing"
 class UserError(MlwrightError):
     """The pipeline or its data must change; trying again with the same would end the same."""
 
-    def __init__(self, field: str, sentence: str, remedy: str, *, reason: str | None = None) -> None:
+    def __init__(
+        self,
+        field: str,
+        sentence: str,
+        remedy: str,
+        *,
+        reason: str | None = None,
+        results: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(f"{field}: {sentence}; {remedy}")
         self.field = field  # path in the pipeline's spec
         self.sentence = sentence
         self.remedy = remedy
         self.reason = reason
+        self.results = results  # what was found out before it ended
 
 
 class SurroundingsError(MlwrightError):

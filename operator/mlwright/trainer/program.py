@@ -114,6 +114,7 @@ def _failure(problem: Exception, name: str, step: Step | None) -> Result:
             attempt,
             Outcome.USER_ERROR,
             problem.sentence,
+            problem.results,
             field=problem.field,
             remedy=problem.remedy,
             reason=problem.reason,

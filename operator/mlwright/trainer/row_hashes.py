@@ -16,7 +16,7 @@ Bytes = NDArray[np.uint8]
 
 DIGEST_BYTES: Final = 16
 _CHUNK_ROWS: Final = 65_536  # keeps memory flat
-_EXACT: Final = 2**53  # whole numbers up to this size are doubles without loss
+EXACT: Final = 2**53  # whole numbers up to this size are doubles without loss
 
 # Tags keep values of different types apart, and a missing number apart from every number.
 _NUMBER, _BIG, _TEXT, _BOOL, _MISSING = range(5)
@@ -71,7 +71,7 @@ def _numbers(values: NDArray[np.float64]) -> Bytes:
 
 
 def _whole_numbers(values: NDArray[np.int64]) -> Bytes:
-    big = (values > _EXACT) | (values < -_EXACT)
+    big = (values > EXACT) | (values < -EXACT)
     as_double = _tagged(np.full(len(values), _NUMBER), values.astype(">f8"))
     as_whole = _tagged(np.full(len(values), _BIG), values.astype(">i8"))
     return np.where(big[:, None], as_whole, as_double)

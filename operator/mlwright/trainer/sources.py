@@ -6,7 +6,7 @@ the row number if the reader names one, and what to do.
 
 import errno
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow.parquet
 
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError
-from mlwright.trainer.arrow_types import kind_of
+from mlwright.trainer.arrow_types import kind_of, plain
 from mlwright.trainer.errors import DATASET_MISSING, UserError
 from mlwright.trainer.step import DataFormat
 
@@ -35,6 +35,8 @@ SUFFIXES: Final[Mapping[str, DataFormat]] = {
 }
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".zst"})
 _HIDDEN: Final = (".", "_")  # marker files of other programs, such as _SUCCESS
+PIECE: Final = 65_536
+"""Rows that are looked at at a time: few enough to be cheap, many enough to be fast."""
 _JSON_BLOCK: Final = 16 << 20  # bytes; the reader cannot take a line that is longer than its block
 
 
@@ -115,6 +117,56 @@ def read(source: Source, columns: Sequence[str]) -> Any:
         ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some rows of a file; `first` is the number of the first one, from 1 over all files."""
+
+    file: str
+    first: int
+    table: Any
+
+
+def stream(source: Source, columns: Sequence[str]) -> Iterator[Piece]:
+    """Read these columns piece by piece.
+
+    Parquet never stands in memory as a whole; other formats do, one file at a time.
+
+    Raises:
+        UserError: As `read`.
+    """
+    first = 1
+    known = None
+    for path in source.files:
+        for table in _pieces(path, source.format, columns):
+            known = known or table.schema
+            _check_types(source.files[0], known, path, table.schema)
+            yield Piece(path.name, first, table)
+            first += table.num_rows
+
+
+def plain_column(table: Any, name: str) -> Any:
+    """A column of a table in one piece, without a dictionary."""
+    return plain(table.column(name))
+
+
+def _pieces(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Iterator[Any]:
+    if data_format is not DataFormat.PARQUET:
+        table = _read_file(path, data_format, columns)
+        for start in range(0, max(1, table.num_rows), PIECE):
+            yield table.slice(start, PIECE)
+        return
+    _check_columns(path, data_format, columns)
+    pieces = _attempt(path, data_format, lambda file: _parquet_pieces(file, columns))
+    while (piece := _attempt(path, data_format, lambda _: next(pieces, None))) is not None:
+        yield pa.table(piece)
+
+
+def _parquet_pieces(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    # Small buffers: else a row group of a million rows is in memory at once.
+    file = pyarrow.parquet.ParquetFile(path, buffer_size=PIECE, pre_buffer=False)
+    return iter(file.iter_batches(PIECE, columns=list(columns)))
+
+
 def _files(place: Path, given: DataFormat | None) -> tuple[Path, ...]:
     if "*" in place.name:
         # fnmatch knows more wildcards than we promise; escape them.
@@ -150,13 +202,17 @@ def _format_of(name: str) -> DataFormat | None:
 
 
 def _read_file(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Any:
+    _check_columns(path, data_format, columns)
+    return _attempt(path, data_format, lambda file: _READERS[data_format](file, list(columns)))
+
+
+def _check_columns(path: Path, data_format: DataFormat, columns: Sequence[str]) -> None:
     names = _attempt(path, data_format, _NAMES[data_format])
     missing = [column for column in columns if column not in names]
     if missing:
         raise UserError(
             URI, f"{path.name} has no column {missing[0]!r}, which other files have", "give all files the same columns"
         )
-    return _attempt(path, data_format, lambda file: _READERS[data_format](file, list(columns)))
 
 
 def _check_types(first: Path, expected: Any, path: Path, found: Any) -> None:

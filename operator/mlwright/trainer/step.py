@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from mlwright.scoring import Task
+from mlwright.trainer.checks.expectations import Checks
 from mlwright.trainer.gate_settings import Gate
 
 
@@ -93,6 +94,16 @@ class Dataset:
     group_column: str | None
     time_range: TimeRange | None
     split: Split
+    checks: Checks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The version that a new one has to stand beside: its name and its bundle."""
+
+    version: str
+    uri: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +130,5 @@ class Step:
     gates: tuple[Gate, ...]
     run_uri: str
     inputs: Mapping[StepName, str]
+    champion: Champion | None
     document: Mapping[str, Any] = field(repr=False)  # as it came, for the record of the run

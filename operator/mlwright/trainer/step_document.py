@@ -11,9 +11,11 @@ from typing import Final
 
 from mlwright.bundle.documents import Document
 from mlwright.scoring import Task
+from mlwright.trainer.checks.expectations import read_checks
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.gate_settings import read_gates
 from mlwright.trainer.step import (
+    Champion,
     DataFormat,
     Dataset,
     Preprocessing,
@@ -61,6 +63,7 @@ def read_step(name: str, text: str | None) -> Step:
         gates=read_gates(_spec(document, "evaluation")),
         run_uri=document.text("runUri"),
         inputs=_inputs(document),
+        champion=_champion(document),
         document=document.members,
     )
 
@@ -102,6 +105,14 @@ def _inputs(document: Document) -> dict[StepName, str]:
     return {name: inputs.text(name) for name in StepName if inputs.has(name)}
 
 
+def _champion(document: Document) -> Champion | None:
+    """The champion that the operator names; an empty object is none."""
+    if not document.members.get("champion"):
+        return None
+    champion = document.child("champion")
+    return Champion(champion.text("name"), champion.text("uri"), champion.text("digest"))
+
+
 def _run(document: Document) -> Run:
     return Run(
         namespace=document.text("namespace"),
@@ -122,6 +133,7 @@ def _dataset(document: Document) -> Dataset:
         group_column=document.optional_text("groupColumn"),
         time_range=_time_range(document.child("timeRange")) if document.has("timeRange") else None,
         split=_split(document.child("split")) if document.has("split") else Split(SplitType.HASH, _DEFAULT_SHARE, 0),
+        checks=read_checks(document.child("checks"), parse_duration) if document.has("checks") else None,
     )
 
 

@@ -43,7 +43,7 @@ def parse_times(name: str, column: Any, field: str) -> Micros:
     Raises:
         UserError: The column holds something else, or a time is missing or not readable.
     """
-    times = _micros_of(column)
+    times = micros_of(column)
     if times is None:
         raise UserError(field, f"column {name!r} holds {column.type}, not times", f"write {_EXAMPLE}")
     if times.null_count:
@@ -71,7 +71,7 @@ def order_of(name: str, column: Any, field: str) -> Micros | NDArray[np.float64]
 
 def comparable(column: Any) -> Any:
     """A column of times as an Arrow array of numbers, equal for equal times whatever the file format."""
-    values = column.cast(pa.float64(), safe=False) if is_number(column.type) else _micros_of(column)
+    values = column.cast(pa.float64(), safe=False) if is_number(column.type) else micros_of(column)
     # A missing or unreadable time is a value of its own, below all that can be written.
     return pc.fill_null(values, np.nan if values.type == pa.float64() else np.iinfo(np.int64).min)
 
@@ -103,7 +103,7 @@ def within(times: Micros, span: Range) -> NDArray[np.bool_]:
     return np.asarray((times > _micros(span.begin)) & (times <= _micros(span.until)))
 
 
-def _micros_of(column: Any) -> Any:
+def micros_of(column: Any) -> Any:
     """Microseconds since 1970 as Arrow int64, null where there is no readable time; None if these are no times."""
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -121,6 +121,11 @@ def _parse(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def time_text(micros: int) -> str:
+    """Microseconds since 1970 as people write a time."""
+    return _text(_EPOCH + timedelta(microseconds=micros))
 
 
 def _micros(time: datetime) -> int:

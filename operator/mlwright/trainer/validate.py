@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from mlwright.scoring import Task
 from mlwright.trainer import columns, sources, splits, targets, times
-from mlwright.trainer.data import Data, digest, gather, row_digests, select_range
+from mlwright.trainer.checks.judging import Subject
+from mlwright.trainer.data import Data, digest, gather, load, row_digests, select
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import build_estimator
+from mlwright.trainer.examining import examine
 from mlwright.trainer.fairness import check_classes
 from mlwright.trainer.gate_settings import metrics_named
 from mlwright.trainer.scores import check_metrics
@@ -44,9 +46,11 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     names = sources.column_names(source)
     roles = columns.choose(step.dataset, names)
     divided_by = check_exist(step.gates, names)
-    table = sources.read(source, tuple(dict.fromkeys((*roles.used, *divided_by))))
+    kept, span = select(step, source)
+    subject = Subject(source, names, roles, kept, step.run.triggered_at)
+    examined = examine(step, subject, _words(span), folder, root)
+    table = load(source, tuple(dict.fromkeys((*roles.used, *divided_by))), kept, examined.rows)
     logger.info("read the dataset", extra={"files": len(source.files), "rows": table.num_rows})
-    table, span = select_range(step, table)
     data = gather(step, roles, table)
     check_classes(step.gates, roles.target, targets.classes_of(data.target))
     hashes = row_digests(data)
@@ -62,10 +66,20 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
         "trainRows": train_rows,
         "testRows": test_rows,
         "features": len(roles.features),
+        "report": examined.report,
     }
     if span:
         dataset["range"] = span.to_document()
-    return f"read {rows(data.rows)}, {test_rows:,} of them held out", {"dataset": dataset}
+    checks = {"checks": examined.verdict} if examined.verdict else {}
+    warning = f"; {examined.warning}" if examined.warning else ""
+    return f"read {rows(data.rows)}, {test_rows:,} of them held out{warning}", {"dataset": dataset, **checks}
+
+
+def _words(span: times.Range | None) -> str:
+    if span is None:
+        return ""
+    found = span.to_document()
+    return f"after {found['from']}, up to {found['until']}"
 
 
 def _hold_out(step: Step, data: Data, hashes: NDArray[Any]) -> splits.Mask:

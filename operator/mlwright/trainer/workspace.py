@@ -19,6 +19,11 @@ from mlwright.trainer.step import Step, StepName
 BUNDLE: Final = "bundle"
 """Folder of the bundle in that of the step train."""
 
+FINDINGS: Final = "checks.json"
+"""What is wrong with the data, for programs; people read the report."""
+KEPT: Final = frozenset({FINDINGS, "data-report.html"})
+"""What stays of a step that failed, beside its result: people must see why."""
+
 _TEMPORARY: Final = ".tmp"
 
 
@@ -91,13 +96,13 @@ class Workspace:
     def publish(self, result: Result) -> Result:
         """Write the result as the last file and let the folder appear; a result that is there already wins.
 
-        A failure keeps nothing but its result.
+        A failure keeps nothing but its result and what explains it.
 
         Raises:
             OSError: The volume cannot be written.
         """
         if result.outcome is not Outcome.SUCCEEDED:
-            self.begin()
+            self._tidy()
         (self.draft / RESULT).write_bytes(result.to_json())
         _flush(self.draft)
         try:
@@ -110,6 +115,16 @@ class Workspace:
             return earlier
         _flush_folder(self.folder.parent)
         return result
+
+    def _tidy(self) -> None:
+        """Remove all that a failed step left but what explains the failure."""
+        if not self.draft.is_dir():
+            self.begin()
+        for left in self.draft.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name not in KEPT:
+                left.unlink()
 
 
 def _flush(folder: Path) -> None:

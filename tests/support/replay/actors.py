@@ -36,6 +36,8 @@ class Surroundings:
     """How many attempts of a step still crash."""
     silent: set[str] = field(default_factory=set)
     """Steps whose termination message gets lost."""
+    checks: str = ""
+    """How the data is judged: Passed, Warned or Failed; empty where nothing is asked."""
     user_error: str = ""
     """Step that finds an error of the user's."""
 
@@ -52,7 +54,10 @@ class Surroundings:
         if step == "validate" and not self.data:
             return 64, _result("UserError", "nothing lies there", field="spec.dataset.uri", reason="DatasetMissing")
         results = _RESULTS[step](told) if step in _RESULTS else {}
-        return 0, _result("Succeeded", f"{step} is done", results=results)
+        judged = {"checks": _judged(self.checks)} if step == "validate" and self.checks else {}
+        if self.checks == "Failed":
+            return 64, _result("UserError", "a data check failed: too few rows", field=MIN_ROWS, results=judged)
+        return 0, _result("Succeeded", f"{step} is done", results=results | judged)
 
 
 def _told(env: dict[str, str], container: Body) -> Body:
@@ -62,6 +67,15 @@ def _told(env: dict[str, str], container: Body) -> Body:
         return own | {"name": own["step"]}
     found: Body = json.loads(env["MLWRIGHT_STEP"].replace("$$", "$"))
     return found | {"name": container["args"][0]}
+
+
+MIN_ROWS = "spec.dataset.checks.minRows"
+
+
+def _judged(outcome: str) -> Body:
+    if outcome == "Passed":
+        return {"outcome": outcome, "failed": 0, "findings": []}
+    return {"outcome": outcome, "failed": 1, "findings": [{"field": MIN_ROWS, "sentence": "too few rows"}]}
 
 
 def _result(outcome: str, sentence: str, **more: Any) -> str:

@@ -90,6 +90,25 @@ PIPELINE: Final[dict[str, Any]] = {
             "temporal": {"test": 0.3},
             **{name: {"test": 0.3, "seed": 1} for name in ("hash", "stratified", "group", "random")},
         },
+        "checks": {
+            "minRows": 10,
+            "maxMissing": 0.5,
+            "maxDuplicateRows": 0.5,
+            "freshness": {"column": "ts", "maxAge": "48h"},
+            "columns": [
+                {
+                    "name": "hour",
+                    "type": "Number",
+                    "min": 0.5,
+                    "max": 23.5,
+                    "maxMissing": 0.5,
+                    "allowed": [1, 2],
+                    "unique": True,
+                }
+            ],
+            "againstChampion": {"schema": True, "maxDrift": 0.5},
+            "onFailure": "Warn",
+        },
     },
     "training": {
         "task": "Classification",
@@ -156,6 +175,26 @@ OF_PIPELINE: Final = {
     "dataset.split.group.seed": TRAINS,
     "dataset.split.random.test": TRAINS,
     "dataset.split.random.seed": TRAINS,
+    **{
+        f"dataset.checks.{name}": TRAINS
+        for name in (
+            "minRows",
+            "maxMissing",
+            "maxDuplicateRows",
+            "freshness.column",
+            "freshness.maxAge",
+            "columns.name",
+            "columns.type",
+            "columns.min",
+            "columns.max",
+            "columns.maxMissing",
+            "columns.allowed",
+            "columns.unique",
+            "againstChampion.schema",
+            "againstChampion.maxDrift",
+        )
+    },
+    "dataset.checks.onFailure": NEITHER,
     "training.task": TRAINS,
     "training.type": FIXED,
     "training.estimator.class": TRAINS,

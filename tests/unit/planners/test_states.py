@@ -97,6 +97,17 @@ def failed(operator: Operator) -> None:
     operator.settle()
 
 
+def judged(outcome: str) -> Callable[[Operator], None]:
+    """Return the story of a run whose data is checked."""
+
+    def story(operator: Operator) -> None:
+        operator.actors.around.checks = outcome
+        operator.world.add(people.pipeline())
+        operator.settle()
+
+    return story
+
+
 def after_failure(operator: Operator) -> None:
     """Let a run be at work after one that failed."""
     failed(operator)
@@ -286,6 +297,9 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingRun: the pod of a step does not start": unfetched,
     "TrainingRun: it made a version": trained,
     "TrainingRun: it failed": failed,
+    "TrainingRun: it made a version of data that passed its checks": judged("Passed"),
+    "TrainingRun: it made a version of data that fails checks, with onFailure Warn": judged("Warned"),
+    "TrainingRun: its data fails checks, with onFailure Fail": judged("Failed"),
     "TrainingRun: it was stuck, and a newer run took its place": superseded,
     "Model: every alias names a good version": aliased(1),
     "Model: an alias names a version that does not exist or did not pass": aliased(2),

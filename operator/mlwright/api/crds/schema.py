@@ -146,8 +146,11 @@ def _typed(annotation: Any, constraints: list[Any], marks: dict[type, Any], path
 
 
 def _free(annotation: Any, constraints: list[Any], path: str) -> JsonSchema:
-    if get_origin(annotation) is not dict or constraints:
-        raise RefusedModelError(path, "only a plain map can be free-typed, and nothing can be asked of its content")
+    if (annotation is not Any and get_origin(annotation) is not dict) or constraints:
+        said = "only a plain map or any value can be free-typed, and nothing can be asked of its content"
+        raise RefusedModelError(path, said)
+    if annotation is Any:
+        return {"x-kubernetes-preserve-unknown-fields": True}
     return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
