@@ -30,6 +30,7 @@ ANNOTATION_CRASHES: Final = "mlwright.dev/crashes"
 
 ANNOTATION_RUN: Final = "mlwright.dev/run"
 ANNOTATION_RETRY: Final = "mlwright.dev/retry"
+ANNOTATION_ABORT: Final = "mlwright.dev/abort"
 ANNOTATION_REFRESH: Final = "mlwright.dev/refresh"
 
 MOUNT_ROOT: Final = "/mlwright"

@@ -497,6 +497,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
             "seed": 0,
         },
         "triggers": {"specChange": True},
+        "suspend": False,
         "paused": False,
     }
     assert deployment == {

@@ -77,6 +77,9 @@ class TrainingPipelineSpec(Schema):
         description="Image of the training steps; the chart's trainer image when absent.",
     )
     pod: PodSurface = Field(default=PodSurface(), description="The pods of the training steps.")
+    suspend: bool = Field(
+        default=False, description="No pods: a step at work is stopped, and begins anew when this is false again."
+    )
     paused: bool = Field(default=False, description="Start no run; a running one goes on to its end.")
     rules: ClassVar[tuple[Rule, ...]] = (
         *metric_rules("Classification", CLASSIFICATION_METRICS),

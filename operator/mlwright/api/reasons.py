@@ -48,6 +48,8 @@ class Reason(StrEnum):
     USER_ERROR = "UserError", "A step found an error that its author must mend."
     STEP_FAILED = "StepFailed", "A step failed and its attempts are used up."
     SUPERSEDED = "Superseded", "The run could not go on, and a newer one was started in its place."
+    ABORTED = "Aborted", "Somebody ended the run with the annotation mlwright.dev/abort."
+    TIMED_OUT = "TimedOut", "The run took longer than the pipeline allows."
     LAST_VERSION_REJECTED = (
         "LastVersionRejected",
         "The newest version did not pass its gates; an older one is still good.",

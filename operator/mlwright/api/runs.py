@@ -91,4 +91,10 @@ class TrainingRunStatus(Status):
     gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="How the gates were judged."
     )
+    handled_retry: str | None = Field(
+        default=None, max_length=253, description="Value of the last handled mlwright.dev/retry annotation."
+    )
+    handled_abort: str | None = Field(
+        default=None, max_length=253, description="Value of the last handled mlwright.dev/abort annotation."
+    )
     model_version_ref: ObjectRef | None = Field(default=None, description="The ModelVersion that this run made.")

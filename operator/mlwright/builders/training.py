@@ -13,6 +13,7 @@ from mlwright.builders.containers import inputs, own_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.constants import (
     ANNOTATION_CRASHES,
+    ANNOTATION_RETRY,
     EXIT_USER_ERROR,
     LABEL_ATTEMPT,
     LABEL_MODEL,
@@ -124,7 +125,7 @@ def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": meta.child(child_name(*parts), owner, seen.uid, labels)
-        | {"annotations": {ANNOTATION_CRASHES: str(intent.crashes)}},
+        | {"annotations": {ANNOTATION_CRASHES: str(intent.crashes), **_retried(intent)}},
         "spec": {
             **_size(intent),
             "backoffLimit": 0,  # the operator counts attempts; a disruption is not one
@@ -141,6 +142,10 @@ def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
             },
         },
     }
+
+
+def _retried(intent: StartStep) -> dict[str, str]:
+    return {ANNOTATION_RETRY: intent.retry} if intent.retry else {}
 
 
 def _size(intent: StartStep) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class JobSeen:
     pods: tuple[PodSeen, ...] = ()
     late: bool = False
     """True when it was stopped because it took longer than allowed."""
+    retry: str = ""
+    """Value of the retry annotation of its run when it was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Frozen:
     """Name of the run's folder in the store; of its own even if a run of that name existed before."""
     steps: tuple[StepTemplate, ...] = BUILT_IN
     """What it does: each step stands behind those that it depends on."""
+    timeout: float = 0.0
+    """Seconds that the run may take; 0 for as long as it wants."""
     on_exit: StepTemplate | None = None
     """What runs when all else is over."""
 
@@ -166,6 +170,12 @@ class RunSeen:
     """The highest number that a version of the model ever had, as far as anything remembers."""
     newer: str = ""
     """Name of a run that the pipeline started after this one; empty when there is none or this one has ended."""
+    retry: str = ""
+    """Value of the annotation that asks for another try of the failed steps; empty without one."""
+    abort: str = ""
+    """Value of the annotation that ends the run; empty without one."""
+    suspended: bool = False
+    """The pipeline says that there are to be no pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +228,8 @@ class StartStep:
     """Earlier attempts that failed for a reason that is not the user's."""
     collects: bool = False
     """Only read again what a finished attempt reported."""
+    retry: str = ""
+    """Value of the annotation because of which the run goes on; empty for one that never failed."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Further environment variables: what the last step is told of the run's end."""
 

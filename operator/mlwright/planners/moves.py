@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
 from mlwright.plan.training import Frozen, JobState, RunSeen, StartStep
 from mlwright.planners import graph
@@ -35,6 +36,18 @@ class Situation:
     now: datetime
     last: Step | None = None
     """What runs when all steps are over."""
+
+    @property
+    def retried(self) -> bool:
+        """Whether somebody asks for another try of a run that failed."""
+        failed = (find(self.seen.status, "Failed") or {}).get("status") == "True"
+        asked = self.seen.retry not in {"", self.seen.status.get("handledRetry")}
+        return failed and asked and not self.seen.newer
+
+    @property
+    def retry(self) -> str:
+        """Value of the annotation because of which the run goes on."""
+        return self.seen.retry if self.retried else str(self.seen.status.get("handledRetry") or "")
 
     @property
     def frozen(self) -> Frozen:
@@ -82,12 +95,14 @@ def at_the_end(at: Situation, step: Step, told: Mapping[str, str]) -> Move:
     """Return what is done about the step that runs when all others are over."""
     if step.state is not StepState.PENDING:
         return _watch(at, step)
-    start = replace(_attempt(at, step, attempt=0, crashes=0), told=told)
-    return Move(Reason.RUN_IN_PROGRESS, f"{step.name} starts", start)
+    move = _start(at, step)
+    return replace(move, start=replace(move.start, told=told) if move.start else None)
 
 
 def for_good(at: Situation, step: Step) -> bool:
     """Tell whether a step failed and is not tried again."""
+    if _is_asked(at, step):
+        return False
     if step.state is StepState.USER_ERROR:
         return not _missing(step)
     return step.state is StepState.CRASHED and step.crashes >= attempts(at, step)
@@ -114,13 +129,21 @@ def told(at: Situation, step: Step) -> str:
     return f"{(step.job.message if step.job else '') or 'it ended without a result'}{log}"
 
 
+def _is_asked(at: Situation, step: Step) -> bool:
+    """Tell whether somebody asks for another try of a step that failed before they asked."""
+    return at.retried and step.job is not None and step.job.retry != at.retry
+
+
 def _missing(step: Step) -> bool:
     """Tell whether a step failed because the data is not there yet; what an earlier step made never comes later."""
     return step.result is not None and step.result.reason == "DatasetMissing" and not step.template.inputs
 
 
 def _start(at: Situation, step: Step) -> Move:
-    return Move(Reason.RUN_IN_PROGRESS, f"{step.name} starts", _attempt(at, step, attempt=0, crashes=0))
+    # of an attempt that was given up, pods may still be at work in its folder
+    given_up = step.stored.get("state") in {"Failed", "Stopped"}
+    attempt = step.stored.get("attempt", 0) + 1 if given_up else 0
+    return Move(Reason.RUN_IN_PROGRESS, f"{step.name} starts", _attempt(at, step, attempt=attempt, crashes=0))
 
 
 def _watch(at: Situation, step: Step) -> Move:
@@ -156,7 +179,10 @@ def _retry(at: Situation, step: Step) -> Move:
 
 
 def _again(at: Situation, step: Step, pause: timedelta, reason: Reason) -> Move:
-    """Try a step again after a pause."""
+    """Try a step again after a pause, or at once when somebody asks."""
+    if _is_asked(at, step):
+        sentence = f"{step.name} is tried again, as asked with {at.retry!r}"
+        return Move(Reason.RUN_IN_PROGRESS, sentence, _attempt(at, step, attempt=step.attempt + 1, crashes=0))
     left = ended(step, at.seen.created) + pause - at.now
     sentence = f"{step.name}: {told(at, step)}; tried again by itself"
     if timedelta(0) < left <= 2 * pause:  # a longer time is left only after a clock was set back
@@ -176,4 +202,4 @@ _MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Move]]] = {
 def _attempt(at: Situation, step: Step, *, attempt: int, crashes: int, collects: bool = False) -> StartStep:
     before = graph.before(at.frozen.steps, step.template)
     inputs = {s.name: s.attempt for s in at.steps if s.name in before and s.state is StepState.SUCCEEDED}
-    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects)
+    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects, at.retry)

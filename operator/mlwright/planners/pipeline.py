@@ -45,7 +45,7 @@ def decide(seen: PipelineSeen, settings: Settings, _: datetime) -> Decision:
 
 def due(seen: PipelineSeen, settings: Settings) -> Trigger | None:
     """Return why a run is to start now, or None."""
-    if seen.spec.paused or any(run.state in GOING and not run.stuck for run in seen.runs):
+    if seen.spec.paused or seen.spec.suspend or any(run.state in GOING and not run.stuck for run in seen.runs):
         return None
     return next((trigger for rule in RULES if (trigger := rule(seen, settings)) is not None), None)
 

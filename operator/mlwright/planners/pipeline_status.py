@@ -30,6 +30,9 @@ def settled(seen: PipelineSeen) -> StatusDraft:
     if seen.spec.paused:
         sentence = f"paused: no run starts until spec.paused is false; {sentence}"
         conditions = (*conditions, Verdict("Paused", "True", Reason.PAUSED, sentence))
+    if seen.spec.suspend:
+        sentence = f"suspended: no run starts and none has pods until spec.suspend is false; {sentence}"
+        conditions = (*conditions, Verdict("Suspended", "True", Reason.SUSPENDED, sentence))
     return StatusDraft(sentence, conditions, _fields(seen))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
@@ -49,10 +49,18 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
     Raises:
         InvalidSpecError: the pipeline lacks something that only its author can give.
     """
-    at = Situation(seen, steps(seen, now), settings, now, last(seen, now))
+    at = _begun_again(Situation(seen, steps(seen, now), settings, now, last(seen, now)))
     decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
     judged = data_checks.condition(decision.status.fields.get("checks"))
     return replace(decision, status=replace(decision.status, conditions=(*decision.status.conditions, *judged)))
+
+
+def _begun_again(at: Situation) -> Situation:
+    """What ran at the end of an earlier try runs again at the end of this one."""
+    if at.last is None or at.last.job is None or at.last.job.retry == at.retry:
+        return at
+    before = {"name": at.last.name, "state": "Stopped", "attempt": at.last.attempt}
+    return replace(at, last=Step(at.last.template, StepState.PENDING, stored=before))
 
 
 def _recorded(at: Situation) -> Decision | None:
@@ -75,6 +83,8 @@ def made_by(seen: RunSeen) -> VersionSeen | None:
 
 def _ended(at: Situation) -> Decision | None:
     """The run ended earlier: all that its status says stays, although its version or its Jobs may be gone."""
+    if at.retried:
+        return None
     for type_, otherwise in (("Complete", Reason.COMPLETE), ("Failed", Reason.RUN_FAILED)):
         found = find(at.seen.status, type_)
         if found is not None and found["status"] == "True":
@@ -89,6 +99,51 @@ def _superseded(at: Situation) -> Decision | None:
         return None
     sentence = f"{at.seen.newer} was started in its place, because this run could not go on"
     return _end(at, End("Failed", Reason.SUPERSEDED, sentence))
+
+
+def _aborted(at: Situation) -> Decision | None:
+    """Somebody ends the run."""
+    if at.seen.abort in {"", at.seen.status.get("handledAbort")}:
+        return None
+    sentence = f"ended with the annotation mlwright.dev/abort: {at.seen.abort!r}"
+    return _end(at, End("Failed", Reason.ABORTED, sentence, {"handledAbort": at.seen.abort}))
+
+
+def _suspended(at: Situation) -> Decision | None:
+    """The pipeline says that there are to be no pods."""
+    return _without_pods(at) if at.seen.suspended else None
+
+
+def _without_pods(at: Situation) -> Decision:
+    """Stop what is at work; it begins anew afterwards."""
+    sentence = "suspended: no pods until spec.suspend of the pipeline is false; what was at work begins anew then"
+    told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
+    active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE)
+    stop = tuple(RemoveJob(job.name, job.uid) for job in active)
+    return Decided(StatusDraft(sentence, (told,), _stopped(_fields(at))), intents=stop)
+
+
+def _timed_out(at: Situation) -> Decision | None:
+    """The run takes longer than its pipeline allows."""
+    left = _time_left(at)
+    if left is None or left > timedelta(0):
+        return None
+    limit = f"{at.frozen.timeout:g} s of spec.policy.timeoutAfter"
+    return _end(at, End("Failed", Reason.TIMED_OUT, f"took longer than the {limit}; {_standing(at)}"))
+
+
+def _time_left(at: Situation) -> timedelta | None:
+    """Return how long the run may still take, None for as long as it wants; one that is tried again begins anew."""
+    if at.seen.frozen is None or not at.seen.frozen.timeout or at.retried:
+        return None
+    begun = [job.started for job in at.seen.jobs if at.retry and job.retry == at.retry]
+    return min(begun, default=at.seen.created) + timedelta(seconds=at.seen.frozen.timeout) - at.now
+
+
+def _standing(at: Situation) -> str:
+    """Return which steps a run did not get done."""
+    names = ", ".join(step.name for step in at.steps if not step.done)
+    return f"not done: {names}" if names else "all steps were done"
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -137,7 +192,9 @@ def _advance(at: Situation) -> Decision | None:
         return None
     whole = moves.together(found)
     starts = tuple(move.start for move in found if move.start is not None)
-    return Decided(_going(at, whole.reason, whole.sentence), intents=(*starts, *_outdated(at.seen)), again=whole.again)
+    moments = [moment for moment in (whole.again, _time_left(at)) if moment is not None]
+    status = _going(at, whole.reason, whole.sentence)
+    return Decided(status, intents=(*starts, *_outdated(at.seen)), again=min(moments, default=None))
 
 
 def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
@@ -182,8 +239,11 @@ RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
     _recorded,
     _ended,
     _superseded,
+    _aborted,
     _lost,
+    _suspended,
     _unfrozen,
+    _timed_out,
     _failed,
     _advance,
     _without_version,
@@ -207,11 +267,13 @@ class End:
 
 def _end(at: Situation, end: End, outcome: str = "Failed") -> Decision:
     """The run is about to end: what runs at the end of every run comes first, and changes nothing of it."""
-    step, fields = at.last, {**_stopped(_fields(at, over=True)), **end.fields}
+    step, fields = at.last, _stopped(_fields(at, over=True))
     if step is None or step.state not in {StepState.PENDING, StepState.RUNNING}:
         failed = step is not None and step.state is not StepState.SUCCEEDED and step.state is not StepState.UNREAD
         told = f"{end.sentence}; {step.name} failed: {moves.told(at, step)}" if step and failed else end.sentence
-        return _over(at, replace(end, sentence=told, fields=fields))
+        return _over(at, replace(end, sentence=told, fields={**fields, **end.fields}))
+    if at.seen.suspended:
+        return _without_pods(at)
     move = moves.at_the_end(at, step, {"MLWRIGHT_OUTCOME": outcome, "MLWRIGHT_SENTENCE": end.sentence})
     status = _going(at, Reason.RUN_IN_PROGRESS, f"{end.sentence}; {move.sentence}")
     starts = (move.start,) if move.start else ()
@@ -253,6 +315,8 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "templateRevision": at.seen.name if frozen else None,
         "pipelineGeneration": frozen.generation if frozen else None,
+        "handledRetry": at.retry or None,
+        "handledAbort": before.get("handledAbort"),
         "steps": [*entries, *exit_],
         "progress": f"{sum(entry['state'] in {'Succeeded', 'Skipped'} for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),

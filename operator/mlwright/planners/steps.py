@@ -268,7 +268,8 @@ def _remembered(step: Step, *, over: bool) -> bool:
             step.stored.get("state") in {"Succeeded", "Failed", "Skipped"}
             and step.stored.get("attempt", 0) >= step.attempt
         )
-    return step.state is StepState.SUCCEEDED and step.job is None
+    given_up = step.state is StepState.PENDING and step.stored.get("state") in {"Failed", "Stopped"}
+    return given_up or (step.state is StepState.SUCCEEDED and step.job is None)
 
 
 def _shown(step: Step) -> dict[str, Any]:

@@ -150,6 +150,7 @@ PIPELINE: Final[dict[str, Any]] = {
     "artifacts": {"uri": "pvc://artifacts/runs"},
     "image": "trainer:1",
     "pod": SURFACE,
+    "suspend": False,
     "paused": False,
 }
 OF_PIPELINE: Final = {
@@ -231,6 +232,7 @@ OF_PIPELINE: Final = {
     "triggers.specChange": NEITHER,
     "artifacts.uri": NEITHER,
     "image": NEITHER,
+    "suspend": NEITHER,
     "paused": NEITHER,
     **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
 }

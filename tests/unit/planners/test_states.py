@@ -157,6 +157,27 @@ def unfetched(operator: Operator) -> None:
     operator.settle(SOON)
 
 
+def suspended_training(operator: Operator) -> None:
+    """Let a good pipeline be suspended."""
+    trained(operator)
+    edit(operator.world, "TrainingPipeline", "flights", lambda spec: spec.update(suspend=True))
+    operator.settle()
+
+
+def suspended_run(operator: Operator) -> None:
+    """Let a pipeline be suspended whose run is at work."""
+    training(operator)
+    edit(operator.world, "TrainingPipeline", "flights", lambda spec: spec.update(suspend=True))
+    operator.settle(SOON)
+
+
+def aborted(operator: Operator) -> None:
+    """Let somebody end a run."""
+    training(operator)
+    people.annotate(operator.world, "TrainingRun", "flights-1", abort="wrong data")
+    operator.settle()
+
+
 def superseded(operator: Operator) -> None:
     """Let a run have been replaced."""
     without_data(operator)
@@ -290,11 +311,14 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: a run waits for something that does not exist yet": without_data,
     "TrainingPipeline: nobody asked for a run": unasked,
     "TrainingPipeline: paused": paused_training,
+    "TrainingPipeline: suspended": suspended_training,
     "TrainingPipeline: the spec is impossible": impossible_training,
     "TrainingRun: a step is at work": training,
     "TrainingRun: a step is tried again": crashing,
     "TrainingRun: it waits for data, a claim, a Secret or its pipeline": without_data,
     "TrainingRun: the pod of a step does not start": unfetched,
+    "TrainingRun: its pipeline is suspended": suspended_run,
+    "TrainingRun: somebody ended it": aborted,
     "TrainingRun: it made a version": trained,
     "TrainingRun: it failed": failed,
     "TrainingRun: it made a version of data that passed its checks": judged("Passed"),

@@ -12,7 +12,9 @@ from mlwright.api.runs import TrainingRunSpec
 from mlwright.builders import training
 from mlwright.builders.training import COLLECTS
 from mlwright.constants import (
+    ANNOTATION_ABORT,
     ANNOTATION_CRASHES,
+    ANNOTATION_RETRY,
     EXIT_USER_ERROR,
     LABEL_ATTEMPT,
     LABEL_OWNER_KIND,
@@ -44,7 +46,8 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     if len(owner.name) > pipelines.LONGEST_NAME:
         longest = f"a run's name has at most {pipelines.LONGEST_NAME} characters"
         raise InvalidSpecError("metadata.name", f"{longest}: create another with a shorter one")
-    over = _over(status)
+    retry = parsing.annotation(body, ANNOTATION_RETRY)
+    over = _over(status) and retry in {"", status.get("handledRetry")}
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
     jobs = (_job(job, owner.name, pods) for job in cache.children(JOB, owner))
     seen = RunSeen(
@@ -58,6 +61,8 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         pipeline=None,
         frozen=None,
         jobs=tuple(job for job in jobs if job is not None),
+        retry=retry,
+        abort=parsing.annotation(body, ANNOTATION_ABORT),
     )
     return seen if over else _going(seen, body, cache)
 
@@ -66,16 +71,18 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     """Add what matters only while a run goes on; thousands have ended."""
     pipeline = cache.get(TRAINING_PIPELINE, seen.namespace, seen.spec.pipeline_ref.name)
     newer = _newer(body, pipeline, cache) if pipeline else ""
+    suspended = bool(pipeline and pipeline["spec"].get("suspend"))
+    seen = replace(seen, newer=newer, suspended=suspended)
     frozen = parsing.frozen(seen.name, seen.namespace, cache)
     if frozen is None:
         definition = pipelines.definition(pipeline, cache) if pipeline else None
-        return replace(seen, newer=newer, pipeline=definition)
+        return replace(seen, pipeline=definition)
     if not _may_be_recorded(seen, frozen):
-        return replace(seen, newer=newer, frozen=frozen)
+        return replace(seen, frozen=frozen)
     made = versions(cache, seen.namespace, frozen.model)
     model = cache.get(MODEL, seen.namespace, frozen.model) or {}
     last = last_number(model.get("status") or {}, made)
-    return replace(seen, newer=newer, frozen=frozen, versions=made, last_number=last)
+    return replace(seen, frozen=frozen, versions=made, last_number=last)
 
 
 def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:
@@ -133,6 +140,7 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         pods=own,
         late=final.get("reason") == "DeadlineExceeded",
+        retry=(meta.get("annotations") or {}).get(ANNOTATION_RETRY, ""),
     )
 
 
