@@ -204,6 +204,14 @@ REFUSALS: dict[str, Refusal] = {
         "checks without a check prove nothing",
         {"spec.dataset.checks": {"onFailure": "Warn"}},
     ),
+    "a slot that may not start a run": Refusal(
+        "TrainingPipeline.spec.triggers.schedules[].startingDeadline",
+        "must be longer than 0s",
+        {"spec.triggers": {"schedules": [{"name": "nightly", "cron": "0 3 * * *", "startingDeadline": "0s"}]}},
+    ),
+    "a pause that is none": Refusal(
+        "TrainingPipeline.spec.guard.cooldown", "must be longer than 0s", {"spec.guard": {"cooldown": "0s"}}
+    ),
     "an end without its time": Refusal(
         "TrainingPipeline.spec.dataset.timeRange.until",
         "set time exactly when type is Time",
@@ -498,6 +506,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
         },
         "triggers": {"specChange": True},
         "suspend": False,
+        "policy": {"overlap": "Queue"},
         "paused": False,
     }
     assert deployment == {

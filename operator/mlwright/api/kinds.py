@@ -59,6 +59,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                         ".status.latestVersion",
                         "The newest version that passed its gates.",
                     ),
+                    Column("Next", "string", ".status.nextRun", "The next slot of its schedules."),
                     *READY_COLUMNS[1:],
                 ),
                 written_by_people=True,

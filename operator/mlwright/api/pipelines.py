@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,9 +13,11 @@ from mlwright.api.evaluation import (
     Evaluation,
 )
 from mlwright.api.fields import (
+    ListMap,
     Rule,
     Schema,
     Sentence,
+    Timestamp,
 )
 from mlwright.api.fitting import (
     Training,
@@ -33,15 +35,13 @@ from mlwright.api.parts import (
     Status,
 )
 from mlwright.api.steps import OnExit, Steps
-
-
-class Triggers(Schema):
-    """What starts a run by itself."""
-
-    spec_change: bool = Field(
-        default=True,
-        description="Start a run when dataset, training or evaluation.metrics change, the first one included.",
-    )
+from mlwright.api.triggers import (
+    Guard,
+    GuardStatus,
+    Policy,
+    ScheduleStatus,
+    Triggers,
+)
 
 
 class TrainingPipelineSpec(Schema):
@@ -66,6 +66,8 @@ class TrainingPipelineSpec(Schema):
         default=None, description="What runs at the end of every run; its own failure changes nothing."
     )
     triggers: Triggers = Field(default=Triggers(), description="What starts a run by itself.")
+    guard: Guard | None = Field(default=None, description="What keeps runs from starting by themselves too often.")
+    policy: Policy = Field(default=Policy(), description="How runs get on with each other.")
     artifacts: ArtifactStore | None = Field(
         default=None,
         description="Where runs and bundles are written; else Model.spec.artifacts, else the chart's default.",
@@ -108,6 +110,11 @@ class TrainingPipelineStatus(Status):
     template_digest: str | None = Field(
         default=None, max_length=71, description="Digest of what the newest run was started with."
     )
+    next_run: Timestamp | None = Field(default=None, description="The next slot of all schedules.")
+    schedules: Annotated[tuple[ScheduleStatus, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="The schedules, as they are kept."
+    )
+    guard: GuardStatus | None = Field(default=None, description="What the guard remembers of the runs.")
     latest_version: str | None = Field(
         default=None, max_length=63, description="The newest version that passed its gates."
     )

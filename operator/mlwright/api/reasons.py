@@ -47,7 +47,10 @@ class Reason(StrEnum):
     RUN_FAILED = "RunFailed", "The newest run failed."
     USER_ERROR = "UserError", "A step found an error that its author must mend."
     STEP_FAILED = "StepFailed", "A step failed and its attempts are used up."
-    SUPERSEDED = "Superseded", "The run could not go on, and a newer one was started in its place."
+    SUPERSEDED = (
+        "Superseded",
+        "A newer run was started in its place, because it could not go on or policy.overlap is Replace.",
+    )
     ABORTED = "Aborted", "Somebody ended the run with the annotation mlwright.dev/abort."
     TIMED_OUT = "TimedOut", "The run took longer than the pipeline allows."
     LAST_VERSION_REJECTED = (
@@ -86,6 +89,10 @@ class Reason(StrEnum):
         "The alias is owned by somebody else, who is named; it is never taken over.",
     )
     ALIAS_DANGLING = "AliasDangling", "An alias names a version that does not exist or did not pass."
+    # held by the guard
+    COOLDOWN = "Cooldown", "A run is due, and the pause after the last one is not over."
+    DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."
+    REPEATED_FAILURES = "RepeatedFailures", "A run is due, and too many failed in a row."
     # held by people
     PAUSED = "Paused", "The spec says paused."
     SUSPENDED = "Suspended", "The spec says suspend."

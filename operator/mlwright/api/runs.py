@@ -33,15 +33,19 @@ from mlwright.api.parts import (
 class Trigger(Schema):
     """Who or what asked for a run, and why."""
 
-    type: Literal["SpecChange", "Request"] = Field(
-        description="SpecChange: the pipeline's spec changed. Request: somebody asked."
+    type: Literal["SpecChange", "Request", "Schedule"] = Field(
+        description="SpecChange: the pipeline's spec changed. Request: somebody asked. Schedule: a slot has come."
     )
     by: str = Field(default="", max_length=253, description="Who asked, as far as it is known.")
     reason: str = Field(default="", max_length=512, description="Why, in words.")
     token: str = Field(
         default="",
         max_length=253,
-        description="Value of the annotation that asked; each value is handled once.",
+        description="Value of the annotation that asked, or name and time of the slot; each is handled once.",
+    )
+    scheduled_time: Timestamp | None = Field(
+        default=None,
+        description="The slot that the run answers, in the schedule's zone; timeRange.until Trigger ends there.",
     )
 
 

@@ -24,6 +24,7 @@ from mlwright.constants import (
     STEP_CONTAINER,
 )
 from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.pods import moment
 from mlwright.plan.resources import JOB, Key
 from mlwright.plan.training import (
     Freeze,
@@ -94,7 +95,7 @@ def _run(seen: PipelineSeen, intent: StartRun) -> dict[str, Any]:
         "metadata": meta.child(child_name(seen.name, str(intent.number)), owner, seen.uid, labels),
         "spec": {
             "pipelineRef": {"name": seen.name},
-            "trigger": intent.trigger.model_dump(mode="json", by_alias=True),
+            "trigger": intent.trigger.model_dump(mode="json", by_alias=True, exclude_none=True),
         },
     }
 
@@ -209,6 +210,7 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     """Return the whole input of a step (docs/contracts.md, "A training step as a process")."""
     frozen, folder = intent.frozen, run_uri(seen, intent.frozen)
     made = {entry["name"]: entry["uri"] for entry in inputs(intent, folder)}
+    slot = seen.spec.trigger.scheduled_time
     return {
         "schemaVersion": 1,
         "run": {
@@ -217,7 +219,7 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
             "pipeline": frozen.pipeline,
             "generation": frozen.generation,
             "attempt": intent.attempt,
-            "triggeredAt": timestamp(seen.created),
+            "triggeredAt": timestamp(moment(slot) if slot else seen.created),
         },
         "model": frozen.model,
         "dataset": {**frozen.dataset, "uri": made["data"]} if _reads_made(intent) else frozen.dataset,

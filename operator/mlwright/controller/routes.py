@@ -5,6 +5,7 @@
 | anything that is reconciled | itself |
 | anything with owner labels | the owner |
 | TrainingRun | its TrainingPipeline, a little later |
+| TrainingRun (that is new) | the one before it, in whose place it may have been started |
 | ModelVersion | its Model, the ModelDeployments and TrainingPipelines of that model, the run that made it |
 | Model (its spec) | the ModelDeployments and TrainingPipelines of it |
 | TrainingPipeline (its spec) | its runs, which may have waited for it |
@@ -65,8 +66,21 @@ def may_wait(body: Body, key: Key) -> bool:
     return body["kind"] == TRAINING_RUN.name and key.kind == TRAINING_PIPELINE.name
 
 
-def _run(body: Body, _: Change, __: Names) -> Iterator[Key]:
-    yield from _single(TRAINING_PIPELINE.name, body, related_value(TRAINING_RUN, body))
+def _run(body: Body, change: Change, names: Names) -> Iterator[Key]:
+    pipeline = related_value(TRAINING_RUN, body)
+    yield from _single(TRAINING_PIPELINE.name, body, pipeline)
+    if change is Change.SPEC and pipeline:
+        yield from _single(TRAINING_RUN.name, body, _before(body, pipeline, names))
+
+
+def _before(body: Body, pipeline: str, names: Names) -> str | None:
+    """Return the run that a pipeline started before a run, None for one that it did not start."""
+    prefix, metadata = f"{pipeline}-", body["metadata"]
+    found = names.related_names(TRAINING_RUN, metadata["namespace"], "pipeline", pipeline)
+    numbers = {int(digits): name for name in found if (digits := name.removeprefix(prefix)).isdecimal()}
+    own = metadata["name"].removeprefix(prefix)
+    earlier = [number for number in numbers if number < int(own)] if own.isdecimal() else []
+    return numbers[max(earlier)] if earlier else None
 
 
 def _version(body: Body, _: Change, names: Names) -> Iterator[Key]:

@@ -117,6 +117,7 @@ class PipelineSeen:
     name: str
     uid: str
     generation: int
+    created: datetime
     spec: TrainingPipelineSpec
     request: str
     """Value of the annotation that asks for a run; empty without one."""
@@ -143,10 +144,17 @@ class RunBrief:
     state: Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
     sentence: str
     version: str
+    created: datetime
+    ended: datetime | None = None
+    """None while it goes on."""
     stuck: bool = False
     """True while it cannot go on by itself: something is missing, or its pod does not start."""
     replaced: bool = False
     """True when it ended because a newer run took its place: that says nothing about the pipeline."""
+    asked: bool = False
+    """True when a person asked for it."""
+    slot: datetime | None = None
+    """The slot of a schedule that it answers."""
     frozen: Frozen | None = None
     """What it uses; looked up for the newest runs only."""
 
@@ -176,6 +184,8 @@ class RunSeen:
     """Value of the annotation that ends the run; empty without one."""
     suspended: bool = False
     """The pipeline says that there are to be no pods."""
+    replaced: bool = False
+    """True when the pipeline's policy wants the newer one in its place, whether or not this one gets on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,28 @@
 """TrainingPipeline: when a run is due, and what the runs so far say about the pipeline.
 
-At most one run that gets on goes on at a time. A request or a change that comes meanwhile waits for its end; nothing
-is lost, because both are found again by looking: a request whose token no run carries, a template whose digest the
-newest run does not have. A run that is stuck (its data, a claim or its image is missing) holds nothing up: what is
-asked for next takes its place.
+At most one run that gets on goes on at a time. A request, a change or a slot that comes meanwhile waits for its end;
+nothing is lost, because all are found again by looking: a request whose token no run carries, a template whose digest
+the newest run does not have, a slot after the last one that was answered. A run that is stuck (its data, a claim or
+its image is missing) holds nothing up: what is asked for next takes its place. So does every run if policy.overlap is
+Replace. A run answers all that is due when it starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.api.runs import Trigger
 from mlwright.plan.plan import Decided
-from mlwright.plan.training import MakeModel, PipelineSeen, StartRun, TrainingIntent
+from mlwright.plan.training import MakeModel, PipelineSeen, RunBrief, StartRun, TrainingIntent
+from mlwright.planners import cron, guard
+from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import settled, starting
 from mlwright.planners.runs import GOING, newest_digests
 from mlwright.planners.template import artifacts_uri, check, dump, template_digest, training_image
+from mlwright.planners.timetable import Slot, Timetable, timetable
 from mlwright.settings import Settings
 
 Decision = Decided[TrainingIntent]
@@ -25,33 +30,75 @@ Decision = Decided[TrainingIntent]
 REASON_LENGTH: Final = 512
 
 
-def decide(seen: PipelineSeen, settings: Settings, _: datetime) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at."""
+
+    seen: PipelineSeen
+    settings: Settings
+    now: datetime
+    table: Timetable
+
+
+def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
     """Return the next move of a pipeline.
 
     Worked example: the newest run flights-3 succeeded on template A, the spec now says B -> StartRun(4), "run flights-4
     starts: the spec changed".
 
     Raises:
-        InvalidSpecError: no run could start: an address is refused, or nobody says where artifacts go or what trains.
+        InvalidSpecError: no run could start: an address is refused, nobody says where artifacts go or what trains, or
+            a schedule has no slots.
     """
     check(seen, settings)
+    cron.check(seen.spec.triggers.schedules, now)
+    at = Situation(seen, settings, now, timetable(seen, now))
     records: tuple[TrainingIntent, ...] = () if seen.model_exists else (MakeModel(seen.model),)
-    trigger = due(seen, settings)
-    if trigger is None:
-        return Decided(settled(seen), records=records)
+    trigger = due(at)
+    held = guard.held(seen, trigger, now) if trigger else None
+    again = _soonest(now, at.table.next, held.until if held else None)
+    if trigger is None or held is not None:
+        told = _because(held, trigger) if held and trigger else None
+        return Decided(settled(seen, at.table, now, told), records=records, again=again)
     start = StartRun(seen.next_number, trigger)
-    return Decided(starting(seen, start), records=(*records, start))
+    return Decided(starting(seen, start, at.table, now), records=(*records, start), again=again)
 
 
-def due(seen: PipelineSeen, settings: Settings) -> Trigger | None:
+def _soonest(now: datetime, *moments: datetime | None) -> timedelta | None:
+    return min((moment - now for moment in moments if moment is not None), default=None)
+
+
+def _because(held: Held, trigger: Trigger) -> Held:
+    """Return what holds a run, with what it is due for in front."""
+    return replace(held, sentence=f"a run is due ({trigger.reason}) and held: {held.sentence}")
+
+
+def due(at: Situation) -> Trigger | None:
     """Return why a run is to start now, or None."""
-    if seen.spec.paused or seen.spec.suspend or any(run.state in GOING and not run.stuck for run in seen.runs):
+    spec = at.seen.spec
+    if spec.paused or spec.suspend or any(_keeps_its_place(run, at.seen) for run in at.seen.runs):
         return None
-    return next((trigger for rule in RULES if (trigger := rule(seen, settings)) is not None), None)
+    trigger = next((trigger for rule in RULES if (trigger := rule(at)) is not None), None)
+    return _answering(trigger, at.table.due) if trigger else None
 
 
-def _requested(seen: PipelineSeen, _: Settings) -> Trigger | None:
+def _keeps_its_place(run: RunBrief, seen: PipelineSeen) -> bool:
+    """Tell whether a run goes on that nothing may replace; one under a name of somebody's own is theirs."""
+    going = run.state in GOING and not run.stuck
+    return going and not (run.number and seen.spec.policy.overlap == "Replace")
+
+
+def _answering(trigger: Trigger, slot: Slot | None) -> Trigger:
+    """Return the trigger of a run that answers a slot as well, if one is due."""
+    if slot is None or trigger.scheduled_time is not None:
+        return trigger
+    reason = f"{trigger.reason}; it answers {slot.sentence} as well"[:REASON_LENGTH]
+    return trigger.model_copy(update={"reason": reason, "scheduled_time": slot.local})
+
+
+def _requested(at: Situation) -> Trigger | None:
     """Somebody asked with an annotation, and no run answers it yet."""
+    seen = at.seen
     known = {run.token for run in seen.runs} | {seen.status.get("handledRequest")}
     if not seen.request or seen.request in known:
         return None
@@ -59,18 +106,19 @@ def _requested(seen: PipelineSeen, _: Settings) -> Trigger | None:
     return Trigger(type="Request", reason=reason, token=seen.request)
 
 
-def _changed(seen: PipelineSeen, _: Settings) -> Trigger | None:
+def _changed(at: Situation) -> Trigger | None:
     """The template is not that of the newest run. A template that is not known is no change."""
-    if not seen.spec.triggers.spec_change:
+    if not at.seen.spec.triggers.spec_change:
         return None
-    known = newest_digests(seen)
-    if template_digest(seen) in known or "" in known:
+    known = newest_digests(at.seen)
+    if template_digest(at.seen) in known or "" in known:
         return None
     return Trigger(type="SpecChange", reason="the spec changed" if known else "the pipeline is new")
 
 
-def _mended(seen: PipelineSeen, settings: Settings) -> Trigger | None:
+def _mended(at: Situation) -> Trigger | None:
     """The newest run is stuck, and what it was started with was changed since: a claim, a Secret, an image."""
+    seen, settings = at.seen, at.settings
     run = seen.runs[-1] if seen.runs else None
     if run is None or not run.stuck or run.frozen is None or not seen.spec.triggers.spec_change:
         return None
@@ -81,4 +129,12 @@ def _mended(seen: PipelineSeen, settings: Settings) -> Trigger | None:
     return Trigger(type="SpecChange", reason=f"{run.name} could not go on with what it was started with")
 
 
-RULES: Final[tuple[Callable[[PipelineSeen, Settings], Trigger | None], ...]] = (_requested, _changed, _mended)
+def _scheduled(at: Situation) -> Trigger | None:
+    """A slot of a schedule has come, and no run answers it yet."""
+    slot = at.table.due
+    if slot is None:
+        return None
+    return Trigger(type="Schedule", by=slot.schedule, reason=slot.sentence, token=slot.token, scheduled_time=slot.local)
+
+
+RULES: Final[tuple[Callable[[Situation], Trigger | None], ...]] = (_requested, _changed, _mended, _scheduled)

@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, find, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
 from mlwright.plan.training import PipelineSeen, RunBrief, StartRun
+from mlwright.planners import guard
+from mlwright.planners.guard import Held
 from mlwright.planners.runs import GOING, digest_of, latest_passed, newest_runs
 from mlwright.planners.template import template_digest
+from mlwright.planners.timetable import Slot, Timetable, shown
 
 
-def starting(seen: PipelineSeen, start: StartRun) -> StatusDraft:
+def starting(seen: PipelineSeen, start: StartRun, table: Timetable, now: datetime) -> StatusDraft:
     """Return the status of a pipeline that starts a run.
 
     What the run was started for is told at once, so that it is known even if the run is deleted before anybody looks.
     """
     sentence = f"run {seen.name}-{start.number} starts: {start.trigger.reason}"
     state = _proven(seen) or ready(Reason.RUN_IN_PROGRESS, "the first run is going on", "Unknown")
-    fields = _fields(seen) | {"runs": start.number, "templateDigest": template_digest(seen)}
-    fields |= {"handledRequest": start.trigger.token} if start.trigger.token else {}
+    fields = _fields(seen, now) | {"runs": start.number, "templateDigest": template_digest(seen)}
+    fields |= {"handledRequest": start.trigger.token} if start.trigger.type == "Request" else {}
+    fields |= shown(table, now, answers=table.due)
     return StatusDraft(sentence, (state, reconciling(Reason.RUN_IN_PROGRESS, sentence)), fields)
 
 
-def settled(seen: PipelineSeen) -> StatusDraft:
+def settled(seen: PipelineSeen, table: Timetable, now: datetime, held: Held | None = None) -> StatusDraft:
     """Return the status of a pipeline that has nothing to start: how the newest run stands."""
-    own, sentence = _standing(seen)
+    own, sentence = _standing(seen, table.due)
     conditions = (_ready(seen), *own)
+    if held is not None:
+        conditions = (*conditions, Verdict("Held", "True", held.reason, held.sentence))
+        sentence = f"{sentence}; {held.sentence}"
     if seen.spec.paused:
         sentence = f"paused: no run starts until spec.paused is false; {sentence}"
         conditions = (*conditions, Verdict("Paused", "True", Reason.PAUSED, sentence))
     if seen.spec.suspend:
         sentence = f"suspended: no run starts and none has pods until spec.suspend is false; {sentence}"
         conditions = (*conditions, Verdict("Suspended", "True", Reason.SUSPENDED, sentence))
-    return StatusDraft(sentence, conditions, _fields(seen))
+    return StatusDraft(sentence, conditions, _fields(seen, now) | shown(table, now))
 
 
-def _standing(seen: PipelineSeen) -> tuple[tuple[Verdict, ...], str]:
+def _standing(seen: PipelineSeen, due: Slot | None) -> tuple[tuple[Verdict, ...], str]:
     if not seen.runs:
         return (), _ready(seen).message
     run = seen.runs[-1]
     sentence = f"{run.name}: {run.sentence}" if run.sentence else f"{run.name} starts"
     if run.state in GOING:
+        sentence = f"{sentence}; {due.sentence} waits for its end" if due else sentence
         reason = Reason.WAITING if run.state == "Waiting" else Reason.RUN_IN_PROGRESS
         return (reconciling(reason, sentence),), sentence
     if run.state == "Failed":
@@ -96,7 +105,7 @@ _PROVEN: Final = frozenset(
 """Reasons of Ready that rest on a run that ended."""
 
 
-def _fields(seen: PipelineSeen) -> dict[str, Any]:
+def _fields(seen: PipelineSeen, now: datetime) -> dict[str, Any]:
     run, newest = seen.runs[-1] if seen.runs else None, newest_runs(seen)
     tokens = {r.token for r in seen.runs}
     handled = seen.request if seen.request in tokens else seen.status.get("handledRequest")
@@ -106,6 +115,7 @@ def _fields(seen: PipelineSeen) -> dict[str, Any]:
         "handledRequest": handled or None,
         "templateDigest": (digest_of(seen, newest[-1]) if newest else "") or seen.status.get("templateDigest"),
         "latestVersion": latest_passed(seen),
+        "guard": guard.shown(seen, now),
     }
 
 

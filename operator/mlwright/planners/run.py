@@ -94,10 +94,11 @@ def _ended(at: Situation) -> Decision | None:
 
 
 def _superseded(at: Situation) -> Decision | None:
-    """The pipeline started another run after this one, as it does only when this one ended or could not go on."""
+    """The pipeline started another run after this one: this one ended, could not go on, or is to be replaced."""
     if not at.seen.newer:
         return None
-    sentence = f"{at.seen.newer} was started in its place, because this run could not go on"
+    why = "the pipeline's policy.overlap is Replace" if at.seen.replaced else "this run could not go on"
+    sentence = f"{at.seen.newer} was started in its place, because {why}"
     return _end(at, End("Failed", Reason.SUPERSEDED, sentence))
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from mlwright.api.conditions import find
+from mlwright.api.reasons import Reason
 from mlwright.plan.training import PipelineSeen, RunBrief
 
 GOING: Final = frozenset({"Running", "Waiting"})
 """States of a run that has not ended."""
+_STUCK: Final = frozenset({Reason.WAITING, Reason.PODS_UNHEALTHY})
+"""Why a run that goes on does not get on."""
 BEHIND: Final = 3
 """Of the runs that somebody created after the pipeline's newest own, so many are asked what they used."""
+
+
+def is_stuck(status: Mapping[str, Any]) -> bool:
+    """Tell whether a run, as its status tells, cannot go on by itself."""
+    stalled = (find(status, "Stalled") or {}).get("status") == "True"
+    return stalled or (find(status, "Reconciling") or {}).get("reason") in _STUCK
 
 
 def newest_digests(seen: PipelineSeen) -> frozenset[str]:

@@ -16,6 +16,7 @@ from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
 from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
 from mlwright.plan.training import JobSeen, JobState, RunSeen, StepResult
 from mlwright.planners.conditions import judge
+from mlwright.planners.runs import GOING
 
 PODLESS: Final = timedelta(seconds=25)
 """How long a Job may be without a pod before somebody should know."""
@@ -253,6 +254,9 @@ _SHOWN: Final = {
 }
 
 
+_ENDED: Final = frozenset({"Succeeded", "Failed", "Skipped", "Stopped"})
+
+
 def shown(run: Iterable[Step], *, over: bool = False) -> list[dict[str, Any]]:
     """Return the steps as the status shows them.
 
@@ -263,11 +267,10 @@ def shown(run: Iterable[Step], *, over: bool = False) -> list[dict[str, Any]]:
 
 
 def _remembered(step: Step, *, over: bool) -> bool:
+    told = step.stored.get("state")
     if over:
-        return (
-            step.stored.get("state") in {"Succeeded", "Failed", "Skipped"}
-            and step.stored.get("attempt", 0) >= step.attempt
-        )
+        removed = step.job is None and told in GOING  # with the run, before its status was written
+        return removed or (told in _ENDED and step.stored.get("attempt", 0) >= step.attempt)
     given_up = step.state is StepState.PENDING and step.stored.get("state") in {"Failed", "Stopped"}
     return given_up or (step.state is StepState.SUCCEEDED and step.job is None)
 

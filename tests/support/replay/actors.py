@@ -36,6 +36,8 @@ class Surroundings:
     """How many attempts of a step still crash."""
     silent: set[str] = field(default_factory=set)
     """Steps whose termination message gets lost."""
+    endless: set[str] = field(default_factory=set)
+    """Steps whose pods go on and on."""
     checks: str = ""
     """How the data is judged: Passed, Warned or Failed; empty where nothing is asked."""
     user_error: str = ""
@@ -196,6 +198,8 @@ class Actors:
             if pod["status"]["phase"] == "Pending":
                 return {"phase": "Running"}
             told = _told(env, container)
+            if told["name"] in self.around.endless:
+                return {"phase": "Running"}
             code, message = self.around.step(told)
             reader = "-read" in pod["metadata"]["name"]
             return ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)

@@ -67,6 +67,8 @@ class Operator:
     actors: Actors = field(default_factory=Actors)
     settings: Settings = SETTINGS
     fault: Fault | None = None
+    skew: timedelta = timedelta(0)
+    """How far its clock is ahead of the world's."""
     written: int = 0
     """Writes tried so far, those of statuses among them."""
     of_status: set[int] = field(default_factory=set)
@@ -82,6 +84,11 @@ class Operator:
         """Start like a process: look at everything once, then hear of changes."""
         self.world.tell = self._hear
         self.look_at_all()
+
+    @property
+    def now(self) -> datetime:
+        """What its clock says."""
+        return self.world.now + self.skew
 
     def look_at_all(self) -> None:
         """Queue everything, as at a start."""
@@ -112,7 +119,7 @@ class Operator:
         reconciler = _BY_KIND[body["kind"]]
         plan: Plan | None = None
         try:
-            plan = reconciler.plan(reconciler.gather(body, self.world), self.settings, self.world.now)
+            plan = reconciler.plan(reconciler.gather(body, self.world), self.settings, self.now)
             self._adopt(body)
             verdicts = [*self._perform(plan, body)]
         except InvalidSpecError as error:
@@ -143,7 +150,7 @@ class Operator:
 
     def _status(self, body: Body, draft: StatusDraft) -> None:
         before = body.get("status") or {}
-        after = _compact(merge(before, draft, body["metadata"]["generation"], self.world.now))
+        after = _compact(merge(before, draft, body["metadata"]["generation"], self.now))
         if after != before:
             self.of_status.add(self.written + 1)
             judged = body["metadata"]["resourceVersion"]

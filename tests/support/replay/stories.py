@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from mlwright.plan.resources import Body
 from tests.support.replay import people
@@ -66,6 +66,15 @@ def _graph() -> Body:
     return people.pipeline(steps=steps, onExit={"container": {"image": "tidy:1"}})
 
 
+def _hourly(overlap: str = "Queue", **schedule: str) -> Act:
+    schedules = [{"name": "hourly", "cron": "0 * * * *", **schedule}]
+    spec: dict[str, Any] = {"triggers": {"schedules": schedules}, "policy": {"overlap": overlap}}
+    return Act("train every hour", lambda world, _: world.add(people.pipeline(**spec)), timedelta(minutes=90))
+
+
+_LASTS: Final = Act("training lasts", lambda _, around: around.endless.add("train"), timedelta(minutes=130))
+_ENDS: Final = Act("it ends", lambda _, around: around.endless.clear(), timedelta(minutes=5))
+
 _SERVE: Final = Act("serve v1", lambda world, _: _serve(world))
 _TRAIN: Final = Act("train", lambda world, _: world.add(people.pipeline()))
 
@@ -108,6 +117,19 @@ STORIES: Final = {
                 Act("a better one", lambda world, _: train_with(world, 300)),
             ),
             Surroundings(crashes={"features": 1, "on-exit": 1}, silent={"notice"}),
+        ),
+        Story(
+            "a schedule, and a step that crashes at its slot",
+            (
+                _hourly(timeZone="Asia/Kolkata"),
+                Act("crash", lambda _, around: around.crashes.update(train=1), timedelta(minutes=75)),
+            ),
+        ),
+        *(
+            Story(
+                f"a schedule, and a run that lasts longer than its period: {overlap}", (_hourly(overlap), _LASTS, _ENDS)
+            )
+            for overlap in ("Queue", "Skip", "Replace")
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

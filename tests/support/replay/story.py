@@ -77,6 +77,7 @@ def copy_of(around: Surroundings) -> Surroundings:
         broken=set(around.broken),
         slow=set(around.slow),
         silent=set(around.silent),
+        endless=set(around.endless),
         crashes=dict(around.crashes),
     )
 

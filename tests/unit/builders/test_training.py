@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from mlwright.api.kinds import KINDS
 from mlwright.api.models import ModelVersionSpec
-from mlwright.api.runs import Trigger
-from mlwright.builders.training import for_pipeline, for_run
+from mlwright.api.runs import TrainingRunSpec, Trigger
+from mlwright.builders.training import for_pipeline, for_run, step_document
 from mlwright.plan.training import (
     Freeze,
     Frozen,
@@ -156,6 +157,15 @@ def test_a_step_is_told_all_that_it_needs() -> None:
         "inputs": {"validate": f"pvc://artifacts/runs/demo/churn/runs/{frozen().folder}/validate-1"},
         "image": "trainer:1",
     }
+
+
+def test_the_run_of_a_slot_is_told_the_slot() -> None:
+    """So that a late run reads the rows of its slot, not those that came later."""
+    trigger = {"type": "Schedule", "scheduledTime": "2026-01-02T03:00:00+01:00"}
+    spec = TrainingRunSpec.model_validate({"pipelineRef": {"name": "churn"}, "trigger": trigger})
+    document = step_document(replace(RUN, spec=spec), StartStep(frozen(), "train", 0, {}))
+
+    assert document["run"]["triggeredAt"] == "2026-01-02T02:00:00Z"
 
 
 def test_what_people_call_their_columns_reaches_the_step_unchanged() -> None:

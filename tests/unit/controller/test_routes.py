@@ -36,6 +36,16 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
         Change.STATUS,
         {"TrainingRun nightly-1", "TrainingPipeline nightly"},
     ),
+    "a run that is new wakes the one before it, which may have to give way": (
+        thing("TrainingRun", "nightly-12", {"pipelineRef": {"name": "nightly"}}),
+        Change.SPEC,
+        {"TrainingRun nightly-12", "TrainingRun nightly-1", "TrainingPipeline nightly"},
+    ),
+    "a run of another name wakes itself and its pipeline": (
+        thing("TrainingRun", "by-hand", {"pipelineRef": {"name": "nightly"}}),
+        Change.SPEC,
+        {"TrainingRun by-hand", "TrainingPipeline nightly"},
+    ),
     "a version wakes its model, all that follow the model, and the run that made it": (
         VERSION,
         Change.SPEC,

@@ -35,6 +35,7 @@ from mlwright.plan.serving import (
     VariantSeen,
 )
 from mlwright.plan.training import Frozen, JobSeen, JobState, PipelineSeen, RunBrief, RunSeen, VersionSeen
+from mlwright.planners.runs import GOING
 from mlwright.planners.target import revision_name
 from mlwright.planners.template import freeze
 from mlwright.settings import Settings
@@ -252,13 +253,16 @@ class Pipeline:
     def with_run(self, number: int, state: Any, sentence: str = "", **known: Any) -> Self:
         """Let a run exist that froze the spec as it is now."""
         frozen = freeze(self.done(), SETTINGS, run=f"churn-{number}", uid=f"uid-{number}")
-        known = {"token": known.pop("answering", ""), "version": "", "frozen": frozen, **known}
+        ended = None if state in GOING else LONG_AGO + timedelta(minutes=10)
+        given = {"version": "", "frozen": frozen, "created": LONG_AGO, "ended": ended}
+        known = {"token": known.pop("answering", ""), **given, **known}
         self.runs.append(RunBrief(name=f"churn-{number}", number=number, state=state, sentence=sentence, **known))
         return self
 
     def done(self) -> PipelineSeen:
         """Return the snapshot."""
-        known = {"request": "", "status": {}, "model_exists": True, "model_artifacts": "", **self.seen}
+        known: dict[str, Any] = {"request": "", "status": {}, "created": LONG_AGO}
+        known |= {"model_exists": True, "model_artifacts": "", **self.seen}
         return PipelineSeen(
             namespace="demo",
             name="churn",

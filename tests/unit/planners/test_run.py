@@ -90,6 +90,12 @@ CASES: dict[str, Case] = {
         conditions={"Failed": "True Superseded", "Stalled": "True Superseded"},
         intents=["remove churn-1-validate-0"],
     ),
+    "a newer run replaced it": Case(
+        given=lambda: a_run().started().active("validate").knowing(newer="churn-2", replaced=True),
+        says="churn-2 was started in its place, because the pipeline's policy.overlap is Replace",
+        conditions={"Failed": "True Superseded", "Stalled": "True Superseded"},
+        intents=["remove churn-1-validate-0"],
+    ),
     # it begins
     "the pipeline does not exist": Case(
         given=lambda: a_run().without_pipeline(),

@@ -130,6 +130,14 @@ def unasked(operator: Operator) -> None:
     operator.settle()
 
 
+def held(operator: Operator) -> None:
+    """Let a changed spec come too soon after a run."""
+    operator.world.add(people.pipeline(guard={"cooldown": "1h"}))
+    operator.settle()
+    train_with(operator.world, 300)
+    operator.settle()
+
+
 def paused_training(operator: Operator) -> None:
     """Let a good pipeline be paused."""
     trained(operator)
@@ -310,6 +318,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: the last run failed, whether or not an older version is good": failed,
     "TrainingPipeline: a run waits for something that does not exist yet": without_data,
     "TrainingPipeline: nobody asked for a run": unasked,
+    "TrainingPipeline: a run is due, and the guard holds it": held,
     "TrainingPipeline: paused": paused_training,
     "TrainingPipeline: suspended": suspended_training,
     "TrainingPipeline: the spec is impossible": impossible_training,
@@ -324,7 +333,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingRun: it made a version of data that passed its checks": judged("Passed"),
     "TrainingRun: it made a version of data that fails checks, with onFailure Warn": judged("Warned"),
     "TrainingRun: its data fails checks, with onFailure Fail": judged("Failed"),
-    "TrainingRun: it was stuck, and a newer run took its place": superseded,
+    "TrainingRun: it was stuck or is to be replaced, and a newer run took its place": superseded,
     "Model: every alias names a good version": aliased(1),
     "Model: an alias names a version that does not exist or did not pass": aliased(2),
     "ModelDeployment: the first pods are starting": first_pods("slow"),

@@ -21,16 +21,13 @@ from mlwright.plan.pods import moment
 from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
 from mlwright.plan.training import PipelineSeen, RunBrief, VersionSeen
 from mlwright.planners import pipeline
-from mlwright.planners.runs import GOING, newest_from
+from mlwright.planners.runs import GOING, is_stuck, newest_from
 from mlwright.settings import Settings
 
 LONGEST_NAME: Final = 63
 """Characters of a run's name: it is a label of its children. One with a longer name never starts."""
 
 RunState = Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
-
-_STUCK: Final = frozenset({Reason.WAITING, Reason.PODS_UNHEALTHY})
-"""Why a run that goes on does not get on."""
 
 
 def gather(body: Body, cache: CacheView) -> PipelineSeen:
@@ -51,14 +48,16 @@ def _newest_runs(seen: PipelineSeen, cache: CacheView) -> Iterator[Body]:
     """Return the runs that still matter: saves reading a thousand that ended long ago.
 
     These are the pipeline's own from the newest down to one that ended by itself (an earlier one has ended too, or has
-    given way), and all that somebody created. While a request is not known to be answered, any of them may answer it.
+    given way), and all that somebody created. While a request is not known to be answered, any of them may answer it;
+    and the guard wants to know all that its memory does not hold yet.
     """
     names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", seen.name)
     numbered = {name: number_of(name, seen.name) for name in names if len(name) <= LONGEST_NAME}
     answered = seen.request in {"", seen.status.get("handledRequest")}
+    unknown = (seen.status.get("guard") or {}).get("run", 0) if seen.spec.guard else max(numbered.values(), default=0)
     ended = False
     for name in sorted(numbered, key=lambda name: numbered[name], reverse=True):
-        if ended and answered and numbered[name]:
+        if ended and answered and 0 < numbered[name] <= unknown:
             continue
         run = cache.get(TRAINING_RUN, seen.namespace, name)
         if run is not None:
@@ -76,6 +75,7 @@ def definition(body: Body, cache: CacheView) -> PipelineSeen:
         name=meta["name"],
         uid=meta["uid"],
         generation=meta.get("generation", 0),
+        created=moment(meta.get("creationTimestamp")),
         spec=spec,
         request=parsing.annotation(body, ANNOTATION_RUN),
         status=body.get("status") or {},
@@ -119,6 +119,7 @@ def born(run: Body) -> datetime:
 
 def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBrief:
     name, status = body["metadata"]["name"], body.get("status") or {}
+    trigger = (body.get("spec") or {}).get("trigger") or {}
     going = find(status, "Reconciling") is not None
     # a name that somebody chose may come again: while such a run goes on, a version of that name is an earlier one's
     version = by_run.get(name) if number or not going else None
@@ -126,12 +127,16 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
     return RunBrief(
         name=name,
         number=number,
-        token=((body.get("spec") or {}).get("trigger") or {}).get("token", ""),
+        token=trigger.get("token", ""),
         state=state,
         sentence=status.get("summary", ""),
         version=version.name if version else (status.get("modelVersionRef") or {}).get("name", ""),
+        created=born(body),
+        ended=_end(status),
         stuck=state in GOING and is_stuck(status),
         replaced=state == "Failed" and _replaced(status),
+        asked=not number or trigger.get("type") == "Request",
+        slot=moment(trigger["scheduledTime"]) if trigger.get("scheduledTime") else None,
     )
 
 
@@ -139,13 +144,14 @@ def _ended(status: Mapping[str, Any]) -> bool:
     return _is(status, "Complete") or (_is(status, "Failed") and not _replaced(status))
 
 
+def _end(status: Mapping[str, Any]) -> datetime | None:
+    """Return when a run ended."""
+    ends = (find(status, type_) for type_ in ("Complete", "Failed"))
+    return next((moment(end.get("lastTransitionTime")) for end in ends if end and end["status"] == "True"), None)
+
+
 def _replaced(status: Mapping[str, Any]) -> bool:
     return (find(status, "Failed") or {}).get("reason") == Reason.SUPERSEDED
-
-
-def is_stuck(status: Mapping[str, Any]) -> bool:
-    """Tell whether a run, as its status tells, cannot go on by itself."""
-    return (find(status, "Reconciling") or {}).get("reason") in _STUCK or _is(status, "Stalled")
 
 
 def _state(status: dict[str, Any], version: VersionSeen | None) -> RunState:

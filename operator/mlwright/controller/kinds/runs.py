@@ -32,6 +32,7 @@ from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING
 from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen
 from mlwright.planners import run
 from mlwright.planners.model import last_number
+from mlwright.planners.runs import is_stuck
 from mlwright.settings import Settings
 
 
@@ -72,7 +73,8 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     pipeline = cache.get(TRAINING_PIPELINE, seen.namespace, seen.spec.pipeline_ref.name)
     newer = _newer(body, pipeline, cache) if pipeline else ""
     suspended = bool(pipeline and pipeline["spec"].get("suspend"))
-    seen = replace(seen, newer=newer, suspended=suspended)
+    replaced = bool(newer) and _replaces(pipeline)
+    seen = replace(seen, newer=newer, suspended=suspended, replaced=replaced)
     frozen = parsing.frozen(seen.name, seen.namespace, cache)
     if frozen is None:
         definition = pipelines.definition(pipeline, cache) if pipeline else None
@@ -95,6 +97,11 @@ def _over(status: dict[str, Any]) -> bool:
     return any((find(status, type_) or {}).get("status") == "True" for type_ in ("Complete", "Failed"))
 
 
+def _replaces(pipeline: Body | None) -> bool:
+    spec = (pipeline or {}).get("spec") or {}
+    return (spec.get("policy") or {}).get("overlap") == "Replace"
+
+
 def _newer(body: Body, pipeline: Body, cache: CacheView) -> str:
     """Return the run that the pipeline started in the place of this one, "" if there is none.
 
@@ -103,7 +110,7 @@ def _newer(body: Body, pipeline: Body, cache: CacheView) -> str:
     """
     meta, name = body["metadata"], pipeline["metadata"]["name"]
     number, last = pipelines.number_of(meta["name"], name), (pipeline.get("status") or {}).get("runs") or 0
-    if not number and not pipelines.is_stuck(body.get("status") or {}):
+    if not number and not is_stuck(body.get("status") or {}):
         return ""
     for following in (number + 1, last) if number else (last,):
         other = cache.get(TRAINING_RUN, meta["namespace"], child_name(name, str(following)))

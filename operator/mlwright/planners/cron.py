@@ -1,0 +1,91 @@
+"""When the slots of a schedule are: a cron expression in a time zone.
+
+Invariants: slots are moments in UTC, each later than the one before; the same schedule has the same slots whenever it
+is asked. A schedule whose minute or hour begins with a star counts real time. Any other goes by the wall clock: in the
+hour that comes twice a slot counts once, the first time; slots in the hour that is skipped fall on its end, as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice, takewhile
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from mlwright.api.triggers import Schedule
+from mlwright.errors import InvalidSpecError
+
+FIRST_WINDOW: Final = timedelta(minutes=5)
+"""The newest slot is looked for in the last 5 minutes first, then in ever longer spans: most schedules are seldom."""
+
+
+def check(schedules: Iterable[Schedule], now: datetime) -> None:
+    """Refuse what has no slots.
+
+    Raises:
+        InvalidSpecError: an expression cannot be read or never fires, or a zone does not exist; it names the field.
+    """
+    for schedule in schedules:
+        where = f"spec.triggers.schedules[{schedule.name}]"
+        _check_zone(schedule, where)
+        try:
+            found = following(schedule, now)
+        except CronSimError as error:
+            raise InvalidSpecError(
+                f"{where}.cron",
+                f"{schedule.cron!r} has no slots ({str(error).lower()}); write minute, hour, day of the month, month"
+                " and day of the week so that some day has them all, such as 30 3 * * MON-FRI",
+            ) from error
+        if found is None:
+            raise InvalidSpecError(f"{where}.cron", f"{schedule.cron!r} has no slot in 50 years; no such day comes")
+
+
+def _check_zone(schedule: Schedule, where: str) -> None:
+    try:
+        zone(schedule)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        sentence = f"there is no time zone {schedule.time_zone!r}; write a name of the IANA database, such as"
+        raise InvalidSpecError(f"{where}.timeZone", f"{sentence} Europe/Berlin or UTC") from error
+
+
+def zone(schedule: Schedule) -> tzinfo:
+    """Return the time zone of a schedule."""
+    return UTC if schedule.time_zone == "UTC" else ZoneInfo(schedule.time_zone)
+
+
+def slots(schedule: Schedule, after: datetime) -> Iterator[datetime]:
+    """Return the slots after a moment, in UTC.
+
+    What the library finds may lie before: in the hour that comes twice it names wall-clock times of the first one.
+    """
+    last = after
+    for found in CronSim(schedule.cron, after.astimezone(zone(schedule))):
+        slot = found.astimezone(UTC)
+        if slot > last:
+            last = slot
+            yield slot
+
+
+def following(schedule: Schedule, after: datetime) -> datetime | None:
+    """Return the next slot after a moment; None when there is none in 50 years."""
+    return next(slots(schedule, after), None)
+
+
+def newest(schedule: Schedule, after: datetime, until: datetime) -> datetime | None:
+    """Return the last slot in (after, until], None when there is none."""
+    window = FIRST_WINDOW
+    while after < until:
+        begin = max(after, until - window)
+        found = list(takewhile(lambda slot: slot <= until, slots(schedule, begin)))
+        if found or begin == after:
+            return found[-1] if found else None
+        window *= 8
+    return None
+
+
+def count(schedule: Schedule, after: datetime, before: datetime, most: int) -> int:
+    """Return the number of slots strictly between two moments, at most `most`."""
+    return sum(1 for _ in islice(takewhile(lambda slot: slot < before, slots(schedule, after)), most))
