@@ -32,6 +32,8 @@ ANNOTATION_RUN: Final = "mlwright.dev/run"
 ANNOTATION_RETRY: Final = "mlwright.dev/retry"
 ANNOTATION_ABORT: Final = "mlwright.dev/abort"
 ANNOTATION_REFRESH: Final = "mlwright.dev/refresh"
+ANNOTATION_APPROVE: Final = "mlwright.dev/approve"
+"""On a version its number: it may be served. On a pipeline the number of a version to come."""
 
 MOUNT_ROOT: Final = "/mlwright"
 """Where pods find what storage addresses name."""

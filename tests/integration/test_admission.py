@@ -361,6 +361,13 @@ REFUSALS: dict[str, Refusal] = {
     ),
 }
 
+REFUSALS |= {
+    "an approval of what the gates rejected": Refusal(
+        "ModelVersion.spec",
+        "a version that its gates rejected cannot be approved",
+        {"spec.verdict.outcome": "Rejected", "spec.approval": {"decision": "Approved"}},
+    ),
+}
 EDITS: dict[str, Refusal] = {
     "a run for another pipeline": Refusal(
         "TrainingRun.spec.pipelineRef", "pipelineRef cannot change", {"spec.pipelineRef.name": "other"}
@@ -382,6 +389,9 @@ EDITS: dict[str, Refusal] = {
     ),
     "a version with one more parameter": Refusal(
         "ModelVersion.spec", "a ModelVersion cannot change", {"spec.lineage.parameters.more": 1}
+    ),
+    "a version whose approval is not needed any more": Refusal(
+        "ModelVersion.spec", "a ModelVersion cannot change", {"spec.approvalPolicy": "Manual"}
     ),
     "a version without a metric": Refusal("ModelVersion.spec", "a ModelVersion cannot change", {"spec.metrics": None}),
     "a decision that says something else": Refusal(
@@ -448,6 +458,18 @@ def test_a_record_cannot_be_edited(client: Client, namespace: str, refusal: Refu
     assert_refused(answer, refusal)
 
 
+@pytest.mark.parametrize("decision", ["Approved", "Denied"])
+def test_the_approval_of_a_version_is_the_one_thing_that_changes(client: Client, namespace: str, decision: str) -> None:
+    """A person may come to another conclusion, and say so more than once."""
+    base = BASES["ModelVersion"]
+    client.create(base, namespace)
+
+    first = client.merge(base, namespace, {"spec": {"approval": {"decision": decision, "by": "a person"}}})
+    second = client.merge(base, namespace, {"spec": {"approval": None}})
+
+    assert (first.status, second.status) == (200, 200)
+
+
 def test_every_rule_has_a_sample_that_it_refuses() -> None:
     """A rule that nothing was refused by may be one that refuses nothing."""
     proven = {
@@ -504,6 +526,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
             "estimator": {"class": "sklearn.linear_model.LogisticRegression", "preprocessing": "Auto"},
             "seed": 0,
         },
+        "evaluation": {"approvalPolicy": "Automatic"},
         "triggers": {"specChange": True},
         "suspend": False,
         "policy": {"overlap": "Queue"},

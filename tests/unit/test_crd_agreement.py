@@ -156,7 +156,7 @@ VALIDATORS = {name: Draft202012Validator(as_json_schema(schema)) for name, schem
 DOCUMENTS = {name: documents(schema) for name, schema in SCHEMAS.items()}
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(90)  # a pipeline is large, and the machine may be busy
 @EVERY_MODEL
 @settings(max_examples=25)
 @given(data=st.data())
@@ -171,7 +171,7 @@ def test_what_admission_takes_the_operator_reads_and_writes_back(name: str, data
     assert MODELS[name].model_validate(written) == parsed_object
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(90)  # a pipeline is large, and the machine may be busy
 @EVERY_MODEL
 @settings(max_examples=25)
 @given(data=st.data())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,4 +21,10 @@ class Evaluation(Schema):
     )
     gates: Annotated[tuple[Gate, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="All must pass, or the version is rejected and never served."
+    )
+    approval_policy: Literal["Automatic", "Manual"] = Field(
+        default="Automatic",
+        description=(
+            "Automatic: a version that passed its gates may be served. Manual: only if somebody approved it as well."
+        ),
     )

@@ -114,7 +114,9 @@ class GateResult(Schema):
     """How one gate was judged."""
 
     name: str = Field(max_length=40, description="Name of the gate.")
-    outcome: Literal["Passed", "Failed", "NoData"] = Field(description="The judgement; NoData never passes.")
+    outcome: Literal["Passed", "Failed", "NoData", "Held"] = Field(
+        description="The judgement. NoData never passes; Held could not be decided, and asks for a person's approval."
+    )
     metric: str | None = Field(default=None, max_length=64, description="The metric that was judged.")
     value: float | None = Field(default=None, description="Its value on the held-out rows; of slices the worst.")
     sentence: Sentence = Field(description="The judgement, in words.")

@@ -45,7 +45,9 @@ class ModelStatus(Status):
     )
     latest: str | None = Field(default=None, max_length=63, description="The newest version.")
     latest_passed: str | None = Field(
-        default=None, max_length=63, description="The newest version that passed its gates."
+        default=None,
+        max_length=63,
+        description="The newest version that may be served: passed by its gates, and approved where that is needed.",
     )
 
 
@@ -81,25 +83,64 @@ class Lineage(Schema):
 
 
 class Verdict(Schema):
-    """Whether the version may be served."""
+    """What the gates said of the version."""
 
-    outcome: Literal["Passed", "Rejected"] = Field(
-        description="Passed: all gates passed. Rejected: at least one did not."
+    outcome: Literal["Passed", "Held", "Rejected"] = Field(
+        description=(
+            "Passed: all gates passed. Held: none refused it, and at least one could not decide, so it needs approval."
+            " Rejected: at least one refused it; it is never served."
+        )
     )
     gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="How each gate was judged."
     )
 
 
+class ApprovalRecord(Schema):
+    """What a person said of the version."""
+
+    decision: Literal["Approved", "Denied"] = Field(
+        description="Approved: it may be served. Denied: it may not, whatever its gates said, nor go on serving."
+    )
+    by: str = Field(default="", max_length=253, description="Who decided, as they say.")
+    reason: str = Field(default="", max_length=1024, description="Why.")
+
+
+ApprovalPolicy = Literal["Automatic", "Manual"]
+"""Who lets a version be served that passed its gates."""
+
+
+def unchanging(*fields: str) -> str:
+    """Return the CEL condition that these fields are as they were, those that are absent included."""
+    return " && ".join(
+        f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
+        for name in fields
+    )
+
+
 class ModelVersionSpec(Schema):
-    """The record of one version. Immutable."""
+    """The record of one version. Nothing but approval can change."""
 
     model_ref: Ref = Field(description="The Model.")
     version: int = Field(ge=1, le=999999999, description="Number of the version, from 1.")
     bundle: Bundle = Field(description="Its files.")
     lineage: Lineage = Field(default=Lineage(), description="Where it comes from; empty for a model trained elsewhere.")
     metrics: dict[str, float] = Field(default={}, max_length=32, description="Metrics on the held-out rows.")
-    verdict: Verdict = Field(default=Verdict(outcome="Passed"), description="Whether it may be served.")
+    verdict: Verdict = Field(default=Verdict(outcome="Passed"), description="What its gates said.")
+    approval_policy: ApprovalPolicy = Field(
+        default="Automatic",
+        description="Automatic: served if it passed its gates. Manual: served if somebody approved it as well.",
+    )
+    approval: ApprovalRecord | None = Field(
+        default=None, description="What a person said of it: the one field that can change. Needs the verb approve."
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self == oldSelf", "a ModelVersion cannot change: create another version"),
+        Rule(
+            unchanging("modelRef", "version", "bundle", "lineage", "metrics", "verdict", "approvalPolicy"),
+            "a ModelVersion cannot change, except for its approval: create another version",
+        ),
+        Rule(
+            "!has(self.approval) || self.approval.decision == 'Denied' || self.verdict.outcome != 'Rejected'",
+            "approval: a version that its gates rejected cannot be approved; change the gates and train again",
+        ),
     )

@@ -75,6 +75,10 @@ class Reason(StrEnum):
         "NoApprovedVersion",
         "No version has passed its gates, so there is nothing to serve.",
     )
+    AWAITING_APPROVAL = (
+        "AwaitingApproval",
+        "A version may be served as soon as somebody approves it; the message says why and how.",
+    )
     VERSION_REJECTED = (
         "VersionRejected",
         "The version that the spec pins failed to take over; change the pin or set mlwright.dev/retry.",

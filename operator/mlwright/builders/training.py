@@ -272,8 +272,10 @@ def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:
             },
             "metrics": dict(intent.metrics),
             "verdict": {
-                "outcome": "Passed" if intent.passed else "Rejected",
+                "outcome": intent.outcome,
                 "gates": [dict(gate) for gate in intent.gates],
             },
+            "approvalPolicy": frozen.approval_policy,
+            **({"approval": dict(intent.approval)} if intent.approval else {}),
         },
     }

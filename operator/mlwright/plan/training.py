@@ -49,21 +49,49 @@ class JobSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """How a version stands with people."""
+
+    state: Literal["Given", "Awaited", "Denied"] = "Given"
+    sentence: str = ""
+    """What somebody did or has to do, said of the version; empty when nobody was asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSeen:
     """One ModelVersion."""
 
     name: str
     number: int
     passed: bool
+    """Its gates refused nothing."""
     run: str
     sentence: str
     """How its gates were judged."""
     uri: str
     digest: str
+    approval: Approval = Approval()
     folder: str = ""
     """Name of the folder of the run that made it: tells runs of the same name apart."""
     pipeline: str = ""
     template_digest: str = ""
+
+    @property
+    def approved(self) -> bool:
+        """Whether it may be served."""
+        return self.passed and self.approval.state == "Given"
+
+    @property
+    def awaited(self) -> bool:
+        """Whether it may be served as soon as somebody approves it."""
+        return self.passed and self.approval.state == "Awaited"
+
+    @property
+    def standing(self) -> str:
+        """What became of it, said of it, such as `passed its gates` or `is rejected: ...`."""
+        if not self.passed:
+            return f"is rejected: {self.sentence}"
+        return self.approval.sentence or "passed its gates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +119,7 @@ class Frozen:
     """Seconds that the run may take; 0 for as long as it wants."""
     on_exit: StepTemplate | None = None
     """What runs when all else is over."""
+    approval_policy: str = "Automatic"
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Frozen:
@@ -125,6 +154,8 @@ class PipelineSeen:
     model: str
     model_exists: bool
     model_artifacts: str
+    approved_ahead: str = ""
+    """Value of the annotation that approves a version to come."""
     next_number: int = 1
     """Number of the next run: no run had it, as far as anything remembers."""
     runs: tuple[RunBrief, ...] = ()
@@ -176,6 +207,8 @@ class RunSeen:
     versions: tuple[VersionSeen, ...] = ()
     last_number: int = 0
     """The highest number that a version of the model ever had, as far as anything remembers."""
+    approved_ahead: str = ""
+    """Value of the pipeline's annotation that approves a version to come."""
     newer: str = ""
     """Name of a run that the pipeline started after this one; empty when there is none or this one has ended."""
     retry: str = ""
@@ -262,7 +295,9 @@ class RecordVersion:
     lineage: Mapping[str, Any]
     metrics: Mapping[str, float]
     gates: tuple[Mapping[str, Any], ...]
-    passed: bool
+    outcome: Literal["Passed", "Held", "Rejected"]
+    approval: Mapping[str, Any] | None = None
+    """What somebody said of it before it was there."""
 
 
 TrainingIntent = MakeModel | StartRun | Freeze | StartStep | RemoveJob | RecordVersion

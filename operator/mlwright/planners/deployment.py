@@ -33,7 +33,7 @@ from mlwright.plan.serving import (
 from mlwright.planners import upkeep
 from mlwright.planners.decisions import rejection, rejections
 from mlwright.planners.health import Health, failure, health, time_left
-from mlwright.planners.serving_status import draft, moving, serving, stable_conditions, waiting
+from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions, waiting
 from mlwright.planners.situation import Situation, look
 from mlwright.planners.target import Obstacle, variant
 from mlwright.settings import Settings
@@ -186,8 +186,10 @@ def _settled(at: Situation) -> Decision:
     assert at.stable is not None  # noqa: S101  # without a stable one the rule before is rolling
     kept, again = _keep_only(at, at.stable.name)
     intents = (*kept, *_alias(at), *upkeep.forget(at.seen, {at.stable.name}))
-    sentence = f"{serving(at)}{_aliasless(at)}"
-    return Decided(draft(at, sentence, *stable_conditions(at)), intents=intents, again=_sooner(again, _mend(at)))
+    waits = awaiting(at)
+    sentence = "; ".join((f"{serving(at)}{_aliasless(at)}", *(verdict.message for verdict in waits)))
+    status = draft(at, sentence, *stable_conditions(at), *waits)
+    return Decided(status, intents=intents, again=_sooner(again, _mend(at)))
 
 
 RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (

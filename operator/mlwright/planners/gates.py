@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from mlwright.api.fields import parse_latency
 
@@ -17,6 +17,9 @@ Gate = Mapping[str, Any]
 """One gate of a pipeline, as JSON."""
 Result = dict[str, Any]
 """A GateResult, as JSON."""
+Outcome = Literal["Passed", "Held", "Rejected"]
+_REFUSING: Final = frozenset({"Failed", "NoData"})
+"""Outcomes of a gate with which a version is never served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,22 @@ def judge(gates: Iterable[Gate], measured: Measured) -> tuple[Result, ...]:
     return tuple(_JUDGES[gate["type"]](gate, measured) for gate in gates)
 
 
-def passed(results: Iterable[Mapping[str, Any]]) -> bool:
-    """Say whether all gates passed; no gates, no objection."""
-    return all(result["outcome"] == "Passed" for result in results)
+def outcome(results: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Return the verdict on a version; no gates, no objection.
+
+    >>> outcome([{"outcome": "Passed"}, {"outcome": "Held"}])
+    'Held'
+    """
+    found = {result["outcome"] for result in results}
+    if found & _REFUSING:
+        return "Rejected"
+    return "Held" if "Held" in found else "Passed"
 
 
 def summary(results: tuple[Mapping[str, Any], ...]) -> str:
-    """Return the sentence of the first gate that did not pass, or one for all that did."""
-    refused = next((str(result["sentence"]) for result in results if result["outcome"] != "Passed"), "")
-    return refused or ("all gates passed" if results else "no gates are set")
+    """Return the sentence of the first gate that refused, else of one that could not decide, or one for all."""
+    open_ = sorted((r for r in results if r["outcome"] != "Passed"), key=lambda r: r["outcome"] not in _REFUSING)
+    return str(open_[0]["sentence"]) if open_ else "all gates passed" if results else "no gates are set"
 
 
 def _threshold(gate: Gate, measured: Measured) -> Result:

@@ -29,7 +29,7 @@ def decide(seen: ModelSeen) -> StatusDraft:
 
     Worked example: versions 1 and 2, of which 1 passed -> "2 versions, 1 of them passed its gates".
     """
-    passed = [version.name for version in seen.versions if version.passed]
+    passed = [version.name for version in seen.versions if version.approved]
     sentence = _counted(len(seen.versions), len(passed))
     fields = {
         "versions": len(seen.versions),
@@ -60,7 +60,7 @@ def _counted(versions: int, passed: int) -> str:
 
 
 def _dangling(seen: ModelSeen) -> tuple[Verdict, ...]:
-    good = {version.number for version in seen.versions if version.passed}
+    good = {version.number for version in seen.versions if version.approved}
     bad = [alias for alias in seen.spec.aliases if alias.version not in good]
     if not bad:
         return ()

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, find, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
-from mlwright.plan.training import PipelineSeen, RunBrief, StartRun
+from mlwright.plan.training import PipelineSeen, RunBrief, StartRun, VersionSeen
 from mlwright.planners import guard
 from mlwright.planners.guard import Held
-from mlwright.planners.runs import GOING, digest_of, latest_passed, newest_runs
+from mlwright.planners.runs import GOING, digest_of, latest_approved, newest_runs
 from mlwright.planners.template import template_digest
 from mlwright.planners.timetable import Slot, Timetable, shown
 
@@ -31,6 +31,7 @@ def starting(seen: PipelineSeen, start: StartRun, table: Timetable, now: datetim
 def settled(seen: PipelineSeen, table: Timetable, now: datetime, held: Held | None = None) -> StatusDraft:
     """Return the status of a pipeline that has nothing to start: how the newest run stands."""
     own, sentence = _standing(seen, table.due)
+    sentence += _ahead(seen)
     conditions = (_ready(seen), *own)
     if held is not None:
         conditions = (*conditions, Verdict("Held", "True", held.reason, held.sentence))
@@ -44,24 +45,52 @@ def settled(seen: PipelineSeen, table: Timetable, now: datetime, held: Held | No
     return StatusDraft(sentence, conditions, _fields(seen, now) | shown(table, now))
 
 
+def _ahead(seen: PipelineSeen) -> str:
+    """Say which version is approved before it is there: it will be asked about when it comes."""
+    last = max((version.number for version in seen.versions), default=0)
+    number = seen.approved_ahead
+    coming = number.isascii() and number.isdigit() and int(number) > last
+    return f"; version {number} is approved ahead" if coming else ""
+
+
 def _standing(seen: PipelineSeen, due: Slot | None) -> tuple[tuple[Verdict, ...], str]:
     if not seen.runs:
         return (), _ready(seen).message
     run = seen.runs[-1]
-    sentence = f"{run.name}: {run.sentence}" if run.sentence else f"{run.name} starts"
+    made, sentence = _made(seen, run), _told(seen, run)
     if run.state in GOING:
         sentence = f"{sentence}; {due.sentence} waits for its end" if due else sentence
         reason = Reason.WAITING if run.state == "Waiting" else Reason.RUN_IN_PROGRESS
         return (reconciling(reason, sentence),), sentence
     if run.state == "Failed":
         return (stalled(Reason.RUN_FAILED, sentence),), sentence
-    latest = latest_passed(seen)
+    latest = latest_approved(seen)
+    if made is not None and made.awaited:
+        return _waits(sentence, latest)
     if run.state == "Rejected" and latest is None:
         return (stalled(Reason.NO_APPROVED_VERSION, sentence),), sentence
     if run.state == "Rejected":
         kept = f"{sentence}; {latest} stays the newest good version"
         return (Verdict("LastVersionRejected", "True", Reason.LAST_VERSION_REJECTED, kept),), kept
     return (), sentence
+
+
+def _made(seen: PipelineSeen, run: RunBrief) -> VersionSeen | None:
+    return next((version for version in seen.versions if version.name == run.version), None)
+
+
+def _told(seen: PipelineSeen, run: RunBrief) -> str:
+    """Return what a run came to. Its own sentence is of when it ended; people may have decided since."""
+    made = _made(seen, run)
+    sentence = f"made {made.name}, which {made.standing}" if made else run.sentence
+    return f"{run.name}: {sentence}" if sentence else f"{run.name} starts"
+
+
+def _waits(sentence: str, latest: str | None) -> tuple[tuple[Verdict, ...], str]:
+    """Nothing is wrong and nothing goes on by itself; without an older version nothing can be served meanwhile."""
+    sentence += f"; {latest} stays the newest good version" if latest else ""
+    told = Verdict("AwaitingApproval", "True", Reason.AWAITING_APPROVAL, sentence)
+    return ((told,) if latest else (reconciling(Reason.AWAITING_APPROVAL, sentence), told)), sentence
 
 
 def _ready(seen: PipelineSeen) -> Verdict:
@@ -80,13 +109,15 @@ def _ready(seen: PipelineSeen) -> Verdict:
 def _proven(seen: PipelineSeen) -> Verdict | None:
     """Return what the last run that ended says; of runs that were deleted, what they proved still holds."""
     done = next((run for run in reversed(seen.runs) if run.state not in GOING and not run.replaced), None)
-    latest = latest_passed(seen)
+    latest = latest_approved(seen)
     if done is None:
         return _proven_before(seen)
     if done.state == "Failed":
         return ready(Reason.RUN_FAILED, f"{done.name}: {done.sentence}", "False")
     if latest is None:
-        return ready(Reason.NO_APPROVED_VERSION, f"{done.name}: {done.sentence}", "False")
+        awaited = any(version.awaited for version in seen.versions)
+        reason = Reason.AWAITING_APPROVAL if awaited else Reason.NO_APPROVED_VERSION
+        return ready(reason, _told(seen, done), "False")
     reason = Reason.LAST_VERSION_REJECTED if done.state == "Rejected" else Reason.RUN_SUCCEEDED
     return ready(reason, f"{latest} is the newest good version")
 
@@ -95,7 +126,7 @@ def _proven_before(seen: PipelineSeen) -> Verdict | None:
     before = find(seen.status, "Ready")
     if before is not None and before["reason"] in _PROVEN:
         return ready(Reason.named(before["reason"], Reason.IDLE), before["message"], before["status"])
-    good = [version.name for version in seen.versions if version.passed and version.pipeline == seen.name]
+    good = [version.name for version in seen.versions if version.approved and version.pipeline == seen.name]
     return ready(Reason.RUN_SUCCEEDED, f"{good[-1]} is the newest good version") if good else None
 
 
@@ -114,7 +145,7 @@ def _fields(seen: PipelineSeen, now: datetime) -> dict[str, Any]:
         "runs": max([seen.status.get("runs") or 0, *(r.number for r in seen.runs)]),
         "handledRequest": handled or None,
         "templateDigest": (digest_of(seen, newest[-1]) if newest else "") or seen.status.get("templateDigest"),
-        "latestVersion": latest_passed(seen),
+        "latestVersion": latest_approved(seen),
         "guard": guard.shown(seen, now),
     }
 

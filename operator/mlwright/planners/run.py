@@ -25,6 +25,7 @@ from mlwright.plan.training import (
     VersionSeen,
 )
 from mlwright.planners import data_checks, gates, moves
+from mlwright.planners.approval import ahead
 from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
@@ -68,9 +69,8 @@ def _recorded(at: Situation) -> Decision | None:
     version = made_by(at.seen)
     if version is None:
         return None
-    verdict = "passed its gates" if version.passed else f"is rejected: {version.sentence}"
     made = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
-    end = End("Complete", Reason.COMPLETE, f"made {version.name}, which {verdict}", made)
+    end = End("Complete", Reason.COMPLETE, f"made {version.name}, which {version.standing}", made)
     return _end(at, end, "Succeeded" if version.passed else "Rejected")
 
 
@@ -219,8 +219,10 @@ def _record(at: Situation) -> Decision:
     metrics = _metrics(found)
     judged = gates.judge(at.frozen.gates, _measured(found))
     environment = found.get("environment") or {}
+    number = max(at.seen.last_number, *(v.number for v in at.seen.versions), 0) + 1
+    verdict = gates.outcome(judged)
     record = RecordVersion(
-        number=max(at.seen.last_number, *(v.number for v in at.seen.versions), 0) + 1,
+        number=number,
         frozen=at.frozen,
         bundle={**found["bundle"], "formatReason": (found.get("formatReason") or "")[:REASON_LENGTH]},
         lineage={
@@ -230,7 +232,8 @@ def _record(at: Situation) -> Decision:
         },
         metrics=metrics,
         gates=judged,
-        passed=gates.passed(judged),
+        outcome=verdict,
+        approval=ahead(number, verdict, at.frozen, at.seen.approved_ahead),
     )
     sentence = f"all steps are done: {gates.summary(judged)}"
     return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), records=(record,))

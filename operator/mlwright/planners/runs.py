@@ -61,6 +61,6 @@ def digest_of(seen: PipelineSeen, run: RunBrief) -> str:
     return made or told or ""
 
 
-def latest_passed(seen: PipelineSeen) -> str | None:
-    """Return the name of the newest version of the model that passed its gates."""
-    return next((version.name for version in reversed(seen.versions) if version.passed), None)
+def latest_approved(seen: PipelineSeen) -> str | None:
+    """Return the name of the newest version of the model that may be served."""
+    return next((version.name for version in reversed(seen.versions) if version.approved), None)

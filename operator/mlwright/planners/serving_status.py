@@ -10,7 +10,7 @@ from mlwright.constants import LABEL_DEPLOYMENT
 from mlwright.plan.serving import RevisionSeen
 from mlwright.planners.health import Health, health
 from mlwright.planners.situation import Situation
-from mlwright.planners.target import variant
+from mlwright.planners.target import awaited, variant
 from mlwright.planners.upkeep import lead
 
 
@@ -48,6 +48,12 @@ def stable_conditions(at: Situation) -> tuple[Verdict, ...]:
             Reason.SCALING, sentence
         )
     return (ready(Reason.SERVING, sentence),)
+
+
+def awaiting(at: Situation) -> tuple[Verdict, ...]:
+    """Return the condition that a newer version waits for approval, none when none does."""
+    sentence = awaited(at.seen, at.goal)
+    return (Verdict("AwaitingApproval", "True", Reason.AWAITING_APPROVAL, sentence),) if sentence else ()
 
 
 def unhealthy(sentence: str) -> tuple[Verdict, ...]:

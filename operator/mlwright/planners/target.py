@@ -40,9 +40,11 @@ def resolve(seen: DeploymentSeen, settings: Settings) -> Target | Obstacle:
 
 def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) -> Target | Obstacle:
     """Return the target, or what forbids to serve that version."""
-    if not version.passed:
-        sentence = f"{_asked(seen)} is {version.name}, which is rejected: {version.sentence}"
-        return Obstacle(Reason.NO_APPROVED_VERSION, f"{sentence}; choose a version that passed its gates")
+    if version.awaited:
+        return _awaited(f"{_asked(seen)} is {version.name}, which {version.standing}")
+    if not version.approved:
+        sentence = f"{_asked(seen)} is {version.name}, which {version.standing}"
+        return Obstacle(Reason.NO_APPROVED_VERSION, f"{sentence}; choose a version that may be served")
     revision = revision_name(seen, version)
     if any(known.name == revision for known in seen.revisions):
         return Target(version, revision)  # frozen already, with all that it needs
@@ -97,12 +99,29 @@ def _version(seen: DeploymentSeen) -> VersionSeen | Obstacle:
 
 
 def _latest(seen: DeploymentSeen) -> VersionSeen | Obstacle:
-    good = next((version for version in reversed(seen.versions) if version.passed), None)
+    good = next((version for version in reversed(seen.versions) if version.approved), None)
     if good is not None:
         return good
     last = seen.versions[-1]
-    sentence = f"no version of Model {seen.spec.model.ref.name} has passed its gates; {last.name} is rejected"
-    return Obstacle(Reason.NO_APPROVED_VERSION, f"{sentence}: {last.sentence}")
+    awaited = next((version for version in reversed(seen.versions) if version.awaited), None)
+    if awaited is not None:
+        return _awaited(f"{awaited.name} {awaited.standing}")
+    model = seen.spec.model.ref.name
+    return Obstacle(
+        Reason.NO_APPROVED_VERSION, f"no version of Model {model} may be served; {last.name} {last.standing}"
+    )
+
+
+def awaited(seen: DeploymentSeen, goal: Target | Obstacle) -> str:
+    """Return the sentence of the newest version that waits for approval and would be served; empty without one."""
+    if seen.spec.model.type != "Latest" or isinstance(goal, Obstacle):
+        return ""
+    newer = (version for version in reversed(seen.versions) if version.number > goal.version.number)
+    return next((f"{version.name} {version.standing}" for version in newer if version.awaited), "")
+
+
+def _awaited(sentence: str) -> Obstacle:
+    return Obstacle(Reason.AWAITING_APPROVAL, sentence, waiting=True)
 
 
 def _asked(seen: DeploymentSeen) -> str:

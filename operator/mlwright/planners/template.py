@@ -115,6 +115,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Fro
         folder=f"{run}-{short(uid)}",
         steps=resolve(spec),
         on_exit=on_exit(spec.on_exit),
+        approval_policy=spec.evaluation.approval_policy,
     )
 
 

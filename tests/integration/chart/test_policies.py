@@ -141,4 +141,6 @@ def test_the_expressions_fit_the_schemas(admin: Client) -> None:
     checked = eventually(lambda: _checked(admin), "the policies are typed")
 
     assert {name: typed for name, typed in checked.items() if typed} == {}
-    assert checked.keys() >= {"secrets.mlwright.mlwright-system", "serviceaccounts.mlwright.mlwright-system"}
+    assert checked.keys() >= {
+        f"{name}.mlwright.mlwright-system" for name in ("secrets", "serviceaccounts", "approval", "approvalahead")
+    }

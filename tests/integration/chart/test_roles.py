@@ -32,7 +32,11 @@ def _writing() -> set[str]:
 
 @pytest.mark.parametrize(
     "role, rights",
-    [("view", _looking()), ("edit", _looking() | _writing()), ("admin", _looking() | _writing())],
+    [
+        ("view", _looking()),
+        ("edit", _looking() | _writing()),
+        ("admin", _looking() | _writing() | {"approve modelversions"}),
+    ],
 )
 def test_the_roles_of_the_cluster_cover_our_kinds(admin: Client, role: str, rights: set[str]) -> None:
     """Who may view or edit a namespace may do so with models, without another binding."""

@@ -174,7 +174,7 @@ def test_policies_of_one_namespace_concern_no_other() -> None:
     bindings = [t for t in render({"watchNamespace": "team-a"}) if t["kind"] == "ValidatingAdmissionPolicyBinding"]
     selector = {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}}
 
-    assert [b["spec"]["matchResources"] for b in bindings] == [{"namespaceSelector": selector}] * 2
+    assert [b["spec"]["matchResources"] for b in bindings] == [{"namespaceSelector": selector}] * 4
 
 
 def test_releases_of_one_name_do_not_meet() -> None:
@@ -183,7 +183,7 @@ def test_releases_of_one_name_do_not_meet() -> None:
         {f"{t['kind']} {t['metadata']['name']}" for t in render(release="ml", namespace=namespace) if _unplaced(t)}
         for namespace in ("one", "two")
     ]
-    shared = {"ClusterRole mlwright-view", "ClusterRole mlwright-edit"}
+    shared = {"ClusterRole mlwright-view", "ClusterRole mlwright-edit", "ClusterRole mlwright-approve"}
 
     assert names[0] & names[1] == shared | {
         f"CustomResourceDefinition {definition['metadata']['name']}" for definition in definitions()

@@ -34,7 +34,7 @@ from mlwright.plan.serving import (
     StartVariant,
     VariantSeen,
 )
-from mlwright.plan.training import Frozen, JobSeen, JobState, PipelineSeen, RunBrief, RunSeen, VersionSeen
+from mlwright.plan.training import Approval, Frozen, JobSeen, JobState, PipelineSeen, RunBrief, RunSeen, VersionSeen
 from mlwright.planners.runs import GOING
 from mlwright.planners.target import revision_name
 from mlwright.planners.template import freeze
@@ -45,7 +45,15 @@ SETTINGS: Final = Settings(trainer_image="trainer:1", server_image="server:1", a
 LONG_AGO: Final = NOW - timedelta(hours=1)
 
 
-def a_version(number: int, *, passed: bool = True, model: str = "churn", **known: str) -> VersionSeen:
+WAITS: Final = (
+    "waits for approval: evaluation.approvalPolicy was Manual; approve it with: kubectl annotate modelversion churn-v2"
+    " mlwright.dev/approve=2"
+)
+AWAITED: Final = Approval("Awaited", WAITS)
+DENIED: Final = Approval("Denied", "was denied by anna: it forgets the islands")
+
+
+def a_version(number: int, *, passed: bool = True, model: str = "churn", **known: Any) -> VersionSeen:
     """Return a version of a model."""
     sentence = "all gates passed" if passed else "gate good failed: f1 is 0.7000, 0.1000 below the required 0.8"
     return VersionSeen(
@@ -101,7 +109,7 @@ class Deployment:
         self.seen |= seen
         return self
 
-    def with_version(self, number: int, *, passed: bool = True, **known: str) -> Self:
+    def with_version(self, number: int, *, passed: bool = True, **known: Any) -> Self:
         """Let a version exist."""
         self.versions.append(a_version(number, passed=passed, **known))
         return self
@@ -245,7 +253,7 @@ class Pipeline:
         self.seen |= seen
         return self
 
-    def with_version(self, number: int, *, passed: bool = True, **known: str) -> Self:
+    def with_version(self, number: int, *, passed: bool = True, **known: Any) -> Self:
         """Let the model have a version."""
         self.versions.append(a_version(number, passed=passed, **known))
         return self
@@ -311,9 +319,10 @@ class Run:
         self.pipeline = None
         return self
 
-    def started(self) -> Self:
-        """Let the template be frozen."""
-        self.frozen = freeze(a_pipeline().done(), SETTINGS, run="churn-1", uid="uid-1")
+    def started(self, **evaluation: Any) -> Self:
+        """Let the template be frozen, with other fields of the evaluation."""
+        told = a_pipeline().asking(evaluation={**PIPELINE["evaluation"], **evaluation})
+        self.frozen = freeze(told.done(), SETTINGS, run="churn-1", uid="uid-1")
         return self
 
     def of(self, pipeline: Pipeline) -> Self:

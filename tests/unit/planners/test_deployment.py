@@ -12,8 +12,11 @@ from mlwright.planners import deployment
 from mlwright.planners.deployment import decide
 from mlwright.settings import Settings
 from tests.unit.planners.given import (
+    AWAITED,
+    DENIED,
     NOW,
     SETTINGS,
+    WAITS,
     Deployment,
     a_deployment,
     a_pod,
@@ -96,7 +99,7 @@ CASES: dict[str, Case] = {
     "no version has passed its gates": Case(
         given=lambda: a_deployment().with_version(1, passed=False),
         says=(
-            "no version of Model churn has passed its gates; churn-v1 is rejected:"
+            "no version of Model churn may be served; churn-v1 is rejected:"
             " gate good failed: f1 is 0.7000, 0.1000 below the required 0.8"
         ),
         conditions={"Ready": "False NoApprovedVersion", "Stalled": "True NoApprovedVersion"},
@@ -111,11 +114,36 @@ CASES: dict[str, Case] = {
         intents=KEPT,
         again=30,
     ),
+    "the only version waits for approval": Case(
+        given=lambda: a_deployment().with_version(2, approval=AWAITED),
+        says=f"churn-v2 {WAITS}",
+        conditions={"Ready": "False AwaitingApproval", "Reconciling": "True AwaitingApproval"},
+        again=30,
+    ),
+    "a newer version waits for approval; what serves goes on": Case(
+        given=lambda: serving().with_version(2, approval=AWAITED),
+        says=f"{SERVING}; churn-v2 {WAITS}",
+        conditions={"Ready": "True Serving", "AwaitingApproval": "True AwaitingApproval"},
+        intents=KEPT,
+    ),
+    "the pinned version waits for approval; what serves goes on": Case(
+        given=lambda: serving().with_version(2, approval=AWAITED).pinned(2),
+        says=f"spec.model.version is churn-v2, which {WAITS}; {SERVING}",
+        conditions={"Ready": "False AwaitingApproval", "Reconciling": "True AwaitingApproval"},
+        intents=KEPT,
+        again=30,
+    ),
+    "a newer version was denied; what serves goes on": Case(
+        given=lambda: serving().with_version(2, approval=DENIED),
+        says=SERVING,
+        conditions={"Ready": "True Serving"},
+        intents=KEPT,
+    ),
     "the pinned version was rejected by a gate": Case(
         given=lambda: serving().with_version(2, passed=False).pinned(2),
         says=(
             "spec.model.version is churn-v2, which is rejected: gate good failed: f1 is 0.7000, 0.1000 below the"
-            f" required 0.8; choose a version that passed its gates; {SERVING}"
+            f" required 0.8; choose a version that may be served; {SERVING}"
         ),
         conditions={"Ready": "False NoApprovedVersion", "Stalled": "True NoApprovedVersion"},
         intents=KEPT,

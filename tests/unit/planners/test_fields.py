@@ -118,6 +118,7 @@ PIPELINE: Final[dict[str, Any]] = {
     },
     "evaluation": {
         "metrics": ["f1"],
+        "approvalPolicy": "Manual",
         "gates": [
             {
                 "name": "good",
@@ -208,6 +209,7 @@ OF_PIPELINE: Final = {
     "training.estimator.preprocessing": TRAINS,
     "training.seed": TRAINS,
     "evaluation.metrics": TRAINS,
+    "evaluation.approvalPolicy": NEITHER,
     "evaluation.gates.name": NEITHER,
     "evaluation.gates.type": NEITHER,
     "evaluation.gates.threshold.metric": NEITHER,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.planners.gates import Measured, judge, passed, summary
+from mlwright.planners.gates import Measured, judge, outcome, summary
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -45,7 +45,7 @@ def test_what_is_not_known_never_passes(metrics: dict[str, float]) -> None:
     """Neither a metric that was not measured nor one that is no number; the status could not hold it either."""
     [result] = judge([gate(max=1e9)], Measured(metrics))
 
-    assert (result["outcome"], "value" in result, passed([result])) == ("NoData", False, False)
+    assert (result["outcome"], "value" in result, outcome([result])) == ("NoData", False, "Rejected")
     assert result["sentence"] == "gate good has no data: f1 was not measured on the held-out rows"
 
 
@@ -54,8 +54,8 @@ def test_a_gate_passes_exactly_within_its_bounds(value: float, low: float, high:
     """For all figures, and a gate that fails never shows two equal ones."""
     [result] = judge([gate(min=low, max=high)], Measured({"f1": value}))
 
-    assert passed([result]) == (low <= value <= high)
-    if not passed([result]):
+    assert (outcome([result]) == "Passed") == (low <= value <= high)
+    if outcome([result]) == "Rejected":
         distance = result["sentence"].split(", ")[1].split()[0]
         assert float(distance) > 0
 
@@ -65,7 +65,7 @@ def test_all_gates_must_pass(wanted: list[bool]) -> None:
     """No gates, no objection."""
     results = judge([gate(f"g{i}", min=0.5 if ok else 0.9) for i, ok in enumerate(wanted)], Measured({"f1": 0.7}))
 
-    assert passed(results) == all(wanted)
+    assert outcome(results) == ("Passed" if all(wanted) else "Rejected")
 
 
 def test_the_first_gate_that_did_not_pass_speaks_for_all() -> None:

@@ -13,8 +13,11 @@ from mlwright.planners import pipeline
 from mlwright.planners.pipeline import decide
 from mlwright.settings import Settings
 from tests.unit.planners.given import (
+    AWAITED,
+    DENIED,
     NOW,
     SETTINGS,
+    WAITS,
     Pipeline,
     a_pipeline,
     named,
@@ -48,6 +51,12 @@ def failed() -> Pipeline:
 def stuck(state: str = "Waiting") -> Pipeline:
     """Return a pipeline whose second run cannot go on."""
     return succeeded().with_run(2, state, "validate: nothing lies there", stuck=True)
+
+
+def waiting(told: Pipeline) -> Pipeline:
+    """Let the second run have made a version that somebody must approve."""
+    told = told.with_version(2, approval=AWAITED)
+    return told.with_run(2, "Succeeded", f"made churn-v2, which {WAITS}", version="churn-v2")
 
 
 CASES: dict[str, Case] = {
@@ -203,6 +212,40 @@ CASES: dict[str, Case] = {
         ),
         says="churn-1: made churn-v1, which is rejected: f1 is too low",
         conditions={"Ready": "False NoApprovedVersion", "Stalled": "True NoApprovedVersion"},
+    ),
+    "the last version waits for approval, an older one is good": Case(
+        given=lambda: waiting(succeeded()),
+        says=f"churn-2: made churn-v2, which {WAITS}; churn-v1 stays the newest good version",
+        conditions={"Ready": "True RunSucceeded", "AwaitingApproval": "True AwaitingApproval"},
+    ),
+    "the only version waits for approval": Case(
+        given=lambda: waiting(a_pipeline()),
+        says=f"churn-2: made churn-v2, which {WAITS}",
+        conditions={
+            "Ready": "False AwaitingApproval",
+            "Reconciling": "True AwaitingApproval",
+            "AwaitingApproval": "True AwaitingApproval",
+        },
+    ),
+    "the last version was denied, an older one is good": Case(
+        given=lambda: (
+            succeeded().with_version(2, approval=DENIED).with_run(2, "Rejected", "made churn-v2", version="churn-v2")
+        ),
+        says=(
+            "churn-2: made churn-v2, which was denied by anna: it forgets the islands; churn-v1 stays the newest good"
+            " version"
+        ),
+        conditions={"Ready": "True LastVersionRejected", "LastVersionRejected": "True LastVersionRejected"},
+    ),
+    "a version to come is approved ahead": Case(
+        given=lambda: succeeded().knowing(approved_ahead="2"),
+        says="churn-1: made churn-v1, which passed its gates; version 2 is approved ahead",
+        conditions={"Ready": "True RunSucceeded"},
+    ),
+    "an approval ahead of a version that is there is not one": Case(
+        given=lambda: succeeded().knowing(approved_ahead="1"),
+        says="churn-1: made churn-v1, which passed its gates",
+        conditions={"Ready": "True RunSucceeded"},
     ),
     "runs start only on request, and nobody asked": Case(
         given=lambda: a_pipeline().asking(triggers={"specChange": False}),

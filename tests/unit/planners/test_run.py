@@ -342,6 +342,37 @@ CASES: dict[str, Case] = {
         records=["record v1, passed"],
         progress="3/3",
     ),
+    "a version that somebody must approve is recorded without an approval": Case(
+        given=lambda: a_run().started(approvalPolicy="Manual").succeeded("validate", "train", "evaluate"),
+        says="all steps are done: all gates passed",
+        conditions=GOING,
+        records=["record v1, passed"],
+        progress="3/3",
+    ),
+    "the version that was approved ahead is recorded with its approval": Case(
+        given=lambda: (
+            a_run()
+            .started(approvalPolicy="Manual")
+            .succeeded("validate", "train", "evaluate")
+            .knowing(approved_ahead="1")
+        ),
+        says="all steps are done: all gates passed",
+        conditions=GOING,
+        records=["record v1, passed, approved ahead"],
+        progress="3/3",
+    ),
+    "another version was approved ahead": Case(
+        given=lambda: (
+            a_run()
+            .started(approvalPolicy="Manual")
+            .succeeded("validate", "train", "evaluate")
+            .knowing(approved_ahead="2")
+        ),
+        says="all steps are done: all gates passed",
+        conditions=GOING,
+        records=["record v1, passed"],
+        progress="3/3",
+    ),
     "numbers that were used are not used again": Case(
         given=lambda: (
             a_run()
@@ -386,8 +417,8 @@ def _words(intent: TrainingIntent) -> str:
             return f"{'read' if collects else 'start'} {step}-{attempt} [{read}]{after}"
         case RemoveJob(name):
             return f"remove {name}"
-        case RecordVersion(number, passed=passed):
-            return f"record v{number}, {'passed' if passed else 'rejected'}"
+        case RecordVersion(number, outcome=outcome, approval=approval):
+            return f"record v{number}, {outcome.lower()}{', approved ahead' if approval else ''}"
         case _:
             return str(intent)
 

@@ -89,6 +89,30 @@ def rejected_first(operator: Operator) -> None:
     operator.settle()
 
 
+MANUAL = {"metrics": ["roc_auc"], "approvalPolicy": "Manual"}
+
+
+def held_first(operator: Operator) -> None:
+    """Let v1 wait for approval."""
+    operator.world.add(people.pipeline(evaluation=MANUAL))
+    operator.settle()
+
+
+def held_next(operator: Operator) -> None:
+    """Let v1 be good, and v2 wait for approval."""
+    trained(operator)
+    edit(operator.world, "TrainingPipeline", "flights", lambda spec: spec.update(evaluation=MANUAL))
+    train_with(operator.world, 300)
+    operator.settle()
+
+
+def denied_next(operator: Operator) -> None:
+    """Let v1 be good, and v2 be denied by somebody."""
+    held_next(operator)
+    edit(operator.world, "ModelVersion", "flights-v2", lambda spec: spec.update(approval={"decision": "Denied"}))
+    operator.settle()
+
+
 def failed(operator: Operator) -> None:
     """Let v1 be good, and the next run fail."""
     trained(operator)
@@ -278,6 +302,20 @@ def nothing_approved(operator: Operator) -> None:
     operator.settle()
 
 
+def awaited_next(operator: Operator) -> None:
+    """Let v1 be served and v2 wait for approval."""
+    served(operator)
+    operator.world.add(people.version(2, approvalPolicy="Manual"))
+    operator.settle()
+
+
+def awaited_first(operator: Operator) -> None:
+    """Let the only version wait for approval."""
+    operator.world.add(people.version(1, approvalPolicy="Manual"))
+    operator.world.add(people.deployment())
+    operator.settle()
+
+
 def taken(operator: Operator) -> None:
     """Let somebody else have a Service of that name."""
     operator.world.add({"kind": "Service", "metadata": {"name": "flights"}, "spec": {}})
@@ -315,6 +353,9 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: the last run made a version that passed": trained,
     "TrainingPipeline: the last version was rejected, an older one is good": rejected_next,
     "TrainingPipeline: the only version was rejected": rejected_first,
+    "TrainingPipeline: the last version waits for approval, an older one is good": held_next,
+    "TrainingPipeline: the only version waits for approval": held_first,
+    "TrainingPipeline: the last version was denied, an older one is good": denied_next,
     "TrainingPipeline: the last run failed, whether or not an older version is good": failed,
     "TrainingPipeline: a run waits for something that does not exist yet": without_data,
     "TrainingPipeline: nobody asked for a run": unasked,
@@ -343,6 +384,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: following, a newer version was rejected": replaced("broken"),
     "ModelDeployment: the pinned version was rejected": pinned_rejected,
     "ModelDeployment: no version passed its gates, so there is nothing to serve": nothing_approved,
+    "ModelDeployment: following, a newer version waits for approval": awaited_next,
+    "ModelDeployment: the only version, or the one that is asked for, waits for approval": awaited_first,
     "ModelDeployment: pods that serve fail": pods_fail,
     "ModelDeployment: the number of pods is being changed": scaling,
     "ModelDeployment: model, version or alias does not exist yet": waiting_for_version,

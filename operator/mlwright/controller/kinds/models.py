@@ -33,7 +33,7 @@ def newest_versions(cache: CacheView, namespace: str, name: str, also: Collectio
     found = {number: _read(cache, namespace, name, number) for number in known if number in also}
     for number in known:
         found[number] = version = _read(cache, namespace, name, number)
-        if version is not None and version.passed:
+        if version is not None and version.approved:
             break
     return tuple(version for _, version in sorted(found.items()) if version is not None)
 

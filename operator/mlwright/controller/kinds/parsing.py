@@ -7,13 +7,14 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from mlwright.api.fields import Schema
-from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.constants import ANNOTATION_APPROVE, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.controller.reconciler import CacheView
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import digest
 from mlwright.plan.resources import CONTROLLER_REVISION, TRAINING_RUN, Body
 from mlwright.plan.training import Frozen, VersionSeen
 from mlwright.planners import gates
+from mlwright.planners.approval import approval_of
 
 S = TypeVar("S", bound=Schema)
 
@@ -75,7 +76,7 @@ def version_seen(body: Body) -> VersionSeen:
     return VersionSeen(
         name=body["metadata"]["name"],
         number=content["version"],
-        passed=verdict.get("outcome", "Passed") == "Passed",
+        passed=verdict.get("outcome", "Passed") != "Rejected",
         run=lineage.get("run", ""),
         sentence=gates.summary(tuple(verdict.get("gates") or ())),
         uri=content["bundle"]["uri"],
@@ -83,4 +84,5 @@ def version_seen(body: Body) -> VersionSeen:
         folder=lineage.get("folder", ""),
         pipeline=lineage.get("pipeline", ""),
         template_digest=lineage.get("templateDigest", ""),
+        approval=approval_of(body["metadata"]["name"], content, annotation(body, ANNOTATION_APPROVE)),
     )

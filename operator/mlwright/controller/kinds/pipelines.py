@@ -11,7 +11,7 @@ from mlwright.api.conditions import find
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.reasons import Reason
 from mlwright.builders import training
-from mlwright.constants import ANNOTATION_RUN
+from mlwright.constants import ANNOTATION_APPROVE, ANNOTATION_RUN
 from mlwright.controller.kinds import parsing
 from mlwright.controller.kinds.models import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
@@ -79,6 +79,7 @@ def definition(body: Body, cache: CacheView) -> PipelineSeen:
         spec=spec,
         request=parsing.annotation(body, ANNOTATION_RUN),
         status=body.get("status") or {},
+        approved_ahead=parsing.annotation(body, ANNOTATION_APPROVE),
         model=model,
         model_exists=record is not None,
         model_artifacts=(((record or {}).get("spec") or {}).get("artifacts") or {}).get("uri", ""),
@@ -156,11 +157,11 @@ def _replaced(status: Mapping[str, Any]) -> bool:
 
 def _state(status: dict[str, Any], version: VersionSeen | None) -> RunState:
     if version is not None:
-        return "Succeeded" if version.passed else "Rejected"
+        return "Succeeded" if version.approved or version.awaited else "Rejected"
     if _is(status, "Failed"):
         return "Failed"
     if _is(status, "Complete"):  # its version was deleted since
-        good = all(gate.get("outcome") == "Passed" for gate in status.get("gates") or ())
+        good = all(gate.get("outcome") in {"Passed", "Held"} for gate in status.get("gates") or ())
         return "Succeeded" if good else "Rejected"
     waiting = (find(status, "Reconciling") or {}).get("reason") == Reason.WAITING
     return "Waiting" if waiting else "Running"

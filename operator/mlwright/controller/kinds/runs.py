@@ -13,6 +13,7 @@ from mlwright.builders import training
 from mlwright.builders.training import COLLECTS
 from mlwright.constants import (
     ANNOTATION_ABORT,
+    ANNOTATION_APPROVE,
     ANNOTATION_CRASHES,
     ANNOTATION_RETRY,
     EXIT_USER_ERROR,
@@ -84,7 +85,8 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     made = versions(cache, seen.namespace, frozen.model)
     model = cache.get(MODEL, seen.namespace, frozen.model) or {}
     last = last_number(model.get("status") or {}, made)
-    return replace(seen, frozen=frozen, versions=made, last_number=last)
+    ahead = parsing.annotation(pipeline, ANNOTATION_APPROVE) if pipeline else ""
+    return replace(seen, frozen=frozen, versions=made, last_number=last, approved_ahead=ahead)
 
 
 def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:

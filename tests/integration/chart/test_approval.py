@@ -1,0 +1,115 @@
+"""Who may let a version be served: the verb approve, asked on the API server whoever writes and however."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.chart.test_policies import WRITE, People
+from tests.support.apiserver import Client, Json
+from tests.support.objects import PIPELINE, VERSION, changed
+from tests.support.waiting import eventually
+
+APPROVE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["approve"]}
+WORD: Json = {"spec": {"approval": {"decision": "Approved", "by": "dana"}}}
+NOTE: Json = {"metadata": {"annotations": {"mlwright.dev/approve": "8"}}}
+SAID: Json = {"spec.approval": {"decision": "Approved"}}
+MANUAL = changed(PIPELINE, {"spec.evaluation": {"approvalPolicy": "Manual"}})
+
+
+@pytest.fixture(autouse=True)
+def in_force(admin: Client, person: People, team: str) -> None:
+    """Wait until the API server has loaded the policy."""
+    assert admin.create(changed(VERSION, {"metadata.name": "churn-v9", "spec.version": 9}), team).status == 201
+    prober, probe = person("prober", WRITE), changed(VERSION, {"metadata.name": "churn-v9"})
+    eventually(lambda: prober.merge(probe, team, {"spec": WORD["spec"]}).status == 403 or None, "the policy refuses")
+
+
+@pytest.mark.parametrize("change", [WORD, NOTE], ids=["field", "annotation"])
+def test_nobody_approves_without_the_right(admin: Client, person: People, team: str, change: Json) -> None:
+    """To write a version and to let it be served are two things."""
+    assert admin.create(VERSION, team).status == 201
+
+    answer = person("dana", WRITE).merge(VERSION, team, change)
+
+    assert answer.status == 403
+    assert (
+        f"dana@{team} may not approve or deny ModelVersion churn-v8 in namespace {team}: ask for the verb approve on"
+        " modelversions, or leave spec.approval and the annotation mlwright.dev/approve as they are"
+        in answer.body["message"]
+    )
+
+
+@pytest.mark.parametrize("change", [WORD, NOTE], ids=["field", "annotation"])
+def test_the_verb_approve_is_the_right(admin: Client, person: People, team: str, change: Json) -> None:
+    """It can be given for one version alone, as every verb."""
+    assert admin.create(VERSION, team).status == 201
+    dana = person("dana", WRITE, {**APPROVE, "resourceNames": ["churn-v8"]})
+    other = changed(VERSION, {"metadata.name": "churn-v9"})
+
+    assert dana.merge(VERSION, team, change).status == 200
+    assert dana.merge(other, team, change).status == 403
+
+
+def test_to_take_an_approval_back_needs_the_right_too(admin: Client, person: People, team: str) -> None:
+    """Somebody's word is not another's to delete."""
+    assert admin.create(changed(VERSION, SAID), team).status == 201
+
+    answer = person("dana", WRITE).merge(VERSION, team, {"spec": {"approval": None}})
+
+    assert answer.status == 403
+
+
+def test_a_version_is_not_created_approved(person: People, team: str) -> None:
+    """The way round would be to delete and create."""
+    assert person("dana", WRITE).create(changed(VERSION, SAID), team).status == 403
+
+
+def test_what_has_nothing_to_do_with_it_is_not_asked(person: People, team: str) -> None:
+    """Labels and versions of models trained elsewhere need no right but that to write."""
+    dana = person("dana", WRITE)
+
+    assert dana.create(VERSION, team).status == 201
+    assert dana.merge(VERSION, team, {"metadata": {"labels": {"team": "churn"}}}).status == 200
+
+
+def test_nobody_approves_ahead_without_the_right(admin: Client, person: People, team: str) -> None:
+    """The operator would pass it on."""
+    assert admin.create(MANUAL, team).status == 201
+
+    refused = person("dana", WRITE).merge(MANUAL, team, NOTE)
+    allowed = person("erin", WRITE, APPROVE).merge(MANUAL, team, NOTE)
+
+    assert (refused.status, allowed.status) == (403, 200)
+    assert f"dana@{team} may not approve versions ahead in namespace {team}" in refused.body["message"]
+
+
+def test_nobody_takes_the_policy_away_without_the_right(admin: Client, person: People, team: str) -> None:
+    """Whoever cannot approve must not make approval needless."""
+    assert admin.create(MANUAL, team).status == 201
+    loosened = {"spec": {"evaluation": {"approvalPolicy": "Automatic"}}}
+
+    refused = person("dana", WRITE).merge(MANUAL, team, loosened)
+    allowed = person("erin", WRITE, APPROVE).merge(MANUAL, team, loosened)
+
+    assert (refused.status, allowed.status) == (403, 200)
+    assert "may not take evaluation.approvalPolicy Manual away" in refused.body["message"]
+
+
+def test_other_changes_of_such_a_pipeline_are_not_asked(admin: Client, person: People, team: str) -> None:
+    """Nor is it to ask for approval."""
+    dana = person("dana", WRITE)
+    assert admin.create(PIPELINE, team).status == 201
+
+    assert dana.merge(PIPELINE, team, {"spec": {"evaluation": {"approvalPolicy": "Manual"}}}).status == 200
+    assert dana.merge(PIPELINE, team, {"spec": {"training": {"seed": 8}}}).status == 200
+
+
+def test_administrators_of_a_namespace_may_approve(admin: Client) -> None:
+    """Editors may not: the role is part of the cluster's admin alone."""
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+
+    def verbs(role: str) -> list[Json]:
+        return [r for r in admin.request("GET", f"{path}/{role}").body["rules"] or [] if "approve" in r["verbs"]]
+
+    eventually(lambda: verbs("admin") or None, "admin holds the verb")
+    assert verbs("edit") == []
