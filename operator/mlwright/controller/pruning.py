@@ -14,7 +14,8 @@ from mlwright.plan.resources import JOB, POD, Body, ResourceKind
 
 KUBECTL_COPY: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
-_POD_STATUS: Final = ("phase", "reason", "message", "conditions", "containerStatuses", "startTime", "podIP")
+_CONTAINERS: Final = ("initContainerStatuses", "containerStatuses")
+_POD_STATUS: Final = ("phase", "reason", "message", "conditions", *_CONTAINERS, "startTime", "podIP")
 _CONTAINER_STATUS: Final = ("name", "ready", "restartCount", "state", "lastState")
 
 
@@ -43,8 +44,8 @@ def _pod_spec(spec: Body) -> Body:
 
 def _pod_status(status: Body) -> Body:
     kept: dict[str, Any] = {key: status[key] for key in _POD_STATUS if key in status}
-    if "containerStatuses" in kept:
-        kept["containerStatuses"] = [_selected(entry, _CONTAINER_STATUS) for entry in kept["containerStatuses"]]
+    for containers in kept.keys() & set(_CONTAINERS):
+        kept[containers] = [_selected(entry, _CONTAINER_STATUS) for entry in kept[containers]]
     return kept
 
 

@@ -40,6 +40,18 @@ def test_a_pruned_pod_is_seen_as_the_whole_one() -> None:
     assert pod_seen(pruned(POD, POD_BODY), "step") == pod_seen(POD_BODY, "step")
 
 
+def test_the_containers_before_the_one_of_a_step_are_seen_as_well() -> None:
+    """One of somebody's own stands there, and what it said must not be lost."""
+    ended = {"state": {"terminated": {"exitCode": 64, "reason": "Error", "message": "no rows"}}}
+    status = {**POD_BODY["status"], "initContainerStatuses": [{"name": "own", "imageID": "sha256:long", **ended}]}
+    body = {**POD_BODY, "status": status}
+    seen = pod_seen(pruned(POD, body), "step")
+
+    assert seen == pod_seen(body, "step")
+    assert (seen.exit_code, seen.exit_message) == (64, "no rows")
+    assert "imageID" not in pruned(POD, body)["status"]["initContainerStatuses"][0]
+
+
 def test_what_nobody_reads_of_a_pod_goes() -> None:
     """Its spec is larger than all the rest."""
     small = pruned(POD, POD_BODY)
