@@ -19,16 +19,18 @@ from pathlib import Path
 from typing import Final
 
 from mlwright.adapters.clock import SystemClock
-from mlwright.adapters.kube.client import KubeCluster
+from mlwright.adapters.kube.client import KubeCluster, served
 from mlwright.adapters.kube.connect import UnreachableError, connect
 from mlwright.adapters.kube.events import KubeEvents
 from mlwright.adapters.kube.leases import KubeLeases
+from mlwright.adapters.kube.transport import Transport
 from mlwright.controller import logs, operator
 from mlwright.controller.health import HealthServer, Pulse
 from mlwright.controller.kinds import RECONCILERS
 from mlwright.controller.leader import Gauges
 from mlwright.controller.metrics import Metrics
 from mlwright.errors import MlwrightError
+from mlwright.plan.resources import KINDS, ResourceKind, foreign
 from mlwright.ports.outside import Outside
 from mlwright.settings import Settings, load
 
@@ -47,6 +49,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code."""
     try:
         settings = load(environ)
+        foreign(settings.training_resources)
         logs.configure(settings.log_format, settings.log_level)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
@@ -104,17 +107,31 @@ class _Process:
         settings, metrics = self._settings, self._gauges.metrics
         transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called)
         clock = SystemClock()
+        kinds = (*KINDS, *await _foreign(transport, settings))
         outside = Outside(
-            cluster=KubeCluster(transport, settings.namespace),
+            cluster=KubeCluster(transport, settings.namespace, kinds),
             access=access,
             leases=KubeLeases(transport, clock, _lease_namespace(settings), settings.lease_name),
             events=KubeEvents(transport, clock, settings.identity),
             clock=clock,
         )
         try:
-            await operator.run(outside, settings, RECONCILERS, self._stop, gauges=self._gauges)
+            await operator.run(outside, settings, RECONCILERS, self._stop, gauges=self._gauges, kinds=kinds)
         finally:
             await transport.close()
+
+
+async def _foreign(transport: Transport, settings: Settings) -> tuple[ResourceKind, ...]:
+    """Return the kinds of other controllers that may be made and are served; the others are told and left out."""
+    wanted = foreign(settings.training_resources)
+    there = await served(transport, wanted)
+    for kind in wanted:
+        if kind not in there:
+            logger.warning(
+                "a kind of training.resources is not served; install it and start the operator again",
+                extra={"kind": kind.name, "apiVersion": kind.api_version},
+            )
+    return there
 
 
 def _lease_namespace(settings: Settings) -> str:

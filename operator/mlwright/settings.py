@@ -34,6 +34,11 @@ class Settings:
     """Everything is listed and looked at again that often, whatever events said."""
     step_attempts: int = 3
     """How often a step is tried when it fails for a reason that is not the user's."""
+    training_resources: str = ""
+    """Kinds of other controllers that steps of type Resource may make: GROUP/VERSION/PLURAL/KIND, comma between them.
+
+    None by default: whoever writes a pipeline may then make such objects with the operator's rights.
+    """
     log_format: str = "json"
     """json for collectors, text for people."""
     log_level: str = "INFO"

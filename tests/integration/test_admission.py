@@ -85,6 +85,18 @@ REFUSALS: dict[str, Refusal] = {
     "a step with a container that is built in as well": Refusal(
         f"{STEPS}[]", "builtIn goes with type BuiltIn", step(builtIn={"uses": "Train"})
     ),
+    "a step of type Resource without an object": Refusal(
+        f"{STEPS}[]", "resource goes with type Resource", {"spec.steps": [{"name": "audit", "type": "Resource"}]}
+    ),
+    "a time limit of a Resource step": Refusal(
+        f"{STEPS}[]",
+        "a Resource step has no timeoutAfter",
+        {
+            "spec.steps": [
+                {"name": "big", "type": "Resource", "resource": {"manifest": {"kind": "X"}}, "timeoutAfter": "1h"}
+            ]
+        },
+    ),
     "outputs of a built-in step": Refusal(
         f"{STEPS}[]", "outputs and shards are for containers", built_in("Train", outputs=[{"name": "x"}])
     ),

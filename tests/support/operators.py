@@ -25,7 +25,7 @@ from mlwright.controller.health import Pulse
 from mlwright.controller.kinds import RECONCILERS
 from mlwright.controller.leader import Gauges
 from mlwright.controller.metrics import Metrics
-from mlwright.plan.resources import Body, ResourceKind
+from mlwright.plan.resources import KINDS, Body, ResourceKind, foreign
 from mlwright.ports.access import Access
 from mlwright.ports.clock import Clock
 from mlwright.ports.cluster import Page
@@ -263,8 +263,9 @@ class InProcess:
         environ = {"KUBECONFIG": str(self._server.kubeconfig)}
         transport, access = await connect(environ, self._settings.workers + 4, self.metrics.called)
         settings, clock = self._settings, self._clock
+        kinds = (*KINDS, *foreign(settings.training_resources))
         real = Outside(
-            cluster=KubeCluster(transport, settings.namespace),
+            cluster=KubeCluster(transport, settings.namespace, kinds),
             access=self._access or access,
             leases=KubeLeases(transport, clock, settings.namespace, settings.lease_name),
             events=KubeEvents(transport, clock, self.name),
@@ -275,7 +276,7 @@ class InProcess:
         outside = replace(real, cluster=recorder, leases=recorder, events=recorder)
         try:
             gauges = Gauges(self.metrics, Pulse(clock))
-            await operator.run(outside, settings, RECONCILERS, self._stop, gauges=gauges)
+            await operator.run(outside, settings, RECONCILERS, self._stop, gauges=gauges, kinds=kinds)
         finally:
             await _end_the_rest()
             await transport.close()

@@ -107,6 +107,8 @@ def _trees(package: ModuleType) -> tuple[ast.Module, ...]:
 def _kinds(argument: ast.expr, tree: ast.Module) -> Iterable[ResourceKind]:
     """Return what a write is about: a body that a function makes, a constant, or the kind of something forgotten."""
     match argument:
+        case ast.Call(func=ast.Name(id="foreign_object")) | ast.Attribute(attr="kind"):
+            return []  # kinds of other controllers: the chart gives rights on those that the administrator lists
         case ast.Call(func=ast.Name(id=name)):
             return [_made_by(name, tree)]
         case ast.Name(id=name) if name.isupper():

@@ -16,6 +16,8 @@
   value: {{ .Values.resyncSeconds | quote }}
 - name: MLWRIGHT_STEP_ATTEMPTS
   value: {{ .Values.stepAttempts | quote }}
+- name: MLWRIGHT_TRAINING_RESOURCES
+  value: {{ include "mlwright.trainingResources" . | quote }}
 - name: MLWRIGHT_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
 - name: MLWRIGHT_LOG_LEVEL
@@ -30,4 +32,13 @@
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: MLWRIGHT_IDENTITY
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- end -}}
+
+{{/* training.resources as the operator reads them. */}}
+{{- define "mlwright.trainingResources" -}}
+{{- $entries := list -}}
+{{- range .Values.training.resources -}}
+{{- $entries = append $entries (printf "%s/%s/%s/%s" .group .version .plural .kind) -}}
+{{- end -}}
+{{- join "," $entries -}}
 {{- end -}}

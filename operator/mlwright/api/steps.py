@@ -81,6 +81,27 @@ class BuiltInStep(Schema):
     )
 
 
+class Ending(Schema):
+    """A condition in the status of an object that says that it is over."""
+
+    condition: str = Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Za-z]+$",
+        description="Type of the condition; it holds when it is True.",
+    )
+
+
+class ResourceStep(Schema):
+    """An object that another controller works on. Its kind must be allowed by the chart (training.resources)."""
+
+    manifest: FreeObject = Field(
+        description="The object: apiVersion, kind, spec, and labels and annotations; it gets its name from the run."
+    )
+    success: Ending = Field(default=Ending(condition="Complete"), description="When it has ended well.")
+    failure: Ending = Field(default=Ending(condition="Failed"), description="When it has failed.")
+
+
 class StepInput(Schema):
     """Something that an earlier step has made."""
 
@@ -143,9 +164,10 @@ class Step(Schema):
     """One step of a run."""
 
     name: ShortName = Field(description="Name of the step.")
-    type: Literal["Container", "BuiltIn"] = Field(description="What it does.")
+    type: Literal["Container", "BuiltIn", "Resource"] = Field(description="What it does.")
     container: OwnContainer | None = Field(default=None, description="The container of type Container.")
     built_in: BuiltInStep | None = Field(default=None, description="The step of type BuiltIn.")
+    resource: ResourceStep | None = Field(default=None, description="The object of type Resource.")
     depends_on: Annotated[tuple[ShortName, ...], ListSet()] = Field(
         default=(),
         max_length=16,
@@ -183,10 +205,14 @@ class Step(Schema):
         ),
         Rule(
             "self.type == 'Container' || (!has(self.outputs) && self.shards == 1)",
-            "outputs and shards are for containers: remove them from the built-in step",
+            "outputs and shards are for containers: remove them from the step",
         ),
         Rule(
-            "self.type == 'Container' || !has(self.inputs) || (self.name == 'validate' && self.inputs.all(i, i.name =="
+            "self.type != 'Resource' || (!has(self.timeoutAfter) && !has(self.inputs))",
+            "a Resource step has no timeoutAfter and no inputs: write the limit into the manifest, and use dependsOn",
+        ),
+        Rule(
+            "self.type != 'BuiltIn' || !has(self.inputs) || (self.name == 'validate' && self.inputs.all(i, i.name =="
             " 'data'))",
             "of the built-in steps only validate takes an input, named data: give the data to validate",
         ),

@@ -69,8 +69,12 @@ def for_run(seen: RunSeen) -> Callable[[TrainingIntent], Write]:
         match intent:
             case Freeze():
                 return Create(_revision(seen, intent))
+            case StartStep() if intent.frozen.step(intent.step).resource:
+                return Create(foreign_object(seen, intent))
             case StartStep():
                 return Create(_job(seen, intent))
+            case RemoveJob(name, uid, kind) if kind is not JOB:
+                return Delete(intent.kind, seen.namespace, name, uid)
             case RemoveJob(name, uid):
                 return Delete(JOB, seen.namespace, name, uid)
             case RecordVersion():
@@ -112,21 +116,39 @@ def _revision(seen: RunSeen, intent: Freeze) -> dict[str, Any]:
     }
 
 
-def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
-    owner = Key("TrainingRun", seen.namespace, seen.name)
-    labels = {
+def _labels(intent: StartStep) -> dict[str, str]:
+    return {
         LABEL_PIPELINE: intent.frozen.pipeline,
         LABEL_MODEL: intent.frozen.model,
         LABEL_STEP: intent.step,
         LABEL_ATTEMPT: str(intent.attempt),
         **({COLLECTS: "true"} if intent.collects else {}),
     }
+
+
+def _attempt(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
+    """Return the metadata of what does an attempt of a step."""
+    owner = Key("TrainingRun", seen.namespace, seen.name)
     parts = (seen.name, intent.step, str(intent.attempt), *(("read",) if intent.collects else ()))
+    counted = {"annotations": {ANNOTATION_CRASHES: str(intent.crashes), **_retried(intent)}}
+    return meta.child(child_name(*parts), owner, seen.uid, _labels(intent)) | counted
+
+
+def foreign_object(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
+    """Return the object that another controller works on: as written, but in our namespace, under our name, ours."""
+    manifest = intent.frozen.step(intent.step).resource["manifest"]
+    asked, own = manifest.get("metadata") or {}, _attempt(seen, intent)
+    both = {part: {**(asked.get(part) or {}), **own[part]} for part in ("labels", "annotations")}
+    body = {key: value for key, value in manifest.items() if key not in {"metadata", "status"}}
+    return {**body, "metadata": {**own, **both}}
+
+
+def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
+    owner, labels = Key("TrainingRun", seen.namespace, seen.name), _labels(intent)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(child_name(*parts), owner, seen.uid, labels)
-        | {"annotations": {ANNOTATION_CRASHES: str(intent.crashes), **_retried(intent)}},
+        "metadata": _attempt(seen, intent),
         "spec": {
             **_size(intent),
             "backoffLimit": 0,  # the operator counts attempts; a disruption is not one

@@ -40,13 +40,21 @@ class Cache:
         """Return one object, or None."""
         return self._shelves[kind.name].get((namespace, name))
 
+    def kind(self, body: Body) -> ResourceKind:
+        """Return the kind of an object."""
+        return self._shelves[body["kind"]].kind
+
+    def foreign(self) -> tuple[ResourceKind, ...]:
+        """Return the kinds of other controllers whose objects are children of ours."""
+        return tuple(shelf.kind for shelf in self._shelves.values() if shelf.kind not in KINDS)
+
     def owner(self, body: Body) -> Key | None:
         """Return whom the labels of an object named when it was heard of last."""
         return self._shelves[body["kind"]].owner((body["metadata"]["namespace"], body["metadata"]["name"]))
 
     def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
-        """Return the objects whose labels name `owner`, sorted by name."""
-        shelf = self._shelves[kind.name]
+        """Return the objects whose labels name `owner`, sorted by name; none of a kind that is not watched."""
+        shelf = self._shelves.get(kind.name) or Shelf(kind)
         return _present(shelf.get((owner.namespace, name)) for name in shelf.owned(owner))
 
     def related(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[Body, ...]:

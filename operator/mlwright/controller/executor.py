@@ -79,9 +79,14 @@ class Executor:
         self._owner = owner
         self._plan = plan
         self._fence = fence
-        self._known = {_place(w.body) for w in self._writes() if isinstance(w, Create) and self._held(_place(w.body))}
+        self._known = {
+            self._place(w.body) for w in self._writes() if isinstance(w, Create) and self._held(self._place(w.body))
+        }
         """Names that were taken, to the planner's knowledge, when it planned to create them."""
         self._done = Performed()
+
+    def _place(self, body: Body) -> Place:
+        return self._intake.cache.kind(body), body["metadata"]["namespace"], body["metadata"]["name"]
 
     def _writes(self) -> tuple[Write, ...]:
         return (*self._plan.records, *self._plan.writes)
@@ -103,11 +108,11 @@ class Executor:
     async def _perform(self, write: Write) -> None:
         match write:
             case Create(body):
-                await self._guarded(_place(body), lambda: self._create(body))
+                await self._guarded(self._place(body), lambda: self._create(body))
             case Apply(body):
-                await self._guarded(_place(body), lambda: self._apply(body))
+                await self._guarded(self._place(body), lambda: self._apply(body))
             case ApplyEntry(body, manager):
-                await self._guarded(_place(body), lambda: self._apply_entry(body, manager))
+                await self._guarded(self._place(body), lambda: self._apply_entry(body, manager))
             case Scale(kind, namespace, name):
                 await self._guarded((kind, namespace, name), lambda: self._scale(write))
             case Delete(kind, namespace, name):
@@ -144,7 +149,7 @@ class Executor:
     async def _adopt(self) -> None:
         """Take back children whose controller reference was lost, as after a restore from a backup."""
         owner, key = self._owner, key_of(self._owner)
-        orphans = self._intake.cache.orphans(ADOPTED, key, owner["metadata"]["uid"])
+        orphans = self._intake.cache.orphans((*ADOPTED, *self._intake.cache.foreign()), key, owner["metadata"]["uid"])
         adopted = [child for child in orphans if lost(child, owner) and "deletionTimestamp" not in child["metadata"]]
         if not adopted:
             return
@@ -152,14 +157,14 @@ class Executor:
         if live is None or live["metadata"]["uid"] != owner["metadata"]["uid"]:
             raise SupersededError(f"{key} is not the one that was seen")
         for child in adopted:
-            await self._guarded(_place(child), lambda child=child: self._adopt_one(child))  # type: ignore[misc]
+            await self._guarded(self._place(child), lambda child=child: self._adopt_one(child))  # type: ignore[misc]
 
     async def _adopt_one(self, child: Body) -> None:
         self._wrote(await self._cluster.adopt(child, self._owner))
         logger.info("child adopted", extra=self._fields(child))
 
     async def _create(self, body: Body) -> None:
-        place = _place(body)
+        place = self._place(body)
         held = self._held(place)
         if held is not None:
             self._check_taken(held, body, known=place in self._known)
@@ -184,7 +189,7 @@ class Executor:
             raise name_conflict(held)
 
     async def _apply(self, body: Body) -> None:
-        held = self._held(_place(body))
+        held = self._held(self._place(body))
         if held is None:
             await self._create(body)
             return
@@ -192,7 +197,7 @@ class Executor:
             raise name_conflict(held)
         if "deletionTimestamp" in held["metadata"] or as_wanted(held, body):
             return
-        live = await self._refresh(_place(body))  # applies are rare; the live object tells who edited it
+        live = await self._refresh(self._place(body))  # applies are rare; the live object tells who edited it
         if live is None or _version(live) != _version(held):
             raise SupersededError(f"{body['kind']} {body['metadata']['name']} is not as it was seen")
         await self._converge(live, body)
@@ -233,7 +238,3 @@ class Executor:
 
 def _version(body: Body) -> tuple[str, str]:
     return body["metadata"]["uid"], body["metadata"]["resourceVersion"]
-
-
-def _place(body: Body) -> Place:
-    return BY_NAME[body["kind"]], body["metadata"]["namespace"], body["metadata"]["name"]

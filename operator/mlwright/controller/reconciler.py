@@ -29,6 +29,10 @@ class CacheView(Protocol):
         """Return the objects whose labels name `owner`, sorted by name."""
         ...
 
+    def foreign(self) -> tuple[ResourceKind, ...]:
+        """Return the kinds of other controllers whose objects are children of ours."""
+        ...
+
     def related(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[Body, ...]:
         """Return the objects that a secondary index (`mlwright.controller.indexes`) finds, sorted by name."""
         ...

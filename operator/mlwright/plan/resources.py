@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,3 +78,27 @@ KINDS: Final = (
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT)
+
+_ENTRY: Final = re.compile(r"([a-z0-9.-]+)/(v[a-z0-9]+)/([a-z0-9]+)/([A-Z][A-Za-z0-9]*)")
+
+
+def foreign(text: str) -> tuple[ResourceKind, ...]:
+    """Return the kinds of other controllers that steps may use, as an installation lists them.
+
+    >>> [kind.api_version for kind in foreign("jobset.x-k8s.io/v1alpha2/jobsets/JobSet")]
+    ['jobset.x-k8s.io/v1alpha2']
+
+    Raises:
+        ValueError: an entry is not of the form GROUP/VERSION/PLURAL/KIND, or its kind has the name of one that is ours.
+    """
+    found: dict[str, ResourceKind] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
+            example = "jobset.x-k8s.io/v1alpha2/jobsets/JobSet"
+            raise ValueError(f"training.resources: {entry!r} is no GROUP/VERSION/PLURAL/KIND, such as {example}")
+        group, version, plural, name = match.groups()
+        if name in BY_NAME or name in found:
+            raise ValueError(f"training.resources: {entry!r} has the name of another kind; take one of them out")
+        found[name] = ResourceKind(group, version, plural, name, owned=True)
+    return tuple(found.values())

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.runs import TrainingRunSpec, Trigger
 from mlwright.plan.pods import PodSeen
+from mlwright.plan.resources import JOB, ResourceKind
 from mlwright.plan.steps import BUILT_IN, StepTemplate, templates
 
 
@@ -46,6 +47,8 @@ class JobSeen:
     """True when it was stopped because it took longer than allowed."""
     retry: str = ""
     """Value of the retry annotation of its run when it was started."""
+    kind: ResourceKind = JOB
+    """Another kind for what another controller does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +286,7 @@ class RemoveJob:
 
     name: str
     uid: str
+    kind: ResourceKind = JOB
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Final
 
 from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
-from mlwright.plan.training import Frozen, JobState, RunSeen, StartStep
+from mlwright.plan.resources import JOB, foreign
+from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen, StartStep
 from mlwright.planners import graph
 from mlwright.planners.steps import HEARD, Step, StepState, ended
 from mlwright.settings import Settings
@@ -115,7 +116,7 @@ def attempts(at: Situation, step: Step) -> int:
 
 def told(at: Situation, step: Step) -> str:
     """What a failed attempt said, and how to see its log."""
-    log = f" (kubectl logs -n {at.seen.namespace} job/{step.job.name})" if step.job else ""
+    log = f" ({_shows(at, step.job)})" if step.job else ""
     if step.job is not None and step.job.late:
         return f"it took longer than its timeoutAfter of {step.template.timeout:g} s and was stopped{log}"
     if step.result is not None and step.result.sentence:
@@ -129,6 +130,13 @@ def told(at: Situation, step: Step) -> str:
     return f"{(step.job.message if step.job else '') or 'it ended without a result'}{log}"
 
 
+def _shows(at: Situation, job: JobSeen) -> str:
+    """Return the command that shows more."""
+    if job.kind is JOB:
+        return f"kubectl logs -n {at.seen.namespace} job/{job.name}"
+    return f"kubectl describe -n {at.seen.namespace} {job.kind.plural}.{job.kind.group}/{job.name}"
+
+
 def _is_asked(at: Situation, step: Step) -> bool:
     """Tell whether somebody asks for another try of a step that failed before they asked."""
     return at.retried and step.job is not None and step.job.retry != at.retry
@@ -140,10 +148,21 @@ def _missing(step: Step) -> bool:
 
 
 def _start(at: Situation, step: Step) -> Move:
+    if not _is_allowed(at, step):
+        kind = step.template.resource["manifest"]["kind"]
+        sentence = f"{step.name}: {kind} is not allowed (any more) by training.resources of the chart, or not served"
+        return Move(Reason.WAITING, f"{sentence}; it starts when it is", again=LOOK_AGAIN)
     # of an attempt that was given up, pods may still be at work in its folder
     given_up = step.stored.get("state") in {"Failed", "Stopped"}
     attempt = step.stored.get("attempt", 0) + 1 if given_up else 0
     return Move(Reason.RUN_IN_PROGRESS, f"{step.name} starts", _attempt(at, step, attempt=attempt, crashes=0))
+
+
+def _is_allowed(at: Situation, step: Step) -> bool:
+    """Tell whether what the step makes may still be made, and would be seen."""
+    manifest = step.template.resource.get("manifest")
+    known = {(kind.api_version, kind.name) for kind in foreign(at.settings.training_resources)}
+    return manifest is None or (manifest["apiVersion"], manifest["kind"]) in known
 
 
 def _watch(at: Situation, step: Step) -> Move:
@@ -156,6 +175,8 @@ def _watch(at: Situation, step: Step) -> Move:
 
 def _unheard(step: Step) -> timedelta | None:
     """Return when to look again although no event will tell: a Job gets no pod, or its pod is not heard of."""
+    if step.template.resource:
+        return None
     if step.job is None or step.job.state is not JobState.ACTIVE:
         return HEARD
     return None if step.job.pods else LOOK_AGAIN

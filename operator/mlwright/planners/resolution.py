@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.api.fields import Schema, parse_duration
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.steps import OnExit, Step
 from mlwright.errors import InvalidSpecError
+from mlwright.plan.digests import canonical
+from mlwright.plan.resources import ResourceKind
 from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
 from mlwright.planners import graph
 
+LARGEST_MANIFEST: Final = 64_000
+"""Bytes of a manifest; it is kept in the record of what a run uses, and etcd takes 1.5 MB in one object."""
 _IMPLIED: Final = {template.name: template.depends_on for template in BUILT_IN}
 """What the built-in steps read of each other."""
 
@@ -52,10 +56,11 @@ def _template(step: Step) -> StepTemplate:
         inputs=tuple(_json(entry) for entry in step.inputs),
         outputs=tuple(_json(entry) for entry in step.outputs),
         when=_json(step.when) if step.when else {},
-        attempts=step.retries.limit + 1 if step.retries else 0,
+        attempts=step.retries.limit + 1 if step.retries else int(step.resource is not None),
         backoff=parse_duration(step.retries.backoff).total_seconds() if step.retries else 10.0,
         timeout=parse_duration(step.timeout_after).total_seconds() if step.timeout_after else 0.0,
         shards=step.shards,
+        resource=_json(step.resource) if step.resource else {},
         pod=_json(step.pod, exclude_defaults=True),
     )
 
@@ -63,6 +68,31 @@ def _template(step: Step) -> StepTemplate:
 def _json(part: Schema, **leaving_out: bool) -> dict[str, Any]:
     """Return a part of a spec as in the pipeline."""
     return part.model_dump(mode="json", by_alias=True, **(leaving_out or {"exclude_none": True}))  # type: ignore[arg-type]
+
+
+def check_resources(templates: Iterable[StepTemplate], allowed: Iterable[ResourceKind]) -> None:
+    """Refuse objects of kinds that nobody has allowed.
+
+    Raises:
+        InvalidSpecError: it names the step, and who can help.
+    """
+    known = {(kind.api_version, kind.name) for kind in allowed}
+    there = ", ".join(sorted(f"{name} of {version}" for version, name in known)) or "none is allowed now"
+    for template in templates:
+        manifest = template.resource.get("manifest")
+        if manifest is None:
+            continue
+        field, wanted = f"spec.steps[{template.name}].resource.manifest", kind_of(manifest)
+        if wanted not in known:
+            what = f"{wanted[1] or 'an object without kind'} of {wanted[0] or 'no apiVersion'} is not allowed here"
+            raise InvalidSpecError(field, f"{what}; ask for it in training.resources of the chart ({there})")
+        if len(canonical(manifest)) > LARGEST_MANIFEST:
+            raise InvalidSpecError(field, f"it is longer than {LARGEST_MANIFEST:,} bytes; move content to a ConfigMap")
+
+
+def kind_of(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return apiVersion and kind of a manifest, empty where it has none."""
+    return str(manifest.get("apiVersion") or ""), str(manifest.get("kind") or "")
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

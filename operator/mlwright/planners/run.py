@@ -120,7 +120,7 @@ def _without_pods(at: Situation) -> Decision:
     sentence = "suspended: no pods until spec.suspend of the pipeline is false; what was at work begins anew then"
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
     active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE)
-    stop = tuple(RemoveJob(job.name, job.uid) for job in active)
+    stop = tuple(RemoveJob(job.name, job.uid, job.kind) for job in active)
     return Decided(StatusDraft(sentence, (told,), _stopped(_fields(at))), intents=stop)
 
 
@@ -201,7 +201,7 @@ def _advance(at: Situation) -> Decision | None:
 def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
     """Return the removal of Jobs of earlier attempts; of each step the last two stay, for their logs."""
     newest = {job.step: max(other.attempt for other in seen.jobs if other.step == job.step) for job in seen.jobs}
-    return tuple(RemoveJob(job.name, job.uid) for job in seen.jobs if job.attempt < newest[job.step] - 1)
+    return tuple(RemoveJob(job.name, job.uid, job.kind) for job in seen.jobs if job.attempt < newest[job.step] - 1)
 
 
 def _without_version(at: Situation) -> Decision | None:
@@ -303,7 +303,7 @@ def _stopped(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _stop(at: Situation) -> tuple[TrainingIntent, ...]:
     """Return the removal of what is still at work for a run that is over."""
     active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE and job.step != ON_EXIT)
-    return tuple(RemoveJob(job.name, job.uid) for job in active)
+    return tuple(RemoveJob(job.name, job.uid, job.kind) for job in active)
 
 
 def _going(at: Situation, reason: Reason, sentence: str) -> StatusDraft:

@@ -171,7 +171,18 @@ def _from_stored(template: StepTemplate, stored: Mapping[str, Any]) -> Step:
     return Step(template, StepState.SUCCEEDED, stored.get("attempt", 0), result=result)
 
 
+def _from_other(template: StepTemplate, job: JobSeen) -> Step:
+    """Return a step that another controller does: its conditions say all that there is to say."""
+    if job.state is JobState.COMPLETE:
+        done = StepResult("Succeeded", job.message or f"{job.kind.name} {job.name} has ended well")
+        return Step(template, StepState.SUCCEEDED, job.attempt, job, done)
+    state = StepState.CRASHED if job.state is JobState.FAILED else StepState.RUNNING
+    return Step(template, state, job.attempt, job)
+
+
 def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
+    if template.resource:
+        return _from_other(template, job)
     result = next((r for pod in job.pods if (r := parse_result(pod.exit_message)) is not None), None)
     if job.state is JobState.ACTIVE:
         return Step(template, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))

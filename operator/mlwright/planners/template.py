@@ -12,8 +12,9 @@ from mlwright.bundle.addresses import Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
+from mlwright.plan.resources import foreign
 from mlwright.plan.training import Frozen, PipelineSeen
-from mlwright.planners.resolution import on_exit, resolve
+from mlwright.planners.resolution import check_resources, on_exit, resolve
 from mlwright.settings import Settings
 
 LARGEST_STEP: Final = 100_000
@@ -76,7 +77,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
     parse_address(seen.spec.dataset.uri, "spec.dataset.uri")
     artifacts_uri(seen, settings)
     training_image(seen, settings)
-    resolve(seen.spec)
+    check_resources(resolve(seen.spec), foreign(settings.training_resources))
     told = len(canonical([dump(seen.spec.dataset), dump(seen.spec.training)]).encode())
     if told > LARGEST_STEP:
         raise InvalidSpecError(

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.support.apiserver import Client, Json
+from tests.support.chart import render
 from tests.support.objects import DEPLOYMENT, PIPELINE, changed
 from tests.support.waiting import eventually
 
 KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT}
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 WRITE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["*"], "verbs": ["create", "patch", "update"]}
 
 People = Callable[..., Client]
@@ -134,6 +136,47 @@ def test_scaling_is_not_asked(admin: Client, person: People, team: str) -> None:
     answer = person("scaler", WRITE).merge(thing, team, {"spec": {"replicas": 3}}, "/scale")
 
     assert answer.status == 200
+
+
+JOBSETS = {"group": "jobset.x-k8s.io", "version": "v1alpha2", "plural": "jobsets", "kind": "JobSet"}
+
+
+def _with_step(api_version: str, kind: str) -> Json:
+    manifest = {"apiVersion": api_version, "kind": kind, "spec": {}}
+    return changed(PIPELINE, {"spec.steps": [{"name": "big", "type": "Resource", "resource": {"manifest": manifest}}]})
+
+
+@pytest.fixture
+def resources(admin: Client, person: People, team: str) -> None:
+    """The policy of an installation that allows steps to make JobSets, in force."""
+    for thing in render({"training": {"resources": [JOBSETS]}}):
+        if thing["metadata"]["name"].startswith("resources."):
+            path = {"ValidatingAdmissionPolicy": POLICIES, "ValidatingAdmissionPolicyBinding": BINDINGS}[thing["kind"]]
+            assert admin.request("POST", path, thing).status in {201, 409}
+    probe = person("probe", WRITE)
+    thing = _with_step("jobset.x-k8s.io/v1alpha2", "JobSet")
+    eventually(lambda: probe.create(thing, team, dryRun="All").status == 403 or None, "the policy refuses")
+
+
+def test_nobody_has_an_object_made_that_they_may_not_make(person: People, team: str, resources: None) -> None:
+    """The operator would make it with its own rights."""
+    del resources
+    answer = person("dana", WRITE).create(_with_step("jobset.x-k8s.io/v1alpha2", "JobSet"), team)
+
+    assert answer.status == 403
+    assert (
+        f"a step of spec.steps makes a JobSet, and dana@{team} may not create jobsets.jobset.x-k8s.io in namespace"
+        f" {team}: ask for the verb create on them" in answer.body["message"]
+    )
+
+
+def test_who_may_make_an_object_may_let_a_step_make_it(person: People, team: str, resources: None) -> None:
+    """The right on the object itself is all that is asked for."""
+    del resources
+    mine: Json = {"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["create"]}
+
+    assert person("dana", WRITE, mine).create(_with_step("jobset.x-k8s.io/v1alpha2", "JobSet"), team).status == 201
+    assert person("erik", WRITE).create(changed(PIPELINE, {"metadata.name": "plain"}), team).status == 201
 
 
 def test_the_expressions_fit_the_schemas(admin: Client) -> None:

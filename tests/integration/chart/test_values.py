@@ -61,6 +61,7 @@ def test_values_arrive_in_the_settings() -> None:
         workers=3,
         resyncSeconds=60,
         stepAttempts=5,
+        training={"resources": [{"group": "a.io", "version": "v1", "plural": "as", "kind": "A"}]},
         log={"format": "text", "level": "DEBUG"},
     )
 
@@ -73,12 +74,26 @@ def test_values_arrive_in_the_settings() -> None:
         workers=3,
         resync_seconds=60,
         step_attempts=5,
+        training_resources="a.io/v1/as/A",
         log_format="text",
         log_level="DEBUG",
         lease_name="mlwright",
         lease_namespace="metadata.namespace",
         identity="metadata.name",
     )
+
+
+def test_what_steps_may_make_is_a_right_of_the_operator() -> None:
+    """Nothing more is given than what the administrator lists, and nothing by default."""
+    allowed = [{"group": "a.io", "version": "v1", "plural": "as", "kind": "A"}]
+    plain, more = (
+        one(render(values), "ClusterRole", ".mlwright-system")["rules"]
+        for values in ({}, {"training": {"resources": allowed}})
+    )
+
+    assert [rule for rule in more if rule not in plain] == [
+        {"apiGroups": ["a.io"], "resources": ["as"], "verbs": ["get", "list", "watch", "create", "patch", "delete"]}
+    ]
 
 
 def test_the_pod_takes_what_pods_take() -> None:

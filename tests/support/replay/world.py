@@ -70,6 +70,10 @@ class World:
         """Return one object."""
         return self.objects.get(kind.name, {}).get(name) if namespace == NAMESPACE else None
 
+    def foreign(self) -> tuple[ResourceKind, ...]:
+        """Return the kinds of other controllers: there are none here."""
+        return ()
+
     def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
         """Return the objects whose labels name the owner."""
         wanted = (owner.kind, owner.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from mlwright.adapters.kube.failures import ExpiredError
 from mlwright.adapters.kube.transport import APPLY_PATCH, MERGE_PATCH, Call, Transport
 from mlwright.constants import FIELD_MANAGER, MANAGED_SELECTOR
 from mlwright.errors import NotFoundError
-from mlwright.plan.resources import BY_NAME, Body, ResourceKind
+from mlwright.plan.resources import KINDS, Body, ResourceKind
 from mlwright.ports.cluster import Page
 
 PAGE: Final = 500
@@ -33,17 +33,17 @@ def item(kind: ResourceKind, namespace: str, name: str) -> str:
     return f"{collection(kind, namespace)}/{quote(name, safe='')}"
 
 
-def _place(body: Body) -> tuple[ResourceKind, str, str]:
-    return BY_NAME[body["kind"]], body["metadata"]["namespace"], body["metadata"]["name"]
-
-
 class KubeCluster:
     """Implements `mlwright.ports.cluster.Cluster`."""
 
-    def __init__(self, transport: Transport, namespace: str = "") -> None:
+    def __init__(self, transport: Transport, namespace: str = "", kinds: Iterable[ResourceKind] = KINDS) -> None:
         self._transport = transport
+        self._kinds = {kind.name: kind for kind in kinds}
         self._namespace = namespace
         """Lists are limited to it; all namespaces when empty."""
+
+    def _place(self, body: Body) -> tuple[ResourceKind, str, str]:
+        return self._kinds[body["kind"]], body["metadata"]["namespace"], body["metadata"]["name"]
 
     async def pages(self, kind: ResourceKind) -> AsyncIterator[Page]:
         """List a kind in chunks, from the start again when the snapshot expires meanwhile."""
@@ -82,13 +82,13 @@ class KubeCluster:
 
     async def create(self, body: Body) -> Body:
         """POST."""
-        kind, namespace, _ = _place(body)
+        kind, namespace, _ = self._place(body)
         query = {"fieldManager": FIELD_MANAGER}
         return await self._transport.send(Call("create", kind.name, "POST", collection(kind, namespace), query, body))
 
     async def apply(self, body: Body, *, manager: str, force: bool) -> Body:
         """PATCH as server-side apply."""
-        kind, namespace, name = _place(body)
+        kind, namespace, name = self._place(body)
         query = {"fieldManager": manager} | ({"force": "true"} if force else {})
         return await self._transport.send(
             Call("apply", kind.name, "PATCH", item(kind, namespace, name), query, body, APPLY_PATCH)
@@ -104,7 +104,7 @@ class KubeCluster:
         return await self._patch_metadata(body, {"managedFields": body["metadata"]["managedFields"]})
 
     async def _patch_metadata(self, body: Body, change: Body) -> Body:
-        kind, namespace, name = _place(body)
+        kind, namespace, name = self._place(body)
         guard = {key: body["metadata"][key] for key in ("uid", "resourceVersion")}
         patch = {"metadata": guard | change}
         query = {"fieldManager": FIELD_MANAGER}
@@ -114,7 +114,7 @@ class KubeCluster:
 
     async def write_status(self, body: Body) -> Body:
         """PUT the status subresource. Only identity and status are sent; the server takes the rest from what it has."""
-        kind, namespace, name = _place(body)
+        kind, namespace, name = self._place(body)
         identity = {key: body["metadata"][key] for key in ("namespace", "name", "uid", "resourceVersion")}
         stub = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": identity, "status": body["status"]}
         path = f"{item(kind, namespace, name)}/status"
@@ -155,3 +155,15 @@ def _reference(owner: Body) -> Body:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+async def served(transport: Transport, kinds: Iterable[ResourceKind]) -> tuple[ResourceKind, ...]:
+    """Return those kinds that the API server serves: to list and watch another would end the operator."""
+    found = []
+    for kind in kinds:
+        try:
+            answer = await transport.send(Call("get", "discovery", "GET", kind.root))
+        except NotFoundError:
+            continue
+        found += [kind] if any(entry.get("kind") == kind.name for entry in answer.get("resources") or ()) else []
+    return tuple(found)

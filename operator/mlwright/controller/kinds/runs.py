@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -28,8 +29,8 @@ from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
-from mlwright.plan.pods import PodSeen, moment, pod_seen
-from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
+from mlwright.plan.pods import PodSeen, moment, plain, pod_seen
+from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen
 from mlwright.planners import run
 from mlwright.planners.model import last_number
@@ -80,6 +81,8 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     if frozen is None:
         definition = pipelines.definition(pipeline, cache) if pipeline else None
         return replace(seen, pipeline=definition)
+    others = tuple(job for job in _others(seen, frozen, cache) if job is not None)
+    seen = replace(seen, jobs=(*seen.jobs, *others))
     if not _may_be_recorded(seen, frozen):
         return replace(seen, frozen=frozen)
     made = versions(cache, seen.namespace, frozen.model)
@@ -150,6 +153,40 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
         pods=own,
         late=final.get("reason") == "DeadlineExceeded",
         retry=(meta.get("annotations") or {}).get(ANNOTATION_RETRY, ""),
+    )
+
+
+def _others(seen: RunSeen, frozen: Frozen, cache: CacheView) -> Iterator[JobSeen | None]:
+    """Return what other controllers do for the run, as if it were a Job."""
+    owner = Key(TRAINING_RUN.name, seen.namespace, seen.name)
+    resources = {template.name: template.resource for template in frozen.steps if template.resource}
+    for kind in cache.foreign() if resources else ():
+        for body in cache.children(kind, owner):
+            place = _place(body["metadata"], seen.name)
+            if place is not None and place[0] in resources:
+                yield _other(body, kind, place, resources[place[0]])
+
+
+def _other(body: Body, kind: ResourceKind, place: tuple[str, int], resource: Mapping[str, Any]) -> JobSeen:
+    meta, annotations = body["metadata"], body["metadata"].get("annotations") or {}
+    ended = {c.get("type"): c for c in (body.get("status") or {}).get("conditions") or () if c.get("status") == "True"}
+    failure, success = (ended.get(resource[end]["condition"]) for end in ("failure", "success"))
+    final = failure or success or {}
+    state = JobState.FAILED if failure else JobState.COMPLETE if success else JobState.ACTIVE
+    return JobSeen(
+        name=meta["name"],
+        uid=meta["uid"],
+        step=place[0],
+        attempt=place[1],
+        collects=False,
+        state=state,
+        message=plain(final.get("message") or final.get("reason") or ""),
+        by_user=False,
+        crashes=_count(annotations.get(ANNOTATION_CRASHES, "")),
+        started=moment(meta.get("creationTimestamp")),
+        ended=moment(final.get("lastTransitionTime") or meta.get("creationTimestamp")) if final else None,
+        retry=annotations.get(ANNOTATION_RETRY, ""),
+        kind=kind,
     )
 
 
