@@ -19,6 +19,7 @@ from cluster.progress import stage
 KUBERNETES = "1.36.3"
 HELM = "4.3.1"
 KIND = "0.33.0"
+VERSITYGW = "1.8.0"
 _GO = (1, 26)
 _KEEP_BUILDS = 2
 
@@ -48,6 +49,11 @@ def kind() -> Path:
     """kind: the one in PATH, else installed by Go on first use."""
     found = shutil.which("kind")
     return Path(found) if found else _installed_by_go("kind", KIND, f"sigs.k8s.io/kind@v{KIND}")
+
+
+def versitygw() -> Path:
+    """A server of the S3 protocol over a directory, for tests; installed by Go on first use."""
+    return _installed_by_go("versitygw", VERSITYGW, f"github.com/versity/versitygw/cmd/versitygw@v{VERSITYGW}")
 
 
 def kubectl() -> Path:

@@ -168,7 +168,9 @@ REFUSALS: dict[str, Refusal] = {
         {"spec.evaluation.gates": gate(min=0.5), "spec.training.task": "Regression"},
     ),
     "a storage address of an unknown scheme": Refusal(
-        "TrainingPipeline.spec.dataset", "dataset.uri must be pvc://CLAIM/path", {"spec.dataset.uri": "s3://lake/churn"}
+        "TrainingPipeline.spec.dataset",
+        "dataset.uri must be pvc://CLAIM/path",
+        {"spec.dataset.uri": "nfs://lake/churn"},
     ),
     "a claim without a path": Refusal(
         "TrainingPipeline.spec.dataset", "dataset.uri must be pvc://CLAIM/path", {"spec.dataset.uri": "pvc://lake/"}
@@ -205,6 +207,16 @@ REFUSALS: dict[str, Refusal] = {
         "TrainingPipeline.spec.dataset.timeRange.last",
         "must be longer than 0s",
         {"spec.dataset.timeRange": {"column": "ts", "last": "0h"}},
+    ),
+    "a store for a claim": Refusal(
+        "TrainingPipeline.spec.dataset",
+        "dataset.storage belongs to s3:// addresses",
+        {"spec.dataset.storage": {"region": "eu-1"}},
+    ),
+    "keys in the address of a store": Refusal(
+        "TrainingPipeline.spec.dataset.storage.endpointURL",
+        "without user, password or query",
+        {"spec.dataset.storage": {"endpointURL": "https://me:mine@store:9000"}, "spec.dataset.uri": "s3://lake/a.csv"},
     ),
     "an age of nothing": Refusal(
         "TrainingPipeline.spec.dataset.checks.freshness.maxAge",

@@ -17,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mlwright.trainer.program import main
+from mlwright.trainer.step import DataFormat, Dataset, Split, SplitType, Storage
 
 Json = dict[str, Any]
 
@@ -119,6 +120,13 @@ def document(uri: str, *, target: str = "late", run: str = "run-1", attempt: int
         "inputs": {"validate": f"{address}/validate-0", "train": f"{address}/train-0"},
         "image": "localhost/mlwright/trainer:test",
     }
+
+
+def dataset(uri: str, given: DataFormat | None = None, storage: Storage | None = None) -> Dataset:
+    """A dataset of which only the place matters."""
+    split = Split(SplitType.HASH, 0.2, 0)
+    roles = (None, None, None, None, None)
+    return Dataset(uri, given, "late", *roles, split, storage=storage or Storage())
 
 
 def flights_table(rows: int = 400) -> Any:

@@ -17,6 +17,7 @@ from mlwright.api.fields import (
     Timestamp,
     Union,
 )
+from mlwright.api.storage import Storage
 
 
 class Until(Schema):
@@ -107,8 +108,12 @@ class Dataset(Schema):
     uri: str = Field(
         min_length=7,
         max_length=512,
-        description="Where the data lies: pvc://CLAIM/path (the last segment may hold *) or configmap://NAME/key.",
+        description=(
+            "Where the data lies: pvc://CLAIM/path or s3://BUCKET/path (the last segment may hold *), or"
+            " configmap://NAME/key."
+        ),
     )
+    storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
     format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
         default=None, description="Format of the files; guessed from the suffix when absent."
     )
@@ -140,9 +145,13 @@ class Dataset(Schema):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.uri.matches('^(pvc|configmap)://[a-z0-9][-a-z0-9.]*/.+$')",
-            "dataset.uri must be pvc://CLAIM/path or configmap://NAME/key; put the data on a PersistentVolumeClaim or"
-            " in a ConfigMap of this namespace",
+            "self.uri.matches('^(pvc|configmap|s3)://[a-z0-9][-a-z0-9.]*/.+$')",
+            "dataset.uri must be pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path; put the data on a"
+            " PersistentVolumeClaim, in a ConfigMap of this namespace or into an object store",
+        ),
+        Rule(
+            "!has(self.storage) || self.uri.startsWith('s3://')",
+            "dataset.storage belongs to s3:// addresses: remove it, or correct dataset.uri",
         ),
         Rule(
             "!self.uri.contains('::') && !self.uri.matches('/[.][.]?(/|$)')",
@@ -182,6 +191,11 @@ class DatasetRecord(Schema):
     uri: str = Field(default="", max_length=512, description="Where it lay.")
     format: str = Field(default="", max_length=32, description="Format of the files.")
     digest: Digest = Field(description="Digest of the content that was read.")
+    revision: str = Field(
+        default="",
+        max_length=256,
+        description="What changes when the source does: of files their names, sizes and times or their ETags.",
+    )
     bytes: int = Field(default=0, ge=0, description="Size of the files in bytes.")
     rows: int = Field(ge=0, description="Rows read.")
     train_rows: int = Field(ge=0, description="Rows the model learned from.")

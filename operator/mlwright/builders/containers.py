@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
-from mlwright.bundle.addresses import locate, mount_root, parse
+from mlwright.builders.storage import data_keys, data_mounts
+from mlwright.bundle.addresses import DATA, locate, mount_root, parse
 from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, PREPARE_CONTAINER, STEP_CONTAINER
 from mlwright.plan.digests import canonical
 from mlwright.plan.steps import StepTemplate
@@ -88,7 +89,7 @@ def _of_pod(frozen: Frozen, template: StepTemplate) -> dict[str, Any]:
 def _mounts(frozen: Frozen, *, own: bool) -> tuple[Mount, ...]:
     return merged(
         (
-            Mount.of(frozen.dataset["uri"], field="spec.dataset.uri", read_only=True),
+            *data_mounts(frozen.dataset),
             Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=own),
         )
     )
@@ -120,7 +121,7 @@ def _environment(intent: StartStep, run_uri: str, document: Mapping[str, Any]) -
         **intent.told,
     }
     plain = [{"name": name, "value": literal(value)} for name, value in told.items()]
-    return [*plain, *_shard(template)]
+    return [*plain, *data_keys(intent.frozen.dataset), *_shard(template)]
 
 
 def _shard(template: StepTemplate) -> list[dict[str, Any]]:
@@ -157,7 +158,9 @@ def inputs(intent: StartStep, run_uri: str) -> list[dict[str, str]]:
 
 
 def _path(uri: str, field: str) -> str:
-    return str(locate(parse(uri, field=field), _ROOT))
+    """Return where a program finds what an address names: a path, or the address itself of an object store."""
+    address = parse(uri, field=field, schemes=DATA)
+    return str(locate(address, _ROOT)) if address.is_mounted else uri
 
 
 def _variable(name: str) -> str:

@@ -11,6 +11,7 @@ from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.builders.containers import inputs, own_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.constants import (
     ANNOTATION_CRASHES,
     ANNOTATION_RETRY,
@@ -204,18 +205,19 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         document = step_document(seen, intent)
         pod = own_pod(intent, seen.name, run_uri(seen, frozen), document=document, resources=RESOURCES)
         return {"restartPolicy": "Never", **pod}
+    keys = data_keys(frozen.dataset) if template.uses == "Validate" else []  # no other of ours reads the data
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
         "imagePullPolicy": frozen.image_pull_policy,
         "args": [frozen.step(intent.step).folder],
-        "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical(step_document(seen, intent)))}],
+        "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical(step_document(seen, intent)))}, *keys],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
     mounts = merged(
         (
-            Mount.of(frozen.dataset["uri"], field="spec.dataset.uri", read_only=True),
+            *data_mounts(frozen.dataset),
             Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=False),
         )
     )

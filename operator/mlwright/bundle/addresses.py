@@ -1,11 +1,11 @@
-"""Storage addresses: `pvc://CLAIM/path` and `configmap://NAME/key`, and where a pod finds what they name.
+"""Storage addresses: `pvc://CLAIM/path`, `configmap://NAME/key`, for data also `s3://BUCKET/path`.
 
 An address is judged before any file is touched, so that it can never leave its volume: no other scheme, no chain of
 schemes, no empty, absolute or `..` segment. Standard library only, because the control plane parses addresses too.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,6 @@ _VOLUME_LENGTH: Final = 253
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _WILDCARD: Final = "*"
-_REMEDY: Final = "write pvc://CLAIM/path or configmap://NAME/key"
 
 
 class Scheme(StrEnum):
@@ -30,6 +29,21 @@ class Scheme(StrEnum):
 
     PVC = "pvc"
     CONFIGMAP = "configmap"
+    S3 = "s3"
+
+
+VOLUMES: Final = (Scheme.PVC, Scheme.CONFIGMAP)
+"""What a pod can mount."""
+DATA: Final = (*VOLUMES, Scheme.S3)
+"""Where data may lie: an object store is read by the program itself."""
+
+
+_CALLED: Final[Mapping[str, str]] = {Scheme.PVC: "claim", Scheme.CONFIGMAP: "ConfigMap", Scheme.S3: "bucket"}
+_FORMS: Final[Mapping[str, str]] = {
+    Scheme.PVC: "pvc://CLAIM/path",
+    Scheme.CONFIGMAP: "configmap://NAME/key",
+    Scheme.S3: "s3://BUCKET/path",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +58,26 @@ class Address:
         return f"{self.scheme}://{self.volume}/{self.path}"
 
     @property
+    def is_mounted(self) -> bool:
+        """Whether a pod finds it among its files."""
+        return self.scheme in VOLUMES
+
+    @property
     def is_pattern(self) -> bool:
         """Whether the last segment stands for several files."""
         return _WILDCARD in self.path
+
+    @property
+    def name(self) -> str:
+        """The last segment of the path."""
+        return self.path.rpartition("/")[2]
 
     def join(self, *segments: str) -> "Address":
         """The address of something inside this one."""
         return replace(self, path=str(PurePosixPath(self.path, *segments)))
 
 
-def parse(uri: str, *, field: str) -> Address:
+def parse(uri: str, *, field: str, schemes: Collection[Scheme] = VOLUMES) -> Address:
     """Parse an address.
 
     Example: `parse("pvc://lake/flights/*.csv", field="spec.dataset.uri")` gives the claim `lake` and the path
@@ -62,16 +86,18 @@ def parse(uri: str, *, field: str) -> Address:
     Args:
         uri: The text of the address.
         field: Where it stands, for the error's sentence.
+        schemes: Which kinds of address may stand there.
 
     Raises:
         AddressError: The address is refused; it names the field, what is wrong and the remedy.
     """
-    for rule in (_refuse_chain, _refuse_scheme, _refuse_volume, _refuse_path):
-        if problem := rule(uri):
-            raise AddressError(field, problem, _REMEDY)
+    remedy = f"write {' or '.join(_FORMS[scheme] for scheme in schemes)}"
+    problem = _refuse_chain(uri) or _refuse_scheme(uri, schemes) or _refuse_volume(uri) or _refuse_path(uri)
+    if problem:
+        raise AddressError(field, problem, remedy)
     scheme, volume, path = _pieces(uri)
     if scheme == Scheme.CONFIGMAP and not _KEY.fullmatch(path):
-        raise AddressError(field, "a configmap address names exactly one key of the ConfigMap", _REMEDY)
+        raise AddressError(field, "a configmap address names exactly one key of the ConfigMap", remedy)
     return Address(Scheme(scheme), volume, path)
 
 
@@ -81,7 +107,7 @@ def mount_root(environ: Mapping[str, str]) -> Path:
 
 
 def locate(address: Address, root: Path) -> Path:
-    """Path of an address below the mount root; a wildcard stays in the last segment."""
+    """Path of a mounted address below the mount root; a wildcard stays in the last segment."""
     return root / address.scheme / address.volume / address.path
 
 
@@ -95,19 +121,21 @@ def _refuse_chain(uri: str) -> str | None:
     return "chains of schemes ('::') are not read" if "::" in uri else None
 
 
-def _refuse_scheme(uri: str) -> str | None:
+def _refuse_scheme(uri: str, schemes: Collection[Scheme]) -> str | None:
     scheme, separator, _ = uri.partition("://")
     if not separator:
         return "this is not a storage address"
-    return None if scheme in list(Scheme) else f"the scheme {scheme[:32]!r} is not read"
+    return None if scheme in schemes else f"the scheme {scheme[:32]!r} is not read"
 
 
 def _refuse_volume(uri: str) -> str | None:
-    _, volume, _ = _pieces(uri)
+    scheme, volume, _ = _pieces(uri)
     if not volume:
-        return "the name of the claim or ConfigMap is missing"
+        return f"the name of the {_CALLED[scheme]} is missing"
     if len(volume) > _VOLUME_LENGTH or not _VOLUME.fullmatch(volume):
-        return "the name of the claim or ConfigMap is not one that Kubernetes allows"
+        return (
+            f"the name of the {_CALLED[scheme]} is not one that {'S3' if scheme == Scheme.S3 else 'Kubernetes'} allows"
+        )
     return None
 
 

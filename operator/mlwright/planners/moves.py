@@ -67,6 +67,8 @@ class Move:
     again: timedelta | None = None
 
 
+_PASSING: Final = frozenset({"DatasetMissing", "StorageAway"})
+"""What is wrong with the data only for a while."""
 _PROGRESS: Final = (Reason.RUN_IN_PROGRESS, Reason.RETRYING, Reason.PODS_UNHEALTHY, Reason.WAITING)
 """How well a step gets on, the best first: a run is stuck only when all its open steps are."""
 
@@ -144,7 +146,7 @@ def _is_asked(at: Situation, step: Step) -> bool:
 
 def _missing(step: Step) -> bool:
     """Tell whether a step failed because the data is not there yet; what an earlier step made never comes later."""
-    return step.result is not None and step.result.reason == "DatasetMissing" and not step.template.inputs
+    return step.result is not None and step.result.reason in _PASSING and not step.template.inputs
 
 
 def _start(at: Situation, step: Step) -> Move:

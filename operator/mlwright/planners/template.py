@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from mlwright.api.datasets import Dataset
 from mlwright.api.fields import Schema
 from mlwright.api.steps import Step
-from mlwright.bundle.addresses import Address, Scheme, parse
+from mlwright.bundle.addresses import DATA, VOLUMES, Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
@@ -74,7 +74,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
         InvalidSpecError: an address is refused, nobody says where artifacts go or which image trains, or a step
             would be told more than it can read.
     """
-    parse_address(seen.spec.dataset.uri, "spec.dataset.uri")
+    parse_address(seen.spec.dataset.uri, "spec.dataset.uri", DATA)
     artifacts_uri(seen, settings)
     training_image(seen, settings)
     check_resources(resolve(seen.spec), foreign(settings.training_resources))
@@ -157,13 +157,13 @@ def training_image(seen: PipelineSeen, settings: Settings) -> str:
     return image
 
 
-def parse_address(uri: str, field: str) -> Address:
+def parse_address(uri: str, field: str, schemes: Collection[Scheme] = VOLUMES) -> Address:
     """Return the storage address that stands in a field.
 
     Raises:
         InvalidSpecError: it is refused; the sentence says why and what to write instead.
     """
     try:
-        return parse(uri, field=field)
+        return parse(uri, field=field, schemes=schemes)
     except AddressError as error:
         raise InvalidSpecError(field, f"{error.sentence}; {error.remedy}") from error

@@ -6,7 +6,8 @@ from typing import Any
 from mlwright.errors import MlwrightError
 
 DATASET_MISSING = "DatasetMissing"
-"""Reason of a failure that may go away by itself: the operator looks again later."""
+STORAGE_AWAY = "StorageAway"
+"""Reasons of failures that may go away by themselves: the operator looks again later."""
 
 
 class UserError(MlwrightError):

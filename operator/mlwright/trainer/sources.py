@@ -4,13 +4,13 @@ Readers complain with pieces of the data in their messages; none of that is repe
 the row number if the reader names one, and what to do.
 """
 
-import errno
+import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv
@@ -18,10 +18,15 @@ import pyarrow.json
 import pyarrow.parquet
 
 from mlwright.bundle import addresses
+from mlwright.bundle.addresses import Address
+from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
 from mlwright.bundle.errors import AddressError
 from mlwright.trainer.arrow_types import kind_of, plain
 from mlwright.trainer.errors import DATASET_MISSING, UserError
-from mlwright.trainer.step import DataFormat
+from mlwright.trainer.files import DataFile, Store, Volume, matching
+from mlwright.trainer.step import DataFormat, Dataset
+
+T = TypeVar("T")
 
 URI: Final = "spec.dataset.uri"
 FORMAT: Final = "spec.dataset.format"
@@ -34,7 +39,6 @@ SUFFIXES: Final[Mapping[str, DataFormat]] = {
     ".json": DataFormat.JSON_LINES,
 }
 _COMPRESSED: Final = frozenset({".gz", ".bz2", ".zst"})
-_HIDDEN: Final = (".", "_")  # marker files of other programs, such as _SUCCESS
 PIECE: Final = 65_536
 """Rows that are looked at at a time: few enough to be cheap, many enough to be fast."""
 _JSON_BLOCK: Final = 16 << 20  # bytes; the reader cannot take a line that is longer than its block
@@ -46,30 +50,38 @@ class Source:
 
     uri: str
     format: DataFormat
-    files: tuple[Path, ...]
+    files: tuple[DataFile, ...]
 
     @property
     def bytes(self) -> int:
         """Size of all files."""
-        return sum(path.stat().st_size for path in self.files)
+        return sum(file.size for file in self.files)
+
+    @property
+    def revision(self) -> str:
+        """What changes whenever a file comes, goes or is written again; of an object store its own revisions."""
+        found = hashlib.sha256(canonical_json({file.name: file.revision() for file in self.files}))
+        return DIGEST_PREFIX + found.hexdigest()
 
 
-def find(uri: str, given: DataFormat | None, root: Path) -> Source:
+def find(dataset: Dataset, root: Path, env: Mapping[str, str] = os.environ) -> Source:
     """Find the files that an address names: one file, those matching a pattern, or the files of a folder.
 
     Args:
-        uri: The address.
-        given: The format, or None to guess it from the suffix of the first file.
+        dataset: Address and format (without one it is guessed from the suffix of the first file), and how to get there.
         root: The mount root.
+        env: The environment, which holds the keys of an object store.
 
     Raises:
-        UserError: The address is refused, nothing is there (reason DatasetMissing), or the format is unclear.
+        UserError: The address is refused, nothing is there (reason DatasetMissing), the store does not answer (reason
+            StorageAway) or refuses, or the format is unclear.
     """
     try:
-        address = addresses.parse(uri, field=URI)
+        address = addresses.parse(dataset.uri, field=URI, schemes=addresses.DATA)
     except AddressError as problem:
         raise UserError(problem.field, problem.sentence, problem.remedy) from problem
-    files = _files(addresses.locate(address, root), given)
+    given = dataset.format
+    files = matching(_store(dataset, address, root, env), address.name, lambda name: bool(given or _format_of(name)))
     if not files:
         raise UserError(
             URI,
@@ -77,7 +89,16 @@ def find(uri: str, given: DataFormat | None, root: Path) -> Source:
             "put the data there or correct the address",
             reason=DATASET_MISSING,
         )
-    return Source(uri, given or _guess(files[0].name), files)
+    return Source(dataset.uri, given or _guess(files[0].name), files)
+
+
+def _store(dataset: Dataset, address: Address, root: Path, env: Mapping[str, str]) -> Store:
+    if address.is_mounted:
+        return Volume(addresses.locate(address, root))
+    # Arrow's client of object stores takes long to load, and few need it.
+    from mlwright.trainer.s3 import Bucket  # noqa: PLC0415
+
+    return Bucket.at(address, dataset.storage, env, root)
 
 
 def column_names(source: Source) -> tuple[str, ...]:
@@ -149,7 +170,7 @@ def plain_column(table: Any, name: str) -> Any:
     return plain(table.column(name))
 
 
-def _pieces(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Iterator[Any]:
+def _pieces(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> Iterator[Any]:
     if data_format is not DataFormat.PARQUET:
         table = _read_file(path, data_format, columns)
         for start in range(0, max(1, table.num_rows), PIECE):
@@ -161,28 +182,10 @@ def _pieces(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Iter
         yield pa.table(piece)
 
 
-def _parquet_pieces(path: Path, columns: Sequence[str]) -> Iterator[Any]:
+def _parquet_pieces(file: DataFile, columns: Sequence[str]) -> Iterator[Any]:
     # Small buffers: else a row group of a million rows is in memory at once.
-    file = pyarrow.parquet.ParquetFile(path, buffer_size=PIECE, pre_buffer=False)
-    return iter(file.iter_batches(PIECE, columns=list(columns)))
-
-
-def _files(place: Path, given: DataFormat | None) -> tuple[Path, ...]:
-    if "*" in place.name:
-        # fnmatch knows more wildcards than we promise; escape them.
-        pattern = re.sub(r"([?\[])", r"[\1]", place.name)
-        found = [path for path in _entries(place.parent) if fnmatchcase(path.name, pattern)]
-    elif place.is_dir():
-        found = [path for path in _entries(place) if given or _format_of(path.name)]
-    else:
-        found = [place]
-    return tuple(sorted((path for path in found if path.is_file()), key=lambda path: path.name))
-
-
-def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if not path.name.startswith(_HIDDEN)]
+    opened = pyarrow.parquet.ParquetFile(file.open(), buffer_size=PIECE, pre_buffer=False)
+    return iter(opened.iter_batches(PIECE, columns=list(columns)))
 
 
 def _guess(name: str) -> DataFormat:
@@ -201,12 +204,12 @@ def _format_of(name: str) -> DataFormat | None:
     return SUFFIXES.get(suffixes[-1]) if suffixes else None
 
 
-def _read_file(path: Path, data_format: DataFormat, columns: Sequence[str]) -> Any:
+def _read_file(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> Any:
     _check_columns(path, data_format, columns)
     return _attempt(path, data_format, lambda file: _READERS[data_format](file, list(columns)))
 
 
-def _check_columns(path: Path, data_format: DataFormat, columns: Sequence[str]) -> None:
+def _check_columns(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> None:
     names = _attempt(path, data_format, _NAMES[data_format])
     missing = [column for column in columns if column not in names]
     if missing:
@@ -215,7 +218,7 @@ def _check_columns(path: Path, data_format: DataFormat, columns: Sequence[str]) 
         )
 
 
-def _check_types(first: Path, expected: Any, path: Path, found: Any) -> None:
+def _check_types(first: DataFile, expected: Any, path: DataFile, found: Any) -> None:
     for name in expected.names:
         kinds = {kind_of(expected.field(name).type), kind_of(found.field(name).type)} - {"nothing"}
         if len(kinds) > 1:
@@ -227,24 +230,22 @@ def _check_types(first: Path, expected: Any, path: Path, found: Any) -> None:
             )
 
 
-def _attempt(path: Path, data_format: DataFormat, action: Callable[[Path], Any]) -> Any:
+def _attempt(file: DataFile, data_format: DataFormat, action: Callable[[DataFile], T]) -> T:
     try:
-        if path.stat().st_size == 0:
-            raise UserError(URI, f"{path.name} is empty", "write the data again")
-        return action(path)
+        if file.size == 0:
+            raise UserError(URI, f"{file.name} is empty", "write the data again")
+        return action(file)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
-        raise _unreadable(path, data_format, problem) from None
+        raise _unreadable(file, data_format, problem) from None
 
 
-def _unreadable(path: Path, data_format: DataFormat, problem: Exception) -> Exception:
-    code = getattr(problem, "errno", None)
-    if code == errno.EACCES:
-        return UserError(URI, f"{path.name} may not be read by the user of the pod", "make it readable for everyone")
-    if code is not None:
-        return problem  # the volume, not the file: not the user's error
+def _unreadable(file: DataFile, data_format: DataFormat, problem: Exception) -> Exception:
+    explained = file.explain(problem)
+    if explained is not None:
+        return explained
     return UserError(
         URI,
-        f"{path.name} cannot be read as {data_format}{_detail(str(problem))}",
+        f"{file.name} cannot be read as {data_format}{_detail(str(problem))}",
         "write the file again, or correct spec.dataset.format",
     )
 
@@ -257,50 +258,50 @@ def _detail(message: str) -> str:
     return f"{place}: {counts.group(2)} columns where {counts.group(1)} are expected" if counts else place
 
 
-def _csv_names(path: Path) -> list[str]:
+def _csv_names(file: DataFile) -> list[str]:
     # A row that does not fit is no reason not to know the names; reading the rows will tell where it stands.
     lenient = pyarrow.csv.ParseOptions(invalid_row_handler=lambda _: "skip")
-    with pyarrow.csv.open_csv(path, parse_options=lenient) as reader:
+    with pyarrow.csv.open_csv(file.stream(), parse_options=lenient) as reader:
         return list(reader.schema.names)
 
 
-def _csv_table(path: Path, columns: list[str]) -> Any:
+def _csv_table(file: DataFile, columns: list[str]) -> Any:
     options = pyarrow.csv.ConvertOptions(include_columns=columns)
     try:
-        return pyarrow.csv.read_csv(path, convert_options=options)
+        return pyarrow.csv.read_csv(file.stream(), convert_options=options)
     except pa.ArrowInvalid:
         # Read again by one thread, which knows the number of the row at which it fails.
         serial = pyarrow.csv.ReadOptions(use_threads=False)
-        return pyarrow.csv.read_csv(path, convert_options=options, read_options=serial)
+        return pyarrow.csv.read_csv(file.stream(), convert_options=options, read_options=serial)
 
 
-def _parquet_names(path: Path) -> list[str]:
-    return list(pyarrow.parquet.read_schema(path).names)
+def _parquet_names(file: DataFile) -> list[str]:
+    return list(pyarrow.parquet.read_schema(file.open()).names)
 
 
-def _parquet_table(path: Path, columns: list[str]) -> Any:
+def _parquet_table(file: DataFile, columns: list[str]) -> Any:
     # The file alone: a folder called key=value above it is no column here.
-    return pyarrow.parquet.ParquetFile(path).read(columns=columns)
+    return pyarrow.parquet.ParquetFile(file.open()).read(columns=columns)
 
 
-def _json_all(path: Path) -> Any:
-    return pyarrow.json.read_json(path, read_options=pyarrow.json.ReadOptions(block_size=_JSON_BLOCK))
+def _json_all(file: DataFile) -> Any:
+    return pyarrow.json.read_json(file.stream(), read_options=pyarrow.json.ReadOptions(block_size=_JSON_BLOCK))
 
 
-def _json_names(path: Path) -> list[str]:
-    return list(_json_all(path).schema.names)
+def _json_names(file: DataFile) -> list[str]:
+    return list(_json_all(file).schema.names)
 
 
-def _json_table(path: Path, columns: list[str]) -> Any:
-    return _json_all(path).select(columns)
+def _json_table(file: DataFile, columns: list[str]) -> Any:
+    return _json_all(file).select(columns)
 
 
-_NAMES: Final[Mapping[DataFormat, Callable[[Path], list[str]]]] = {
+_NAMES: Final[Mapping[DataFormat, Callable[[DataFile], list[str]]]] = {
     DataFormat.CSV: _csv_names,
     DataFormat.PARQUET: _parquet_names,
     DataFormat.JSON_LINES: _json_names,
 }
-_READERS: Final[Mapping[DataFormat, Callable[[Path, list[str]], Any]]] = {
+_READERS: Final[Mapping[DataFormat, Callable[[DataFile, list[str]], Any]]] = {
     DataFormat.CSV: _csv_table,
     DataFormat.PARQUET: _parquet_table,
     DataFormat.JSON_LINES: _json_table,

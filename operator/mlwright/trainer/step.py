@@ -82,6 +82,16 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """How to reach an object store: `secret` and `ca_bundle` are the names of what holds keys and certificates."""
+
+    endpoint: str = ""
+    region: str = ""
+    secret: str = ""
+    ca_bundle: str = ""  # NAME/key of a ConfigMap
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """The data of a run."""
 
@@ -95,6 +105,7 @@ class Dataset:
     time_range: TimeRange | None
     split: Split
     checks: Checks | None = None
+    storage: Storage = Storage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from mlwright.trainer.step import (
     SplitType,
     Step,
     StepName,
+    Storage,
     TimeRange,
     Training,
     UntilType,
@@ -134,6 +135,17 @@ def _dataset(document: Document) -> Dataset:
         time_range=_time_range(document.child("timeRange")) if document.has("timeRange") else None,
         split=_split(document.child("split")) if document.has("split") else Split(SplitType.HASH, _DEFAULT_SHARE, 0),
         checks=read_checks(document.child("checks"), parse_duration) if document.has("checks") else None,
+        storage=_storage(document.child("storage")) if document.has("storage") else Storage(),
+    )
+
+
+def _storage(document: Document) -> Storage:
+    bundle = document.child("caBundleRef") if document.has("caBundleRef") else None
+    return Storage(
+        endpoint=document.optional_text("endpointURL") or "",
+        region=document.optional_text("region") or "",
+        secret=document.child("secretRef").text("name") if document.has("secretRef") else "",
+        ca_bundle=f"{bundle.text('name')}/{bundle.text('key')}" if bundle else "",
     )
 
 

@@ -42,7 +42,7 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     """
     build_estimator(step.training)
     check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
-    source = sources.find(step.dataset.uri, step.dataset.format, root)
+    source = sources.find(step.dataset, root)
     names = sources.column_names(source)
     roles = columns.choose(step.dataset, names)
     divided_by = check_exist(step.gates, names)
@@ -61,6 +61,7 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
         "uri": step.dataset.uri,
         "format": str(source.format),
         "digest": digest(data, hashes),
+        "revision": source.revision,
         "bytes": source.bytes,
         "rows": data.rows,
         "trainRows": train_rows,

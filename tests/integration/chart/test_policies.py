@@ -74,7 +74,8 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
 
     assert answer.status == 403
     assert (
-        f"spec.pod names Secret password (env or imagePullSecrets), and dana@{team} may not get it in namespace {team}:"
+        f"the spec names Secret password (pod.env, pod.imagePullSecrets or dataset.storage), and dana@{team} may not"
+        f" get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 
@@ -103,7 +104,7 @@ def test_more_secrets_than_can_be_asked_one_by_one_are_refused(person: People, t
 
     assert answer.status == 403
     assert (
-        "spec.pod names 17 Secrets, at most 16 can be checked one by one: put the keys into" in answer.body["message"]
+        "the spec names 17 Secrets, at most 16 can be checked one by one: put the keys into" in answer.body["message"]
     )
 
 
@@ -115,7 +116,7 @@ def test_another_image_cannot_read_the_secret_that_its_author_may_not(admin: Cli
     answer = person("dana", WRITE).merge(thing, team, {"spec": {"image": "example.test/curious:1"}})
 
     assert answer.status == 403
-    assert "spec.pod names Secret password" in answer.body["message"]
+    assert "the spec names Secret password" in answer.body["message"]
 
 
 def test_what_leaves_the_spec_alone_is_not_asked(admin: Client, person: People, team: str) -> None:

@@ -112,6 +112,36 @@ def test_a_reader_is_another_job_of_the_same_attempt() -> None:
     assert job["metadata"]["annotations"] == {"mlwright.dev/crashes": "1"}
 
 
+def of_store(name: str, **storage: Any) -> dict[str, Any]:
+    """Return the pod of a step of a pipeline whose data lies in an object store."""
+    asked = {"endpointURL": "https://store:9000", "secretRef": {"name": "lake-keys"}, **storage}
+    data = {"uri": "s3://lake/churn.csv", "target": "churned", "storage": asked}
+    job = step(frozen=frozen(dataset=data), step=name, inputs={})
+    pod: dict[str, Any] = job["spec"]["template"]["spec"]
+    return pod
+
+
+def test_only_the_step_that_reads_the_data_gets_the_keys_of_the_store() -> None:
+    """From the Secret, by the kubelet; nothing is mounted for the data, and the document holds no key."""
+    validate, train = of_store("validate"), of_store("train")
+    refs = {v["name"]: v["valueFrom"]["secretKeyRef"] for v in validate["containers"][0]["env"] if "valueFrom" in v}
+
+    assert refs == {
+        "AWS_ACCESS_KEY_ID": {"name": "lake-keys", "key": "AWS_ACCESS_KEY_ID"},
+        "AWS_SECRET_ACCESS_KEY": {"name": "lake-keys", "key": "AWS_SECRET_ACCESS_KEY"},
+    }
+    assert not [v for v in train["containers"][0]["env"] if "valueFrom" in v]
+    assert [volume["name"] for volume in validate["volumes"]] == ["tmp", "pvc-artifacts"]
+
+
+def test_the_certificates_of_a_store_are_mounted() -> None:
+    """Where the trainer looks for them."""
+    pod = of_store("validate", caBundleRef={"name": "authorities", "key": "ca.crt"})
+
+    places = [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]]
+    assert "/mlwright/configmap/authorities" in places
+
+
 def test_the_job_controller_never_tries_again_by_itself() -> None:
     """We count attempts; a disruption is none, and the user's error ends the Job at once."""
     spec = step()["spec"]

@@ -43,9 +43,9 @@ def test_an_address_is_found_under_the_mount_root(uri: str, place: str) -> None:
         pytest.param("/data/x.csv", "this is not a storage address", id="a bare path"),
         pytest.param("", "this is not a storage address", id="nothing"),
         pytest.param("pvc://data/x::zip://y", "chains of schemes ('::') are not read", id="a chain"),
-        pytest.param("pvc:///x.csv", "the name of the claim or ConfigMap is missing", id="no claim"),
-        pytest.param("pvc://Data/x", "the name of the claim or ConfigMap is not one that", id="an impossible claim"),
-        pytest.param("pvc://../x", "the name of the claim or ConfigMap is not one that", id="dots for a claim"),
+        pytest.param("pvc:///x.csv", "the name of the claim is missing", id="no claim"),
+        pytest.param("pvc://Data/x", "the name of the claim is not one that", id="an impossible claim"),
+        pytest.param("pvc://../x", "the name of the claim is not one that", id="dots for a claim"),
         pytest.param("pvc://data", "the path after the name is empty", id="no path"),
         pytest.param("pvc://data/", "the path after the name is empty", id="an empty path"),
         pytest.param("pvc://data//etc/x", "the path holds an empty, '.' or '..' segment", id="an absolute path"),
@@ -91,7 +91,7 @@ def test_an_address_is_written_as_it_was_read(scheme: Scheme, volume: str, key: 
     """Parsing and writing are each other's inverse."""
     uri = f"{scheme}://{volume}/{key}"
 
-    assert str(parse(uri)) == uri
+    assert str(addresses.parse(uri, field="uri", schemes=addresses.DATA)) == uri
 
 
 def test_something_inside_an_address_is_an_address() -> None:
@@ -103,3 +103,13 @@ def test_the_mount_root_can_be_moved() -> None:
     """Outside a pod, an environment variable says where volumes are."""
     assert addresses.mount_root({}) == Path("/mlwright")
     assert addresses.mount_root({"MLWRIGHT_MOUNT_ROOT": "there"}) == Path("there")
+
+
+def test_only_data_may_lie_in_an_object_store() -> None:
+    """Where it may, the remedy says so; a program reads it, no pod mounts it."""
+    address = addresses.parse("s3://lake/flights/*.parquet", field="uri", schemes=addresses.DATA)
+
+    assert (address.volume, address.path, address.is_mounted) == ("lake", "flights/*.parquet", False)
+    with pytest.raises(AddressError) as refused:
+        addresses.parse("gs://lake/x", field="uri", schemes=addresses.DATA)
+    assert refused.value.remedy == "write pvc://CLAIM/path or configmap://NAME/key or s3://BUCKET/path"

@@ -90,6 +90,12 @@ PIPELINE: Final[dict[str, Any]] = {
             "temporal": {"test": 0.3},
             **{name: {"test": 0.3, "seed": 1} for name in ("hash", "stratified", "group", "random")},
         },
+        "storage": {
+            "endpointURL": "https://store:9000",
+            "region": "eu-1",
+            "caBundleRef": {"name": "authorities", "key": "ca.crt"},
+            "secretRef": {"name": "keys"},
+        },
         "checks": {
             "minRows": 10,
             "maxMissing": 0.5,
@@ -207,6 +213,11 @@ OF_PIPELINE: Final = {
         )
     },
     "dataset.checks.onFailure": NEITHER,
+    "dataset.storage.endpointURL": TRAINS,
+    "dataset.storage.region": TRAINS,
+    "dataset.storage.caBundleRef.name": TRAINS,
+    "dataset.storage.caBundleRef.key": TRAINS,
+    "dataset.storage.secretRef.name": TRAINS,
     "training.task": TRAINS,
     "training.type": FIXED,
     "training.estimator.class": TRAINS,

@@ -259,6 +259,15 @@ CASES: dict[str, Case] = {
         conditions={"Reconciling": "True Waiting"},
         again=15,
     ),
+    "the store of the data does not answer": Case(
+        given=lambda: a_run().started().refused("validate", reason="StorageAway"),
+        says=(
+            f"validate: spec.dataset.target: no column churned; name one {LOG.format('validate-0')};"
+            " tried again by itself"
+        ),
+        conditions={"Reconciling": "True Waiting"},
+        again=15,
+    ),
     "the data is still not there, and is looked for less often": Case(
         given=lambda: a_run().started().refused("validate", 3, reason="DatasetMissing", crashes=1),
         says=(

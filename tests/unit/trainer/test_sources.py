@@ -11,7 +11,7 @@ import pytest
 from mlwright.trainer import sources
 from mlwright.trainer.errors import DATASET_MISSING, UserError
 from mlwright.trainer.step import DataFormat
-from tests.support.training import Workshop, flights_table
+from tests.support.training import Workshop, dataset, flights_table
 
 PRIVATE = "Ada Lovelace"
 
@@ -27,7 +27,7 @@ def _text(shop: Workshop, name: str, text: str | bytes) -> None:
 
 
 def _find(shop: Workshop, path: str, given: DataFormat | None = None) -> sources.Source:
-    return sources.find(f"pvc://lake/{path}", given, shop.root)
+    return sources.find(dataset(f"pvc://lake/{path}", given), shop.root)
 
 
 def _refused(shop: Workshop, path: str, columns: tuple[str, ...] = ("a",)) -> UserError:
@@ -164,9 +164,9 @@ def test_a_file_that_lacks_a_column_is_named(shop: Workshop) -> None:
 def test_a_refused_address_is_the_users_error(shop: Workshop) -> None:
     """The sentence of the address, at the field of the data set."""
     with pytest.raises(UserError) as caught:
-        sources.find("s3://lake/x.csv", None, shop.root)
+        sources.find(dataset("gs://lake/x.csv"), shop.root)
 
-    assert (caught.value.field, caught.value.sentence) == ("spec.dataset.uri", "the scheme 's3' is not read")
+    assert (caught.value.field, caught.value.sentence) == ("spec.dataset.uri", "the scheme 'gs' is not read")
 
 
 def test_types_are_inferred_over_the_whole_file(shop: Workshop) -> None:

@@ -1,0 +1,173 @@
+"""Files in object stores that speak the S3 protocol, through Arrow's own client; and what its errors mean to people."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs
+
+from mlwright.bundle.addresses import Address
+from mlwright.trainer.errors import DATASET_MISSING, STORAGE_AWAY, UserError
+from mlwright.trainer.files import DataFile
+from mlwright.trainer.step import Storage
+
+T = TypeVar("T")
+
+URI: Final = "spec.dataset.uri"
+STORAGE: Final = "spec.dataset.storage"
+KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+_CONNECT_SECONDS: Final = 5
+_REQUEST_SECONDS: Final = 30
+_ATTEMPTS: Final = 4  # about ten seconds; then the operator looks again, ever less often
+_REGION: Final = "us-east-1"  # what servers that know no regions expect
+_REFUSED: Final = re.compile(
+    r"ACCESS_DENIED|INVALID_ACCESS_KEY|UserNotFound|SIGNATURE_DOES_NOT_MATCH|HTTP (response code |status )?40[13]",
+    re.IGNORECASE,
+)
+_MISSING: Final = re.compile(
+    r"NO_SUCH_(BUCKET|KEY)|RESOURCE_NOT_FOUND|does not exist|HTTP (response code |status )?404", re.IGNORECASE
+)
+_TRUST: Final = re.compile(r"SSL|certificate|curlCode: (35|51|53|58|59|60|77|83)\b", re.IGNORECASE)
+_AWAY: Final = re.compile(
+    r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|timed? ?out"
+    r"|HTTP (response code |status )?5\d\d",
+    re.IGNORECASE,
+)
+_NAMED: Final = ".gz", ".bz2", ".zst"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The objects of a bucket at an address; a store of `files`."""
+
+    address: Address
+    storage: Storage
+    system: Any
+
+    @classmethod
+    def at(cls, address: Address, storage: Storage, env: Mapping[str, str], root: Path) -> "Bucket":
+        """Make ready to read; nothing is asked of the server yet.
+
+        Args:
+            address: Where the data lies.
+            storage: How to get there.
+            env: The environment, which holds the keys.
+            root: The mount root, under which a bundle of certificates lies.
+
+        Raises:
+            UserError: A key is not given.
+        """
+        keys = [env.get(name, "") for name in KEYS]
+        if storage.secret and not all(keys):
+            lacking = " and ".join(name for name, key in zip(KEYS, keys, strict=True) if not key)
+            raise UserError(
+                f"{STORAGE}.secretRef", f"Secret {storage.secret!r} gives no {lacking}", "put both keys into the Secret"
+            )
+        own = any(name.startswith("AWS_") for name in env)
+        return cls(address, storage, _system(storage, keys, root, own=own))
+
+    def one(self) -> DataFile | None:
+        """See Store."""
+        (found,) = self.attempt(lambda: self.system.get_file_info([self._path(self.address.path)]))
+        return self._file(found) if found.type == pyarrow.fs.FileType.File else None
+
+    def many(self) -> Iterable[DataFile]:
+        """See Store."""
+        return self._listed(self.address.path)
+
+    def beside(self) -> Iterable[DataFile]:
+        """See Store."""
+        return self._listed(self.address.path.rpartition("/")[0])
+
+    def attempt(self, action: Callable[[], T]) -> T:
+        """Do something with the server.
+
+        Raises:
+            UserError: What the server's refusal means, in words; a server that is away is waited for.
+        """
+        with self._words():
+            return action()
+
+    @contextmanager
+    def _words(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowException) as problem:
+            raise self._meaning(str(problem)) or problem from None
+
+    def _meaning(self, said: str) -> UserError | None:
+        place = self.storage.endpoint or "AWS"
+        bucket = f"bucket {self.address.volume!r}"
+        if _REFUSED.search(said):
+            who = f"the keys of Secret {self.storage.secret!r}" if self.storage.secret else "a reader without keys"
+            return UserError(
+                f"{STORAGE}.secretRef",
+                f"{place} refuses {who} access to {bucket}",
+                "correct the keys in the Secret, or let them list and get objects there",
+            )
+        if _MISSING.search(said):
+            return UserError(
+                URI, f"there is no {bucket} at {place}", "make it, or correct the address", reason=DATASET_MISSING
+            )
+        if _TRUST.search(said):
+            return UserError(
+                f"{STORAGE}.caBundleRef",
+                f"the certificate of {place} is not trusted",
+                "name the ConfigMap that holds the certificate of its authority, or correct endpointURL",
+            )
+        if _AWAY.search(said):
+            return UserError(
+                f"{STORAGE}.endpointURL",
+                f"{place} does not answer",
+                "start it, let the pod reach it, or correct the address",
+                reason=STORAGE_AWAY,
+            )
+        return None
+
+    def _listed(self, folder: str) -> list[DataFile]:
+        wanted = pyarrow.fs.FileSelector(self._path(folder), allow_not_found=True)
+        found = self.attempt(lambda: self.system.get_file_info(wanted))
+        return [self._file(info) for info in found if info.type == pyarrow.fs.FileType.File]
+
+    def _file(self, info: Any) -> DataFile:
+        compression = "detect" if info.base_name.endswith(_NAMED) else None
+        return DataFile(
+            info.base_name,
+            info.size,
+            lambda: self._revision(info.path),
+            lambda: self.attempt(lambda: self.system.open_input_file(info.path)),
+            lambda: self.attempt(lambda: self.system.open_input_stream(info.path, compression=compression)),
+            lambda problem: self._meaning(str(problem)),
+        )
+
+    def _revision(self, path: str) -> str:
+        """The version of an object, or its ETag where the bucket keeps none."""
+        with self.attempt(lambda: self.system.open_input_stream(path, compression=None)) as stream:
+            found = stream.metadata() or {}
+        known = next((found[key] for key in ("VersionId", "ETag", "Last-Modified") if found.get(key)), b"")
+        return str(known.decode().strip('"'))
+
+    def _path(self, inside: str) -> str:
+        return f"{self.address.volume}/{inside}".rstrip("/")
+
+
+def _system(storage: Storage, keys: list[str], root: Path, *, own: bool) -> Any:
+    """Arrow's client. `own` says that the pod brings credentials of its own, such as those of its service account."""
+    split = urlsplit(storage.endpoint) if storage.endpoint else None
+    access = {"access_key": keys[0], "secret_key": keys[1]} if storage.secret else {"anonymous": not own}
+    return pyarrow.fs.S3FileSystem(
+        **access,
+        region=storage.region or _REGION,
+        scheme=split.scheme if split else "https",
+        endpoint_override=split.netloc + split.path.rstrip("/") if split else None,
+        connect_timeout=_CONNECT_SECONDS,
+        request_timeout=_REQUEST_SECONDS,
+        retry_strategy=pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        tls_ca_file_path=str(root / "configmap" / storage.ca_bundle) if storage.ca_bundle else None,
+    )
