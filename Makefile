@@ -51,6 +51,8 @@ verify: generate ## Generate everything again and assert that the committed file
 
 # Operators that a test ends as if killed leave their sockets to the collector, whenever it comes: no failure of a later test.
 LEFT := -W ignore::pytest.PytestUnraisableExceptionWarning
+# A worker for each core; each has an API server of its own, and takes over what the other has not begun.
+CORES := -n auto --dist worksteal
 E2E := tests/cluster tests/e2e -q -p no:randomly $(LEFT)
 
 .PHONY: test test-unit test-integration test-faults test-e2e
@@ -58,13 +60,13 @@ test: ## Run everything that CI runs and print the seconds of each stage.
 	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
 
 test-unit: venv ## Run the unit tests: no network, no cluster, under 30 seconds.
-	@$(PY) -m pytest tests/unit -q
+	@$(PY) -m pytest tests/unit -q $(CORES)
 
 test-integration: venv ## Run the tests against a real kube-apiserver that they start themselves.
-	@$(PY) -m pytest tests/integration -q $(LEFT)
+	@$(PY) -m pytest tests/integration -q $(CORES) $(LEFT)
 
-test-faults: venv ## Run the fault campaign against a real kube-apiserver; being finished, so not yet a part of `make test`.
-	@$(PY) -m pytest tests/faults -q
+test-faults: venv ## Run that part of the integration tests in which the operator dies and the API server fails.
+	@$(PY) -m pytest tests/integration/faults -q $(CORES) $(LEFT)
 
 test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
 	@$(PY) -m pytest $(E2E) || { echo "test-e2e: what failed is tried once more; only tests on a cluster are"; \

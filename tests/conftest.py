@@ -13,7 +13,6 @@ TESTS = Path(__file__).parent
 LIMITS = {
     "unit": ("", 30),
     "integration": ("integration", 300),
-    "faults": ("integration", 600),
     "cluster": ("e2e", 900),
     "e2e": ("e2e", 900),
 }
