@@ -28,7 +28,7 @@ from tests.support.world import Space, World, differences, normalised, records_e
 
 QUIET: Final = 0.3
 """Seconds without a write after which an operator counts as settled."""
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
 """Seconds for one act of a flow: generous, because many runs share the processor."""
 NAMESPACES: Final = itertools.count(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -18,6 +19,7 @@ REPORTS = pytest.StashKey[list[str]]()
 async def lab(apiserver: ApiServer, client: Client) -> AsyncIterator[Lab]:
     """The API server with the actor and a mirror of all objects; each test uses namespaces of its own."""
     del client  # it has installed the CRDs
+    logging.getLogger("kopf").setLevel(logging.ERROR)  # every operator in a thread warns that it hears no signals
     async with Lab(apiserver) as lab:
         yield lab
 

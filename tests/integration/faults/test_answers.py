@@ -14,7 +14,7 @@ from tests.support.schedules import BusyOnce, ConflictOnce, LostAnswerOnce, Once
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("schedule", [ConflictOnce, BusyOnce, LostAnswerOnce], ids=lambda kind: kind.__name__)
 async def test_every_call_failing_once_changes_nothing(
     lab: Lab, schedule: type[Once], tell: Callable[[object], None]

@@ -16,7 +16,7 @@ WIDTH = 20
 """Runs at the same time: most of a run is waiting."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("flow", [TRAINING, GRAPH, SERVING, REFUSED, WORSE], ids=lambda flow: flow.name)
 async def test_a_crash_at_any_write_changes_nothing(lab: Lab, flow: Flow, tell: Callable[[object], None]) -> None:
     """Wherever it died: the same objects with the same content, nothing made twice, no error logged."""

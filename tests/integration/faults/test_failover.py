@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 TWO = replace(SETTINGS, leader_election=True)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_the_replica_that_stood_by_leads_on(lab: Lab) -> None:
     """The leader dies at a write; after the Lease ran out the other goes on, and nothing is made twice."""
     flows, points = (TRAINING, SERVING), (KillAt(6, "after"), KillAt(16, "before"))
@@ -34,7 +34,7 @@ async def test_the_replica_that_stood_by_leads_on(lab: Lab) -> None:
     assert all(point.struck for point in points)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_what_a_lost_leader_decides_late_has_been_decided(lab: Lab) -> None:
     """A promotion that was stuck on its way arrives after the new leader's own: it is there already."""
     point = StuckAt("Decision", 2)

@@ -36,7 +36,7 @@ MOMENTS = (
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_sigkill_changes_nothing(lab: Lab, tmp_path: Path) -> None:
     """Killed at the moment, started again: the same objects with the same content, nothing made twice."""
     endings = {flow.name: (await baseline(lab, flow))[0] for flow in (TRAINING, SERVING)}

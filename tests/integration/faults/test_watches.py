@@ -21,7 +21,7 @@ SLOPPY = Mischief(seed=11, lost=0.2, repeated=0.2, late=0.3, longest=1.0)
 """A fifth is lost, a fifth comes twice, the second time late; some are overtaken."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("mischief", [STALE, SLOPPY], ids=["stale", "sloppy"])
 async def test_mischief_with_events_changes_nothing(
     lab: Lab, mischief: Mischief, tell: Callable[[object], None]
