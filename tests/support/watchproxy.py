@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from types import TracebackType
@@ -54,7 +55,8 @@ class Stream:
 
         async def write() -> None:
             await asyncio.sleep(delay)
-            await response.write(line)
+            with suppress(ConnectionError):  # the watch may have ended meanwhile
+                await response.write(line)
 
         task = asyncio.create_task(write())
         self.under_way.add(task)
