@@ -82,12 +82,15 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator bench-server
+.PHONY: demo bench-operator bench-server bench-training
 demo: venv images ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@$(PY) -m examples.flights.demo
 
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
 	@$(PY) -m bench.operator
+
+bench-training: venv ## Measure the start of a training step and the checks of data; writes build/bench/training.json.
+	@$(PY) -m bench.training
 
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server
