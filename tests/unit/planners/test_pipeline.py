@@ -331,9 +331,9 @@ def test_the_rules_are_asked_in_this_order() -> None:
     "spec, settings, says",
     [
         (
-            {"dataset": {"uri": "s3://lake/x", "target": "y"}},
+            {"dataset": {"uri": "gs://lake/x", "target": "y"}},
             SETTINGS,
-            "spec.dataset.uri: the scheme 's3' is not read; write pvc://CLAIM/path or configmap://NAME/key",
+            "spec.dataset.uri: the scheme 'gs' is not read; write pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
         ),
         (
             {},

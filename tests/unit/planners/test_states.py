@@ -171,7 +171,7 @@ def paused_training(operator: Operator) -> None:
 
 def impossible_training(operator: Operator) -> None:
     """Let the data lie where nobody can read it."""
-    operator.world.add(people.pipeline(dataset={"uri": "s3://lake/x", "target": "y"}))
+    operator.world.add(people.pipeline(dataset={"uri": "gs://lake/x", "target": "y"}))
     operator.settle()
 
 

@@ -597,7 +597,7 @@ def test_paused_starts_nothing_and_finishes_what_goes_on(operator: Operator) -> 
 @pytest.mark.parametrize(
     "spec, said",
     [
-        ({"dataset": {"uri": "s3://lake/x.csv", "target": "y"}}, "spec.dataset.uri: the scheme 's3' is not read"),
+        ({"dataset": {"uri": "gs://lake/x.csv", "target": "y"}}, "spec.dataset.uri: the scheme 'gs' is not read"),
         ({"artifacts": {"uri": "pvc://artifacts"}}, "spec.artifacts.uri: the path after the name is empty"),
     ],
 )
