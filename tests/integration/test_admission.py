@@ -233,6 +233,11 @@ REFUSALS: dict[str, Refusal] = {
         "must be longer than 0s",
         {"spec.triggers": {"schedules": [{"name": "nightly", "cron": "0 3 * * *", "startingDeadline": "0s"}]}},
     ),
+    "a look at the data every second": Refusal(
+        "TrainingPipeline.spec.triggers.dataChange.checkEvery",
+        "must be between 1m and 720h",
+        {"spec.triggers": {"dataChange": {"checkEvery": "1s"}}},
+    ),
     "a pause that is none": Refusal(
         "TrainingPipeline.spec.guard.cooldown", "must be longer than 0s", {"spec.guard": {"cooldown": "0s"}}
     ),

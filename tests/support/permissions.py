@@ -131,7 +131,9 @@ def _given_for(parameter: ast.Name, tree: ast.Module) -> list[ast.expr]:
 
 
 def _made_by(name: str, tree: ast.Module) -> ResourceKind:
-    (function,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name]
+    places = (tree, *_trees(builders))  # the module itself, or the one that it takes the function from
+    named = (node for place in places for node in ast.walk(place) if getattr(node, "name", "") == name)
+    function = next(node for node in named if isinstance(node, ast.FunctionDef))
     bodies = [node for node in ast.walk(function) if isinstance(node, ast.Dict)]
     keys = [{k.value: v for k, v in zip(b.keys, b.values, strict=True) if isinstance(k, ast.Constant)} for b in bodies]
     (kind,) = [found["kind"] for found in keys if {"apiVersion", "kind"} <= found.keys()]

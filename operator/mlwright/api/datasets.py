@@ -197,6 +197,7 @@ class DatasetRecord(Schema):
         description="What changes when the source does: of files their names, sizes and times or their ETags.",
     )
     bytes: int = Field(default=0, ge=0, description="Size of the files in bytes.")
+    source_rows: int | None = Field(default=None, ge=0, description="Rows of the source, before the time range.")
     rows: int = Field(ge=0, description="Rows read.")
     train_rows: int = Field(ge=0, description="Rows the model learned from.")
     test_rows: int = Field(ge=0, description="Rows held out.")

@@ -36,6 +36,7 @@ from mlwright.api.parts import (
 )
 from mlwright.api.steps import OnExit, Steps
 from mlwright.api.triggers import (
+    DataStatus,
     Guard,
     GuardStatus,
     Policy,
@@ -114,6 +115,7 @@ class TrainingPipelineStatus(Status):
     schedules: Annotated[tuple[ScheduleStatus, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="The schedules, as they are kept."
     )
+    data: DataStatus | None = Field(default=None, description="What is known of the data, with triggers.dataChange.")
     guard: GuardStatus | None = Field(default=None, description="What the guard remembers of the runs.")
     latest_version: str | None = Field(
         default=None, max_length=63, description="The newest version that passed its gates."

@@ -97,6 +97,8 @@ class Reason(StrEnum):
     COOLDOWN = "Cooldown", "A run is due, and the pause after the last one is not over."
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."
     REPEATED_FAILURES = "RepeatedFailures", "A run is due, and too many failed in a row."
+    # beside all that
+    DATA_UNSEEN = "DataUnseen", "The last look at the data failed; the next one comes by itself."
     # held by people
     PAUSED = "Paused", "The spec says paused."
     SUSPENDED = "Suspended", "The spec says suspend."

@@ -33,15 +33,21 @@ from mlwright.api.parts import (
 class Trigger(Schema):
     """Who or what asked for a run, and why."""
 
-    type: Literal["SpecChange", "Request", "Schedule"] = Field(
-        description="SpecChange: the pipeline's spec changed. Request: somebody asked. Schedule: a slot has come."
+    type: Literal["SpecChange", "Request", "Schedule", "DataChange"] = Field(
+        description=(
+            "SpecChange: the pipeline's spec changed. Request: somebody asked. Schedule: a slot has come. DataChange:"
+            " the data is not as the newest run read it."
+        )
     )
     by: str = Field(default="", max_length=253, description="Who asked, as far as it is known.")
     reason: str = Field(default="", max_length=512, description="Why, in words.")
     token: str = Field(
         default="",
         max_length=253,
-        description="Value of the annotation that asked, or name and time of the slot; each is handled once.",
+        description=(
+            "Value of the annotation that asked, name and time of the slot, or revision of the data; each is handled"
+            " once."
+        ),
     )
     scheduled_time: Timestamp | None = Field(
         default=None,

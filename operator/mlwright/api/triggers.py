@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import ListMap, PositiveDuration, Schema, Sentence, ShortName, Timestamp
+from mlwright.api.fields import Cel, Duration, ListMap, PositiveDuration, Rule, Schema, Sentence, ShortName, Timestamp
 
 CRON_PATTERN = r"^[0-9A-Za-z*,/#-]+( +[0-9A-Za-z*,/#-]+){4}$"
 ZONE_PATTERN = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$"
@@ -38,6 +38,28 @@ class Schedule(Schema):
     )
 
 
+class DataChange(Schema):
+    """Look at the data now and then; start a run when it is not as the newest run read it."""
+
+    check_every: Annotated[
+        Duration,
+        Cel(
+            (
+                Rule(
+                    "duration(self) >= duration('1m') && duration(self) <= duration('720h')",
+                    "must be between 1m and 720h: each look is a pod of its own",
+                ),
+            )
+        ),
+    ] = Field(default="10m", description="How often a small Job in this namespace looks, such as 10m.")
+    min_new_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000_000,
+        description="Start a run only when so many rows came since the newest run; at any change when absent.",
+    )
+
+
 class Triggers(Schema):
     """What starts a run by itself."""
 
@@ -47,6 +69,9 @@ class Triggers(Schema):
     )
     schedules: Annotated[tuple[Schedule, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="Start a run at the slots of these schedules."
+    )
+    data_change: DataChange | None = Field(
+        default=None, description="Start a run when the files at dataset.uri came, went or changed."
     )
 
 
@@ -115,3 +140,15 @@ class ScheduleStatus(Schema):
     )
     next: Timestamp | None = Field(default=None, description="Its next slot.")
     sentence: Sentence = Field(default="", description="What became of its newest slot, if that started no run.")
+
+
+class DataStatus(Schema):
+    """The data as the newest run read it, and as it was found since."""
+
+    uri: str = Field(default="", max_length=512, description="Where it lies.")
+    run: int = Field(default=0, ge=0, description="Number of the newest run that read it.")
+    revision: str = Field(default="", max_length=128, description="The revision that this run read.")
+    rows: int = Field(default=0, ge=0, description="The rows that this run found.")
+    answered: str = Field(default="", max_length=128, description="A newer revision for which a run was started.")
+    checked_at: Timestamp | None = Field(default=None, description="When it was looked at last.")
+    sentence: Sentence = Field(default="", description="What was found then.")

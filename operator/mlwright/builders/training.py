@@ -11,6 +11,7 @@ from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.builders.containers import inputs, own_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.probes import probe
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.constants import (
     ANNOTATION_CRASHES,
@@ -35,6 +36,7 @@ from mlwright.plan.training import (
     RecordVersion,
     RemoveJob,
     RunSeen,
+    StartProbe,
     StartRun,
     StartStep,
     TrainingIntent,
@@ -56,6 +58,10 @@ def for_pipeline(seen: PipelineSeen) -> Callable[[TrainingIntent], Write]:
                 return Create(_model(seen, name))
             case StartRun():
                 return Create(_run(seen, intent))
+            case StartProbe():
+                return Create(probe(seen, intent))
+            case RemoveJob(name, uid):
+                return Delete(JOB, seen.namespace, name, uid)
             case _:
                 message = f"a pipeline has no intent {type(intent).__name__}"
                 raise TypeError(message)

@@ -98,6 +98,6 @@ def _bad(condition: Mapping[str, Any]) -> bool:
 
 
 _TROUBLES: Final = frozenset(
-    {"Stalled", "Failed", "CandidateRejected", "LastVersionRejected", "AliasDangling", "AliasConflict"}
+    {"Stalled", "Failed", "CandidateRejected", "LastVersionRejected", "AliasDangling", "AliasConflict", "DataUnseen"}
 )
 _NEUTRAL: Final = frozenset({"Reconciling", "Paused", "Suspended", "RolloutProgressing"})

@@ -61,6 +61,15 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class DataRead:
+    """The data as a run found it."""
+
+    uri: str
+    revision: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSeen:
     """One ModelVersion."""
 
@@ -78,6 +87,8 @@ class VersionSeen:
     """Name of the folder of the run that made it: tells runs of the same name apart."""
     pipeline: str = ""
     template_digest: str = ""
+    data: DataRead | None = None
+    """What its run read."""
 
     @property
     def approved(self) -> bool:
@@ -142,6 +153,21 @@ _FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeSeen:
+    """A Job that looks at the data of a pipeline."""
+
+    name: str
+    uid: str
+    slot: int
+    """Second since 1970 for which it was made."""
+    state: JobState
+    started: datetime
+    ended: datetime | None
+    said: str
+    """Termination message of its pod, else why it failed."""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSeen:
     """A pipeline and all that belongs to it."""
 
@@ -165,6 +191,8 @@ class PipelineSeen:
     """In the order in which they were made, the newest last."""
     versions: tuple[VersionSeen, ...] = ()
     """All versions of the model, by number."""
+    probes: tuple[ProbeSeen, ...] = ()
+    """In the order of their slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +215,8 @@ class RunBrief:
     """True when it ended because a newer run took its place: that says nothing about the pipeline."""
     asked: bool = False
     """True when a person asked for it."""
+    data: DataRead | None = None
+    """What it read; None before that."""
     slot: datetime | None = None
     """The slot of a schedule that it answers."""
     frozen: Frozen | None = None
@@ -255,6 +285,17 @@ class StartRun:
 
 
 @dataclass(frozen=True, slots=True)
+class StartProbe:
+    """Create the Job that looks at the data for a slot."""
+
+    slot: int
+    image: str
+    image_pull_policy: str
+    deadline: int
+    """Seconds after which it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """Record what the run uses."""
 
@@ -304,4 +345,4 @@ class RecordVersion:
     """What somebody said of it before it was there."""
 
 
-TrainingIntent = MakeModel | StartRun | Freeze | StartStep | RemoveJob | RecordVersion
+TrainingIntent = MakeModel | StartRun | StartProbe | Freeze | StartStep | RemoveJob | RecordVersion

@@ -17,9 +17,10 @@ from typing import Final
 from mlwright.api.runs import Trigger
 from mlwright.plan.plan import Decided
 from mlwright.plan.training import MakeModel, PipelineSeen, RunBrief, StartRun, TrainingIntent
-from mlwright.planners import cron, guard
+from mlwright.planners import cron, guard, probing
 from mlwright.planners.guard import Held
-from mlwright.planners.pipeline_status import settled, starting
+from mlwright.planners.pipeline_status import Aspects, settled, starting
+from mlwright.planners.probing import Probing
 from mlwright.planners.runs import GOING, newest_digests
 from mlwright.planners.template import artifacts_uri, check, dump, template_digest, training_image
 from mlwright.planners.timetable import Slot, Timetable, timetable
@@ -38,6 +39,7 @@ class Situation:
     settings: Settings
     now: datetime
     table: Timetable
+    looks: Probing
 
 
 def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
@@ -52,16 +54,17 @@ def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
     """
     check(seen, settings)
     cron.check(seen.spec.triggers.schedules, now)
-    at = Situation(seen, settings, now, timetable(seen, now))
+    probing.check(seen)
+    at = Situation(seen, settings, now, timetable(seen, now), probing.probing(seen, settings, now))
     records: tuple[TrainingIntent, ...] = () if seen.model_exists else (MakeModel(seen.model),)
     trigger = due(at)
     held = guard.held(seen, trigger, now) if trigger else None
-    again = _soonest(now, at.table.next, held.until if held else None)
+    again = _soonest(now, at.table.next, at.looks.next, held.until if held else None)
     if trigger is None or held is not None:
-        told = _because(held, trigger) if held and trigger else None
-        return Decided(settled(seen, at.table, now, told), records=records, again=again)
+        told = Aspects(now, at.table, at.looks, _because(held, trigger) if held and trigger else None)
+        return Decided(settled(seen, told), records=records, intents=at.looks.intents, again=again)
     start = StartRun(seen.next_number, trigger)
-    return Decided(starting(seen, start, at.table, now), records=(*records, start), again=again)
+    return Decided(starting(seen, start, Aspects(now, at.table, at.looks)), records=(*records, start), again=again)
 
 
 def _soonest(now: datetime, *moments: datetime | None) -> timedelta | None:
@@ -137,4 +140,15 @@ def _scheduled(at: Situation) -> Trigger | None:
     return Trigger(type="Schedule", by=slot.schedule, reason=slot.sentence, token=slot.token, scheduled_time=slot.local)
 
 
-RULES: Final[tuple[Callable[[Situation], Trigger | None], ...]] = (_requested, _changed, _mended, _scheduled)
+def _data_changed(at: Situation) -> Trigger | None:
+    """The data is not as the newest run read it."""
+    return at.looks.trigger
+
+
+RULES: Final[tuple[Callable[[Situation], Trigger | None], ...]] = (
+    _requested,
+    _changed,
+    _mended,
+    _scheduled,
+    _data_changed,
+)

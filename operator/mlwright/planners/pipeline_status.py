@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,39 +11,52 @@ from mlwright.api.reasons import Reason
 from mlwright.plan.training import PipelineSeen, RunBrief, StartRun, VersionSeen
 from mlwright.planners import guard
 from mlwright.planners.guard import Held
+from mlwright.planners.probing import Probing
 from mlwright.planners.runs import GOING, digest_of, latest_approved, newest_runs
 from mlwright.planners.template import template_digest
 from mlwright.planners.timetable import Slot, Timetable, shown
 
 
-def starting(seen: PipelineSeen, start: StartRun, table: Timetable, now: datetime) -> StatusDraft:
+@dataclass(frozen=True, slots=True)
+class Aspects:
+    """What a pipeline's status tells beside its runs."""
+
+    now: datetime
+    table: Timetable
+    looks: Probing
+    held: Held | None = None
+
+
+def starting(seen: PipelineSeen, start: StartRun, at: Aspects) -> StatusDraft:
     """Return the status of a pipeline that starts a run.
 
     What the run was started for is told at once, so that it is known even if the run is deleted before anybody looks.
     """
     sentence = f"run {seen.name}-{start.number} starts: {start.trigger.reason}"
     state = _proven(seen) or ready(Reason.RUN_IN_PROGRESS, "the first run is going on", "Unknown")
-    fields = _fields(seen, now) | {"runs": start.number, "templateDigest": template_digest(seen)}
+    fields = _fields(seen, at) | {"runs": start.number, "templateDigest": template_digest(seen)}
     fields |= {"handledRequest": start.trigger.token} if start.trigger.type == "Request" else {}
-    fields |= shown(table, now, answers=table.due)
+    fields |= shown(at.table, at.now, answers=at.table.due)
     return StatusDraft(sentence, (state, reconciling(Reason.RUN_IN_PROGRESS, sentence)), fields)
 
 
-def settled(seen: PipelineSeen, table: Timetable, now: datetime, held: Held | None = None) -> StatusDraft:
+def settled(seen: PipelineSeen, at: Aspects) -> StatusDraft:
     """Return the status of a pipeline that has nothing to start: how the newest run stands."""
-    own, sentence = _standing(seen, table.due)
+    own, sentence = _standing(seen, at.table.due)
     sentence += _ahead(seen)
     conditions = (_ready(seen), *own)
-    if held is not None:
-        conditions = (*conditions, Verdict("Held", "True", held.reason, held.sentence))
-        sentence = f"{sentence}; {held.sentence}"
+    if at.held is not None:
+        conditions = (*conditions, Verdict("Held", "True", at.held.reason, at.held.sentence))
+        sentence = f"{sentence}; {at.held.sentence}"
+    if at.looks.trouble:
+        conditions = (*conditions, Verdict("DataUnseen", "True", Reason.DATA_UNSEEN, at.looks.trouble))
     if seen.spec.paused:
         sentence = f"paused: no run starts until spec.paused is false; {sentence}"
         conditions = (*conditions, Verdict("Paused", "True", Reason.PAUSED, sentence))
     if seen.spec.suspend:
         sentence = f"suspended: no run starts and none has pods until spec.suspend is false; {sentence}"
         conditions = (*conditions, Verdict("Suspended", "True", Reason.SUSPENDED, sentence))
-    return StatusDraft(sentence, conditions, _fields(seen, now) | shown(table, now))
+    return StatusDraft(sentence, conditions, _fields(seen, at) | shown(at.table, at.now))
 
 
 def _ahead(seen: PipelineSeen) -> str:
@@ -136,7 +150,7 @@ _PROVEN: Final = frozenset(
 """Reasons of Ready that rest on a run that ended."""
 
 
-def _fields(seen: PipelineSeen, now: datetime) -> dict[str, Any]:
+def _fields(seen: PipelineSeen, at: Aspects) -> dict[str, Any]:
     run, newest = seen.runs[-1] if seen.runs else None, newest_runs(seen)
     tokens = {r.token for r in seen.runs}
     handled = seen.request if seen.request in tokens else seen.status.get("handledRequest")
@@ -146,7 +160,8 @@ def _fields(seen: PipelineSeen, now: datetime) -> dict[str, Any]:
         "handledRequest": handled or None,
         "templateDigest": (digest_of(seen, newest[-1]) if newest else "") or seen.status.get("templateDigest"),
         "latestVersion": latest_approved(seen),
-        "guard": guard.shown(seen, now),
+        "guard": guard.shown(seen, at.now),
+        "data": at.looks.fields,
     }
 
 

@@ -1,6 +1,7 @@
 """The files of a dataset, wherever they lie: what a reader needs of one, and how those on a volume are found."""
 
 import errno
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -54,18 +55,20 @@ class Volume:
     """Files on a volume that is mounted."""
 
     place: Path
+    by_content: bool = False
+    """Whether files are known by their content: those of a ConfigMap have the times of the pod that mounts it."""
 
     def one(self) -> DataFile | None:
         """See Store."""
-        return _on_volume(self.place) if self.place.is_file() else None
+        return _on_volume(self.place, by_content=self.by_content) if self.place.is_file() else None
 
     def many(self) -> Iterable[DataFile]:
         """See Store."""
-        return _entries(self.place)
+        return _entries(self.place, by_content=self.by_content)
 
     def beside(self) -> Iterable[DataFile]:
         """See Store."""
-        return _entries(self.place.parent)
+        return _entries(self.place.parent, by_content=self.by_content)
 
 
 def matching(store: Store, pattern: str, wanted: Callable[[str], bool]) -> tuple[DataFile, ...]:
@@ -90,17 +93,18 @@ def _hidden(file: DataFile) -> bool:
     return file.name.startswith(HIDDEN)
 
 
-def _entries(folder: Path) -> list[DataFile]:
-    return [_on_volume(path) for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+def _entries(folder: Path, *, by_content: bool) -> list[DataFile]:
+    found = folder.iterdir() if folder.is_dir() else ()
+    return [_on_volume(path, by_content=by_content) for path in found if path.is_file()]
 
 
-def _on_volume(path: Path) -> DataFile:
+def _on_volume(path: Path, *, by_content: bool) -> DataFile:
     found = path.stat()
-    revision = f"{found.st_size}-{found.st_mtime_ns}"
+    stamp = f"{found.st_size}-{found.st_mtime_ns}"
     return DataFile(
         path.name,
         found.st_size,
-        lambda: revision,
+        lambda: hashlib.sha256(path.read_bytes()).hexdigest() if by_content else stamp,
         lambda: path,
         lambda: path,
         lambda problem: _explained(path, problem),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError
@@ -16,11 +16,13 @@ from mlwright.trainer import own
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import Step, StepName
-from mlwright.trainer.step_document import VARIABLE, read_step
+from mlwright.trainer.step_document import VARIABLE, read_dataset, read_step
 from mlwright.trainer.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+REVISION: Final = "revision"
+"""What is no step: a look at the revision of a dataset."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
 
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Run one step and report it in `result.json`, in the termination message and as the exit code.
 
     Args:
-        arguments: The command line after the program's name: the name of a step.
+        arguments: The command line after the program's name: the name of a step, or `revision`.
         env: The environment.
 
     Returns:
@@ -58,6 +60,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 def _report(name: str, env: Mapping[str, str]) -> Result:
     if name in own.PARTS:
         return _own(name, env)
+    if name == REVISION:
+        return _look(env)
     try:
         step = read_step(name, env.get(VARIABLE))
     except UserError as problem:
@@ -74,6 +78,16 @@ def _own(part: str, env: Mapping[str, str]) -> Result:
         return own.PARTS[part](own.read_task(env), addresses.mount_root(env))
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, part, None)
+
+
+def _look(env: Mapping[str, str]) -> Result:
+    """Look at the dataset alone: this belongs to no run and writes nothing."""
+    try:
+        look = import_module("mlwright.trainer.revisions").look
+        sentence, results = look(read_dataset(env.get(VARIABLE)), addresses.mount_root(env))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, REVISION, None)
+    return Result(REVISION, "", 0, Outcome.SUCCEEDED, sentence, results)
 
 
 def _run(step: Step, root: Path) -> Result:

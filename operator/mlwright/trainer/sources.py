@@ -18,7 +18,7 @@ import pyarrow.json
 import pyarrow.parquet
 
 from mlwright.bundle import addresses
-from mlwright.bundle.addresses import Address
+from mlwright.bundle.addresses import Address, Scheme
 from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
 from mlwright.bundle.errors import AddressError
 from mlwright.trainer.arrow_types import kind_of, plain
@@ -94,7 +94,7 @@ def find(dataset: Dataset, root: Path, env: Mapping[str, str] = os.environ) -> S
 
 def _store(dataset: Dataset, address: Address, root: Path, env: Mapping[str, str]) -> Store:
     if address.is_mounted:
-        return Volume(addresses.locate(address, root))
+        return Volume(addresses.locate(address, root), by_content=address.scheme is Scheme.CONFIGMAP)
     # Arrow's client of object stores takes long to load, and few need it.
     from mlwright.trainer.s3 import Bucket  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ def column_names(source: Source) -> tuple[str, ...]:
     Raises:
         UserError: The file is empty or unreadable, or two columns have the same name.
     """
-    names = _attempt(source.files[0], source.format, _NAMES[source.format])
+    names = attempt(source.files[0], source.format, _NAMES[source.format])
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(URI, f"{source.files[0].name} has two columns called {twice[0]!r}", "rename one of them")
@@ -177,8 +177,8 @@ def _pieces(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> 
             yield table.slice(start, PIECE)
         return
     _check_columns(path, data_format, columns)
-    pieces = _attempt(path, data_format, lambda file: _parquet_pieces(file, columns))
-    while (piece := _attempt(path, data_format, lambda _: next(pieces, None))) is not None:
+    pieces = attempt(path, data_format, lambda file: _parquet_pieces(file, columns))
+    while (piece := attempt(path, data_format, lambda _: next(pieces, None))) is not None:
         yield pa.table(piece)
 
 
@@ -206,11 +206,11 @@ def _format_of(name: str) -> DataFormat | None:
 
 def _read_file(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> Any:
     _check_columns(path, data_format, columns)
-    return _attempt(path, data_format, lambda file: _READERS[data_format](file, list(columns)))
+    return attempt(path, data_format, lambda file: _READERS[data_format](file, list(columns)))
 
 
 def _check_columns(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> None:
-    names = _attempt(path, data_format, _NAMES[data_format])
+    names = attempt(path, data_format, _NAMES[data_format])
     missing = [column for column in columns if column not in names]
     if missing:
         raise UserError(
@@ -230,7 +230,12 @@ def _check_types(first: DataFile, expected: Any, path: DataFile, found: Any) -> 
             )
 
 
-def _attempt(file: DataFile, data_format: DataFormat, action: Callable[[DataFile], T]) -> T:
+def attempt(file: DataFile, data_format: DataFormat, action: Callable[[DataFile], T]) -> T:
+    """Return what an action makes of a file.
+
+    Raises:
+        UserError: The file is empty or cannot be read.
+    """
     try:
         if file.size == 0:
             raise UserError(URI, f"{file.name} is empty", "write the data again")

@@ -51,9 +51,7 @@ def read_step(name: str, text: str | None) -> Step:
     if name not in list(StepName):
         raise UserError("STEP", f"there is no step {name[:32]!r}", f"use {', '.join(StepName)}")
     document = Document.of(_parse(text), "", _refuse)
-    version = document.integer("schemaVersion")
-    if version != SCHEMA_VERSION:
-        raise _refuse("schemaVersion", f"is {version}; this trainer reads {SCHEMA_VERSION}")
+    _check_version(document)
     return Step(
         name=StepName(name),
         run=_run(document.child("run")),
@@ -67,6 +65,26 @@ def read_step(name: str, text: str | None) -> Step:
         champion=_champion(document),
         document=document.members,
     )
+
+
+def read_dataset(text: str | None) -> Dataset:
+    """Read the input of a look at the revision of a dataset.
+
+    Args:
+        text: Content of `MLWRIGHT_STEP`.
+
+    Raises:
+        UserError: Something is missing or not what the contract says; it names the field.
+    """
+    document = Document.of(_parse(text), "", _refuse)
+    _check_version(document)
+    return _dataset(_spec(document, "dataset"))
+
+
+def _check_version(document: Document) -> None:
+    version = document.integer("schemaVersion")
+    if version != SCHEMA_VERSION:
+        raise _refuse("schemaVersion", f"is {version}; this trainer reads {SCHEMA_VERSION}")
 
 
 def parse_duration(text: str) -> timedelta | None:

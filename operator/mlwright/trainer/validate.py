@@ -43,6 +43,7 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     build_estimator(step.training)
     check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
     source = sources.find(step.dataset, root)
+    revision = source.revision  # before the rows: what changes while they are read is new afterwards
     names = sources.column_names(source)
     roles = columns.choose(step.dataset, names)
     divided_by = check_exist(step.gates, names)
@@ -61,8 +62,9 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
         "uri": step.dataset.uri,
         "format": str(source.format),
         "digest": digest(data, hashes),
-        "revision": source.revision,
         "bytes": source.bytes,
+        "revision": revision,
+        "sourceRows": data.rows if kept is None else len(kept),
         "rows": data.rows,
         "trainRows": train_rows,
         "testRows": test_rows,

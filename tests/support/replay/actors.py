@@ -40,6 +40,10 @@ class Surroundings:
     """Steps whose pods go on and on."""
     checks: str = ""
     """How the data is judged: Passed, Warned or Failed; empty where nothing is asked."""
+    revision: str = "r1"
+    """Of the dataset."""
+    rows: int = 100
+    """In the dataset."""
     user_error: str = ""
     """Step that finds an error of the user's."""
 
@@ -53,9 +57,13 @@ class Surroundings:
             return 64, _result(
                 "UserError", "no column late", field="spec.dataset.target", remedy="name one that exists"
             )
-        if step == "validate" and not self.data:
+        if step in {"validate", "revision"} and not self.data:
             return 64, _result("UserError", "nothing lies there", field="spec.dataset.uri", reason="DatasetMissing")
         results = _RESULTS[step](told) if step in _RESULTS else {}
+        if step == "validate":
+            results = {"dataset": DATASET | {"revision": self.revision, "sourceRows": self.rows}}
+        if step == "revision":
+            results = {"dataset": {"revision": self.revision, "rows": self.rows, "bytes": 10}}
         judged = {"checks": _judged(self.checks)} if step == "validate" and self.checks else {}
         if self.checks == "Failed":
             return 64, _result("UserError", "a data check failed: too few rows", field=MIN_ROWS, results=judged)
@@ -91,7 +99,6 @@ def _bundle(told: Body) -> Body:
 
 
 _RESULTS: dict[str, Callable[[Body], Body]] = {
-    "validate": lambda _: {"dataset": DATASET},
     "train": lambda told: {"bundle": _bundle(told), "environment": {"python": "3.11"}},
     "evaluate": lambda told: {
         "metrics": {"roc_auc": SCORES[told["training"]["estimator"]["parameters"]["max_iter"]]},

@@ -75,6 +75,13 @@ def _hourly(overlap: str = "Queue", **schedule: str) -> Act:
 _LASTS: Final = Act("training lasts", lambda _, around: around.endless.add("train"), timedelta(minutes=130))
 _ENDS: Final = Act("it ends", lambda _, around: around.endless.clear(), timedelta(minutes=5))
 
+_ON_NEW_DATA: Final = {"dataChange": {"checkEvery": "5m", "minNewRows": 10}}
+
+
+def _grow(around: Surroundings, revision: str, rows: int) -> None:
+    around.revision, around.rows = revision, rows
+
+
 _SERVE: Final = Act("serve v1", lambda world, _: _serve(world))
 _TRAIN: Final = Act("train", lambda world, _: world.add(people.pipeline()))
 
@@ -130,6 +137,15 @@ STORIES: Final = {
                 f"a schedule, and a run that lasts longer than its period: {overlap}", (_hourly(overlap), _LASTS, _ENDS)
             )
             for overlap in ("Queue", "Skip", "Replace")
+        ),
+        Story(
+            "data that changes, little by little",
+            (
+                Act("train", lambda world, _: world.add(people.pipeline(triggers=_ON_NEW_DATA)), timedelta(minutes=12)),
+                Act("a few rows", lambda _, around: _grow(around, "r2", 104), timedelta(minutes=11)),
+                Act("many rows", lambda _, around: _grow(around, "r3", 111), timedelta(minutes=11)),
+                Act("it goes away", lambda _, around: setattr(around, "data", False), timedelta(minutes=11)),
+            ),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

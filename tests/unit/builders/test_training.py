@@ -18,6 +18,7 @@ from mlwright.plan.training import (
     MakeModel,
     RecordVersion,
     RemoveJob,
+    StartProbe,
     StartRun,
     StartStep,
     TrainingIntent,
@@ -71,7 +72,7 @@ def told(job: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_intent_is_rendered() -> None:
     """By the pipeline or by the run."""
-    rendered = {MakeModel, StartRun} | {Freeze, StartStep, RemoveJob, RecordVersion}
+    rendered = {MakeModel, StartRun, StartProbe} | {Freeze, StartStep, RemoveJob, RecordVersion}
 
     assert rendered == set(get_args(TrainingIntent))
 
@@ -80,7 +81,7 @@ def test_every_intent_is_rendered() -> None:
 def test_an_intent_of_the_other_kind_is_refused(render: Any) -> None:
     """It would be a mistake of ours."""
     with pytest.raises(TypeError, match="has no intent"):
-        render(RemoveJob("n", "u") if render.__qualname__.startswith("for_pipeline") else MakeModel("churn"))
+        render(Freeze(frozen()) if render.__qualname__.startswith("for_pipeline") else MakeModel("churn"))
 
 
 def test_a_job_is_the_runs_own_and_named_after_run_step_and_attempt() -> None:

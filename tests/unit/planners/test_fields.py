@@ -161,6 +161,7 @@ PIPELINE: Final[dict[str, Any]] = {
     "triggers": {
         "specChange": True,
         "schedules": [{"name": "nightly", "cron": "0 3 * * *", "timeZone": "UTC", "startingDeadline": "2h"}],
+        "dataChange": {"checkEvery": "10m", "minNewRows": 1000},
     },
     "policy": {"overlap": "Skip"},
     "guard": {"cooldown": "30m", "maxRunsPerDay": 8, "maxConsecutiveFailures": 3},
@@ -256,6 +257,8 @@ OF_PIPELINE: Final = {
     **{f"onExit.container.{name}": NEITHER for name in CONTAINER_FIELDS},
     "onExit.timeoutAfter": NEITHER,
     "triggers.specChange": NEITHER,
+    "triggers.dataChange.checkEvery": NEITHER,
+    "triggers.dataChange.minNewRows": NEITHER,
     "triggers.schedules.name": NEITHER,
     "triggers.schedules.cron": NEITHER,
     "triggers.schedules.timeZone": NEITHER,

@@ -162,6 +162,14 @@ def held(operator: Operator) -> None:
     operator.settle()
 
 
+def unseen(operator: Operator) -> None:
+    """Let the data of a trained pipeline go away."""
+    operator.world.add(people.pipeline(triggers={"dataChange": {"checkEvery": "1m"}}))
+    operator.settle(SOON)
+    operator.actors.around.data = False
+    operator.settle()
+
+
 def paused_training(operator: Operator) -> None:
     """Let a good pipeline be paused."""
     trained(operator)
@@ -360,6 +368,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: a run waits for something that does not exist yet": without_data,
     "TrainingPipeline: nobody asked for a run": unasked,
     "TrainingPipeline: a run is due, and the guard holds it": held,
+    "TrainingPipeline: the last look at the data failed": unseen,
     "TrainingPipeline: paused": paused_training,
     "TrainingPipeline: suspended": suspended_training,
     "TrainingPipeline: the spec is impossible": impossible_training,

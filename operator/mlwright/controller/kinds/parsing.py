@@ -12,7 +12,7 @@ from mlwright.controller.reconciler import CacheView
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import digest
 from mlwright.plan.resources import CONTROLLER_REVISION, TRAINING_RUN, Body
-from mlwright.plan.training import Frozen, VersionSeen
+from mlwright.plan.training import DataRead, Frozen, VersionSeen
 from mlwright.planners import gates
 from mlwright.planners.approval import approval_of
 
@@ -39,14 +39,14 @@ def spec(kind: type[S], body: Body) -> S:
         raise InvalidSpecError(f"spec.{path}", f"{first['msg']}; correct the field") from error
 
 
-def number_after(prefix: str, name: str) -> int:
+def number_after(prefix: str, name: str, longest: int = MOST_DIGITS) -> int:
     """Return the number with which a name ends behind a prefix; 0 for a name of another form.
 
     >>> number_after("flights-v", "flights-v12"), number_after("flights-v", "flights-v012")
     (12, 0)
     """
     digits = name[len(prefix) :] if name.startswith(prefix) else ""
-    plain = digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS and not digits.startswith("0")
+    plain = digits.isascii() and digits.isdigit() and len(digits) <= longest and not digits.startswith("0")
     return int(digits) if plain else 0
 
 
@@ -85,4 +85,13 @@ def version_seen(body: Body) -> VersionSeen:
         pipeline=lineage.get("pipeline", ""),
         template_digest=lineage.get("templateDigest", ""),
         approval=approval_of(body["metadata"]["name"], content, annotation(body, ANNOTATION_APPROVE)),
+        data=data_read(lineage.get("dataset")),
     )
+
+
+def data_read(record: dict[str, Any] | None) -> DataRead | None:
+    """Return what the record of a dataset says of its source; None for one without a revision."""
+    found = record or {}
+    if not found.get("revision"):
+        return None
+    return DataRead(found.get("uri", ""), found["revision"], found.get("sourceRows") or 0)

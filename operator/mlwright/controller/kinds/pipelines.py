@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -11,19 +11,21 @@ from mlwright.api.conditions import find
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.reasons import Reason
 from mlwright.builders import training
-from mlwright.constants import ANNOTATION_APPROVE, ANNOTATION_RUN
-from mlwright.controller.kinds import parsing
+from mlwright.constants import ANNOTATION_APPROVE, ANNOTATION_RUN, STEP_CONTAINER
+from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.kinds.models import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
-from mlwright.plan.pods import moment
-from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
-from mlwright.plan.training import PipelineSeen, RunBrief, VersionSeen
+from mlwright.plan.pods import PodSeen, moment, pod_seen
+from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
+from mlwright.plan.training import JobState, PipelineSeen, ProbeSeen, RunBrief, VersionSeen
 from mlwright.planners import pipeline
 from mlwright.planners.runs import GOING, is_stuck, newest_from
 from mlwright.settings import Settings
 
+SLOT_DIGITS: Final = 12
+"""Digits of seconds since 1970 in a name."""
 LONGEST_NAME: Final = 63
 """Characters of a run's name: it is a label of its children. One with a longer name never starts."""
 
@@ -41,6 +43,34 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         runs=tuple(_with_newest_frozen(runs, seen.namespace, cache)),
         versions=made,
         next_number=_next_number(seen, made, cache),
+        probes=_probes(seen, cache),
+    )
+
+
+def _probes(seen: PipelineSeen, cache: CacheView) -> tuple[ProbeSeen, ...]:
+    """Return the Jobs that look at the data, in the order of their slots."""
+    owner = Key(TRAINING_PIPELINE.name, seen.namespace, seen.name)
+    found = cache.children(JOB, owner)
+    pods = [pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner)] if found else []
+    probes = (_probe(job, seen.name, pods) for job in found)
+    return tuple(sorted((probe for probe in probes if probe is not None), key=lambda probe: probe.slot))
+
+
+def _probe(body: Body, pipeline_name: str, pods: Sequence[PodSeen]) -> ProbeSeen | None:
+    meta, status = body["metadata"], body.get("status") or {}
+    slot = parsing.number_after(f"{pipeline_name}-probe-", meta["name"], longest=SLOT_DIGITS)
+    if not slot:
+        return None
+    state, final = jobs.state(status)
+    said = [pod.exit_message for pod in pods if jobs.made(pod, meta) and pod.exit_message]
+    return ProbeSeen(
+        name=meta["name"],
+        uid=meta["uid"],
+        slot=slot,
+        state=state,
+        started=moment(status.get("startTime") or meta.get("creationTimestamp")),
+        ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
+        said=said[-1] if said else final.get("message", "") if state is JobState.FAILED else "",
     )
 
 
@@ -137,6 +167,7 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
         stuck=state in GOING and is_stuck(status),
         replaced=state == "Failed" and _replaced(status),
         asked=not number or trigger.get("type") == "Request",
+        data=parsing.data_read(status.get("dataset")),
         slot=moment(trigger["scheduledTime"]) if trigger.get("scheduledTime") else None,
     )
 

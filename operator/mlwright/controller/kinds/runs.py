@@ -23,7 +23,7 @@ from mlwright.constants import (
     LABEL_STEP,
     STEP_CONTAINER,
 )
-from mlwright.controller.kinds import parsing, pipelines
+from mlwright.controller.kinds import jobs, parsing, pipelines
 from mlwright.controller.kinds.models import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
@@ -52,7 +52,7 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     retry = parsing.annotation(body, ANNOTATION_RETRY)
     over = _over(status) and retry in {"", status.get("handledRetry")}
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
-    jobs = (_job(job, owner.name, pods) for job in cache.children(JOB, owner))
+    found = (_job(job, owner.name, pods) for job in cache.children(JOB, owner))
     seen = RunSeen(
         namespace=owner.namespace,
         name=owner.name,
@@ -63,7 +63,7 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         status=status,
         pipeline=None,
         frozen=None,
-        jobs=tuple(job for job in jobs if job is not None),
+        jobs=tuple(job for job in found if job is not None),
         retry=retry,
         abort=parsing.annotation(body, ANNOTATION_ABORT),
     )
@@ -133,8 +133,8 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
     place = _place(meta, run)
     if place is None:
         return None
-    state, final = _job_state(status)
-    own = tuple(pod for pod in pods if _made(pod, meta))
+    state, final = jobs.state(status)
+    own = tuple(pod for pod in pods if jobs.made(pod, meta))
     told = (
         final.get("reason") == "PodFailurePolicy"
     )  # the one rule that fails a Job is the exit code of the user's error
@@ -204,23 +204,8 @@ def _names(run: str, step: str, attempt: str) -> tuple[str, str]:
     return child_name(run, step, attempt), child_name(run, step, attempt, "read")
 
 
-def _made(pod: PodSeen, job: Body) -> bool:
-    """Tell whether a Job made a pod, rather than an earlier Job of that name."""
-    maker = pod.labels.get("batch.kubernetes.io/controller-uid", job["uid"])
-    return (maker, pod.labels.get("batch.kubernetes.io/job-name")) == (job["uid"], job["name"])
-
-
 def _count(text: str) -> int:
     return int(text) if re.fullmatch(r"\d{1,6}", text) else 0
-
-
-def _job_state(status: dict[str, Any]) -> tuple[JobState, dict[str, Any]]:
-    ended = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
-    if "Complete" in ended:
-        return JobState.COMPLETE, ended["Complete"]
-    if "Failed" in ended:
-        return JobState.FAILED, ended["Failed"]
-    return JobState.ACTIVE, {}
 
 
 def plan(seen: RunSeen, settings: Settings, now: datetime) -> Plan:
