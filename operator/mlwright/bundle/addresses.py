@@ -5,7 +5,7 @@ schemes, no empty, absolute or `..` segment. Standard library only, because the 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -91,7 +91,7 @@ def parse(uri: str, *, field: str, schemes: Collection[Scheme] = VOLUMES) -> Add
     Raises:
         AddressError: The address is refused; it names the field, what is wrong and the remedy.
     """
-    remedy = f"write {' or '.join(_FORMS[scheme] for scheme in schemes)}"
+    remedy = f"write {_either([_FORMS[scheme] for scheme in schemes])}"
     problem = _refuse_chain(uri) or _refuse_scheme(uri, schemes) or _refuse_volume(uri) or _refuse_path(uri)
     if problem:
         raise AddressError(field, problem, remedy)
@@ -115,6 +115,15 @@ def _pieces(uri: str) -> tuple[str, str, str]:
     scheme, _, rest = uri.partition("://")
     volume, _, path = rest.partition("/")
     return scheme, volume, path
+
+
+def _either(words: Sequence[str]) -> str:
+    """Return words as a choice.
+
+    >>> _either(["a", "b", "c"])
+    'a, b or c'
+    """
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _refuse_chain(uri: str) -> str | None:

@@ -112,4 +112,4 @@ def test_only_data_may_lie_in_an_object_store() -> None:
     assert (address.volume, address.path, address.is_mounted) == ("lake", "flights/*.parquet", False)
     with pytest.raises(AddressError) as refused:
         addresses.parse("gs://lake/x", field="uri", schemes=addresses.DATA)
-    assert refused.value.remedy == "write pvc://CLAIM/path or configmap://NAME/key or s3://BUCKET/path"
+    assert refused.value.remedy == "write pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path"
