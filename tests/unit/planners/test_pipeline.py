@@ -324,7 +324,9 @@ def test_what_is_said_and_done(name: str) -> None:
 
 def test_the_rules_are_asked_in_this_order() -> None:
     """A person's word comes first."""
-    assert [rule.__name__ for rule in pipeline.RULES] == ["_requested", "_changed", "_mended", "_scheduled"]
+    names = [rule.__name__ for rule in pipeline.RULES]
+
+    assert names == ["_requested", "_changed", "_mended", "_scheduled", "_data_changed"]
 
 
 @pytest.mark.parametrize(
