@@ -208,6 +208,11 @@ REFUSALS: dict[str, Refusal] = {
         "must be longer than 0s",
         {"spec.dataset.timeRange": {"column": "ts", "last": "0h"}},
     ),
+    "a version of files": Refusal(
+        "TrainingPipeline.spec.dataset",
+        "dataset.revision is the version of a Delta table",
+        {"spec.dataset.revision": "12"},
+    ),
     "a store for a claim": Refusal(
         "TrainingPipeline.spec.dataset",
         "dataset.storage belongs to s3:// addresses",

@@ -38,42 +38,45 @@ class S3Server:
 
 
 @contextmanager
-def serving(folder: Path, tls: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
-    """Run a server on a free port of this machine, over `folder`; with certificate and key it speaks TLS."""
+def serving(
+    folder: Path, tls: tuple[Path, Path] | None = None, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[S3Server]:
+    """Run a server over `folder`, on a free port unless one is given; with certificate and key it speaks TLS."""
     buckets = folder / "buckets"
     buckets.mkdir(parents=True)
-    port = _free_port()
+    port = port or free_port(host)
     env = {"PATH": os.environ["PATH"], "ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": PASSWORD}
     secured: list[str | Path] = ["--cert", tls[0], "--key", tls[1]] if tls else []
     command: list[str | Path] = [
         toolchain.versitygw(),
         "--port",
-        f"127.0.0.1:{port}",
+        f"{host}:{port}",
         "--quiet",
         *secured,
         "posix",
         buckets,
     ]
-    endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    endpoint = f"{'https' if tls else 'http'}://{host}:{port}"
     with (folder / "log").open("wb") as log, subprocess.Popen(command, env=env, stdout=log, stderr=log) as process:
         try:
-            _wait(port, process)
+            _wait(host, port, process)
             yield S3Server(endpoint, buckets)
         finally:
             process.terminate()
 
 
-def _free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port on which nobody listens."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait(host: str, port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             time.sleep(0.1)
         else:

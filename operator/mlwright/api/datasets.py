@@ -114,8 +114,16 @@ class Dataset(Schema):
         ),
     )
     storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
-    format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
-        default=None, description="Format of the files; guessed from the suffix when absent."
+    format: Literal["Parquet", "CSV", "JSONLines", "Delta"] | None = Field(
+        default=None,
+        description="Format of the files, guessed from the suffix when absent; Delta for the folder of a Delta table.",
+    )
+    revision: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=18,
+        pattern=r"^[0-9]+$",
+        description="Version of the Delta table that is read; the newest when absent.",
     )
     target: ColumnName = Field(description="Column to be predicted.")
     features: Annotated[tuple[ColumnName, ...] | None, ListSet()] = Field(
@@ -158,6 +166,10 @@ class Dataset(Schema):
             "dataset.uri must be one plain address: remove '::' and the segments . and ..",
         ),
         Rule(
+            "!has(self.revision) || (has(self.format) && self.format == 'Delta')",
+            "dataset.revision is the version of a Delta table: set format to Delta, or remove revision",
+        ),
+        Rule(
             "!has(self.features) || !self.features.exists(f, f == self.target)",
             "dataset.features must not hold the target: a model that sees the answer learns nothing",
         ),
@@ -194,7 +206,10 @@ class DatasetRecord(Schema):
     revision: str = Field(
         default="",
         max_length=256,
-        description="What changes when the source does: of files their names, sizes and times or their ETags.",
+        description=(
+            "What changes when the source does: made of the names, sizes and times of the files, or of their ETags; of"
+            " a Delta table its version."
+        ),
     )
     bytes: int = Field(default=0, ge=0, description="Size of the files in bytes.")
     source_rows: int | None = Field(default=None, ge=0, description="Rows of the source, before the time range.")

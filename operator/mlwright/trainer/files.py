@@ -49,6 +49,9 @@ class Store(Protocol):
     def beside(self) -> Iterable[DataFile]:
         """The files beside that which the address names."""
 
+    def has_folder(self, name: str) -> bool:
+        """Whether the folder that the address means has a folder of that name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -70,6 +73,10 @@ class Volume:
         """See Store."""
         return _entries(self.place.parent, by_content=self.by_content)
 
+    def has_folder(self, name: str) -> bool:
+        """See Store."""
+        return (_folder(self.place) / name).is_dir()
+
 
 def matching(store: Store, pattern: str, wanted: Callable[[str], bool]) -> tuple[DataFile, ...]:
     """The files that an address means, by name: those that match a pattern, the one, or those of the folder.
@@ -87,6 +94,10 @@ def matching(store: Store, pattern: str, wanted: Callable[[str], bool]) -> tuple
         one = store.one()
         found = [one] if one else [file for file in store.many() if not _hidden(file) and wanted(file.name)]
     return tuple(sorted(found, key=lambda file: file.name))
+
+
+def _folder(place: Path) -> Path:
+    return place.parent if _WILDCARD in place.name else place
 
 
 def _hidden(file: DataFile) -> bool:

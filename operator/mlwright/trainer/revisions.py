@@ -35,7 +35,7 @@ def look(dataset: Dataset, root: Path) -> tuple[str, dict[str, Any]]:
 
 
 def rows(source: Source) -> int:
-    """Return the number of rows of all files: told by the footers of Parquet, counted in everything else.
+    """Return the number of rows of all files: told by the footers of Parquet and the log of Delta, counted in the others.
 
     Raises:
         UserError: A file is empty or cannot be read.
@@ -74,4 +74,5 @@ _ROWS: Final[Mapping[DataFormat, Callable[[DataFile], int]]] = {
     DataFormat.PARQUET: _parquet_rows,
     DataFormat.CSV: _csv_rows,
     DataFormat.JSON_LINES: _line_rows,
+    DataFormat.DELTA: lambda file: int(file.open().count_rows()),
 }

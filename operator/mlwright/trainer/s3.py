@@ -22,12 +22,13 @@ URI: Final = "spec.dataset.uri"
 STORAGE: Final = "spec.dataset.storage"
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
-_CONNECT_SECONDS: Final = 5
-_REQUEST_SECONDS: Final = 30
+CONNECT_SECONDS: Final = 5
+REQUEST_SECONDS: Final = 30
 _ATTEMPTS: Final = 4  # about ten seconds; then the operator looks again, ever less often
-_REGION: Final = "us-east-1"  # what servers that know no regions expect
+REGION: Final = "us-east-1"  # what servers that know no regions expect
 _REFUSED: Final = re.compile(
-    r"ACCESS_DENIED|INVALID_ACCESS_KEY|UserNotFound|SIGNATURE_DOES_NOT_MATCH|HTTP (response code |status )?40[13]",
+    r"ACCESS_?DENIED|INVALID_?ACCESS_?KEY|UserNotFound|SIGNATURE_?DOES_?NOT_?MATCH|40[13] (Forbidden|Unauthorized)"
+    r"|HTTP (response code |status )?40[13]",
     re.IGNORECASE,
 )
 _MISSING: Final = re.compile(
@@ -35,8 +36,8 @@ _MISSING: Final = re.compile(
 )
 _TRUST: Final = re.compile(r"SSL|certificate|curlCode: (35|51|53|58|59|60|77|83)\b", re.IGNORECASE)
 _AWAY: Final = re.compile(
-    r"NETWORK_CONNECTION|curlCode|REQUEST_TIMEOUT|SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|timed? ?out"
-    r"|HTTP (response code |status )?5\d\d",
+    r"NETWORK_CONNECTION|error sending request|curlCode|REQUEST_TIMEOUT|timed? ?out"
+    r"|SLOW_DOWN|SERVICE_UNAVAILABLE|INTERNAL_FAILURE|HTTP (response code |status )?5\d\d",
     re.IGNORECASE,
 )
 _NAMED: Final = ".gz", ".bz2", ".zst"
@@ -63,12 +64,8 @@ class Bucket:
         Raises:
             UserError: A key is not given.
         """
+        check_keys(storage, env)
         keys = [env.get(name, "") for name in KEYS]
-        if storage.secret and not all(keys):
-            lacking = " and ".join(name for name, key in zip(KEYS, keys, strict=True) if not key)
-            raise UserError(
-                f"{STORAGE}.secretRef", f"Secret {storage.secret!r} gives no {lacking}", "put both keys into the Secret"
-            )
         own = any(name.startswith("AWS_") for name in env)
         return cls(address, storage, _system(storage, keys, root, own=own))
 
@@ -85,6 +82,11 @@ class Bucket:
         """See Store."""
         return self._listed(self.address.path.rpartition("/")[0])
 
+    def has_folder(self, name: str) -> bool:
+        """See Store."""
+        folder = self.address.path.rpartition("/")[0] if self.address.is_pattern else self.address.path
+        return bool(self._listed(f"{folder}/{name}".lstrip("/")))
+
     def attempt(self, action: Callable[[], T]) -> T:
         """Do something with the server.
 
@@ -99,36 +101,7 @@ class Bucket:
         try:
             yield
         except (OSError, pa.ArrowException) as problem:
-            raise self._meaning(str(problem)) or problem from None
-
-    def _meaning(self, said: str) -> UserError | None:
-        place = self.storage.endpoint or "AWS"
-        bucket = f"bucket {self.address.volume!r}"
-        if _REFUSED.search(said):
-            who = f"the keys of Secret {self.storage.secret!r}" if self.storage.secret else "a reader without keys"
-            return UserError(
-                f"{STORAGE}.secretRef",
-                f"{place} refuses {who} access to {bucket}",
-                "correct the keys in the Secret, or let them list and get objects there",
-            )
-        if _MISSING.search(said):
-            return UserError(
-                URI, f"there is no {bucket} at {place}", "make it, or correct the address", reason=DATASET_MISSING
-            )
-        if _TRUST.search(said):
-            return UserError(
-                f"{STORAGE}.caBundleRef",
-                f"the certificate of {place} is not trusted",
-                "name the ConfigMap that holds the certificate of its authority, or correct endpointURL",
-            )
-        if _AWAY.search(said):
-            return UserError(
-                f"{STORAGE}.endpointURL",
-                f"{place} does not answer",
-                "start it, let the pod reach it, or correct the address",
-                reason=STORAGE_AWAY,
-            )
-        return None
+            raise meaning(str(problem), self.storage, self.address.volume) or problem from None
 
     def _listed(self, folder: str) -> list[DataFile]:
         wanted = pyarrow.fs.FileSelector(self._path(folder), allow_not_found=True)
@@ -143,7 +116,7 @@ class Bucket:
             lambda: self._revision(info.path),
             lambda: self.attempt(lambda: self.system.open_input_file(info.path)),
             lambda: self.attempt(lambda: self.system.open_input_stream(info.path, compression=compression)),
-            lambda problem: self._meaning(str(problem)),
+            lambda problem: meaning(str(problem), self.storage, self.address.volume),
         )
 
     def _revision(self, path: str) -> str:
@@ -157,17 +130,63 @@ class Bucket:
         return f"{self.address.volume}/{inside}".rstrip("/")
 
 
+def check_keys(storage: Storage, env: Mapping[str, str]) -> None:
+    """Check that the environment holds the keys, where a Secret is named.
+
+    Raises:
+        UserError: One is missing; it names the Secret.
+    """
+    lacking = [name for name in KEYS if not env.get(name)]
+    if storage.secret and lacking:
+        raise UserError(
+            f"{STORAGE}.secretRef",
+            f"Secret {storage.secret!r} gives no {' and '.join(lacking)}",
+            "put both keys into the Secret",
+        )
+
+
+def meaning(said: str, storage: Storage, bucket_name: str) -> UserError | None:
+    """What an error of a client of the store means to people; None when it is not about the store."""
+    place = storage.endpoint or "AWS"
+    bucket = f"bucket {bucket_name!r}"
+    if _REFUSED.search(said):
+        who = f"the keys of Secret {storage.secret!r}" if storage.secret else "a reader without keys"
+        return UserError(
+            f"{STORAGE}.secretRef",
+            f"{place} refuses {who} access to {bucket}",
+            "correct the keys in the Secret, or let them list and get objects there",
+        )
+    if _MISSING.search(said):
+        return UserError(
+            URI, f"there is no {bucket} at {place}", "make it, or correct the address", reason=DATASET_MISSING
+        )
+    if _TRUST.search(said):
+        return UserError(
+            f"{STORAGE}.caBundleRef",
+            f"the certificate of {place} is not trusted",
+            "name the ConfigMap that holds the certificate of its authority, or correct endpointURL",
+        )
+    if _AWAY.search(said):
+        return UserError(
+            f"{STORAGE}.endpointURL",
+            f"{place} does not answer",
+            "start it, let the pod reach it, or correct the address",
+            reason=STORAGE_AWAY,
+        )
+    return None
+
+
 def _system(storage: Storage, keys: list[str], root: Path, *, own: bool) -> Any:
     """Arrow's client. `own` says that the pod brings credentials of its own, such as those of its service account."""
     split = urlsplit(storage.endpoint) if storage.endpoint else None
     access = {"access_key": keys[0], "secret_key": keys[1]} if storage.secret else {"anonymous": not own}
     return pyarrow.fs.S3FileSystem(
         **access,
-        region=storage.region or _REGION,
+        region=storage.region or REGION,
         scheme=split.scheme if split else "https",
         endpoint_override=split.netloc + split.path.rstrip("/") if split else None,
-        connect_timeout=_CONNECT_SECONDS,
-        request_timeout=_REQUEST_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        request_timeout=REQUEST_SECONDS,
         retry_strategy=pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
         tls_ca_file_path=str(root / "configmap" / storage.ca_bundle) if storage.ca_bundle else None,
     )

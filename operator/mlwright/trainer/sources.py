@@ -60,6 +60,8 @@ class Source:
     @property
     def revision(self) -> str:
         """What changes whenever a file comes, goes or is written again; of an object store its own revisions."""
+        if self.format is DataFormat.DELTA:
+            return f"version {self.files[0].revision()}"
         found = hashlib.sha256(canonical_json({file.name: file.revision() for file in self.files}))
         return DIGEST_PREFIX + found.hexdigest()
 
@@ -81,7 +83,19 @@ def find(dataset: Dataset, root: Path, env: Mapping[str, str] = os.environ) -> S
     except AddressError as problem:
         raise UserError(problem.field, problem.sentence, problem.remedy) from problem
     given = dataset.format
-    files = matching(_store(dataset, address, root, env), address.name, lambda name: bool(given or _format_of(name)))
+    if given is DataFormat.DELTA:
+        # The library of Delta tables takes long to load, and few need it.
+        from mlwright.trainer.delta import table_at  # noqa: PLC0415
+
+        return Source(dataset.uri, given, (table_at(dataset, address, root, env),))
+    store = _store(dataset, address, root, env)
+    if store.has_folder("_delta_log"):
+        raise UserError(
+            FORMAT,
+            f"{address} is a Delta table, whose files also hold rows that were deleted",
+            "set it to Delta",
+        )
+    files = matching(store, address.name, lambda name: bool(given or _format_of(name)))
     if not files:
         raise UserError(
             URI,
@@ -171,13 +185,13 @@ def plain_column(table: Any, name: str) -> Any:
 
 
 def _pieces(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> Iterator[Any]:
-    if data_format is not DataFormat.PARQUET:
+    if data_format not in _PIECES:
         table = _read_file(path, data_format, columns)
         for start in range(0, max(1, table.num_rows), PIECE):
             yield table.slice(start, PIECE)
         return
     _check_columns(path, data_format, columns)
-    pieces = attempt(path, data_format, lambda file: _parquet_pieces(file, columns))
+    pieces = attempt(path, data_format, lambda file: _PIECES[data_format](file, columns))
     while (piece := attempt(path, data_format, lambda _: next(pieces, None))) is not None:
         yield pa.table(piece)
 
@@ -289,6 +303,20 @@ def _parquet_table(file: DataFile, columns: list[str]) -> Any:
     return pyarrow.parquet.ParquetFile(file.open()).read(columns=columns)
 
 
+def _delta_names(file: DataFile) -> list[str]:
+    return list(file.open().schema.names)
+
+
+def _delta_table(file: DataFile, columns: list[str]) -> Any:
+    return file.open().to_table(columns=columns)
+
+
+def _delta_pieces(file: DataFile, columns: Sequence[str]) -> Iterator[Any]:
+    # One file after the other, little ahead: else many are in memory at once.
+    wanted = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+    return iter(file.open().to_batches(columns=list(columns), batch_size=PIECE, **wanted))
+
+
 def _json_all(file: DataFile) -> Any:
     return pyarrow.json.read_json(file.stream(), read_options=pyarrow.json.ReadOptions(block_size=_JSON_BLOCK))
 
@@ -305,9 +333,15 @@ _NAMES: Final[Mapping[DataFormat, Callable[[DataFile], list[str]]]] = {
     DataFormat.CSV: _csv_names,
     DataFormat.PARQUET: _parquet_names,
     DataFormat.JSON_LINES: _json_names,
+    DataFormat.DELTA: _delta_names,
 }
 _READERS: Final[Mapping[DataFormat, Callable[[DataFile, list[str]], Any]]] = {
     DataFormat.CSV: _csv_table,
     DataFormat.PARQUET: _parquet_table,
     DataFormat.JSON_LINES: _json_table,
+    DataFormat.DELTA: _delta_table,
+}
+_PIECES: Final[Mapping[DataFormat, Callable[[DataFile, Sequence[str]], Iterator[Any]]]] = {
+    DataFormat.PARQUET: _parquet_pieces,
+    DataFormat.DELTA: _delta_pieces,
 }

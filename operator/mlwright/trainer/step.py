@@ -25,6 +25,7 @@ class DataFormat(StrEnum):
     CSV = "CSV"
     PARQUET = "Parquet"
     JSON_LINES = "JSONLines"
+    DELTA = "Delta"
 
 
 class UntilType(StrEnum):
@@ -106,6 +107,7 @@ class Dataset:
     split: Split
     checks: Checks | None = None
     storage: Storage = Storage()
+    revision: str = ""  # version of a Delta table; empty for the newest
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ def _dataset(document: Document) -> Dataset:
         split=_split(document.child("split")) if document.has("split") else Split(SplitType.HASH, _DEFAULT_SHARE, 0),
         checks=read_checks(document.child("checks"), parse_duration) if document.has("checks") else None,
         storage=_storage(document.child("storage")) if document.has("storage") else Storage(),
+        revision=document.optional_text("revision") or "",
     )
 
 

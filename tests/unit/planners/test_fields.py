@@ -84,6 +84,7 @@ PIPELINE: Final[dict[str, Any]] = {
         "idColumn": "id",
         "timeColumn": "ts",
         "groupColumn": "airline",
+        "revision": "12",
         "timeRange": {"column": "ts", "last": "24h", "until": {"type": "Time", "time": "2026-01-01T00:00:00Z"}},
         "split": {
             "type": "Hash",
@@ -180,6 +181,7 @@ OF_PIPELINE: Final = {
     "dataset.idColumn": TRAINS,
     "dataset.timeColumn": TRAINS,
     "dataset.groupColumn": TRAINS,
+    "dataset.revision": TRAINS,
     "dataset.timeRange.column": TRAINS,
     "dataset.timeRange.last": TRAINS,
     "dataset.timeRange.until.type": TRAINS,

@@ -110,7 +110,8 @@ def test_a_format_that_cannot_be_guessed_is_asked_for(shop: Workshop) -> None:
     _text(shop, "data.dat", "a\n1\n")
 
     assert str(_refused(shop, "data.dat")) == (
-        "spec.dataset.format: the format of data.dat cannot be told from its name; set it to CSV, Parquet, JSONLines"
+        "spec.dataset.format: the format of data.dat cannot be told from its name;"
+        " set it to CSV, Parquet, JSONLines, Delta"
     )
     assert sources.column_names(_find(shop, "data.dat", DataFormat.CSV)) == ("a",)
 
