@@ -35,7 +35,7 @@ def look(dataset: Dataset, root: Path) -> tuple[str, dict[str, Any]]:
 
 
 def rows(source: Source) -> int:
-    """Return the number of rows of all files: told by the footers of Parquet and the log of Delta, counted in the others.
+    """Return the number of rows of all files: told by the footers of Parquet and the log of Delta, else counted.
 
     Raises:
         UserError: A file is empty or cannot be read.
