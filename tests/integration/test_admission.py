@@ -134,6 +134,9 @@ REFUSALS: dict[str, Refusal] = {
         "must be longer",
         {"spec.onExit": {"container": {"image": "tidy:1"}, "timeoutAfter": "0s"}},
     ),
+    "no time for a run": Refusal(
+        "TrainingPipeline.spec.policy.timeoutAfter", "must be longer", {"spec.policy": {"timeoutAfter": "0s"}}
+    ),
     "no time for a step": Refusal(f"{STEPS}[].timeoutAfter", "must be longer", step(timeoutAfter="0s")),
     "no pause before another attempt": Refusal(
         f"{STEPS}[].retries.backoff", "must be longer", step(retries={"backoff": "0s"})
@@ -563,7 +566,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
         "evaluation": {"approvalPolicy": "Automatic"},
         "triggers": {"specChange": True},
         "suspend": False,
-        "policy": {"overlap": "Queue"},
+        "policy": {"overlap": "Queue", "keepSucceeded": 5, "keepFailed": 10},
         "paused": False,
     }
     assert deployment == {

@@ -76,7 +76,7 @@ class Triggers(Schema):
 
 
 class Policy(Schema):
-    """How the runs of a pipeline get on with each other."""
+    """How the runs of a pipeline get on with each other, how long they take and how long they are kept."""
 
     overlap: Literal["Queue", "Skip", "Replace"] = Field(
         default="Queue",
@@ -86,6 +86,13 @@ class Policy(Schema):
             " one that goes on ends as Superseded."
         ),
     )
+    timeout_after: PositiveDuration | None = Field(
+        default=None, description="How long a run may take, its waiting included; one that takes longer fails."
+    )
+    keep_succeeded: int = Field(
+        default=5, ge=1, le=1000, description="How many runs are kept that made a version; older ones are removed."
+    )
+    keep_failed: int = Field(default=10, ge=1, le=1000, description="How many runs are kept that failed.")
 
 
 class Guard(Schema):

@@ -27,7 +27,7 @@ from mlwright.constants import (
 )
 from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.pods import moment
-from mlwright.plan.resources import JOB, Key
+from mlwright.plan.resources import JOB, TRAINING_RUN, Key
 from mlwright.plan.training import (
     Freeze,
     Frozen,
@@ -35,6 +35,7 @@ from mlwright.plan.training import (
     PipelineSeen,
     RecordVersion,
     RemoveJob,
+    RemoveRun,
     RunSeen,
     StartProbe,
     StartRun,
@@ -62,6 +63,8 @@ def for_pipeline(seen: PipelineSeen) -> Callable[[TrainingIntent], Write]:
                 return Create(probe(seen, intent))
             case RemoveJob(name, uid):
                 return Delete(JOB, seen.namespace, name, uid)
+            case RemoveRun(name, uid):
+                return Delete(TRAINING_RUN, seen.namespace, name, uid)
             case _:
                 message = f"a pipeline has no intent {type(intent).__name__}"
                 raise TypeError(message)

@@ -189,6 +189,8 @@ class PipelineSeen:
     """Number of the next run: no run had it, as far as anything remembers."""
     runs: tuple[RunBrief, ...] = ()
     """In the order in which they were made, the newest last."""
+    outdated: tuple[tuple[str, str], ...] = ()
+    """Names and uids of runs that ended and are more than are kept."""
     versions: tuple[VersionSeen, ...] = ()
     """All versions of the model, by number."""
     probes: tuple[ProbeSeen, ...] = ()
@@ -296,6 +298,14 @@ class StartProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveRun:
+    """Delete a run that ended long ago, and with it its Jobs; what it made stays."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Freeze:
     """Record what the run uses."""
 
@@ -345,4 +355,4 @@ class RecordVersion:
     """What somebody said of it before it was there."""
 
 
-TrainingIntent = MakeModel | StartRun | StartProbe | Freeze | StartStep | RemoveJob | RecordVersion
+TrainingIntent = MakeModel | StartRun | StartProbe | RemoveRun | Freeze | StartStep | RemoveJob | RecordVersion

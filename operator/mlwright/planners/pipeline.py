@@ -16,7 +16,7 @@ from typing import Final
 
 from mlwright.api.runs import Trigger
 from mlwright.plan.plan import Decided
-from mlwright.plan.training import MakeModel, PipelineSeen, RunBrief, StartRun, TrainingIntent
+from mlwright.plan.training import MakeModel, PipelineSeen, RemoveRun, RunBrief, StartRun, TrainingIntent
 from mlwright.planners import cron, guard, probing
 from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import Aspects, settled, starting
@@ -53,6 +53,7 @@ def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
             a schedule has no slots.
     """
     check(seen, settings)
+    forget = tuple(RemoveRun(name, uid) for name, uid in seen.outdated)
     cron.check(seen.spec.triggers.schedules, now)
     probing.check(seen)
     at = Situation(seen, settings, now, timetable(seen, now), probing.probing(seen, settings, now))
@@ -62,9 +63,11 @@ def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
     again = _soonest(now, at.table.next, at.looks.next, held.until if held else None)
     if trigger is None or held is not None:
         told = Aspects(now, at.table, at.looks, _because(held, trigger) if held and trigger else None)
-        return Decided(settled(seen, told), records=records, intents=at.looks.intents, again=again)
+        beside = (*forget, *at.looks.intents)
+        return Decided(settled(seen, told), records=records, intents=beside, again=again)
     start = StartRun(seen.next_number, trigger)
-    return Decided(starting(seen, start, Aspects(now, at.table, at.looks)), records=(*records, start), again=again)
+    told = Aspects(now, at.table, at.looks)
+    return Decided(starting(seen, start, told), records=(*records, start), intents=forget, again=again)
 
 
 def _soonest(now: datetime, *moments: datetime | None) -> timedelta | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from mlwright.api.datasets import Dataset
-from mlwright.api.fields import Schema
+from mlwright.api.fields import Schema, parse_duration
 from mlwright.api.steps import Step
 from mlwright.bundle.addresses import DATA, VOLUMES, Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
@@ -116,6 +116,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Fro
         folder=f"{run}-{short(uid)}",
         steps=resolve(spec),
         on_exit=on_exit(spec.on_exit),
+        timeout=parse_duration(spec.policy.timeout_after).total_seconds() if spec.policy.timeout_after else 0.0,
         approval_policy=spec.evaluation.approval_policy,
     )
 

@@ -18,6 +18,7 @@ from mlwright.plan.training import (
     MakeModel,
     RecordVersion,
     RemoveJob,
+    RemoveRun,
     StartProbe,
     StartRun,
     StartStep,
@@ -72,7 +73,7 @@ def told(job: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_intent_is_rendered() -> None:
     """By the pipeline or by the run."""
-    rendered = {MakeModel, StartRun, StartProbe} | {Freeze, StartStep, RemoveJob, RecordVersion}
+    rendered = {MakeModel, StartRun, StartProbe, RemoveRun} | {Freeze, StartStep, RemoveJob, RecordVersion}
 
     assert rendered == set(get_args(TrainingIntent))
 

@@ -218,6 +218,13 @@ def aborted(operator: Operator) -> None:
     operator.settle()
 
 
+def timed_out(operator: Operator) -> None:
+    """Let a run wait longer than it may."""
+    operator.actors.around.data = False
+    operator.world.add(people.pipeline(policy={"timeoutAfter": "10s"}))
+    operator.settle(timedelta(minutes=1))
+
+
 def superseded(operator: Operator) -> None:
     """Let a run have been replaced."""
     without_data(operator)
@@ -378,6 +385,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingRun: the pod of a step does not start": unfetched,
     "TrainingRun: its pipeline is suspended": suspended_run,
     "TrainingRun: somebody ended it": aborted,
+    "TrainingRun: it took longer than it may": timed_out,
     "TrainingRun: it made a version": trained,
     "TrainingRun: it failed": failed,
     "TrainingRun: it made a version of data that passed its checks": judged("Passed"),

@@ -29,6 +29,9 @@ SLOT_DIGITS: Final = 12
 LONGEST_NAME: Final = 63
 """Characters of a run's name: it is a label of its children. One with a longer name never starts."""
 
+AT_ONCE: Final = 20
+"""Runs that are removed in one look: after an upgrade there may be a thousand."""
+
 RunState = Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
 
 
@@ -44,6 +47,7 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         versions=made,
         next_number=_next_number(seen, made, cache),
         probes=_probes(seen, cache),
+        outdated=tuple(_outdated(seen, cache))[-AT_ONCE:],
     )
 
 
@@ -72,6 +76,25 @@ def _probe(body: Body, pipeline_name: str, pods: Sequence[PodSeen]) -> ProbeSeen
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         said=said[-1] if said else final.get("message", "") if state is JobState.FAILED else "",
     )
+
+
+def _outdated(seen: PipelineSeen, cache: CacheView) -> Iterator[tuple[str, str]]:
+    """Return the pipeline's own runs that ended and are more than are kept, the newest first.
+
+    The guard counts runs: those that its memory does not hold yet stay.
+    """
+    policy, told = seen.spec.policy, (seen.status.get("guard") or {}).get("run", 0)
+    names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", seen.name)
+    numbers = {name: number for name in names if (number := number_of(name, seen.name))}
+    left = {"Complete": policy.keep_succeeded, "Failed": policy.keep_failed}
+    if len(numbers) <= min(left.values()):
+        return
+    for name in sorted(numbers, key=lambda name: numbers[name], reverse=True):
+        run = cache.get(TRAINING_RUN, seen.namespace, name) or {}
+        end = next((type_ for type_ in left if _is(run.get("status") or {}, type_)), "")
+        left[end] = left.get(end, 1) - 1
+        if end and left[end] < 0 and not (seen.spec.guard and numbers[name] > told):
+            yield name, run["metadata"]["uid"]
 
 
 def _newest_runs(seen: PipelineSeen, cache: CacheView) -> Iterator[Body]:
