@@ -89,11 +89,12 @@ demo: venv images ## Train, gate, serve, replace and protect a model of real fli
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
 	@$(PY) -m bench.operator
 
-bench-training: venv ## Measure the start of a training step and the checks of data; writes build/bench/training.json.
+bench-training: venv ## Measure what the operator adds between steps, the start of a step, the checks of data; writes build/bench/training.json.
 	@$(PY) -m bench.training
 
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server
+
 
 .PHONY: clean
 clean: ## Remove the virtual environment, scratch files and caches inside the checkout.

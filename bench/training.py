@@ -1,6 +1,6 @@
 """The figures of training.
 
-    python -m bench.training [start] [checks]
+    python -m bench.training [overhead] [start] [checks]
 
 Without arguments everything is measured. Prints a table and writes build/bench/training.json, one flat object. What was
 not measured in this run is not in it.
@@ -8,6 +8,7 @@ not measured in this run is not in it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -18,16 +19,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from bench import training_data
+from bench import overhead, training_data
 
 FOLDER: Final = Path(__file__).parents[1] / "build" / "bench"
 
+LOG: Final = FOLDER / "training.log"
+
 GOALS: Final = {
+    "step_overhead_p99_seconds": 1,
     "start_to_first_row_seconds": 3,
     "checks_1e6x20_seconds": 5,
     "checks_1e6x20_peak_mb": 400,
 }
 """At most."""
+
+
+def _overhead() -> dict[str, float]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    return asyncio.run(overhead.measure(LOG))
 
 
 def _start() -> dict[str, float]:
@@ -40,7 +49,7 @@ def _checks() -> dict[str, float]:
         return training_data.checks(Path(folder))
 
 
-PHASES: Final[dict[str, Callable[[], dict[str, float]]]] = {"start": _start, "checks": _checks}
+PHASES: Final[dict[str, Callable[[], dict[str, float]]]] = {"overhead": _overhead, "start": _start, "checks": _checks}
 
 
 def main(wanted: list[str]) -> int:

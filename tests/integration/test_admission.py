@@ -98,10 +98,10 @@ REFUSALS: dict[str, Refusal] = {
         },
     ),
     "outputs of a built-in step": Refusal(
-        f"{STEPS}[]", "outputs and shards are for containers", built_in("Train", outputs=[{"name": "x"}])
+        f"{STEPS}[]", "outputs, cache and shards are for containers", built_in("Train", outputs=[{"name": "x"}])
     ),
     "shards of a built-in step": Refusal(
-        f"{STEPS}[]", "outputs and shards are for containers", built_in("Train", shards=2)
+        f"{STEPS}[]", "outputs, cache and shards are for containers", built_in("Train", shards=2)
     ),
     "an input of a built-in step that reads none": Refusal(
         f"{STEPS}[]", "only validate takes an input", built_in("Train", inputs=[{"name": "data", "from": "audit.data"}])
@@ -133,6 +133,9 @@ REFUSALS: dict[str, Refusal] = {
         "TrainingPipeline.spec.onExit.timeoutAfter",
         "must be longer",
         {"spec.onExit": {"container": {"image": "tidy:1"}, "timeoutAfter": "0s"}},
+    ),
+    "no time for which a step is kept": Refusal(
+        f"{STEPS}[].cache.maxAge", "must be longer", step(cache={"maxAge": "0s"})
     ),
     "no time for a run": Refusal(
         "TrainingPipeline.spec.policy.timeoutAfter", "must be longer", {"spec.policy": {"timeoutAfter": "0s"}}

@@ -70,8 +70,11 @@ class StepStatus(Schema):
     """One step of a run."""
 
     name: ShortName = Field(description="Name of the step.")
-    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Skipped", "Failed", "Stopped"] = Field(
-        description="Where it stands. Skipped: its condition does not hold. Stopped: it was at work when the run ended."
+    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Cached", "Skipped", "Failed", "Stopped"] = Field(
+        description=(
+            "Where it stands. Cached: what an earlier run made is used. Skipped: its condition does not hold. Stopped:"
+            " it was at work when the run ended."
+        )
     )
     attempt: int = Field(default=0, ge=0, description="Number of the attempt, from 0.")
     job: str | None = Field(default=None, max_length=63, description="The Job of this attempt.")
@@ -82,6 +85,14 @@ class StepStatus(Schema):
         description="What happened, in one sentence; of a failure also the command that shows its log.",
     )
     results: FreeObject | None = Field(default=None, description="What the step reported.")
+    cache_key: str | None = Field(
+        default=None, max_length=71, description="Digest of all that a step with a cache rests on."
+    )
+    origin: str | None = Field(
+        default=None,
+        max_length=253,
+        description="Its folder among those of all runs: FOLDER/STEP-ATTEMPT.",
+    )
 
 
 class TrainingRunStatus(Status):

@@ -160,6 +160,12 @@ class Retries(Schema):
     )
 
 
+class Cache(Schema):
+    """When what a step left in an earlier run is used again."""
+
+    max_age: PositiveDuration = Field(description="How old it may be, such as 24h.")
+
+
 class Step(Schema):
     """One step of a run."""
 
@@ -188,6 +194,10 @@ class Step(Schema):
     timeout_after: PositiveDuration | None = Field(
         default=None, description="How long an attempt may take, waiting for a node and for images included."
     )
+    cache: Cache | None = Field(
+        default=None,
+        description="Use what it left in an earlier run, if its inputs are the same; for containers.",
+    )
     shards: int = Field(
         default=1,
         ge=1,
@@ -204,8 +214,8 @@ class Step(Schema):
             " step has such a name, nor tune or on-exit: rename the step",
         ),
         Rule(
-            "self.type == 'Container' || (!has(self.outputs) && self.shards == 1)",
-            "outputs and shards are for containers: remove them from the step",
+            "self.type == 'Container' || (!has(self.outputs) && !has(self.cache) && self.shards == 1)",
+            "outputs, cache and shards are for containers: remove them from the step",
         ),
         Rule(
             "self.type != 'Resource' || (!has(self.timeoutAfter) && !has(self.inputs))",

@@ -151,7 +151,9 @@ def inputs(intent: StartStep, run_uri: str) -> list[dict[str, str]]:
     for entry in intent.frozen.step(intent.step).inputs:
         step, _, output = entry["from"].partition(".")
         maker = intent.frozen.step(step)
-        folder = f"{run_uri}/{maker.folder}-{intent.inputs[step]}"
+        runs = run_uri.rpartition("/")[0]
+        used = intent.origins.get(step)
+        folder = f"{runs}/{used}" if used else f"{run_uri}/{maker.folder}-{intent.inputs[step]}"
         uri = folder if maker.shards > 1 else f"{folder}/{output}"
         found.append({"name": entry["name"], "from": entry["from"], "uri": uri})
     return found

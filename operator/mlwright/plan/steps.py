@@ -33,6 +33,8 @@ class StepTemplate:
     timeout: float = 0.0
     """Seconds that an attempt may take; 0 for as long as it wants."""
     shards: int = 1
+    cache: float = 0.0
+    """Seconds for which what it left may be used again; 0 for never."""
     resource: Mapping[str, Any] = field(default_factory=dict)
     """The object of another controller that does its work, if there is one: manifest, success, failure."""
     pod: Mapping[str, Any] = field(default_factory=dict)

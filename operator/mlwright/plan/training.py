@@ -226,6 +226,20 @@ class RunBrief:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What a step left in an earlier run of the pipeline."""
+
+    run: str
+    key: str
+    """Digest of all that it rests on."""
+    origin: str
+    """Its folder among those of all runs: FOLDER/STEP-ATTEMPT."""
+    finished: datetime
+    sentence: str
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RunSeen:
     """A run and all that belongs to it."""
 
@@ -252,6 +266,8 @@ class RunSeen:
     """Value of the annotation that ends the run; empty without one."""
     suspended: bool = False
     """The pipeline says that there are to be no pods."""
+    kept: tuple[Kept, ...] = ()
+    """What steps with a cache left in earlier runs, the newest first; looked up only for a run that has such steps."""
     replaced: bool = False
     """True when the pipeline's policy wants the newer one in its place, whether or not this one gets on."""
 
@@ -321,6 +337,8 @@ class StartStep:
     attempt: int
     inputs: Mapping[str, int]
     """Attempts of the steps before it, whose output it may read; by name of the step."""
+    origins: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Folders of those that an earlier run did, among those of all runs."""
     crashes: int = 0
     """Earlier attempts that failed for a reason that is not the user's."""
     collects: bool = False

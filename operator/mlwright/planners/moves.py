@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
 from mlwright.plan.resources import JOB, foreign
 from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen, StartStep
 from mlwright.planners import graph
-from mlwright.planners.steps import HEARD, Step, StepState, ended
+from mlwright.planners.steps import HEARD, Step, StepState, ended, retried
 from mlwright.settings import Settings
 
 RETRY_LAST: Final = timedelta(minutes=10)
@@ -41,9 +40,7 @@ class Situation:
     @property
     def retried(self) -> bool:
         """Whether somebody asks for another try of a run that failed."""
-        failed = (find(self.seen.status, "Failed") or {}).get("status") == "True"
-        asked = self.seen.retry not in {"", self.seen.status.get("handledRetry")}
-        return failed and asked and not self.seen.newer
+        return retried(self.seen)
 
     @property
     def retry(self) -> str:
@@ -140,8 +137,8 @@ def _shows(at: Situation, job: JobSeen) -> str:
 
 
 def _is_asked(at: Situation, step: Step) -> bool:
-    """Tell whether somebody asks for another try of a step that failed before they asked."""
-    return at.retried and step.job is not None and step.job.retry != at.retry
+    """Tell whether somebody asked for another try of a step that had failed before; it may have had to wait for it."""
+    return bool(at.retry) and step.job is not None and step.job.retry != at.retry
 
 
 def _missing(step: Step) -> bool:
@@ -225,4 +222,5 @@ _MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Move]]] = {
 def _attempt(at: Situation, step: Step, *, attempt: int, crashes: int, collects: bool = False) -> StartStep:
     before = graph.before(at.frozen.steps, step.template)
     inputs = {s.name: s.attempt for s in at.steps if s.name in before and s.state is StepState.SUCCEEDED}
-    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects, at.retry)
+    used = {s.name: s.kept.origin for s in at.steps if s.name in before and s.kept}
+    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects, at.retry, origins=used)

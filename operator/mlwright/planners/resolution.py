@@ -59,6 +59,7 @@ def _template(step: Step) -> StepTemplate:
         attempts=step.retries.limit + 1 if step.retries else int(step.resource is not None),
         backoff=parse_duration(step.retries.backoff).total_seconds() if step.retries else 10.0,
         timeout=parse_duration(step.timeout_after).total_seconds() if step.timeout_after else 0.0,
+        cache=parse_duration(step.cache.max_age).total_seconds() if step.cache else 0.0,
         shards=step.shards,
         resource=_json(step.resource) if step.resource else {},
         pod=_json(step.pod, exclude_defaults=True),

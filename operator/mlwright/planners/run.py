@@ -36,6 +36,8 @@ Decision = Decided[TrainingIntent]
 
 COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
 """What every status has beside a kind's own fields."""
+DONE: Final = frozenset({"Succeeded", "Cached", "Skipped"})
+"""States of steps that are over and stop nothing."""
 REASON_LENGTH: Final = 512
 RELEASE_LENGTH: Final = 128
 RELEASES: Final = 32
@@ -314,15 +316,15 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
     """Return the run's own status fields; when it ends, what is not seen any more stays as it was."""
     found, frozen, before = _results(at), at.seen.frozen, at.seen.status
     metrics = _metrics(found) if "metrics" in found else None
-    entries = shown(at.steps, over=over)
-    exit_ = shown([at.last], over=over) if at.last and at.last.job else []
+    entries = shown(at.steps, frozen, over=over)
+    exit_ = shown([at.last], frozen, over=over) if at.last and at.last.job else []
     seen: dict[str, Any] = {
         "templateRevision": at.seen.name if frozen else None,
         "pipelineGeneration": frozen.generation if frozen else None,
         "handledRetry": at.retry or None,
         "handledAbort": before.get("handledAbort"),
         "steps": [*entries, *exit_],
-        "progress": f"{sum(entry['state'] in {'Succeeded', 'Skipped'} for entry in entries)}/{len(entries)}",
+        "progress": f"{sum(entry['state'] in DONE for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
         "checks": next((told for step in at.steps if (told := data_checks.record(_reported(step)))), None),
         "metrics": metrics,

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
+from mlwright.api.conditions import MESSAGE_LENGTH, find, timestamp
 from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
 from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
-from mlwright.plan.training import JobSeen, JobState, RunSeen, StepResult
+from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, RunSeen, StepResult
+from mlwright.planners import cache, graph
 from mlwright.planners.conditions import judge
 from mlwright.planners.runs import GOING
 
@@ -40,6 +41,8 @@ class StepState(StrEnum):
     UNREAD = "Unread"
     """Ended well, but its result was not heard of: it is read again from the store."""
     SUCCEEDED = "Succeeded"
+    CACHED = "Cached"
+    """What an earlier run made is used."""
     SKIPPED = "Skipped"
     """What must hold for it to run does not, or a step that it needs was skipped."""
     USER_ERROR = "UserError"
@@ -59,6 +62,10 @@ class Step:
     """What is wrong with the pod of a running step."""
     stored: Mapping[str, Any] = field(default_factory=dict)
     """What the status said of it at an earlier look; empty when it said nothing."""
+    key: str = ""
+    """Digest of all that it rests on; of a step with a cache, once the steps before it are done."""
+    kept: Kept | None = None
+    """What is used of an earlier run."""
 
     @property
     def name(self) -> str:
@@ -68,7 +75,7 @@ class Step:
     @property
     def done(self) -> bool:
         """Whether the steps that depend on it may start."""
-        return self.state in {StepState.SUCCEEDED, StepState.SKIPPED}
+        return self.state in {StepState.SUCCEEDED, StepState.CACHED, StepState.SKIPPED}
 
     @property
     def at_work(self) -> bool:
@@ -96,8 +103,32 @@ def steps(seen: RunSeen, now: datetime) -> tuple[Step, ...]:
     found: dict[str, Step] = {}
     for template in _templates(seen):
         step = _seen(template, seen, stored.get(template.name, {}), now)
-        found[template.name] = _unless_skipped(step, found, parameters)
+        step = _unless_skipped(step, found, parameters)
+        found[template.name] = _unless_kept(step, found, seen, now)
     return tuple(found.values())
+
+
+def origin(frozen: Frozen, step: Step) -> str:
+    """Return the folder of what a step made, among those of all runs."""
+    return step.kept.origin if step.kept else f"{frozen.folder}/{step.template.folder}-{step.attempt}"
+
+
+def _unless_kept(step: Step, before: Mapping[str, Step], seen: RunSeen, now: datetime) -> Step:
+    """Return a step with a cache as done when an earlier run did it, else with the digest under which it is kept."""
+    needs = [before[name] for name in step.template.depends_on]
+    frozen = seen.frozen
+    if frozen is None or not step.template.cache or step.kept or not all(earlier.done for earlier in needs):
+        return step
+    results = {earlier.name: earlier.result.results if earlier.result else {} for earlier in needs}
+    made = {e.name: cache.made(results[e.name], e.template.uses, origin(frozen, e)) for e in needs}
+    keyed = replace(step, key=cache.key(frozen, step.template, made))
+    kept = cache.find(seen, step.template, keyed.key, now) if step.state is StepState.PENDING else None
+    return _used(keyed, kept) if kept else keyed
+
+
+def _used(step: Step, kept: Kept) -> Step:
+    result = StepResult("Succeeded", f"used from {kept.run}: {kept.sentence}", kept.results)
+    return replace(step, state=StepState.CACHED, kept=kept, result=result)
 
 
 def last(seen: RunSeen, now: datetime) -> Step | None:
@@ -109,8 +140,16 @@ def last(seen: RunSeen, now: datetime) -> Step | None:
     return _seen(template, seen, stored, now) if template else None
 
 
+def retried(seen: RunSeen) -> bool:
+    """Tell whether somebody asks for another try of a run that failed."""
+    failed = (find(seen.status, "Failed") or {}).get("status") == "True"
+    return failed and seen.retry not in {"", seen.status.get("handledRetry")} and not seen.newer
+
+
 def _seen(template: StepTemplate, seen: RunSeen, stored: Mapping[str, Any], now: datetime) -> Step:
     jobs = [job for job in seen.jobs if job.step == template.name]
+    if stored.get("state") == "Cached" and retried(seen):
+        stored = {}  # its files may be what is missing
     return replace(_step(template, jobs, stored, now), stored=stored)
 
 
@@ -121,7 +160,8 @@ def _unless_skipped(step: Step, before: Mapping[str, Step], parameters: Mapping[
     lacking = next((name for name in step.template.needs if before[name].state is StepState.SKIPPED), "")
     if lacking:
         return _skipped(step, f"{lacking}, which it needs, was skipped")
-    reported = [earlier.result.results for earlier in before.values() if earlier.result]
+    earlier = graph.before([one.template for one in before.values()], step.template)
+    reported = [one.result.results for name, one in before.items() if name in earlier and one.result]
     answer = judge(step.template.when, parameters, reported)
     if answer.runs:
         return step
@@ -146,6 +186,8 @@ def _templates(seen: RunSeen) -> tuple[StepTemplate, ...]:
 def _step(template: StepTemplate, jobs: list[JobSeen], stored: Mapping[str, Any], now: datetime) -> Step:
     if not jobs and stored.get("state") == "Skipped":
         return Step(template, StepState.SKIPPED, result=StepResult("Succeeded", stored.get("sentence", "")))
+    if not jobs and stored.get("state") == "Cached":
+        return _from_cache(template, stored)
     if not jobs:
         return _from_stored(template, stored) if _succeeded(stored) else Step(template, StepState.PENDING)
     attempt = max(job.attempt for job in jobs)
@@ -169,6 +211,16 @@ def _succeeded(stored: Mapping[str, Any]) -> bool:
 def _from_stored(template: StepTemplate, stored: Mapping[str, Any]) -> Step:
     result = StepResult("Succeeded", stored.get("sentence", ""), stored.get("results") or {})
     return Step(template, StepState.SUCCEEDED, stored.get("attempt", 0), result=result)
+
+
+def _from_cache(template: StepTemplate, stored: Mapping[str, Any]) -> Step:
+    """Return a step for which an earlier run stands: it goes on doing so, however old it gets meanwhile."""
+    said, results = stored.get("sentence", ""), stored.get("results") or {}
+    kept = Kept(
+        "", stored.get("cacheKey", ""), stored.get("origin", ""), moment(stored.get("finishedAt")), said, results
+    )
+    result = StepResult("Succeeded", said, results)
+    return Step(template, StepState.CACHED, result=result, key=kept.key, kept=kept)
 
 
 def _from_other(template: StepTemplate, job: JobSeen) -> Step:
@@ -259,6 +311,7 @@ _SHOWN: Final = {
     StepState.RUNNING: "Running",
     StepState.UNREAD: "Running",
     StepState.SUCCEEDED: "Succeeded",
+    StepState.CACHED: "Cached",
     StepState.SKIPPED: "Skipped",
     StepState.USER_ERROR: "Failed",
     StepState.CRASHED: "Failed",
@@ -268,13 +321,22 @@ _SHOWN: Final = {
 _ENDED: Final = frozenset({"Succeeded", "Failed", "Skipped", "Stopped"})
 
 
-def shown(run: Iterable[Step], *, over: bool = False) -> list[dict[str, Any]]:
+def shown(run: Iterable[Step], frozen: Frozen | None, *, over: bool = False) -> list[dict[str, Any]]:
     """Return the steps as the status shows them.
 
     What was shown of a step that ended stays when its Job is gone, also of one that failed once the run is over: a
     Job may go any time, and what it said is in nobody else's memory.
     """
-    return [dict(step.stored) if _remembered(step, over=over) else _shown(step) for step in run]
+    return [dict(step.stored) if _remembered(step, over=over) else _entry(step, frozen) for step in run]
+
+
+def _entry(step: Step, frozen: Frozen | None) -> dict[str, Any]:
+    """Return a step as it is shown; what a later run may use is told with what it rests on."""
+    entry = _shown(step)
+    if frozen is None or not step.key or step.state not in {StepState.SUCCEEDED, StepState.CACHED}:
+        return entry
+    kept = {"results": dict(step.kept.results), "finishedAt": timestamp(step.kept.finished)} if step.kept else {}
+    return entry | kept | {"cacheKey": step.key, "origin": origin(frozen, step)}
 
 
 def _remembered(step: Step, *, over: bool) -> bool:
@@ -283,7 +345,8 @@ def _remembered(step: Step, *, over: bool) -> bool:
         removed = step.job is None and told in GOING  # with the run, before its status was written
         return removed or (told in _ENDED and step.stored.get("attempt", 0) >= step.attempt)
     given_up = step.state is StepState.PENDING and step.stored.get("state") in {"Failed", "Stopped"}
-    return given_up or (step.state is StepState.SUCCEEDED and step.job is None)
+    told = step.state is StepState.CACHED and step.stored.get("state") == "Cached"
+    return given_up or told or (step.state is StepState.SUCCEEDED and step.job is None)
 
 
 def _shown(step: Step) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _work(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda step: str(step["name"]))
 
 
-_HOW: Final = frozenset({"pod", "retries", "timeoutAfter"})
+_HOW: Final = frozenset({"pod", "retries", "timeoutAfter", "cache"})
 
 
 def _data(dataset: Dataset) -> dict[str, Any]:

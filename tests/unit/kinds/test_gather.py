@@ -158,7 +158,7 @@ class Counting(World):
 def many(number: int) -> Counting:
     """Return a world with so many runs and versions of one pipeline."""
     world = Counting()
-    world.add(people.pipeline())
+    world.add(people.pipeline(policy={"keepSucceeded": 1000, "keepFailed": 1000}))  # else most would be removed
     world.add(people.deployment())
     for n in range(1, number + 1):
         world.add(people.version(n))

@@ -154,6 +154,7 @@ PIPELINE: Final[dict[str, Any]] = {
             "when": {"metric": "rows", "param": "max_iter", "min": 1.0, "max": 9.0, "equals": "1"},
             "retries": {"limit": 1, "backoff": "5s"},
             "timeoutAfter": "1h",
+            "cache": {"maxAge": "24h"},
             "shards": 2,
             "pod": copy.deepcopy(SURFACE),
         }
@@ -254,6 +255,7 @@ OF_PIPELINE: Final = {
     "steps.retries.limit": NEITHER,
     "steps.retries.backoff": NEITHER,
     "steps.timeoutAfter": NEITHER,
+    "steps.cache.maxAge": NEITHER,
     "steps.shards": TRAINS,
     **{f"steps.pod.{name}": NEITHER for name in STEP_POD_FIELDS},
     **{f"onExit.container.{name}": NEITHER for name in CONTAINER_FIELDS},

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mlwright.api.conditions import find
 from mlwright.api.runs import TrainingRunSpec
@@ -31,11 +31,14 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, plain, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
-from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen
+from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, RunSeen
 from mlwright.planners import run
 from mlwright.planners.model import last_number
 from mlwright.planners.runs import is_stuck
 from mlwright.settings import Settings
+
+LOOKED_THROUGH: Final = 20
+"""Earlier runs in which steps with a cache are looked for."""
 
 
 def gather(body: Body, cache: CacheView) -> RunSeen:
@@ -80,7 +83,10 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     frozen = parsing.frozen(seen.name, seen.namespace, cache)
     if frozen is None:
         definition = pipelines.definition(pipeline, cache) if pipeline else None
-        return replace(seen, pipeline=definition)
+        cached = definition is not None and any(step.cache for step in definition.spec.steps)
+        return replace(seen, pipeline=definition, kept=tuple(_kept(seen, cache)) if cached else ())
+    if any(template.cache for template in frozen.steps):
+        seen = replace(seen, kept=tuple(_kept(seen, cache)))
     others = tuple(job for job in _others(seen, frozen, cache) if job is not None)
     seen = replace(seen, jobs=(*seen.jobs, *others))
     if not _may_be_recorded(seen, frozen):
@@ -153,6 +159,30 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
         pods=own,
         late=final.get("reason") == "DeadlineExceeded",
         retry=(meta.get("annotations") or {}).get(ANNOTATION_RETRY, ""),
+    )
+
+
+def _kept(seen: RunSeen, cache: CacheView) -> Iterator[Kept]:
+    """Return what steps with a cache left in the newest earlier runs of the pipeline, the newest first."""
+    pipeline = seen.spec.pipeline_ref.name
+    names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", pipeline)
+    newest = sorted(names, key=lambda name: pipelines.number_of(name, pipeline), reverse=True)
+    for name in [name for name in newest if name != seen.name][:LOOKED_THROUGH]:
+        body = cache.get(TRAINING_RUN, seen.namespace, name) or {}
+        for entry in (body.get("status") or {}).get("steps") or ():
+            if entry.get("cacheKey") and entry.get("state") in {"Succeeded", "Cached"}:
+                yield _entry(name, entry)
+
+
+def _entry(run: str, entry: Mapping[str, Any]) -> Kept:
+    said = str(entry.get("sentence", ""))
+    return Kept(
+        run=run,
+        key=entry["cacheKey"],
+        origin=entry.get("origin", ""),
+        finished=moment(entry.get("finishedAt")),
+        sentence=said.partition(": ")[2] if entry["state"] == "Cached" else said,
+        results=entry.get("results") or {},
     )
 
 
