@@ -338,6 +338,19 @@ REFUSALS: dict[str, Refusal] = {
         "needs latencyP99, bundleMegabytes or both",
         {"spec.evaluation.gates": [{"name": "good", "type": "Cost", "cost": {}}]},
     ),
+    "a gate on the champion without its settings": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[]",
+        "champion goes with type Champion",
+        {"spec.evaluation.gates": [{"name": "good", "type": "Champion"}]},
+    ),
+    "as good as the champion in units that nobody knows": Refusal(
+        "TrainingPipeline.spec.evaluation.gates[].champion",
+        "say how much worse is still as good",
+        {
+            "spec.evaluation.gates": [{"name": "good", "type": "Champion", "champion": {"metric": "mae"}}],
+            "spec.training.task": "Regression",
+        },
+    ),
     "an answer in no time": Refusal(
         "TrainingPipeline.spec.evaluation.gates[].cost.latencyP99",
         "must be longer than 0",

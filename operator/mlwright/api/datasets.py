@@ -197,6 +197,20 @@ class TimeRangeRecord(Schema):
     until: str = Field(max_length=40, description="End, inclusive.")
 
 
+class SplitRecord(Schema):
+    """How rows were held out: what proves later which rows were not learned from."""
+
+    type: str = Field(max_length=32, description="Type of the split.")
+    test: float = Field(ge=0, le=1, description="Share of rows asked for.")
+    seed: int = Field(default=0, ge=0, description="Its seed.")
+    by: str = Field(
+        default="", max_length=256, description="What told rows apart: an id, a group, a time, or a digest of features."
+    )
+    until: str | None = Field(
+        default=None, max_length=40, description="Of a temporal split the newest time that was learned from."
+    )
+
+
 class DatasetRecord(Schema):
     """What was read, exactly."""
 
@@ -221,3 +235,4 @@ class DatasetRecord(Schema):
     report: str = Field(
         default="", max_length=1024, description="Where the report about the data lies, a page for people."
     )
+    split: SplitRecord | None = Field(default=None, description="How rows were held out.")

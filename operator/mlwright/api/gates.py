@@ -93,20 +93,63 @@ class Cost(Schema):
     )
 
 
+class ChampionTest(Schema):
+    """No worse than the champion, on the same held-out rows."""
+
+    metric: Literal[
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "precision",
+        "recall",
+        "roc_auc",
+        "log_loss",
+        "brier",
+        "r2",
+        "mae",
+        "mse",
+        "rmse",
+    ] = Field(description="Which metric; these have a paired test.")
+    tolerance: float | None = Field(
+        default=None,
+        ge=0,
+        description=(
+            "How much worse is still as good, in units of the metric; 0.01 when absent. With 0 it must be better."
+        ),
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description=(
+            "How sure it must be that the version is not worse by more than the tolerance. A set of rows that judged"
+            " other versions against this champion before asks for more: the chance of a mistake is divided among them."
+        ),
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!(self.metric in ['mae', 'mse', 'rmse']) || has(self.tolerance)",
+            "champion.tolerance: say how much worse is still as good, in units of the target",
+        ),
+    )
+
+
 class Gate(Schema):
     """One thing that a version must prove before it may be served."""
 
     name: ShortName = Field(description="Name of the gate, used in sentences.")
-    type: Literal["Threshold", "Slices", "Fairness", "Cost"] = Field(
+    type: Literal["Threshold", "Slices", "Fairness", "Cost", "Champion"] = Field(
         description=(
             "Kind of proof. Threshold: a metric on all held-out rows. Slices: a metric for each value of a column."
             " Fairness: how alike groups are treated. Cost: how long an answer takes and how large the bundle is."
+            " Champion: no worse than the version that the alias champion names, else the one promoted last."
         )
     )
     threshold: Threshold | None = Field(default=None, description="Settings of type Threshold.")
     slices: Slices | None = Field(default=None, description="Settings of type Slices.")
     fairness: Fairness | None = Field(default=None, description="Settings of type Fairness.")
     cost: Cost | None = Field(default=None, description="Settings of type Cost.")
+    champion: ChampionTest | None = Field(default=None, description="Settings of type Champion.")
     union: ClassVar[Union | None] = Union()
 
 
@@ -119,4 +162,5 @@ class GateResult(Schema):
     )
     metric: str | None = Field(default=None, max_length=64, description="The metric that was judged.")
     value: float | None = Field(default=None, description="Its value on the held-out rows; of slices the worst.")
+    champion: int | None = Field(default=None, ge=1, description="Number of the version it was compared with.")
     sentence: Sentence = Field(description="The judgement, in words.")

@@ -36,7 +36,7 @@ CLASSIFICATION_METRICS = (
 )
 REGRESSION_METRICS = ("r2", "mae", "mse", "rmse", "mape", "median_absolute_error")
 
-_JUDGING: Final = ("threshold", "slices")
+_JUDGING: Final = ("threshold", "slices", "champion")
 """Members of a gate that name one of these metrics."""
 
 

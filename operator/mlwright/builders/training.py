@@ -228,6 +228,7 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         (
             *data_mounts(frozen.dataset),
             Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=False),
+            *_opponent(frozen),
         )
     )
     surface = {**frozen.pod, **template.pod}
@@ -258,6 +259,7 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "dataset": {**frozen.dataset, "uri": made["data"]} if _reads_made(intent) else frozen.dataset,
         "training": frozen.training,
         "evaluation": {"metrics": list(frozen.metrics), "gates": list(measured_gates(frozen))},
+        **({"champion": told} if (told := _told_champion(frozen)) else {}),
         "runUri": folder,
         "inputs": {
             template.folder: f"{folder}/{template.folder}-{intent.inputs[template.name]}"
@@ -266,6 +268,18 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         },
         "image": frozen.image,
     }
+
+
+def _told_champion(frozen: Frozen) -> dict[str, Any]:
+    """Return what a step is told of the champion; nothing of one whose record is gone."""
+    known = ("name", "version", "uri", "digest")
+    return {key: frozen.champion[key] for key in known} if "uri" in frozen.champion else {}
+
+
+def _opponent(frozen: Frozen) -> Iterator[Mount]:
+    """Return the mount of the champion's bundle, where there is a champion to compare with."""
+    if uri := frozen.champion.get("uri"):
+        yield Mount.of(uri, field=f"ModelVersion {frozen.champion['name']} spec.bundle.uri", read_only=True)
 
 
 def measured_gates(frozen: Frozen) -> Iterator[Mapping[str, Any]]:

@@ -83,6 +83,9 @@ class VersionSeen:
     uri: str
     digest: str
     approval: Approval = Approval()
+    gates: tuple[Mapping[str, Any], ...] = ()
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    """What it learned from, as its lineage says."""
     folder: str = ""
     """Name of the folder of the run that made it: tells runs of the same name apart."""
     pipeline: str = ""
@@ -134,6 +137,8 @@ class Frozen:
     on_exit: StepTemplate | None = None
     """What runs when all else is over."""
     approval_policy: str = "Automatic"
+    champion: Mapping[str, Any] = field(default_factory=dict)
+    """The version that it is compared with; empty when there was none, or nothing compares."""
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Frozen:
@@ -185,6 +190,8 @@ class PipelineSeen:
     model_artifacts: str
     approved_ahead: str = ""
     """Value of the annotation that approves a version to come."""
+    champion: Mapping[str, Any] = field(default_factory=dict)
+    """The champion of the model; looked up where a run is about to start."""
     next_number: int = 1
     """Number of the next run: no run had it, as far as anything remembers."""
     runs: tuple[RunBrief, ...] = ()
@@ -258,6 +265,8 @@ class RunSeen:
     """The highest number that a version of the model ever had, as far as anything remembers."""
     approved_ahead: str = ""
     """Value of the pipeline's annotation that approves a version to come."""
+    champion: str = ""
+    """Name of the version that is the champion now; looked up where a run may be recorded."""
     newer: str = ""
     """Name of a run that the pipeline started after this one; empty when there is none or this one has ended."""
     retry: str = ""

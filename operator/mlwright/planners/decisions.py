@@ -7,15 +7,17 @@ they are new after a restore from a backup.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen
 
 
-def chain(seen: DeploymentSeen) -> tuple[DecisionSeen, ...]:
+def chain(decisions: Iterable[DecisionSeen]) -> tuple[DecisionSeen, ...]:
     """Return the promotions, each behind the one that it follows; the last one counts.
 
     Were one in the middle deleted by hand, there are two chains; the one that begins with a first promotion is older.
     """
-    promotions = [decision for decision in seen.decisions if decision.type == "Promote"]
+    promotions = [decision for decision in decisions if decision.type == "Promote"]
     names = {decision.name for decision in promotions}
     by_before = {decision.after: decision for decision in sorted(promotions, key=_age) if decision.after in names}
     heads = sorted((d for d in promotions if d.after not in names), key=lambda d: (d.after != "", *_age(d)))
@@ -35,7 +37,7 @@ def _age(decision: DecisionSeen) -> tuple[object, str]:
 
 def promotion(seen: DeploymentSeen) -> DecisionSeen | None:
     """Return the promotion that counts, None before the first."""
-    promotions = chain(seen)
+    promotions = chain(seen.decisions)
     return promotions[-1] if promotions else None
 
 

@@ -9,6 +9,9 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from mlwright.api.fields import parse_latency
+from mlwright.planners import champion_gate
+from mlwright.planners.champion import NOBODY, Contest
+from mlwright.planners.figures import count, number, rows
 
 CLOSE: Final = 0.0001
 """A miss smaller than this shows in full, or the sentence would call two equal figures different."""
@@ -28,6 +31,7 @@ class Measured:
 
     metrics: Mapping[str, float]
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    contest: Contest = NOBODY
 
     def of(self, gate: Gate) -> Mapping[str, Any]:
         """Return the evidence for a gate; an image of somebody's own may report anything, or nothing."""
@@ -65,7 +69,7 @@ def summary(results: tuple[Mapping[str, Any], ...]) -> str:
 
 def _threshold(gate: Gate, measured: Measured) -> Result:
     bound = gate["threshold"]
-    value = _number(measured.metrics.get(bound["metric"]))
+    value = number(measured.metrics.get(bound["metric"]))
     if value is None:
         return _no_data(gate, f"{bound['metric']} was not measured on the held-out rows", bound["metric"])
     return _within(gate, bound, value)
@@ -74,12 +78,12 @@ def _threshold(gate: Gate, measured: Measured) -> Result:
 def _slices(gate: Gate, measured: Measured) -> Result:
     """The worst slice is judged; those that could not be are told."""
     settings, found = gate["slices"], measured.of(gate)
-    metric, column, worst = settings["metric"], settings["column"], _number(found.get("worst"))
+    metric, column, worst = settings["metric"], settings["column"], number(found.get("worst"))
     if worst is None:
         why = _unjudged(settings, found) or f"{metric} was not measured by {column}"
         return _no_data(gate, f"no value of {column} could be judged: {why}" if found else why, metric)
-    where = f" where {column} is {found.get('at')} ({_rows(found.get('rows'))})"
-    others = _count(found, "judged")
+    where = f" where {column} is {found.get('at')} ({rows(found.get('rows'))})"
+    others = count(found, "judged")
     unjudged = _unjudged(settings, found)
     told = f"the worst of {others}" if others > 1 else "the only one"
     return _within(gate, settings, worst, where=where, more=f"{told}; not judged: {unjudged}" if unjudged else told)
@@ -87,9 +91,9 @@ def _slices(gate: Gate, measured: Measured) -> Result:
 
 def _unjudged(settings: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """Return how many slices could not be judged, and why; empty when all were."""
-    small, undefined, left = (_count(found, key) for key in ("small", "undefined", "left"))
+    small, undefined, left = (count(found, key) for key in ("small", "undefined", "left"))
     parts = (
-        f"{small} with fewer than {settings['minRows']:,} rows ({_rows(found.get('smallRows'))} in all)" * bool(small),
+        f"{small} with fewer than {settings['minRows']:,} rows ({rows(found.get('smallRows'))} in all)" * bool(small),
         f"{undefined} in which {settings['metric']} is undefined" * bool(undefined),
         f"{left} beyond the largest" * bool(left),
     )
@@ -98,13 +102,13 @@ def _unjudged(settings: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 def _fairness(gate: Gate, measured: Measured) -> Result:
     settings, found = gate["fairness"], measured.of(gate)
-    metric, column, value = settings["metric"], settings["column"], _number(found.get("value"))
+    metric, column, value = settings["metric"], settings["column"], number(found.get("value"))
     unjudged = _unjudged(settings, found)
     if value is None:
         why = f"fewer than two groups of {column} could be compared" if found else f"{metric} was not measured"
         return _no_data(gate, f"{why}: not compared: {unjudged}" if unjudged else why, metric)
     where = f" between {column} {found.get('from')} and {found.get('to')}"
-    groups = f"{_count(found, 'groups')} groups compared"
+    groups = f"{count(found, 'groups')} groups compared"
     return _within(gate, settings, value, where=where, more=f"{groups}; not: {unjudged}" if unjudged else groups)
 
 
@@ -122,8 +126,8 @@ def _cost(gate: Gate, measured: Measured) -> Result:
 def _latency(settings: Mapping[str, Any], found: Mapping[str, Any]) -> Result | None:
     if "latencyP99" not in settings:
         return None
-    seconds, bound = _number(found.get("latencyP99")), parse_latency(settings["latencyP99"])
-    words = f"99 of 100 rows are answered within {{:.4g}} ms ({_count(found, 'requests'):,} asked one by one)"
+    seconds, bound = number(found.get("latencyP99")), parse_latency(settings["latencyP99"])
+    words = f"99 of 100 rows are answered within {{:.4g}} ms ({count(found, 'requests'):,} asked one by one)"
     return _figure("latencyP99", seconds, bound, words, "ms", 1000)
 
 
@@ -132,7 +136,7 @@ def _size(settings: Mapping[str, Any], found: Mapping[str, Any]) -> Result | Non
         return None
     return _figure(
         "bundleMegabytes",
-        _number(found.get("megabytes")),
+        number(found.get("megabytes")),
         settings["bundleMegabytes"],
         "the bundle has {:.4g} MB",
         "MB",
@@ -150,8 +154,12 @@ def _figure(metric: str, value: float | None, bound: float, words: str, unit: st
     return {"outcome": outcome, "metric": metric, "value": value, "sentence": f"{shown}, {where}"}
 
 
+def _champion(gate: Gate, measured: Measured) -> Result:
+    return champion_gate.judge(gate, measured.of(gate), measured.contest)
+
+
 _JUDGES: Final[Mapping[str, Callable[[Gate, Measured], Result]]] = MappingProxyType(
-    {"Threshold": _threshold, "Slices": _slices, "Fairness": _fairness, "Cost": _cost}
+    {"Threshold": _threshold, "Slices": _slices, "Fairness": _fairness, "Cost": _cost, "Champion": _champion}
 )
 
 
@@ -188,18 +196,3 @@ def _miss(value: float, bound: Mapping[str, float]) -> tuple[float, str]:
 
 def _distance(miss: float) -> str:
     return f"{miss:.4f}" if miss >= CLOSE else f"{miss:.1e}"
-
-
-def _number(found: object) -> float | None:
-    """Return what was reported if it is a finite number; anything else is as if it had not been measured."""
-    plain = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-    return float(found) if plain else None  # type: ignore[arg-type]  # a plain number by now
-
-
-def _count(found: Mapping[str, Any], key: str) -> int:
-    return int(_number(found.get(key)) or 0)
-
-
-def _rows(found: object) -> str:
-    number = int(_number(found) or 0)
-    return "1 row" if number == 1 else f"{number:,} rows"

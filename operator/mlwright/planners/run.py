@@ -26,6 +26,7 @@ from mlwright.plan.training import (
 )
 from mlwright.planners import data_checks, gates, moves
 from mlwright.planners.approval import ahead
+from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
@@ -71,7 +72,9 @@ def _recorded(at: Situation) -> Decision | None:
     version = made_by(at.seen)
     if version is None:
         return None
-    made = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
+    judged = {"gates": list(version.gates)} if version.gates else {}  # the champion may be another one since
+    made: dict[str, Any] = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
+    made |= judged
     end = End("Complete", Reason.COMPLETE, f"made {version.name}, which {version.standing}", made)
     return _end(at, end, "Succeeded" if version.passed else "Rejected")
 
@@ -219,7 +222,7 @@ def _record(at: Situation) -> Decision:
     """All steps succeeded: judge the gates and record the version. Its name is the lock."""
     found = _results(at)
     metrics = _metrics(found)
-    judged = gates.judge(at.frozen.gates, _measured(found))
+    judged = gates.judge(at.frozen.gates, _measured(at, found))
     environment = found.get("environment") or {}
     number = max(at.seen.last_number, *(v.number for v in at.seen.versions), 0) + 1
     verdict = gates.outcome(judged)
@@ -328,7 +331,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "dataset": found.get("dataset"),
         "checks": next((told for step in at.steps if (told := data_checks.record(_reported(step)))), None),
         "metrics": metrics,
-        "gates": list(gates.judge(frozen.gates, _measured(found))) if frozen and metrics is not None else None,
+        "gates": list(gates.judge(frozen.gates, _measured(at, found))) if frozen and metrics is not None else None,
     }
     return {key: before.get(key) if value is None and over else value for key, value in seen.items()}
 
@@ -342,10 +345,21 @@ def _results(at: Situation) -> dict[str, Any]:
     return found
 
 
-def _measured(found: Mapping[str, Any]) -> gates.Measured:
+def _measured(at: Situation, found: Mapping[str, Any]) -> gates.Measured:
     """Return what the gates are judged by."""
     evidence = found.get("evidence")
-    return gates.Measured(_metrics(found), evidence if isinstance(evidence, Mapping) else {})
+    return gates.Measured(_metrics(found), evidence if isinstance(evidence, Mapping) else {}, _contest(at, found))
+
+
+def _contest(at: Situation, found: Mapping[str, Any]) -> Contest:
+    """Return what is known of the champion, for the gates that compare with it."""
+    frozen, data = at.frozen, found.get("dataset") or {}
+    return Contest(
+        champion=frozen.champion,
+        now=at.seen.champion,
+        doubt=doubt(data, frozen.champion.get("dataset") or {}) if frozen.champion else "",
+        earlier=compared_before(frozen.champion.get("version", 0), data, at.seen.versions, at.seen.name),
+    )
 
 
 def _reported(step: Step) -> Mapping[str, Any]:

@@ -62,7 +62,7 @@ def lead(seen: DeploymentSeen, revision: RevisionSeen) -> str:
     """
     ready = {v.revision: v.ready for v in seen.variants if not v.deleting}
     own = ready.get(revision.name, 0)
-    proven = {seen.service_revision, *(decision.revision for decision in chain(seen))} - {revision.name}
+    proven = {seen.service_revision, *(decision.revision for decision in chain(seen.decisions))} - {revision.name}
     rivals = {name: ready[name] for name in proven & ready.keys() if ready[name] > own}
     if not rivals or own >= seen.spec.replicas:
         return revision.name
@@ -112,7 +112,7 @@ def forget(seen: DeploymentSeen, keep: Collection[str]) -> Intents:
 
 def _spare(seen: DeploymentSeen, live: Collection[str]) -> list[DecisionSeen]:
     """Return the decisions that may go, the oldest first; of promotions only the first ones of the chain."""
-    promotions = chain(seen)
+    promotions = chain(seen.decisions)
     kept = next((i for i, d in enumerate(promotions) if d.revision in live), len(promotions) - 1)
     aged: list[tuple[datetime, DecisionSeen]] = []
     for decision in promotions[:kept]:  # the order of the chain wins over timestamps

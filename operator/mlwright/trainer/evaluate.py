@@ -10,10 +10,12 @@ from mlwright.bundle.verification import verify
 from mlwright.trainer.answers import Answers, Estimated, answers_of
 from mlwright.trainer.errors import SurroundingsError
 from mlwright.trainer.evidence import Bundle, Found, gather
+from mlwright.trainer.gate_settings import ChampionGate
+from mlwright.trainer.opponent import NoAnswerError, answers_of_champion
 from mlwright.trainer.scores import check_metrics, score_classes, score_numbers
 from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
-from mlwright.trainer.tables import TEST, read_side, to_array
+from mlwright.trainer.tables import TEST, Side, read_side, to_array
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
 
@@ -38,9 +40,21 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
     bundle = _load(earlier_folder(step, StepName.TRAIN, root))
     answers = answers_of(bundle.core, answer_all(bundle.model, side.arrays()), to_array(side.target))
     results: dict[str, Any] = {"metrics": _score(answers, step.metrics), "testRows": side.rows}
-    if evidence := gather(step.gates, Found(bundle, side, answers, read_slices(step.gates, data))):
+    columns, champion = read_slices(step.gates, data), _champion(step, side, bundle, root)
+    found = Found(bundle, side, answers, columns, champion, step.training.seed)
+    if evidence := gather(step.gates, found):
         results["evidence"] = evidence
     return f"scored on {rows(side.rows)} held out", results
+
+
+def _champion(step: Step, side: Side, bundle: Bundle, root: Path) -> Answers | NoAnswerError | None:
+    """The champion's answers, if a gate asks for them and there is a champion."""
+    if step.champion is None or not any(isinstance(gate, ChampionGate) for gate in step.gates):
+        return None
+    try:
+        return answers_of_champion(step.champion, side, bundle.core, root)
+    except NoAnswerError as problem:
+        return problem
 
 
 def _load(folder: Path) -> Bundle:

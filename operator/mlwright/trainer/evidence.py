@@ -8,8 +8,10 @@ from mlwright.bundle.manifest import Core
 from mlwright.bundle.models import Model
 from mlwright.trainer import fairness, latency, slices
 from mlwright.trainer.answers import Answers
-from mlwright.trainer.gate_settings import CostGate, FairnessGate, Gate, SlicesGate
-from mlwright.trainer.scores import Judged
+from mlwright.trainer.comparison import Pair, compare
+from mlwright.trainer.gate_settings import ChampionGate, CostGate, FairnessGate, Gate, SlicesGate
+from mlwright.trainer.opponent import NoAnswerError
+from mlwright.trainer.scores import Judged, UndefinedError
 from mlwright.trainer.slices import divide
 from mlwright.trainer.tables import Side
 
@@ -25,12 +27,17 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is to measure: the bundle, the rows held out, its answers to them, and what divides them."""
+    """What there is to measure: the bundle, the rows held out, its answers to them, and what divides them.
+
+    `champion` are the champion's answers to the same rows, or why there are none; None without a champion.
+    """
 
     bundle: Bundle
     held_out: Side
     answers: Answers
     columns: Mapping[str, Any]
+    champion: Answers | NoAnswerError | None
+    seed: int
 
 
 def gather(gates: tuple[Gate, ...], found: Found) -> dict[str, dict[str, Any]]:
@@ -51,3 +58,16 @@ def _measure(gate: Gate, found: Found) -> dict[str, Any]:
             return fairness.measure(gate, found.answers, division) if isinstance(found.answers, Judged) else {}
         case CostGate():
             return latency.measure(found.bundle.model, found.held_out) | {"megabytes": found.bundle.bytes / 1e6}
+        case ChampionGate():
+            return _compare(gate, found)
+
+
+def _compare(gate: ChampionGate, found: Found) -> dict[str, Any]:
+    if found.champion is None:
+        return {}
+    if isinstance(found.champion, NoAnswerError):
+        return {"problem": str(found.champion)}
+    try:
+        return compare(Pair(found.answers, found.champion), gate.metric, gate.margin, found.seed)
+    except UndefinedError as problem:
+        return {"problem": str(problem)}

@@ -8,6 +8,8 @@ from typing import Final
 from mlwright.bundle.documents import Document
 
 FIELD: Final = "spec.evaluation.gates"
+TOLERANCE: Final = 0.01
+"""How much worse than the champion is still as good, where the gate does not say: for scores between 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,16 @@ class CostGate:
     name: str
 
 
-Gate = SlicesGate | FairnessGate | CostGate
+@dataclass(frozen=True, slots=True)
+class ChampionGate:
+    """No worse than the champion by more than the margin, in units of the metric."""
+
+    name: str
+    metric: str
+    margin: float
+
+
+Gate = SlicesGate | FairnessGate | CostGate | ChampionGate
 Dividing = SlicesGate | FairnessGate
 """Gates that divide the held-out rows by a column."""
 
@@ -64,7 +75,7 @@ def columns_of(gates: tuple[Gate, ...]) -> dict[str, Dividing]:
 
 def metrics_named(gates: tuple[Gate, ...]) -> tuple[str, ...]:
     """The metrics that gates name for parts of the rows."""
-    return tuple(gate.metric for gate in gates if isinstance(gate, SlicesGate))
+    return tuple(gate.metric for gate in gates if isinstance(gate, SlicesGate | ChampionGate))
 
 
 def _slices(gate: Document) -> SlicesGate:
@@ -93,11 +104,17 @@ def _cost(gate: Document) -> CostGate:
     return CostGate(gate.text("name"))
 
 
+def _champion(gate: Document) -> ChampionGate:
+    settings = gate.child("champion")
+    margin = settings.number("tolerance") if settings.has("tolerance") else TOLERANCE
+    return ChampionGate(gate.text("name"), settings.text("metric"), margin)
+
+
 def _number(document: Document, key: str) -> float | None:
     return document.number(key) if document.has(key) else None
 
 
 _MEMBERS: Final[Mapping[type, str]] = MappingProxyType({SlicesGate: "slices", FairnessGate: "fairness"})
 _READERS: Final[Mapping[str, Callable[[Document], Gate]]] = MappingProxyType(
-    {"Slices": _slices, "Fairness": _fairness, "Cost": _cost}
+    {"Slices": _slices, "Fairness": _fairness, "Cost": _cost, "Champion": _champion}
 )

@@ -19,6 +19,7 @@ from mlwright.trainer.fairness import check_classes
 from mlwright.trainer.gate_settings import metrics_named
 from mlwright.trainer.scores import check_metrics
 from mlwright.trainer.slice_columns import check_exist, write_slices
+from mlwright.trainer.split_record import describe
 from mlwright.trainer.step import Dataset, Split, SplitType, Step
 from mlwright.trainer.tables import TEST, TEST_KEYS, TRAIN, TRAIN_KEYS, write_table
 from mlwright.trainer.wording import rows
@@ -70,6 +71,7 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
         "testRows": test_rows,
         "features": len(roles.features),
         "report": examined.report,
+        "split": describe(step.dataset, data, test),
     }
     if span:
         dataset["range"] = span.to_document()

@@ -62,6 +62,120 @@ def test_fairness_and_cost_are_measured(shop: Workshop) -> None:
     assert found["light"]["megabytes"] > 0
 
 
+CHAMPION = {"name": "no-worse", "type": "Champion", "champion": {"metric": "accuracy", "confidence": 0.95}}
+
+
+def challenged(shop: Workshop, *, champion: Json | None = None, **changes: Any) -> Json:
+    """Train a champion, then another version that is compared with it; what was found comes back."""
+    uri = shop.write(flights_table(ROWS))
+    first = document(uri, run="champion", **changes)
+    made = [shop.run(step, first) for step in ("validate", "train")][-1].results["bundle"]
+    told = document(uri, run="challenger", evaluation={"metrics": ["accuracy"], "gates": [CHAMPION]})
+    told["champion"] = {"name": "flights-v1", "version": 1, "uri": made["uri"], "digest": made["digest"]} | (
+        champion or {}
+    )
+    found: Json = [shop.run(step, told) for step in STEPS][-1].results["evidence"]["no-worse"]
+    return found
+
+
+def test_the_champion_answers_the_same_rows(shop: Workshop) -> None:
+    """Its bundle, as it is served; a model trained in the same way answers alike."""
+    found = challenged(shop)
+
+    assert (found["new"], found["gained"], found["lost"], found["test"]) == (found["old"], 0, 0, "Tango")
+    assert found["p"] < 0.5
+    assert found["rows"] > 50
+
+
+@pytest.mark.parametrize(
+    "champion, changes, problem",
+    [
+        pytest.param(
+            {"digest": "sha256:" + "0" * 64},
+            {},
+            "the bundle of flights-v1 cannot be used: the bundle has the digest sha256:",
+            id="a bundle that is another one",
+        ),
+        pytest.param(
+            {"uri": "pvc://store/gone"},
+            {},
+            "the bundle of flights-v1 cannot be used: manifest.json is missing from the bundle",
+            id="a bundle that is gone",
+        ),
+        pytest.param(
+            {},
+            {
+                "dataset": {"target": "hour"},
+                "training": {"task": "Regression"},
+                "estimator": {"class": "sklearn.ensemble.HistGradientBoostingRegressor"},
+            },
+            "flights-v1 learned a Regression, this version a Classification",
+            id="another task",
+        ),
+        pytest.param(
+            {},
+            {"dataset": {"target": "hour"}},
+            "flights-v1 tells other classes apart than this version",
+            id="classes",
+        ),
+    ],
+)
+def test_a_champion_that_cannot_answer_is_no_failure_of_the_run(
+    shop: Workshop, champion: Json, changes: Json, problem: str
+) -> None:
+    """A person decides then, and is told why."""
+    assert challenged(shop, champion=champion, **changes)["problem"].startswith(problem)
+
+
+def test_a_champion_with_a_feature_more_cannot_answer(shop: Workshop) -> None:
+    """The rows held out have the columns of this version."""
+    uri = shop.write(flights_table(ROWS))
+    made = [shop.run(step, document(uri, run="champion")) for step in ("validate", "train")][-1].results["bundle"]
+    narrow = {"features": ["hour", "carrier"]}
+    told = document(uri, run="challenger", dataset=narrow, evaluation={"metrics": [], "gates": [CHAMPION]})
+    told["champion"] = {"name": "flights-v1", "version": 1, "uri": made["uri"], "digest": made["digest"]}
+
+    found = [shop.run(step, told) for step in STEPS][-1].results["evidence"]["no-worse"]
+
+    assert found == {"problem": "flights-v1 needs column 'distance', which is no feature of this version"}
+
+
+def test_without_a_champion_nothing_is_compared(shop: Workshop) -> None:
+    """The operator knows that there is none."""
+    assert run(shop, CHAMPION).results.get("evidence") == {"no-worse": {}}
+
+
+@pytest.mark.parametrize(
+    "dataset, record",
+    [
+        ({"idColumn": "row"}, {"type": "Hash", "test": 0.2, "seed": 0, "by": "id row (number)"}),
+        (
+            {"timeColumn": "at", "split": {"type": "Temporal", "temporal": {"test": 0.25}}},
+            {"type": "Temporal", "test": 0.25, "by": "time at", "until": "2026-01-19T17:00:00Z"},
+        ),
+    ],
+)
+def test_the_lineage_says_how_rows_were_held_out(shop: Workshop, dataset: Json, record: Json) -> None:
+    """It is what proves later that a row was not learned from."""
+    uri = shop.write(flights().append_column("row", pa.array(range(ROWS))))
+
+    ended = shop.run("validate", document(uri, dataset={"features": FEATURES, **dataset}))
+
+    assert ended.results["dataset"]["split"] == record
+
+
+def test_the_same_features_in_another_order_are_another_split(shop: Workshop) -> None:
+    """Without an id a row is told apart by its features as they stand in the file."""
+    table = flights_table(ROWS)
+    splits = []
+    for run_name, names in (("one", table.column_names), ("two", table.column_names[::-1])):
+        uri = shop.write(table.select(names), f"{run_name}.parquet")
+        splits.append(shop.run("validate", document(uri, run=run_name)).results["dataset"]["split"]["by"])
+
+    assert splits[0].startswith("content ")
+    assert splits[0] != splits[1]
+
+
 def test_a_threshold_alone_needs_no_evidence(shop: Workshop) -> None:
     """Its metric says it."""
     ended = run(shop, {"name": "good", "type": "Threshold", "threshold": {"metric": "accuracy", "min": 0.5}})

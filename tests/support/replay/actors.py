@@ -44,6 +44,8 @@ class Surroundings:
     """Of the dataset."""
     rows: int = 100
     """In the dataset."""
+    evidence: dict[str, Any] = field(default_factory=dict)
+    """What evaluate finds for gates beside the metrics."""
     user_error: str = ""
     """Step that finds an error of the user's."""
 
@@ -65,6 +67,7 @@ class Surroundings:
         if step == "revision":
             results = {"dataset": {"revision": self.revision, "rows": self.rows, "bytes": 10}}
         judged = {"checks": _judged(self.checks)} if step == "validate" and self.checks else {}
+        judged |= {"evidence": self.evidence} if step == "evaluate" and self.evidence else {}
         if self.checks == "Failed":
             return 64, _result("UserError", "a data check failed: too few rows", field=MIN_ROWS, results=judged)
         return 0, _result("Succeeded", f"{step} is done", results=results | judged)

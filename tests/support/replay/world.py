@@ -24,6 +24,7 @@ START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 _INDEXES: Final[dict[str, Callable[[Body], str]]] = {
     "ModelVersion": lambda body: str(body["spec"]["modelRef"]["name"]),
+    "ModelDeployment": lambda body: str(body["spec"]["model"]["ref"]["name"]),
     "TrainingRun": lambda body: str(body["spec"]["pipelineRef"]["name"]),
     "Decision": lambda body: "{kind}/{name}".format(**body["spec"]["subjectRef"]),
 }

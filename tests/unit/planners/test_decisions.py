@@ -35,7 +35,7 @@ def test_the_end_of_the_chain_is_found_in_any_order_and_at_any_times(told: tuple
     aged = [replace(d, created=NOW + timedelta(seconds=s)) for d, s in zip(seen.decisions, seconds, strict=True)]
     shuffled = replace(seen, decisions=tuple(aged[i] for i in order))
 
-    assert [d.name for d in chain(shuffled)] == [d.name for d in seen.decisions]
+    assert [d.name for d in chain(shuffled.decisions)] == [d.name for d in seen.decisions]
     assert getattr(promotion(shuffled), "name", "") == last
 
 

@@ -134,6 +134,7 @@ PIPELINE: Final[dict[str, Any]] = {
                 "slices": {"metric": "f1", "min": 0.5, "max": 0.9, "column": "hour", "minRows": 50},
                 "fairness": {"metric": "equalized_odds_difference", "max": 0.1, "column": "hour", "minRows": 50},
                 "cost": {"latencyP99": "5ms", "bundleMegabytes": 200.0},
+                "champion": {"metric": "f1", "tolerance": 0.02, "confidence": 0.9},
             }
         ],
     },
@@ -237,6 +238,7 @@ OF_PIPELINE: Final = {
     "evaluation.gates.threshold.max": NEITHER,
     **{f"evaluation.gates.slices.{name}": NEITHER for name in ("metric", "min", "max", "column", "minRows")},
     **{f"evaluation.gates.fairness.{name}": NEITHER for name in ("metric", "max", "column", "minRows")},
+    **{f"evaluation.gates.champion.{name}": NEITHER for name in ("metric", "tolerance", "confidence")},
     "evaluation.gates.cost.latencyP99": NEITHER,
     "evaluation.gates.cost.bundleMegabytes": NEITHER,
     "steps.name": TRAINS,
@@ -309,6 +311,7 @@ OF_DEPLOYMENT: Final = {
 
 OTHER: Final = {
     "dataset.uri": "pvc://data/other.csv",
+    "evaluation.gates.champion.confidence": 0.99,
     "dataset.timeRange.until.time": "2026-02-01T00:00:00Z",
     "artifacts.uri": "pvc://artifacts/other",
     "model.version": 2,

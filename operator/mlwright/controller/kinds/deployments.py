@@ -40,7 +40,6 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
     service, budget = _namesake(cache, SERVICE, owner), _namesake(cache, DISRUPTION_BUDGET, owner)
     aliases = {a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()}
     revisions = (_revision(child) for child in cache.children(CONTROLLER_REVISION, owner))
-    decisions = cache.related(DECISION, owner.namespace, "subject", f"{owner.kind}/{owner.name}")
     return DeploymentSeen(
         namespace=owner.namespace,
         name=owner.name,
@@ -57,10 +56,17 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases)),
         revisions=tuple(revision for revision in revisions if revision is not None),
         variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),
-        decisions=tuple(_decision(decision) for decision in decisions),
+        decisions=decisions(cache, body),
         service_revision=(service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else "",
         budget_uid=budget["metadata"]["uid"] if budget else "",
     )
+
+
+def decisions(cache: CacheView, body: Body) -> tuple[DecisionSeen, ...]:
+    """Return what was decided about a deployment."""
+    meta = body["metadata"]
+    found = cache.related(DECISION, meta["namespace"], "subject", f"{MODEL_DEPLOYMENT.name}/{meta['name']}")
+    return tuple(_decision(decision) for decision in found)
 
 
 def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int]) -> set[int]:

@@ -84,6 +84,8 @@ def version_seen(body: Body) -> VersionSeen:
         folder=lineage.get("folder", ""),
         pipeline=lineage.get("pipeline", ""),
         template_digest=lineage.get("templateDigest", ""),
+        gates=tuple(verdict.get("gates") or ()),
+        dataset=lineage.get("dataset") or {},
         approval=approval_of(body["metadata"]["name"], content, annotation(body, ANNOTATION_APPROVE)),
         data=data_read(lineage.get("dataset")),
     )

@@ -24,6 +24,7 @@ from mlwright.constants import (
     STEP_CONTAINER,
 )
 from mlwright.controller.kinds import jobs, parsing, pipelines
+from mlwright.controller.kinds.champions import champion
 from mlwright.controller.kinds.models import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
@@ -31,8 +32,9 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, plain, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
-from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, RunSeen
+from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, PipelineSeen, RunSeen
 from mlwright.planners import run
+from mlwright.planners.champion import asks, compares
 from mlwright.planners.model import last_number
 from mlwright.planners.runs import is_stuck
 from mlwright.settings import Settings
@@ -82,7 +84,7 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     seen = replace(seen, newer=newer, suspended=suspended, replaced=replaced)
     frozen = parsing.frozen(seen.name, seen.namespace, cache)
     if frozen is None:
-        definition = pipelines.definition(pipeline, cache) if pipeline else None
+        definition = _defined(pipeline, cache) if pipeline else None
         cached = definition is not None and any(step.cache for step in definition.spec.steps)
         return replace(seen, pipeline=definition, kept=tuple(_kept(seen, cache)) if cached else ())
     if any(template.cache for template in frozen.steps):
@@ -95,7 +97,14 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     model = cache.get(MODEL, seen.namespace, frozen.model) or {}
     last = last_number(model.get("status") or {}, made)
     ahead = parsing.annotation(pipeline, ANNOTATION_APPROVE) if pipeline else ""
-    return replace(seen, frozen=frozen, versions=made, last_number=last, approved_ahead=ahead)
+    now = champion(cache, seen.namespace, frozen.model).get("name", "") if compares(frozen) else ""
+    return replace(seen, frozen=frozen, versions=made, last_number=last, approved_ahead=ahead, champion=now)
+
+
+def _defined(pipeline: Body, cache: CacheView) -> PipelineSeen:
+    """Return a pipeline as a run freezes it: with the champion of its model, where anything compares with it."""
+    found = pipelines.definition(pipeline, cache)
+    return replace(found, champion=champion(cache, found.namespace, found.model)) if asks(found.spec) else found
 
 
 def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:
