@@ -83,7 +83,8 @@ images: cluster ## Build the operator, trainer and server images and load them i
 	@python3 -m cluster images
 
 .PHONY: demo bench-operator bench-server bench-training
-demo: venv images ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
+demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
+	@python3 -m cluster images operator server trainer
 	@$(PY) -m examples.flights.demo
 
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
