@@ -184,7 +184,10 @@ class Kubelet:
 
     async def _play_job(self, owner: Owner, turn: Turn, job: Json) -> None:
         conditions = (job.get("status") or {}).get("conditions") or ()
-        if any(condition["type"] in {"Complete", "Failed"} for condition in conditions) or job["spec"].get("suspend"):
+        if any(condition["type"] in {"Complete", "Failed"} for condition in conditions):
+            return
+        if job["spec"].get("suspend"):
+            await self._suspend(owner, turn, job)
             return
         state = self._script.step(job)
         if isinstance(state, Absent):
@@ -194,6 +197,16 @@ class Kubelet:
         for name in list(turn.pods):
             await self._tell(owner, name, state)
             await self._report(owner, job, job_status(job, name, state, _now()))
+
+    async def _suspend(self, owner: Owner, turn: Turn, job: Json) -> None:
+        """Take a suspended Job's pods away, as if it had never begun."""
+        await self._remove(owner, list(turn.pods))
+        if (job.get("status") or {}).get("startTime"):
+            now = {"lastTransitionTime": _now(), "lastProbeTime": _now()}
+            condition = {"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "Job suspended"}
+            await self._report(
+                owner, job, {"startTime": None, "active": 0, "ready": 0, "conditions": [condition | now]}
+            )
 
     async def _play_deployment(self, owner: Owner, turn: Turn, deployment: Json) -> None:
         template = short(deployment["spec"]["template"], 10)

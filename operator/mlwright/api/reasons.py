@@ -39,6 +39,7 @@ class Reason(StrEnum):
         "Waiting",
         "Something that the object refers to does not exist yet; it is picked up when it appears.",
     )
+    QUEUED = "Queued", "A queue has not admitted the step's Job yet; the step starts by itself when it does."
     RETRYING = "Retrying", "The last attempt failed for a passing reason and is repeated."
     PODS_UNHEALTHY = "PodsUnhealthy", "Serving pods fail or do not become ready."
     PODS_HEALTHY = "PodsHealthy", "All wanted pods are ready."

@@ -70,13 +70,18 @@ class StepStatus(Schema):
     """One step of a run."""
 
     name: ShortName = Field(description="Name of the step.")
-    state: Literal["Pending", "Running", "Waiting", "Succeeded", "Cached", "Skipped", "Failed", "Stopped"] = Field(
-        description=(
-            "Where it stands. Cached: what an earlier run made is used. Skipped: its condition does not hold. Stopped:"
-            " it was at work when the run ended."
+    state: Literal["Pending", "Queued", "Running", "Waiting", "Succeeded", "Cached", "Skipped", "Failed", "Stopped"] = (
+        Field(
+            description=(
+                "Where it stands. Queued: a queue has not admitted its Job. Cached: what an earlier run made"
+                " is used. Skipped: its condition does not hold. Stopped: it was at work when the run ended."
+            )
         )
     )
     attempt: int = Field(default=0, ge=0, description="Number of the attempt, from 0.")
+    evictions: int = Field(
+        default=0, ge=0, description="How often a queue took the Job's room back after it had started."
+    )
     job: str | None = Field(default=None, max_length=63, description="The Job of this attempt.")
     started_at: Timestamp | None = Field(default=None, description="When the attempt began.")
     finished_at: Timestamp | None = Field(default=None, description="When the attempt ended.")

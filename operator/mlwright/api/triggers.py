@@ -38,6 +38,9 @@ class Schedule(Schema):
     )
 
 
+QueueName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
+
+
 class DataChange(Schema):
     """Look at the data now and then; start a run when it is not as the newest run read it."""
 
@@ -84,6 +87,13 @@ class Policy(Schema):
             "What becomes of a run that is due while another goes on. Queue: it waits for the end, of several the"
             " newest. Skip: a slot of a schedule is skipped; a changed spec or a person's request waits. Replace: the"
             " one that goes on ends as Superseded."
+        ),
+    )
+    queue_name: QueueName | None = Field(
+        default=None,
+        description=(
+            "The LocalQueue of Kueue that admits the Jobs of steps, as the label kueue.x-k8s.io/queue-name. Whether a"
+            " Job is suspended is left to Kueue."
         ),
     )
     timeout_after: PositiveDuration | None = Field(

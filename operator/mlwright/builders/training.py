@@ -20,6 +20,7 @@ from mlwright.constants import (
     LABEL_ATTEMPT,
     LABEL_MODEL,
     LABEL_PIPELINE,
+    LABEL_QUEUE,
     LABEL_STEP,
     OWN_CONTAINER,
     PREPARE_CONTAINER,
@@ -158,7 +159,7 @@ def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _attempt(seen, intent),
+        "metadata": _in_queue(_attempt(seen, intent), intent.frozen.queue),
         "spec": {
             **_size(intent),
             "backoffLimit": 0,  # the operator counts attempts; a disruption is not one
@@ -175,6 +176,11 @@ def _job(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
             },
         },
     }
+
+
+def _in_queue(metadata: dict[str, Any], queue: str) -> dict[str, Any]:
+    """Return the metadata of a Job that a LocalQueue admits; whether it is suspended is never ours to say."""
+    return metadata | {"labels": metadata["labels"] | {LABEL_QUEUE: queue}} if queue else metadata
 
 
 def _retried(intent: StartStep) -> dict[str, str]:

@@ -49,6 +49,8 @@ class JobSeen:
     """Value of the retry annotation of its run when it was started."""
     kind: ResourceKind = JOB
     """Another kind for what another controller does."""
+    suspended: bool = False
+    """True while somebody, such as a queue, does not let it have pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class Frozen:
     artifacts_uri: str
     digest: str
     """Digest of what makes a new run when it changes."""
+    queue: str = ""
+    """Name of the LocalQueue that admits its Jobs; empty without one."""
     folder: str = ""
     """Name of the run's folder in the store; of its own even if a run of that name existed before."""
     steps: tuple[StepTemplate, ...] = BUILT_IN

@@ -66,7 +66,7 @@ class Move:
 
 _PASSING: Final = frozenset({"DatasetMissing", "StorageAway"})
 """What is wrong with the data only for a while."""
-_PROGRESS: Final = (Reason.RUN_IN_PROGRESS, Reason.RETRYING, Reason.PODS_UNHEALTHY, Reason.WAITING)
+_PROGRESS: Final = (Reason.RUN_IN_PROGRESS, Reason.RETRYING, Reason.QUEUED, Reason.PODS_UNHEALTHY, Reason.WAITING)
 """How well a step gets on, the best first: a run is stuck only when all its open steps are."""
 
 
@@ -94,7 +94,7 @@ def together(found: Iterable[Move]) -> Move:
 def at_the_end(at: Situation, step: Step, told: Mapping[str, str]) -> Move:
     """Return what is done about the step that runs when all others are over."""
     if step.state is not StepState.PENDING:
-        return _watch(at, step)
+        return _queued(at, step) if step.state is StepState.QUEUED else _watch(at, step)
     move = _start(at, step)
     return replace(move, start=replace(move.start, told=told) if move.start else None)
 
@@ -164,6 +164,17 @@ def _is_allowed(at: Situation, step: Step) -> bool:
     return manifest is None or (manifest["apiVersion"], manifest["kind"]) in known
 
 
+def _queued(at: Situation, step: Step) -> Move:
+    queue = at.seen.frozen.queue if at.seen.frozen else ""
+    job = f"Job {step.job.name}" if step.job else "its Job"
+    opens = f"LocalQueue {queue} admits it" if queue else "somebody sets its spec.suspend to false"
+    if step.evictions:
+        sentence = f"{step.name} is queued again: {job} was evicted after it had started, and begins anew when {opens}"
+    else:
+        sentence = f"{step.name} is queued: {job} is suspended until {opens}"
+    return Move(Reason.QUEUED, sentence)
+
+
 def _watch(at: Situation, step: Step) -> Move:
     del at
     if step.trouble is None:
@@ -212,6 +223,7 @@ def _again(at: Situation, step: Step, pause: timedelta, reason: Reason) -> Move:
 
 _MOVES: Final[Mapping[StepState, Callable[[Situation, Step], Move]]] = {
     StepState.PENDING: _start,
+    StepState.QUEUED: _queued,
     StepState.RUNNING: _watch,
     StepState.UNREAD: _read_again,
     StepState.USER_ERROR: _look_for_data,

@@ -277,7 +277,7 @@ class End:
 def _end(at: Situation, end: End, outcome: str = "Failed") -> Decision:
     """The run is about to end: what runs at the end of every run comes first, and changes nothing of it."""
     step, fields = at.last, _stopped(_fields(at, over=True))
-    if step is None or step.state not in {StepState.PENDING, StepState.RUNNING}:
+    if step is None or step.state not in {StepState.PENDING, StepState.QUEUED, StepState.RUNNING}:
         failed = step is not None and step.state is not StepState.SUCCEEDED and step.state is not StepState.UNREAD
         told = f"{end.sentence}; {step.name} failed: {moves.told(at, step)}" if step and failed else end.sentence
         return _over(at, replace(end, sentence=told, fields={**fields, **end.fields}))

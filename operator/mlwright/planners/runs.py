@@ -9,8 +9,8 @@ from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
 from mlwright.plan.training import PipelineSeen, RunBrief
 
-GOING: Final = frozenset({"Running", "Waiting"})
-"""States of a run that has not ended."""
+GOING: Final = frozenset({"Queued", "Running", "Waiting"})
+"""States of a run, or of a step, that has not ended."""
 _STUCK: Final = frozenset({Reason.WAITING, Reason.PODS_UNHEALTHY})
 """Why a run that goes on does not get on."""
 BEHIND: Final = 3

@@ -37,6 +37,8 @@ class StepState(StrEnum):
     """Where a step stands."""
 
     PENDING = "Pending"
+    QUEUED = "Queued"
+    """Its Job has no pod because somebody suspended it: a queue that has not admitted it, or has evicted it."""
     RUNNING = "Running"
     UNREAD = "Unread"
     """Ended well, but its result was not heard of: it is read again from the store."""
@@ -80,7 +82,15 @@ class Step:
     @property
     def at_work(self) -> bool:
         """Whether an attempt of it is in the cluster and has not been judged."""
-        return self.state in {StepState.RUNNING, StepState.UNREAD}
+        return self.state in {StepState.QUEUED, StepState.RUNNING, StepState.UNREAD}
+
+    @property
+    def evictions(self) -> int:
+        """How often a queue took the room of this attempt back, as far as the status remembers."""
+        if self.job is None or self.stored.get("job") != self.job.name:
+            return 0
+        told: int = self.stored.get("evictions", 0)
+        return told + (self.state is StepState.QUEUED and self.stored.get("state") in {"Running", "Waiting"})
 
     @property
     def crashes(self) -> int:
@@ -236,6 +246,8 @@ def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
     if template.resource:
         return _from_other(template, job)
     result = next((r for pod in job.pods if (r := parse_result(pod.exit_message)) is not None), None)
+    if job.state is JobState.ACTIVE and job.suspended:
+        return Step(template, StepState.QUEUED, job.attempt, job)
     if job.state is JobState.ACTIVE:
         return Step(template, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
     if not _heard(job, now):
@@ -308,6 +320,7 @@ def _number(text: str) -> float | None:
 
 _SHOWN: Final = {
     StepState.PENDING: "Pending",
+    StepState.QUEUED: "Queued",
     StepState.RUNNING: "Running",
     StepState.UNREAD: "Running",
     StepState.SUCCEEDED: "Succeeded",
@@ -353,7 +366,11 @@ def _shown(step: Step) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": step.name, "state": _SHOWN[step.state], "attempt": step.attempt}
     if step.job is None:
         return entry | ({"sentence": step.result.sentence[:MESSAGE_LENGTH]} if step.result else {})
-    entry |= {"job": step.job.name, "startedAt": timestamp(step.job.started)}
+    entry["job"] = step.job.name
+    if step.state is not StepState.QUEUED:
+        entry["startedAt"] = timestamp(step.job.started)
+    if step.evictions:
+        entry["evictions"] = step.evictions
     if step.job.ended is not None:
         entry["finishedAt"] = timestamp(step.job.ended)
     if sentence := _sentence(step):

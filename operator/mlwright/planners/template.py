@@ -113,6 +113,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Fro
         image_pull_policy=settings.image_pull_policy,
         artifacts_uri=artifacts_uri(seen, settings),
         digest=template_digest(seen),
+        queue=spec.policy.queue_name or "",
         folder=f"{run}-{short(uid)}",
         steps=resolve(spec),
         on_exit=on_exit(spec.on_exit),

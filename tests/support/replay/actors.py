@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlwright.api.conditions import timestamp
-from mlwright.constants import EXIT_USER_ERROR
+from mlwright.constants import EXIT_USER_ERROR, LABEL_QUEUE
 from mlwright.plan.resources import Body
 from tests.support.replay.world import World, controller_uid
 
@@ -36,6 +36,8 @@ class Surroundings:
     """How many attempts of a step still crash."""
     silent: set[str] = field(default_factory=set)
     """Steps whose termination message gets lost."""
+    queue: str = ""
+    """What Kueue does with Jobs that name a queue: nothing (it is not there), "closed" or "open"."""
     endless: set[str] = field(default_factory=set)
     """Steps whose pods go on and on."""
     checks: str = ""
@@ -135,8 +137,24 @@ class Actors:
             if (owner := controller_uid(body)) and owner not in alive:
                 world.remove(body["kind"], body["metadata"]["name"])
 
+    def _kueue(self, world: World, job: Body) -> None:
+        """Suspend, admit and evict Jobs as Kueue does: the Job controller deletes the pods of a suspended one."""
+        if not self.around.queue or LABEL_QUEUE not in job["metadata"]["labels"]:
+            return
+        closed = self.around.queue == "closed"
+        if bool(job["spec"].get("suspend")) != closed:
+            world.edit(job, lambda body: body["spec"].update(suspend=closed))
+        if closed:
+            for pod in [pod for pod in world.all("Pod") if controller_uid(pod) == job["metadata"]["uid"]]:
+                world.remove("Pod", pod["metadata"]["name"])
+            if job.get("status"):
+                world.edit(job, lambda body: body.pop("status"))
+
     def _job(self, world: World, job: Body) -> None:
         if job.get("status", {}).get("conditions"):
+            return
+        self._kueue(world, job)
+        if job["spec"].get("suspend"):
             return
         name = job["metadata"]["name"]
         pod = world.objects.get("Pod", {}).get(f"{name}-pod")

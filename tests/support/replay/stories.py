@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
@@ -82,6 +83,10 @@ def _grow(around: Surroundings, revision: str, rows: int) -> None:
     around.revision, around.rows = revision, rows
 
 
+def _let(around: Surroundings, queue: str, endless: Collection[str] = ()) -> None:
+    around.queue, around.endless = queue, set(endless)
+
+
 _SERVE: Final = Act("serve v1", lambda world, _: _serve(world))
 _TRAIN: Final = Act("train", lambda world, _: world.add(people.pipeline()))
 
@@ -146,6 +151,16 @@ STORIES: Final = {
                 Act("many rows", lambda _, around: _grow(around, "r3", 111), timedelta(minutes=11)),
                 Act("it goes away", lambda _, around: setattr(around, "data", False), timedelta(minutes=11)),
             ),
+        ),
+        Story(
+            "a queue admits, evicts and admits again",
+            (
+                Act("train", lambda world, _: world.add(people.pipeline(policy={"queueName": "team-a"}))),
+                Act("room", lambda _, around: _let(around, "open", endless={"train"})),
+                Act("no room", lambda _, around: _let(around, "closed")),
+                Act("room again", lambda _, around: _let(around, "open")),
+            ),
+            Surroundings(queue="closed"),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

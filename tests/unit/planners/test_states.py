@@ -162,6 +162,13 @@ def held(operator: Operator) -> None:
     operator.settle()
 
 
+def queued(operator: Operator) -> None:
+    """Let a queue be full."""
+    operator.actors.around.queue = "closed"
+    operator.world.add(people.pipeline(policy={"queueName": "team-a"}))
+    operator.settle(SOON)
+
+
 def unseen(operator: Operator) -> None:
     """Let the data of a trained pipeline go away."""
     operator.world.add(people.pipeline(triggers={"dataChange": {"checkEvery": "1m"}}))
@@ -375,6 +382,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: a run waits for something that does not exist yet": without_data,
     "TrainingPipeline: nobody asked for a run": unasked,
     "TrainingPipeline: a run is due, and the guard holds it": held,
+    "TrainingPipeline: a queue has not admitted the first run": queued,
+    "TrainingRun: a queue has not admitted the Job of a step": queued,
     "TrainingPipeline: the last look at the data failed": unseen,
     "TrainingPipeline: paused": paused_training,
     "TrainingPipeline: suspended": suspended_training,

@@ -166,6 +166,7 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
         started=moment(status.get("startTime") or meta.get("creationTimestamp")),
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         pods=own,
+        suspended=bool((body.get("spec") or {}).get("suspend")),
         late=final.get("reason") == "DeadlineExceeded",
         retry=(meta.get("annotations") or {}).get(ANNOTATION_RETRY, ""),
     )
