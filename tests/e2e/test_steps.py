@@ -78,6 +78,51 @@ def test_plain_scripts_are_steps(live: Live, release: Release) -> None:
     assert "added" not in live.kubectl("logs", f"job/{told['features']['job']}")
 
 
+FITS = """
+import os
+import onnx, pyarrow.parquet
+from onnx import TensorProto as T, helper
+
+table = pyarrow.parquet.read_table(os.environ["MLWRIGHT_INPUT_TRAIN"])
+kinds = {"int64": T.INT64, "double": T.DOUBLE, "bool": T.BOOL}
+features = table.column_names[:-1]
+types = [kinds[str(table.schema.field(name).type)] for name in features]
+nodes = [
+    helper.make_node("Sub", ["calls", "three"], ["d"]),
+    helper.make_node("Sigmoid", ["d"], ["p"]),
+    helper.make_node("Sub", ["one", "p"], ["q"]),
+    helper.make_node("Concat", ["q", "p"], ["probabilities"], axis=1),
+    helper.make_node("Greater", ["p", "q"], ["l"]),
+    helper.make_node("Reshape", ["l", "flat"], ["label"]),
+]
+numbers = {"three": 3.0, "one": 1.0}
+constants = [helper.make_tensor(name, T.DOUBLE, [1], [value]) for name, value in numbers.items()]
+constants.append(helper.make_tensor("flat", T.INT64, [1], [-1]))
+inputs = [helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in zip(features, types)]
+label = helper.make_tensor_value_info("label", T.BOOL, [None])
+probabilities = helper.make_tensor_value_info("probabilities", T.DOUBLE, [None, 2])
+graph = helper.make_graph(nodes, "mine", inputs, [label, probabilities], constants)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+onnx.save(model, os.environ["MLWRIGHT_OUTPUT_MODEL"])
+"""
+
+
+def test_a_container_fits_the_model(live: Live, release: Release) -> None:
+    """A script without any import of ours, in an image that holds onnx; the model is judged like any other."""
+    container = {"image": release.images["trainer"], "command": ["python", "-I", "-c", FITS]}
+    own: Json = {"task": "Classification", "type": "Container", "container": container}
+    gate = {"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", "min": 0.6}}
+    spec: Json = {"dataset": {"features": ["age", "calls", "active"]}, "evaluation": {"gates": [gate]}}
+    thing = asking("mine", **spec)
+    thing["spec"]["training"] = own
+    live.apply(thing)
+    live.reaches("TrainingRun", "mine-1", "Complete", "made mine-v1, which passed its gates", seconds=FINISHED)
+
+    made = live.there("ModelVersion", "mine-v1")["spec"]
+    assert made["bundle"]["format"] == "ONNX"
+    assert made["lineage"]["image"] == release.images["trainer"]
+
+
 MISTAKES = {
     "broken": ('echo "{" > "$MLWRIGHT_RESULT"', "spec.steps[own].container: its result.json is no JSON"),
     "endless": (

@@ -70,6 +70,25 @@ def built_in(uses: str, **more: Any) -> dict[str, Any]:
 
 
 REFUSALS: dict[str, Refusal] = {
+    "neither estimator nor container": Refusal(
+        "TrainingPipeline.spec.training", "estimator goes with type Estimator", {"spec.training.estimator": GONE}
+    ),
+    "an estimator and a container": Refusal(
+        "TrainingPipeline.spec.training",
+        "container goes with type Container",
+        {"spec.training.container": {"image": "mine:1"}},
+    ),
+    "a variable of a container that trains with a name of ours": Refusal(
+        "TrainingPipeline.spec.training.container.env[]",
+        "belong to mlwright",
+        {
+            "spec.training": {
+                "task": "Classification",
+                "type": "Container",
+                "container": {"image": "mine:1", "env": [{"name": "MLWRIGHT_STEP", "value": "x"}]},
+            }
+        },
+    ),
     "a step with a name that a built-in one has": Refusal(
         f"{STEPS}[]", "a built-in step has the name", step(name="train")
     ),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from mlwright.api.fields import (
     FreeObject,
     Schema,
+    Union,
 )
+from mlwright.api.steps import OwnContainer
 
 
 class Estimator(Schema):
@@ -37,11 +39,15 @@ class Training(Schema):
     """How the model is fitted."""
 
     task: Literal["Classification", "Regression"] = Field(description="What is learned.")
-    type: Literal["Estimator"] = Field(default="Estimator", description="How it is learned.")
-    estimator: Estimator = Field(description="The estimator of type Estimator.")
+    type: Literal["Estimator", "Container"] = Field(default="Estimator", description="How it is learned.")
+    estimator: Estimator | None = Field(default=None, description="The estimator of type Estimator.")
+    container: OwnContainer | None = Field(
+        default=None, description="The container of type Container: it learns and leaves an ONNX model."
+    )
     seed: int = Field(
         default=0,
         ge=0,
         le=2147483647,
         description="Seed of everything random; the same inputs give the same bundle.",
     )
+    union: ClassVar[Union | None] = Union()

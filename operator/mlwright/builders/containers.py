@@ -12,7 +12,7 @@ from typing import Any, Final
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.bundle.addresses import DATA, locate, mount_root, parse
-from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, PREPARE_CONTAINER, STEP_CONTAINER
+from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, OWN_PREFIX, PREPARE_CONTAINER, STEP_CONTAINER
 from mlwright.plan.digests import canonical
 from mlwright.plan.steps import StepTemplate
 from mlwright.plan.training import Frozen, StartStep
@@ -36,16 +36,27 @@ def own_pod(
         resources: what the container gets where nobody says.
     """
     frozen, template = intent.frozen, intent.frozen.step(intent.step)
-    ours = [
-        {"name": "MLWRIGHT_OWN", "value": literal(canonical(_task(intent, run, run_uri)))},
-        *_shard(template),
-    ]
+    ours = _told(intent, run, run_uri)
     spec = pod_spec(_ours(STEP_CONTAINER, "seal", frozen, ours), _of_pod(frozen, template), _mounts(frozen, own=False))
     if not intent.collects:
-        before = _ours(PREPARE_CONTAINER, "prepare", frozen, ours)
-        prepare = pod_spec(before, {}, _mounts(frozen, own=False))["containers"][0]
-        spec["initContainers"] = [prepare, _own(intent, run_uri, document=document, resources=resources)]
+        spec["initContainers"] = before(intent, run, run_uri, document=document, resources=resources)
     return spec
+
+
+def before(
+    intent: StartStep, run: str, run_uri: str, *, document: Mapping[str, Any], resources: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the containers that run before the one that makes the result; arguments as for `own_pod`."""
+    frozen = intent.frozen
+    ours = _ours(PREPARE_CONTAINER, "prepare", frozen, _told(intent, run, run_uri))
+    prepare = pod_spec(ours, {}, _mounts(frozen, own=False))["containers"][0]
+    return [prepare, _own(intent, run_uri, document=document, resources=resources)]
+
+
+def _told(intent: StartStep, run: str, run_uri: str) -> list[dict[str, Any]]:
+    """Return what our containers around the one of somebody's own are told."""
+    task = {"name": "MLWRIGHT_OWN", "value": literal(canonical(_task(intent, run, run_uri)))}
+    return [task, *_shard(intent.frozen.step(intent.step))]
 
 
 def _ours(name: str, part: str, frozen: Frozen, env: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -99,12 +110,25 @@ def _output(intent: StartStep, run_uri: str) -> dict[str, Any]:
     """Return the mount of the folder that `prepare` has made, which is all of the claim that may be written."""
     address = parse(run_uri, field="spec.artifacts.uri")
     template = intent.frozen.step(intent.step)
-    attempt = f"{template.folder}-{intent.attempt}"
+    attempt = f"{_folder(template)}-{intent.attempt}"
     name = Mount(address, read_only=False).name
     if template.shards > 1:
         path = f"{address.path}/{attempt}/.$(MLWRIGHT_SHARD).tmp"
         return {"name": name, "mountPath": OUTPUT_PATH, "subPathExpr": path}
     return {"name": name, "mountPath": OUTPUT_PATH, "subPath": f"{address.path}/.{attempt}.tmp"}
+
+
+def _folder(template: StepTemplate) -> str:
+    """Return the name, without attempt, of the folder in which the container writes; train takes in what is there."""
+    return f"{OWN_PREFIX}{template.folder}" if template.uses else template.folder
+
+
+def _of_training(intent: StartStep, run_uri: str) -> dict[str, str]:
+    """Return where a container that trains finds the rows to learn from, and leaves the model."""
+    if not intent.frozen.step(intent.step).uses:
+        return {}
+    rows = f"{run_uri}/validate-{intent.inputs['validate']}/train.parquet"
+    return {"MLWRIGHT_INPUT_TRAIN": _path(rows, "inputs"), "MLWRIGHT_OUTPUT_MODEL": f"{OUTPUT_PATH}/model.onnx"}
 
 
 def _environment(intent: StartStep, run_uri: str, document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -115,6 +139,7 @@ def _environment(intent: StartStep, run_uri: str, document: Mapping[str, Any]) -
         **{f"MLWRIGHT_INPUT_{_variable(e['name'])}": _path(e["uri"], "inputs") for e in inputs(intent, run_uri)},
         "MLWRIGHT_OUTPUT": OUTPUT_PATH,
         **{f"MLWRIGHT_OUTPUT_{_variable(e['name'])}": f"{OUTPUT_PATH}/{e['name']}" for e in template.outputs},
+        **_of_training(intent, run_uri),
         "MLWRIGHT_RESULT": f"{OUTPUT_PATH}/result.json",
         "MLWRIGHT_ATTEMPT": str(intent.attempt),
         "MLWRIGHT_STEP": canonical(document),
@@ -137,7 +162,7 @@ def _task(intent: StartStep, run: str, run_uri: str) -> dict[str, Any]:
     template = intent.frozen.step(intent.step)
     return {
         "run": run,
-        "step": template.folder,
+        "step": _folder(template),
         "attempt": intent.attempt,
         "runUri": run_uri,
         "inputs": inputs(intent, run_uri),

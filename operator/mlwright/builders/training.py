@@ -9,7 +9,7 @@ from typing import Any, Final
 from mlwright.api.conditions import timestamp
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
-from mlwright.builders.containers import inputs, own_pod
+from mlwright.builders.containers import before, inputs, own_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.builders.probes import probe
 from mlwright.builders.storage import data_keys, data_mounts
@@ -216,7 +216,7 @@ def _shown(intent: StartStep) -> dict[str, Any]:
 
 def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     frozen, template = intent.frozen, intent.frozen.step(intent.step)
-    if template.container:
+    if template.container and not template.uses:
         document = step_document(seen, intent)
         pod = own_pod(intent, seen.name, run_uri(seen, frozen), document=document, resources=RESOURCES)
         return {"restartPolicy": "Never", **pod}
@@ -238,7 +238,11 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         )
     )
     surface = {**frozen.pod, **template.pod}
-    return {"restartPolicy": "Never", **pod_spec(container, surface, mounts)}
+    pod = {"restartPolicy": "Never", **pod_spec(container, surface, mounts)}
+    if _is_own(intent):
+        told = step_document(seen, intent)
+        pod["initContainers"] = before(intent, seen.name, run_uri(seen, frozen), document=told, resources=RESOURCES)
+    return pod
 
 
 def run_uri(seen: RunSeen, frozen: Frozen) -> str:
@@ -301,7 +305,8 @@ def _reads_made(intent: StartStep) -> bool:
 
 def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:
     frozen = intent.frozen
-    estimator: Mapping[str, Any] = frozen.training["estimator"]
+    estimator: Mapping[str, Any] = frozen.training.get("estimator") or {}
+    container: Mapping[str, Any] = frozen.training.get("container") or {}
     labels = {LABEL_MODEL: frozen.model, LABEL_PIPELINE: frozen.pipeline}
     return {
         "apiVersion": API_VERSION,
@@ -317,8 +322,8 @@ def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:
                 "pipeline": frozen.pipeline,
                 "generation": frozen.generation,
                 "templateDigest": frozen.digest,
-                "image": frozen.image,
-                "estimator": estimator["class"],
+                "image": container.get("image") or frozen.image,
+                "estimator": estimator.get("class", ""),
                 "parameters": estimator.get("parameters") or {},
                 "seed": frozen.training["seed"],
                 **intent.lineage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from mlwright.api.fields import Schema, parse_duration
@@ -33,7 +34,14 @@ def resolve(spec: TrainingPipelineSpec) -> tuple[StepTemplate, ...]:
     _check_inputs(spec.steps)
     _check_parameters(spec)
     own = [_template(step) for step in spec.steps]
-    return graph.ordered((*own, *(template for template in BUILT_IN if template.name not in listed)))
+    every = (*own, *(template for template in BUILT_IN if template.name not in listed))
+    return graph.ordered([_trained_by(spec, template) for template in every])
+
+
+def _trained_by(spec: TrainingPipelineSpec, template: StepTemplate) -> StepTemplate:
+    """Let the container of the pipeline do the work of train, if there is one."""
+    container = spec.training.container
+    return replace(template, container=_json(container)) if container and template.uses == "Train" else template
 
 
 def on_exit(asked: OnExit | None) -> StepTemplate | None:
@@ -114,7 +122,7 @@ def _check_inputs(steps: Sequence[Step]) -> None:
 
 
 def _check_parameters(spec: TrainingPipelineSpec) -> None:
-    known = spec.training.estimator.parameters
+    known = spec.training.estimator.parameters if spec.training.estimator else {}
     for step in spec.steps:
         if step.when and step.when.param and step.when.param not in known:
             sentence = f"{step.when.param} is no parameter of training.estimator.parameters"

@@ -14,9 +14,9 @@ from mlwright.bundle.parity import compare_golden
 from mlwright.bundle.profile import Profile
 from mlwright.bundle.tensors import to_inputs
 from mlwright.bundle.verification import verify
+from mlwright.trainer.answering import Answering
 from mlwright.trainer.environment import framework
 from mlwright.trainer.errors import SurroundingsError
-from mlwright.trainer.fitting import Fitted
 from mlwright.trainer.storing import Stored
 
 
@@ -24,7 +24,7 @@ from mlwright.trainer.storing import Stored
 class Parts:
     """Everything that goes into a bundle."""
 
-    fitted: Fitted
+    fitted: Answering
     stored: Stored
     profile: Profile
     golden: tuple[GoldenRow, ...]

@@ -12,6 +12,7 @@ from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype,
 from mlwright.bundle.models import label_outputs
 from mlwright.bundle.tensors import Array
 from mlwright.scoring import Task
+from mlwright.trainer.answering import Answering
 from mlwright.trainer.columns import datatype_of
 from mlwright.trainer.encoding import Encoding, Matrix, learn_encoding
 from mlwright.trainer.errors import UserError
@@ -63,7 +64,7 @@ def fit(training: Training, side: Side) -> Fitted:
     return Fitted(pipeline, encoding, training.task, _signature(side, classes))
 
 
-def answer_soundly(fitted: Fitted, matrix: Matrix, estimator: str) -> dict[str, Array]:
+def answer_soundly(fitted: Answering, matrix: Matrix, estimator: str) -> dict[str, Array]:
     """Answers to encoded rows, every number of them finite.
 
     Raises:

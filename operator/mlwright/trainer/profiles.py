@@ -11,8 +11,8 @@ from mlwright.bundle.profile import Distribution, Profile
 from mlwright.bundle.profiling import profile_booleans, profile_labels, profile_numbers, profile_texts
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.scoring import Task
+from mlwright.trainer.answering import Answering
 from mlwright.trainer.encoding import Matrix, text_counts
-from mlwright.trainer.fitting import Fitted
 from mlwright.trainer.tables import Side, to_array
 from mlwright.trainer.targets import class_places
 
@@ -21,7 +21,7 @@ RANKING_ROWS: Final = 1000
 RANKED_BY: Final = "mean change of the outputs when the feature is shuffled among held-out rows"
 
 
-def build_profile(train: Side, held_out: Matrix, answers: Arrays, fitted: Fitted, seed: int) -> Profile:
+def build_profile(train: Side, held_out: Matrix, answers: Arrays, fitted: Answering, seed: int) -> Profile:
     """The profile of a bundle.
 
     Features are counted on the training rows. Outputs are counted on held-out rows: on rows that it has learned, a
@@ -43,7 +43,7 @@ def build_profile(train: Side, held_out: Matrix, answers: Arrays, fitted: Fitted
     return Profile(train.rows, features, _profile_outputs(fitted, answers))
 
 
-def rank_features(fitted: Fitted, matrix: Matrix, seed: int) -> Mapping[str, int]:
+def rank_features(fitted: Answering, matrix: Matrix, seed: int) -> Mapping[str, int]:
     """Rank features by how much the outputs change when one is shuffled among the rows; 1 changes them most.
 
     Args:
@@ -74,7 +74,7 @@ def _profile_feature(tensor: Tensor, column: Any) -> Distribution:
     return profile_numbers(tensor.name, tensor.datatype, to_array(column).astype(np.float64))
 
 
-def _profile_outputs(fitted: Fitted, outputs: Arrays) -> tuple[Distribution, ...]:
+def _profile_outputs(fitted: Answering, outputs: Arrays) -> tuple[Distribution, ...]:
     if fitted.task is Task.REGRESSION:
         return (profile_numbers(PREDICTION, Datatype.FP64, outputs[PREDICTION]),)
     classes = fitted.signature.classes

@@ -128,6 +128,8 @@ class Training:
     parameters: Mapping[str, Any]
     preprocessing: Preprocessing
     seed: int
+    own: bool = False
+    """A container of somebody's own fits the model; there is no estimator."""
 
 
 @dataclass(frozen=True, slots=True)

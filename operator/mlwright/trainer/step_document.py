@@ -206,8 +206,11 @@ def _time(document: Document, key: str) -> datetime:
 
 def _training(document: Document) -> Training:
     kind = document.text("type") if document.has("type") else "Estimator"
+    if kind == "Container":
+        task, seed = document.choice("task", Task), document.integer("seed", 0)
+        return Training(task, "", {}, Preprocessing.NONE, seed, own=True)
     if kind != "Estimator":
-        raise _refuse(document.where("type"), f"is {kind[:32]!r}; known is Estimator")
+        raise _refuse(document.where("type"), f"is {kind[:32]!r}; known are Estimator, Container")
     estimator = document.child("estimator")
     parameters = estimator.child("parameters") if estimator.has("parameters") else _empty(estimator)
     auto = not estimator.has("preprocessing")

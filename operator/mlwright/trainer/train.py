@@ -1,5 +1,6 @@
 """The step `train`: fit the estimator on the training rows and write the bundle."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +12,11 @@ from mlwright.bundle.golden import GoldenRow
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Manifest
 from mlwright.bundle.profile import Profile
 from mlwright.bundle.tensors import expected_outputs, plain_outputs, to_inputs
+from mlwright.trainer.answering import Answering
 from mlwright.trainer.bundling import Parts, write_bundle
 from mlwright.trainer.environment import environment
 from mlwright.trainer.fitting import Fitted, answer_soundly, fit
+from mlwright.trainer.own_model import FILE, OwnModel, load_own
 from mlwright.trainer.preparation import check_prepared
 from mlwright.trainer.profiles import build_profile
 from mlwright.trainer.step import Preprocessing, Step, StepName, Training
@@ -21,7 +24,7 @@ from mlwright.trainer.storing import Trial, store
 from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
 from mlwright.trainer.targets import check_sides
 from mlwright.trainer.wording import rows
-from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
+from mlwright.trainer.workspace import BUNDLE, Workspace, earlier_folder, read_earlier
 
 TRIAL_ROWS: Final = 20_000
 """Held-out rows on which outputs are profiled and a converted model must answer like the original."""
@@ -48,11 +51,40 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     target = step.dataset.target
     learned, held_out = read_side(data / TRAIN, target), read_side(data / TEST, target)
     check_sides(target, learned.target, held_out.target, step.training.task)
-    parts = build_parts(step, learned, held_out, (read_earlier(data).results or {}).get("dataset"))
+    dataset = (read_earlier(data).results or {}).get("dataset")
+    if step.training.own:
+        return _take_in(step, root, folder, (learned, held_out), dataset)
+    parts = build_parts(step, learned, held_out, dataset)
     manifest = write_bundle(folder / BUNDLE, parts)
     name = step.training.estimator.rpartition(".")[2]
     sentence = f"trained {name} on {rows(learned.rows)}, stored as {manifest.core.format}"
     return sentence, _results(step, manifest)
+
+
+def _take_in(
+    step: Step, root: Path, folder: Path, sides: tuple[Side, Side], dataset: object
+) -> tuple[str, dict[str, Any]]:
+    """Make the bundle of a model that a container of somebody's own has fitted before this."""
+    draft = Workspace.of(step, root).before
+    learned, held_out = sides
+    fitted = load_own(draft / FILE, step.training, learned)
+    manifest = write_bundle(folder / BUNDLE, own_parts(step, fitted, learned, held_out, dataset))
+    shutil.rmtree(draft)
+    sentence = f"took in the model that the container learned from {rows(learned.rows)}, stored as ONNX"
+    return sentence, _results(step, manifest)
+
+
+def own_parts(step: Step, fitted: OwnModel, learned: Side, held_out: Side, dataset: object) -> Parts:
+    """Everything that goes into the bundle of a model that is fitted already.
+
+    Raises:
+        UserError: The model cannot answer rows.
+    """
+    matrix = fitted.encoding.matrix(held_out.spread(TRIAL_ROWS))
+    answers = answer_soundly(fitted, matrix, "the model of the container")
+    profile = build_profile(learned, matrix, answers, fitted, step.training.seed)
+    record = {"step": dict(step.document), "dataset": dataset, "environment": environment(), "seconds": {}}
+    return Parts(fitted, fitted.stored, profile, invent_golden(profile, fitted, step.training), record)
 
 
 def build_parts(step: Step, learned: Side, held_out: Side, dataset: object) -> Parts:
@@ -83,7 +115,7 @@ def build_parts(step: Step, learned: Side, held_out: Side, dataset: object) -> P
     return Parts(fitted, stored, profile, invented, record)
 
 
-def invent_golden(profile: Profile, fitted: Fitted, training: Training) -> tuple[GoldenRow, ...]:
+def invent_golden(profile: Profile, fitted: Answering, training: Training) -> tuple[GoldenRow, ...]:
     """Golden rows drawn from the profile, with the fitted pipeline's answers."""
     inputs = golden.synthesise(profile, seed=training.seed)
     arrays = to_inputs(inputs, fitted.signature)

@@ -41,7 +41,8 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     Raises:
         UserError: The estimator, the metrics or the data cannot be used; nothing is wrong that another try would mend.
     """
-    build_estimator(step.training)
+    if not step.training.own:
+        build_estimator(step.training)
     check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
     source = sources.find(step.dataset, root)
     revision = source.revision  # before the rows: what changes while they are read is new afterwards

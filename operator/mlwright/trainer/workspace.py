@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mlwright.bundle import addresses
+from mlwright.constants import OWN_PREFIX
 from mlwright.trainer.errors import SurroundingsError
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import Step, StepName
@@ -57,6 +58,11 @@ class Workspace:
     def draft(self) -> Path:
         """Where files are written until the result is complete."""
         return self.folder.with_name(f".{self.folder.name}{_TEMPORARY}")
+
+    @property
+    def before(self) -> Path:
+        """Where a container of somebody's own writes whose work this step takes in."""
+        return self.run / f".{OWN_PREFIX}{self.folder.name}{_TEMPORARY}"
 
     def finished(self) -> Result | None:
         """The result of an earlier start of the same attempt.

@@ -201,3 +201,27 @@ def test_what_runs_at_the_end_is_told_how_it_ended() -> None:
 def test_every_pod_is_restricted(step: str) -> None:
     """All three containers of it."""
     assert violations(job(step)["spec"]["template"]["spec"]) == []
+
+
+def test_a_container_that_trains_stands_before_the_step_that_takes_its_model_in() -> None:
+    """It finds the rows to learn from, and writes the model; the result is made by our own step."""
+    training = {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}}
+    told = StartStep(frozen(training=training), "train", 2, {"raw-data": 1, "validate": 3})
+    write = for_run(RUN)(told)
+    assert isinstance(write, Create)
+    found = containers(write.body)
+    own = environment(found["own"])
+    run = "/mlwright/pvc/artifacts/runs/demo/churn/runs/" + frozen().folder
+    output = next(m for m in found["own"]["volumeMounts"] if m["mountPath"] == "/mlwright/output")
+
+    assert [(name, c["image"]) for name, c in found.items()] == [
+        ("prepare", "trainer:1"),
+        ("own", "mine:1"),
+        ("step", "trainer:1"),
+    ]
+    assert found["step"]["args"] == ["train"]
+    assert own["MLWRIGHT_INPUT_TRAIN"] == f"{run}/validate-3/train.parquet"
+    assert own["MLWRIGHT_OUTPUT_MODEL"] == "/mlwright/output/model.onnx"
+    assert output["subPath"].endswith("/.own-train-2.tmp")
+    assert json.loads(environment(found["prepare"])["MLWRIGHT_OWN"])["step"] == "own-train"
+    assert violations(write.body["spec"]["template"]["spec"]) == []

@@ -121,6 +121,7 @@ PIPELINE: Final[dict[str, Any]] = {
         "task": "Classification",
         "type": "Estimator",
         "estimator": {"class": "a.B", "parameters": {"max_iter": 100}, "preprocessing": "None"},
+        "container": copy.deepcopy(CONTAINER),
         "seed": 7,
     },
     "evaluation": {
@@ -224,7 +225,8 @@ OF_PIPELINE: Final = {
     "dataset.storage.caBundleRef.key": TRAINS,
     "dataset.storage.secretRef.name": TRAINS,
     "training.task": TRAINS,
-    "training.type": FIXED,
+    "training.type": TRAINS,
+    **{f"training.container.{name}": TRAINS for name in CONTAINER_FIELDS},
     "training.estimator.class": TRAINS,
     "training.estimator.parameters": TRAINS,
     "training.estimator.preprocessing": TRAINS,

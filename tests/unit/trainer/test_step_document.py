@@ -168,7 +168,11 @@ def test_a_time_without_a_zone_is_utc() -> None:
             id="a task",
         ),
         pytest.param(
-            "training.type", "Container", "spec.training.type", "is 'Container'; known is Estimator", id="a container"
+            "training.type",
+            "Oracle",
+            "spec.training.type",
+            "is 'Oracle'; known are Estimator, Container",
+            id="another way to learn",
         ),
         pytest.param(
             "training.estimator.parameters",
