@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from mlwright.bundle.manifest import Datatype
 from mlwright.trainer.arrow_types import is_number, is_text, kind_of
@@ -150,8 +151,10 @@ def count_missing(column: Any) -> int:
 def _numbers(name: str, column: Any, field: str) -> Any:
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    filled = pc.fill_null(column.cast(pa.float64(), safe=False), float("nan"))
-    beyond = int(np.count_nonzero(np.abs(np.nan_to_num(filled.to_numpy(), nan=0.0, posinf=np.inf)) > LARGEST))
+    filled = column.cast(pa.float64(), safe=False)
+    if filled.null_count:  # else nothing is copied
+        filled = pc.fill_null(filled, float("nan"))
+    beyond = _beyond(filled.to_numpy())
     if beyond:
         raise UserError(
             field,
@@ -159,3 +162,10 @@ def _numbers(name: str, column: Any, field: str) -> Any:
             f"make them missing, or scale them below {LARGEST:.1g}",
         )
     return filled
+
+
+def _beyond(values: NDArray[np.float64]) -> int:
+    """How many values no model can compute with."""
+    if max(np.fmax.reduce(values, initial=0.0), -np.fmin.reduce(values, initial=0.0)) <= LARGEST:
+        return 0  # the usual case, without a copy of the column
+    return int(np.count_nonzero(np.abs(np.nan_to_num(values, nan=0.0, posinf=np.inf)) > LARGEST))

@@ -36,12 +36,12 @@ def hash_rows(columns: Sequence[Any], *, person: bytes, seed: int = 0) -> NDArra
         `[n, 2]` unsigned 64-bit numbers.
     """
     rows, salt = len(columns[0]), seed.to_bytes(8, "big")
-    digests = b"".join(
-        digest
-        for start in range(0, rows, _CHUNK_ROWS)
-        for digest in _digests([column[start : start + _CHUNK_ROWS] for column in columns], person, salt)
-    )
-    return np.frombuffer(digests, dtype=">u8").reshape(-1, 2).astype(np.uint64)
+    hashes = np.empty((rows, 2), dtype=np.uint64)
+    for start in range(0, rows, _CHUNK_ROWS):
+        piece = [column[start : start + _CHUNK_ROWS] for column in columns]
+        digests = b"".join(_digests(piece, person, salt))
+        hashes[start : start + _CHUNK_ROWS] = np.frombuffer(digests, dtype=">u8").reshape(-1, 2)
+    return hashes
 
 
 def _digests(columns: Sequence[Any], person: bytes, salt: bytes) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.columns import ARROW_TYPES, datatype_of
 from mlwright.trainer.errors import SurroundingsError
 
+PIECE: Final = 65_536
+"""Rows that are written at a time."""
 TRAIN: Final = "train.parquet"
 TEST: Final = "test.parquet"
 TRAIN_KEYS: Final = "train-keys.parquet"
@@ -51,12 +53,25 @@ class Side:
 
 
 def write_table(table: Any, path: Path) -> None:
-    """Write one side.
+    """Write a table.
 
     Raises:
         OSError: The volume cannot be written.
     """
-    pa.parquet.write_table(table, path)
+    pyarrow.parquet.write_table(table, path)
+
+
+def write_rows(table: Any, mask: NDArray[np.bool_], path: Path) -> None:
+    """Write the rows of a table for which the mask is true, a piece at a time: no second table is held.
+
+    Raises:
+        OSError: The volume cannot be written.
+    """
+    with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
+        for start in range(0, table.num_rows, PIECE):
+            piece = table.slice(start, PIECE).filter(pa.array(mask[start : start + PIECE]))
+            if piece.num_rows:
+                writer.write_table(piece)
 
 
 def read_side(path: Path, target: str) -> Side:

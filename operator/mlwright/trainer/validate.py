@@ -21,7 +21,7 @@ from mlwright.trainer.scores import check_metrics
 from mlwright.trainer.slice_columns import check_exist, write_slices
 from mlwright.trainer.split_record import describe
 from mlwright.trainer.step import Dataset, Split, SplitType, Step
-from mlwright.trainer.tables import TEST, TEST_KEYS, TRAIN, TRAIN_KEYS, write_table
+from mlwright.trainer.tables import TEST, TEST_KEYS, TRAIN, TRAIN_KEYS, write_rows
 from mlwright.trainer.wording import rows
 
 logger = logging.getLogger(__name__)
@@ -128,16 +128,13 @@ def _write(data: Data, test: splits.Mask, step: Step, folder: Path) -> tuple[int
     names = [*data.roles.features, data.roles.target]
     table = pa.table(dict(zip(names, (*data.features, data.target), strict=True)))
     keys = _keys(data, step.dataset)
-    sizes = []
-    sides = (table.filter(pa.array(~test)), table.filter(pa.array(test)))
-    target = data.roles.target
-    targets.check_sides(target, sides[0].column(target), sides[1].column(target), step.training.task)
-    for side, mask, path, beside in zip(sides, (~test, test), (TRAIN, TEST), (TRAIN_KEYS, TEST_KEYS), strict=True):
-        write_table(side, folder / path)
+    learned, held_out = (data.target.filter(pa.array(mask)) for mask in (~test, test))
+    targets.check_sides(data.roles.target, learned, held_out, step.training.task)
+    for mask, path, beside in ((~test, TRAIN, TRAIN_KEYS), (test, TEST, TEST_KEYS)):
+        write_rows(table, mask, folder / path)
         if keys.num_columns:
-            write_table(keys.filter(pa.array(mask)), folder / beside)
-        sizes.append(side.num_rows)
-    return sizes[0], sizes[1]
+            write_rows(keys, mask, folder / beside)
+    return len(learned), len(held_out)
 
 
 def _keys(data: Data, dataset: Dataset) -> Any:
