@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tests.support.apiserver import Json
@@ -129,6 +131,24 @@ def test_a_store_that_is_away_is_waited_for(shop: Shop, tmp_path: Path) -> None:
         (folder / "one.parquet").write_bytes(parquet(customers()))
 
         shop.live.until("the run goes on", lambda: _validated(shop.live, "patient-1"), seconds=300)
+
+
+def test_the_drift_of_new_data_is_held_against_the_champion(shop: Shop) -> None:
+    """The second run compares with what the champion was trained on, and says which feature has moved."""
+    table = customers(8000)
+    older = table.set_column(0, "age", pa.array([age + 25 for age in table["age"].to_pylist()]))
+    for name, rows in (("then", table), ("now", older)):
+        (shop.store.bucket("lake") / f"{name}.parquet").write_bytes(parquet(rows))
+    checks: Json = {"againstChampion": {"maxDrift": 0.2}}
+    shop.live.apply(shop.pipeline("drifting", uri="s3://lake/then.parquet", checks=checks))
+    shop.live.reaches("TrainingPipeline", "drifting", "Ready", "drifting-v1", seconds=420)
+    champion = json.dumps({"spec": {"aliases": [{"name": "champion", "version": 1}]}})
+    shop.live.kubectl("patch", "models.mlwright.dev", "drifting", "--type=merge", f"--patch={champion}")
+
+    shop.live.apply(shop.pipeline("drifting", uri="s3://lake/now.parquet", checks=checks))
+
+    moved = "feature 'age' has moved from the data of the champion drifting-v1 by a distance of"
+    shop.live.reaches("TrainingPipeline", "drifting", "Stalled", moved, "at most 0.2 is allowed", seconds=300)
 
 
 def _as_seen_from(address: str) -> str:

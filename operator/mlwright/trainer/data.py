@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
 from mlwright.trainer import columns, sources, targets, times
 from mlwright.trainer.arrow_types import plain
-from mlwright.trainer.errors import SurroundingsError, UserError
+from mlwright.trainer.errors import CHANGED, SurroundingsError, UserError
 from mlwright.trainer.row_hashes import hash_rows
 from mlwright.trainer.step import Step
 from mlwright.trainer.wording import rows
@@ -91,7 +91,7 @@ def load(source: sources.Source, used: Sequence[str], kept: NDArray[np.bool_] | 
     if kept is not None and len(kept) == table.num_rows:
         table = table.filter(pa.array(kept))
     if table.num_rows != count:
-        raise SurroundingsError("the data changed while it was read; another attempt reads it as it is then")
+        raise SurroundingsError(CHANGED)
     return table
 
 

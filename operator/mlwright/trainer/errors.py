@@ -32,3 +32,6 @@ class UserError(MlwrightError):
 
 class SurroundingsError(MlwrightError):
     """A volume, the memory or an earlier step is not as it should be; another attempt may succeed."""
+
+
+CHANGED = "the data changed while it was read; another attempt reads it as it is then"

@@ -63,8 +63,8 @@ def frozen(**spec: Any) -> Frozen:
 
 def job(step: str, attempt: int = 0, **known: Any) -> dict[str, Any]:
     """Return the Job of a step."""
-    known = {"inputs": {"raw-data": 1, "shares": 2}, **known}
-    write = for_run(RUN)(StartStep(frozen(), step, attempt, **known))
+    known = {"frozen": frozen(), "inputs": {"raw-data": 1, "shares": 2}, **known}
+    write = for_run(RUN)(StartStep(step=step, attempt=attempt, **known))
     assert isinstance(write, Create)
     return write.body
 
@@ -106,6 +106,21 @@ def test_it_finds_its_paths_in_its_environment() -> None:
     assert own["MLWRIGHT_ATTEMPT"] == "3"
     assert json.loads(own["MLWRIGHT_STEP"])["training"]["task"] == "Classification"
     assert own["B"] == "b"
+
+
+def test_it_reads_an_object_store_with_the_keys_of_the_dataset() -> None:
+    """The address as it is, and the Secret by reference."""
+    storage = {"endpointURL": "https://store:9000", "secretRef": {"name": "lake-keys"}}
+    data = {"uri": "s3://lake/churn.csv", "target": "churned", "storage": storage}
+    own = containers(job("raw-data", frozen=frozen(dataset=data)))["own"]
+    refs = {
+        v["name"]: v["valueFrom"]["secretKeyRef"]["name"]
+        for v in own["env"]
+        if "secretKeyRef" in v.get("valueFrom", {})
+    }
+
+    assert environment(own)["MLWRIGHT_DATASET"] == "s3://lake/churn.csv"
+    assert refs == {"AWS_ACCESS_KEY_ID": "lake-keys", "AWS_SECRET_ACCESS_KEY": "lake-keys"}
 
 
 def test_it_is_started_as_asked() -> None:

@@ -18,7 +18,7 @@ from mlwright.trainer.checks.fingerprints import of_rows
 from mlwright.trainer.checks.summaries import Bins, Summary
 from mlwright.trainer.checks.values import Kind, Values
 from mlwright.trainer.columns import Roles
-from mlwright.trainer.errors import UserError
+from mlwright.trainer.errors import CHANGED, SurroundingsError, UserError
 from mlwright.trainer.wording import did_you_mean, rows
 
 Mask = NDArray[np.bool_]
@@ -103,6 +103,8 @@ class _Survey:
     def add(self, table: Any, numbers: Rows, kept: Mask | None) -> None:
         """Look at a batch of the data, `[n]` rows with their numbers."""
         if kept is not None:
+            if len(numbers) and numbers[-1] > len(kept):
+                raise SurroundingsError(CHANGED)
             inside = kept[numbers - 1]
             table, numbers = table.filter(pa.array(inside)), numbers[inside]
         self.rows += len(numbers)

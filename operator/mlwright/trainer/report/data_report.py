@@ -10,6 +10,7 @@ import numpy as np
 
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profiling import SMALLEST_GROUP
+from mlwright.trainer.checks.expectations import CHECKS
 from mlwright.trainer.checks.findings import Finding
 from mlwright.trainer.checks.judging import Judgement
 from mlwright.trainer.checks.summaries import Bins, Summary
@@ -94,13 +95,18 @@ def _findings(findings: Sequence[Finding]) -> str:
         f"<tr><td>{escape(finding.sentence)}</td>"
         f'<td class="number">{f"{finding.count:,}" if finding.count else ""}</td>'
         f"<td>{_places(finding)}</td>"
-        f"<td><code>{escape(finding.field)}</code></td></tr>"
+        f"<td><code>{_field(finding)}</code></td></tr>"
         for finding in findings
     )
     return (
         "<h2>What is wrong</h2><table><thead><tr><th>Finding</th><th class=number>Rows</th>"
-        f"<th>First rows</th><th>Asked for by</th></tr></thead><tbody>{lines}</tbody></table>"
+        f"<th>First rows</th><th>Asked for by dataset.checks</th></tr></thead><tbody>{lines}</tbody></table>"
     )
+
+
+def _field(finding: Finding) -> str:
+    """The field as it stands below `spec.dataset.checks`, which may break at its dots."""
+    return escape(finding.field.removeprefix(f"{CHECKS}.")).replace(".", ".<wbr>")
 
 
 def _places(finding: Finding) -> str:
@@ -127,7 +133,7 @@ def _range(summary: Summary) -> str:
 
 
 def _number(summary: Summary, value: float) -> str:
-    return time_text(int(value)) if summary.kind is Kind.TIMES else f"{value:.6g}"
+    return time_text(int(value // 1e6) * 10**6) if summary.kind is Kind.TIMES else f"{value:.6g}"
 
 
 def _alone(summary: Summary) -> str:
