@@ -110,7 +110,7 @@ class Dataset(Schema):
         max_length=512,
         description=(
             "Where the data lies: pvc://CLAIM/path or s3://BUCKET/path (the last segment may hold *), or"
-            " configmap://NAME/key."
+            " configmap://NAME/key. ${scheduledTime}, or ${scheduledTime:%Y-%m-%d}, stands for the time of the run."
         ),
     )
     storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")

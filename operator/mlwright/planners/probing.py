@@ -26,6 +26,7 @@ from mlwright.plan.training import (
     StartProbe,
     TrainingIntent,
 )
+from mlwright.planners import placeholders
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import HEARD, parse_result
 from mlwright.planners.template import training_image
@@ -62,8 +63,13 @@ def check(seen: PipelineSeen) -> None:
     """Refuse to look at data of which no run tells that it read it.
 
     Raises:
-        InvalidSpecError: validate reads what another step makes.
+        InvalidSpecError: validate reads what another step makes, or another address each time.
     """
+    if seen.spec.triggers.data_change is not None and placeholders.has(seen.spec.dataset.uri):
+        raise InvalidSpecError(
+            "spec.triggers.dataChange",
+            "spec.dataset.uri is another address at each time, so there is nothing to watch: use triggers.schedules",
+        )
     made = any(step.inputs for step in seen.spec.steps if step.built_in and step.built_in.uses == "Validate")
     if seen.spec.triggers.data_change is not None and made:
         raise InvalidSpecError(

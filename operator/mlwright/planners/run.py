@@ -14,6 +14,7 @@ from typing import Any, Final
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.plan import Decided
+from mlwright.plan.pods import moment
 from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import (
     Freeze,
@@ -170,7 +171,9 @@ def _unfrozen(at: Situation) -> Decision | None:
     if at.seen.pipeline is None:
         name = at.seen.spec.pipeline_ref.name
         return _wait(at, f"TrainingPipeline {name} (spec.pipelineRef) does not exist; the run starts when it does")
-    frozen = freeze(at.seen.pipeline, at.settings, run=at.seen.name, uid=at.seen.uid)
+    slot = at.seen.spec.trigger.scheduled_time
+    asked = moment(slot) if slot else at.seen.created
+    frozen = freeze(at.seen.pipeline, at.settings, run=at.seen.name, uid=at.seen.uid, at=asked)
     seen = replace(at.seen, frozen=frozen)
     started = replace(at, seen=seen, steps=steps(seen, at.now), last=last(seen, at.now))
     begun = next(move for rule in (_failed, _advance, _without_version) if (move := rule(started)) is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.datasets import Dataset
@@ -14,9 +15,11 @@ from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
 from mlwright.plan.resources import foreign
 from mlwright.plan.training import Frozen, PipelineSeen
+from mlwright.planners import placeholders
 from mlwright.planners.resolution import check_resources, on_exit, resolve
 from mlwright.settings import Settings
 
+URI: Final = "spec.dataset.uri"
 LARGEST_STEP: Final = 100_000
 """Bytes of what a step is told. One environment variable holds it, and Linux takes 131,072 bytes in one."""
 
@@ -74,7 +77,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
         InvalidSpecError: an address is refused, nobody says where artifacts go or which image trains, or a step
             would be told more than it can read.
     """
-    parse_address(seen.spec.dataset.uri, "spec.dataset.uri", DATA)
+    parse_address(placeholders.sample(seen.spec.dataset.uri, URI), URI, DATA)
     artifacts_uri(seen, settings)
     training_image(seen, settings)
     check_resources(resolve(seen.spec), foreign(settings.training_resources))
@@ -87,8 +90,10 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
         )
 
 
-def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Frozen:
+def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str, at: datetime) -> Frozen:
     """Return what a run of this pipeline uses if it starts now.
+
+    `at` is the slot that it answers, else when it was made.
 
     The run's folder carries a hash of its uid: were a run of the same name made once more, it must not find the
     results of the first.
@@ -104,7 +109,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str) -> Fro
         pipeline=seen.name,
         generation=seen.generation,
         model=seen.model,
-        dataset=dump(spec.dataset),
+        dataset=dump(spec.dataset) | {"uri": placeholders.resolved(spec.dataset.uri, at, URI)},
         training=dump(spec.training),
         metrics=tuple(dict.fromkeys(asked)),
         gates=gates,

@@ -12,7 +12,7 @@ from mlwright.plan.training import Frozen, StartStep
 from mlwright.plan.writes import Create
 from mlwright.planners.template import freeze
 from tests.support.podsecurity import violations
-from tests.unit.planners.given import SETTINGS, a_pipeline, a_run
+from tests.unit.planners.given import NOW, SETTINGS, a_pipeline, a_run
 
 RUN = a_run().started().done()
 FOLDER = "mlwright"
@@ -58,7 +58,7 @@ STEPS: list[dict[str, Any]] = [
 def frozen(**spec: Any) -> Frozen:
     """Return what a run of a pipeline with these steps freezes."""
     told = a_pipeline().asking(steps=STEPS, pod={"env": [{"name": "B", "value": "b"}], "serviceAccountName": "reader"})
-    return freeze(told.asking(**spec).done(), SETTINGS, run="churn-1", uid="uid-1")
+    return freeze(told.asking(**spec).done(), SETTINGS, run="churn-1", uid="uid-1", at=NOW)
 
 
 def job(step: str, attempt: int = 0, **known: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ OWNED = {
 
 def frozen(**spec: Any) -> Frozen:
     """Return what a run of a pipeline freezes."""
-    return freeze(a_pipeline().asking(**spec).done(), SETTINGS, run="churn-1", uid="uid-1")
+    return freeze(a_pipeline().asking(**spec).done(), SETTINGS, run="churn-1", uid="uid-1", at=NOW)
 
 
 def made(intent: TrainingIntent) -> dict[str, Any]:

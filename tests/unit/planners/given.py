@@ -260,7 +260,7 @@ class Pipeline:
 
     def with_run(self, number: int, state: Any, sentence: str = "", **known: Any) -> Self:
         """Let a run exist that froze the spec as it is now."""
-        frozen = freeze(self.done(), SETTINGS, run=f"churn-{number}", uid=f"uid-{number}")
+        frozen = freeze(self.done(), SETTINGS, run=f"churn-{number}", uid=f"uid-{number}", at=NOW)
         ended = None if state in GOING else LONG_AGO + timedelta(minutes=10)
         given = {"version": "", "frozen": frozen, "created": LONG_AGO, "ended": ended}
         known = {"token": known.pop("answering", ""), **given, **known}
@@ -322,12 +322,12 @@ class Run:
     def started(self, **evaluation: Any) -> Self:
         """Let the template be frozen, with other fields of the evaluation."""
         told = a_pipeline().asking(evaluation={**PIPELINE["evaluation"], **evaluation})
-        self.frozen = freeze(told.done(), SETTINGS, run="churn-1", uid="uid-1")
+        self.frozen = freeze(told.done(), SETTINGS, run="churn-1", uid="uid-1", at=NOW)
         return self
 
     def of(self, pipeline: Pipeline) -> Self:
         """Let the template of another pipeline be frozen."""
-        self.frozen = freeze(pipeline.done(), SETTINGS, run="churn-1", uid="uid-1")
+        self.frozen = freeze(pipeline.done(), SETTINGS, run="churn-1", uid="uid-1", at=NOW)
         return self
 
     def active(self, step: str, attempt: int = 0, *pods: PodSeen, **known: Any) -> Self:

@@ -10,7 +10,7 @@ from mlwright.errors import InvalidSpecError
 from mlwright.plan.steps import BUILT_IN
 from mlwright.planners.resolution import on_exit, resolve
 from mlwright.planners.template import freeze
-from tests.unit.planners.given import SETTINGS, a_pipeline
+from tests.unit.planners.given import NOW, SETTINGS, a_pipeline
 
 Json = dict[str, Any]
 
@@ -132,6 +132,6 @@ def test_what_could_never_run_is_refused_before_it_starts(name: str) -> None:
     """The pipeline says it, with the step and the field."""
     steps, sentence = REFUSED[name]
     with pytest.raises(InvalidSpecError) as refused:
-        freeze(a_pipeline().asking(steps=steps).done(), SETTINGS, run="churn-1", uid="u")
+        freeze(a_pipeline().asking(steps=steps).done(), SETTINGS, run="churn-1", uid="u", at=NOW)
 
     assert str(refused.value) == sentence
