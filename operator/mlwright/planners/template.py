@@ -16,6 +16,7 @@ from mlwright.plan.digests import canonical, digest, short
 from mlwright.plan.resources import foreign
 from mlwright.plan.training import Frozen, PipelineSeen
 from mlwright.planners import placeholders
+from mlwright.planners.expectations import refuse_impossible
 from mlwright.planners.resolution import check_resources, on_exit, resolve
 from mlwright.settings import Settings
 
@@ -78,6 +79,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
             would be told more than it can read.
     """
     parse_address(placeholders.sample(seen.spec.dataset.uri, URI), URI, DATA)
+    refuse_impossible(seen.spec.dataset.checks)
     artifacts_uri(seen, settings)
     training_image(seen, settings)
     check_resources(resolve(seen.spec), foreign(settings.training_resources))

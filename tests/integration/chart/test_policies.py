@@ -80,6 +80,18 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
     )
 
 
+def test_nobody_reads_a_secret_through_the_store_of_the_data(person: People, team: str) -> None:
+    """Its keys are in the environment of the pods that read."""
+    storage = {"endpointURL": "https://store:9000", "secretRef": {"name": "password"}}
+    thing = changed(PIPELINE, {"spec.dataset.uri": "s3://lake/churn.csv", "spec.dataset.storage": storage})
+
+    answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
+
+    assert answer.status == 403
+    assert "the spec names Secret password" in answer.body["message"]
+    assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
+
+
 def test_who_may_get_a_secret_may_name_it(person: People, team: str) -> None:
     """The policy adds no right and takes none away."""
     secrets = [f"s{i}" for i in range(16)]
