@@ -108,5 +108,5 @@ def test_a_version_that_fails_its_gate_is_recorded_and_never_served(trained: Liv
 
     assert trained.there("ModelVersion", "strict-v1")["spec"]["verdict"]["outcome"] == "Rejected"
     assert missed in trained.reaches("TrainingPipeline", "strict", "Stalled", "below the required 0.9999")
-    assert missed in trained.reaches("ModelDeployment", "strict", "Stalled", "no version of Model strict has passed")
+    assert missed in trained.reaches("ModelDeployment", "strict", "Stalled", "no version of Model strict may be served")
     assert trained.names("Pod", deployment="strict") == []

@@ -1,17 +1,19 @@
 """The step `evaluate`: score the bundle, as it will be served, on the held-out rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlwright.bundle.errors import BundleError
 from mlwright.bundle.models import answer_all, load_model
+from mlwright.bundle.profile import read_profile
 from mlwright.bundle.verification import verify
 from mlwright.trainer.answers import Answers, Estimated, answers_of
 from mlwright.trainer.errors import SurroundingsError
-from mlwright.trainer.evidence import Bundle, Found, gather
+from mlwright.trainer.evidence import Bundle, Found, gather, sliced
 from mlwright.trainer.gate_settings import ChampionGate
 from mlwright.trainer.opponent import NoAnswerError, answers_of_champion
+from mlwright.trainer.report.version_report import REPORT, Measured, version_report
 from mlwright.trainer.scores import check_metrics, score_classes, score_numbers
 from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
@@ -44,7 +46,37 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
     found = Found(bundle, side, answers, columns, champion, step.training.seed)
     if evidence := gather(step.gates, found):
         results["evidence"] = evidence
+    _report(step, root, results, found)
     return f"scored on {rows(side.rows)} held out", results
+
+
+def _report(step: Step, root: Path, results: Mapping[str, Any], found: Found) -> None:
+    """Leave a page for people beside the model; the digest of the bundle does not cover it."""
+    folder = earlier_folder(step, StepName.TRAIN, root) / BUNDLE
+    core = found.bundle.core
+    page = version_report(
+        Measured(
+            title=f"Model {step.model}, run {step.run.name}",
+            facts=(
+                ("Estimator", step.training.estimator),
+                ("Rows held out", f"{found.held_out.rows:,}"),
+                ("Format", f"{core.format}, {found.bundle.bytes / 1e6:.3g} MB"),
+            ),
+            metrics=results["metrics"],
+            answers=found.answers,
+            classes=tuple(_name(label) for label in core.signature.classes),
+            profile=read_profile(folder),
+            slices=sliced(step.gates, found),
+            evidence=results.get("evidence") or {},
+        )
+    )
+    draft = folder / f".{REPORT}-{step.run.attempt}"
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(folder / REPORT)  # whole or not at all: another attempt may write the same
+
+
+def _name(label: object) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def _champion(step: Step, side: Side, bundle: Bundle, root: Path) -> Answers | NoAnswerError | None:

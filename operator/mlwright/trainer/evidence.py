@@ -49,6 +49,15 @@ def gather(gates: tuple[Gate, ...], found: Found) -> dict[str, dict[str, Any]]:
     return {gate.name: _measure(gate, found) for gate in gates}
 
 
+def sliced(gates: tuple[Gate, ...], found: Found) -> dict[str, list[slices.Slice]]:
+    """Every slice that could be judged, by the gate's name."""
+    return {
+        gate.name: slices.each(gate, found.answers, divide(found.columns[gate.column]))
+        for gate in gates
+        if isinstance(gate, SlicesGate)
+    }
+
+
 def _measure(gate: Gate, found: Found) -> dict[str, Any]:
     match gate:
         case SlicesGate():

@@ -72,10 +72,8 @@ def measure(gate: SlicesGate, answers: Answers, division: Division) -> dict[str,
         no slice could be judged.
     """
     sizes = division.sizes()
-    present = np.flatnonzero(sizes)
-    enough = sorted((int(p) for p in present if sizes[p] >= gate.min_rows), key=lambda p: (-sizes[p], p))
-    small = [int(p) for p in present if sizes[p] < gate.min_rows]
-    measured = list(_measured(gate, answers, division, enough[:MOST_SLICES]))
+    enough, small = _by_size(gate, division)
+    measured = each(gate, answers, division)
     found: dict[str, Any] = {
         "judged": len(measured),
         "small": len(small),
@@ -87,6 +85,20 @@ def measure(gate: SlicesGate, answers: Answers, division: Division) -> dict[str,
         worst = max(measured, key=lambda entry: (_miss(gate, entry.value), entry.rows))
         found |= {"worst": worst.value, "at": worst.label, "rows": worst.rows}
     return found
+
+
+def each(gate: SlicesGate, answers: Answers, division: Division) -> list[Slice]:
+    """The slices that can be judged, the largest first."""
+    enough, _ = _by_size(gate, division)
+    return list(_measured(gate, answers, division, enough[:MOST_SLICES]))
+
+
+def _by_size(gate: SlicesGate, division: Division) -> tuple[list[int], list[int]]:
+    """The places of the slices that have enough rows, the largest first, and of those that have fewer."""
+    sizes = division.sizes()
+    present = [int(place) for place in np.flatnonzero(sizes)]
+    enough = sorted((p for p in present if sizes[p] >= gate.min_rows), key=lambda p: (-sizes[p], p))
+    return enough, [p for p in present if sizes[p] < gate.min_rows]
 
 
 def _measured(gate: SlicesGate, answers: Answers, division: Division, places: list[int]) -> Iterator[Slice]:

@@ -1,0 +1,148 @@
+"""`report.html` in the bundle's folder: what a version can do, measured on the rows held out. It judges nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from mlwright.bundle.profile import Profile
+from mlwright.scoring import METRICS, Goal
+from mlwright.trainer.answers import Answers, Estimated
+from mlwright.trainer.report import plots
+from mlwright.trainer.report.curves import curve, matrix, table
+from mlwright.trainer.report.style import STYLE
+from mlwright.trainer.scores import Judged, Mask, Numbers
+from mlwright.trainer.slices import Slice
+
+REPORT: Final = "report.html"
+_MOST_CLASSES: Final = 20
+"""A matrix of more cannot be read."""
+_FEATURES: Final = 30
+_BARS: Final = 24
+_CURVE: Final = (
+    ".curve { stroke: var(--now); stroke-width: 2; } .matrix { width: auto; } .number { white-space: nowrap; }"
+)
+_BETTER: Final = {Goal.MAX: "higher", Goal.MIN: "lower"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the page shows."""
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    metrics: Mapping[str, float]
+    answers: Answers
+    classes: tuple[str, ...]  # none for a regression
+    profile: Profile
+    slices: Mapping[str, Sequence[Slice]]  # by the gate's name
+    evidence: Mapping[str, Mapping[str, Any]]  # by the gate's name
+
+
+def version_report(measured: Measured) -> str:
+    """The page as HTML."""
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in measured.facts)
+    parts = (_metrics(measured), _answers(measured), _importance(measured), _slices(measured), _evidence(measured))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(measured.title)}</title><style>{STYLE}{_CURVE}</style></head><body>"
+        f'<h1>{escape(measured.title)}</h1><p class="lead">Figures on the rows held out. The gates are judged by the'
+        " operator afterwards: the verdict stands in the ModelVersion (spec.verdict) and in the run's status.</p>"
+        f"<dl>{facts}</dl>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _metrics(measured: Measured) -> str:
+    lines = [
+        (f"{name}: {METRICS[name].documentation}", _BETTER[METRICS[name].goal], f"{found:.4f}")
+        for name, found in measured.metrics.items()
+    ]
+    return f"<h2>Metrics</h2>{table(('metric', 'better', 'value'), lines)}"
+
+
+def _answers(measured: Measured) -> str:
+    if isinstance(measured.answers, Estimated):
+        return _residuals(measured.answers)
+    names = [*measured.classes, *["unknown"] * (measured.answers.classes - len(measured.classes))]
+    curves = _curves(measured.answers, names[1]) if len(names) == 2 else ""  # noqa: PLR2004 - a positive one
+    if len(names) > _MOST_CLASSES:
+        return curves
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    np.add.at(counts, (measured.answers.truth, measured.answers.called), 1)
+    return f"<h2>Confusion</h2>{matrix(counts, names)}{curves}"
+
+
+def _curves(judged: Judged, positive: str) -> str:
+    truth, given = judged.truth == 1, judged.probabilities[:, 1]
+    if not truth.any() or truth.all():
+        return ""
+    hits, alarms, precision = roc_and_precision(truth, given)
+    roc = curve(alarms, hits, ("false alarms", "found"), diagonal=True, label="ROC curve")
+    recall = curve(hits, precision, ("found", "precision"), diagonal=False, label="precision-recall curve")
+    return (
+        f'<h2>Ranking of {escape(positive)}</h2><div class="columns"><div class="column"><h3>ROC curve</h3>{roc}</div>'
+        f'<div class="column"><h3>Precision and recall</h3>{recall}</div></div>'
+    )
+
+
+def roc_and_precision(truth: Mask, given: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Share found, share of false alarms and precision at each threshold, from none called to all called.
+
+    Args:
+        truth: `[n]`, true for positive rows, of which there are some and not only.
+        given: `[n]`, the probability of the positive class.
+    """
+    order = np.argsort(-given, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(given[order]) != 0, np.True_))  # equal scores share a threshold
+    hits, called = np.cumsum(truth[order])[last], last + 1
+    found, alarms = hits / truth.sum(), (called - hits) / (~truth).sum()
+    return np.append(0.0, found), np.append(0.0, alarms), np.append(1.0, hits / called)
+
+
+def _residuals(estimated: Estimated) -> str:
+    errors = estimated.answers - estimated.truth
+    low, high = np.quantile(errors, (0.005, 0.995))
+    inside = errors[(errors >= low) & (errors <= high)]
+    counts, edges = np.histogram(inside, bins=_BARS, range=(low, high if high > low else low + 1))
+    shares = (counts / max(1, len(inside))).tolist()
+    titles = [f"{a:.4g} to {b:.4g}: {share:.1%}" for (a, b), share in zip(pairwise(edges), shares, strict=True)]
+    plot = plots.bars(shares, titles, (f"{edges[0]:.4g}", f"{edges[-1]:.4g}"), "histogram of the errors")
+    lines = [(f"{share:.0%} of the errors are at most", f"{np.quantile(errors, share):.4g}") for share in _SHARES]
+    return (
+        "<h2>Errors</h2><p>Answer minus truth, without the outermost 1 %.</p>"
+        f'<div class="columns"><div class="column">{plot}</div></div>{table(("share", "error"), lines)}'
+    )
+
+
+_SHARES: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+
+
+def _importance(measured: Measured) -> str:
+    ranked = sorted(measured.profile.features, key=lambda feature: feature.rank or len(measured.profile.features))
+    lines = [(f"{place}. {feature.name}", str(feature.datatype)) for place, feature in enumerate(ranked[:_FEATURES], 1)]
+    how = escape(str(ranked[0].ranked_by)) if ranked else ""
+    return f"<h2>Features by importance</h2><p>Ranked by {how}.</p>{table(('feature', 'datatype'), lines)}"
+
+
+def _slices(measured: Measured) -> str:
+    return "".join(
+        f"<h2>Slices: {escape(name)}</h2>"
+        + table(("slice", "value", "rows"), [(part.label, f"{part.value:.4f}", f"{part.rows:,}") for part in parts])
+        for name, parts in measured.slices.items()
+    )
+
+
+def _evidence(measured: Measured) -> str:
+    lines = [
+        (name, ", ".join(f"{key} {_figure(value)}" for key, value in found.items()))
+        for name, found in measured.evidence.items()
+    ]
+    return f"<h2>Figures for gates</h2>{table(('gate', 'measured'), lines)}" if lines else ""
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

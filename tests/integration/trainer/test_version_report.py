@@ -1,0 +1,99 @@
+"""`report.html`: every version has a page that a browser shows without loading anything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlwright.bundle.verification import verify
+from mlwright.trainer.report.version_report import roc_and_precision
+from tests.support.browser import Browser
+from tests.support.training import STEPS, Json, Workshop, document, flights_table
+
+ROWS = 600
+SLICES: Json = {"metric": "accuracy", "min": 0.5, "column": "region", "minRows": 10}
+COST: Json = {"latencyP99": "1s"}
+GATES: list[Json] = [
+    {"name": "every-region", "type": "Slices", "slices": SLICES},
+    {"name": "light", "type": "Cost", "cost": COST},
+]
+REGRESSION: Json = {
+    "dataset": {"target": "hour"},
+    "training": {"task": "Regression"},
+    "estimator": {"class": "sklearn.ensemble.HistGradientBoostingRegressor"},
+}
+
+
+def made(shop: Workshop, **changes: Json) -> Path:
+    """Train a version; the folder of its bundle comes back."""
+    names = ["<script>alert(1)</script>", "south & west", "isle"]
+    regions = pa.array([names[row % 2] if row % 60 else names[2] for row in range(ROWS)])
+    uri = shop.write(flights_table(ROWS).append_column("region", regions))
+    told = document(uri, **changes)  # type: ignore[arg-type]  # parts of the document by name
+    ended = [shop.run(step, told) for step in STEPS]
+    assert [step.code for step in ended] == [0, 0, 0], ended[-1].message
+    return shop.run_folder() / "train-0" / "bundle"
+
+
+def test_the_page_shows_what_was_measured(shop: Workshop) -> None:
+    """Metrics, confusion, curves, importance, slices; values of few rows appear nowhere, and nothing is executed."""
+    page = (made(shop, evaluation={"metrics": [], "gates": GATES}) / "report.html").read_text()
+
+    for part in ("Metrics", "Confusion", "ROC curve", "Precision and recall", "Features by importance", "Slices"):
+        assert part in page
+    assert "south &amp; west" in page
+    assert "isle" not in page
+    assert "<script" not in page
+    assert page.count("<polyline") == 4
+    assert not re.search(r"https?://|//[a-z]", page)
+
+
+def test_the_page_of_a_regression_shows_its_errors(shop: Workshop) -> None:
+    """There are no classes to confuse."""
+    page = (made(shop, **REGRESSION) / "report.html").read_text()
+
+    assert "of the errors are at most" in page
+    assert "Confusion" not in page
+
+
+def test_the_page_is_no_part_of_the_digest(shop: Workshop) -> None:
+    """A server takes the bundle with it and without it."""
+    folder = made(shop)
+    digest = shop.message()  # of the last step
+    manifest = (folder / "manifest.json").read_text()
+    found = re.search(r'"digest": "(sha256:[0-9a-f]{64})"', manifest)
+    assert found
+    assert digest["outcome"] == "Succeeded"
+    assert "report.html" not in manifest
+
+    assert verify(folder, found.group(1)).digest == found.group(1)
+
+
+@pytest.mark.parametrize("task", ["Classification", "Regression"])
+def test_a_real_browser_shows_the_page(shop: Workshop, task: str, tmp_path: Path) -> None:
+    """It understands the whole page and has nothing to complain of."""
+    browser = Browser.found()
+    if browser is None:
+        pytest.skip("this machine has no browser: install chromium-headless-shell")
+    changes = REGRESSION if task == "Regression" else {"evaluation": {"metrics": [], "gates": GATES}}
+    page = made(shop, **changes) / "report.html"
+
+    shown, complaints = browser.dump(page)
+    browser.photograph(page, tmp_path / "page.png")
+
+    assert complaints == []
+    assert shown.count("<svg") == page.read_text().count("<svg")
+    assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+def test_the_curves_are_those_of_the_counts() -> None:
+    """Worked by hand: four rows, the best of them positive, two with equal scores."""
+    found, alarms, precision = roc_and_precision(np.array([True, False, True, False]), np.array([0.9, 0.6, 0.6, 0.1]))
+
+    assert found.tolist() == [0.0, 0.5, 1.0, 1.0]
+    assert alarms.tolist() == [0.0, 0.0, 0.5, 1.0]
+    assert precision.tolist() == [1.0, 1.0, pytest.approx(2 / 3), 0.5]
