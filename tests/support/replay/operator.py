@@ -203,8 +203,8 @@ class Operator:
     def undeclared(self) -> list[str]:
         """Return the transitions between written statuses that nobody declared.
 
-        A run goes on until it is Complete or Failed and then stays so; of a deployment, what is stable is followed
-        only by what was its candidate.
+        A run goes on until it is Complete or Failed and then stays so, unless it is tried again; of a deployment, what
+        is stable is followed only by what was its candidate.
         """
         found, last = [], dict[tuple[str, str], Body]()
         for kind, name, status in self.trace:
@@ -250,7 +250,8 @@ def _run_edges(before: Body, after: Body) -> list[str]:
         tuple(c["type"] for c in s.get("conditions", ()) if c["type"] in {"Complete", "Failed"})
         for s in (before, after)
     ]
-    return [f"{ends[0]} -> {ends[1]}"] if ends[0] and ends[0] != ends[1] else []
+    again = ends == [("Failed",), ()] and before.get("handledRetry") != after.get("handledRetry")  # as somebody asked
+    return [f"{ends[0]} -> {ends[1]}"] if ends[0] and ends[0] != ends[1] and not again else []
 
 
 def _serving_edges(before: Body, after: Body) -> list[str]:

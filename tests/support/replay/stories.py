@@ -90,6 +90,27 @@ def _let(around: Surroundings, queue: str, endless: Collection[str] = ()) -> Non
 _SERVE: Final = Act("serve v1", lambda world, _: _serve(world))
 _TRAIN: Final = Act("train", lambda world, _: world.add(people.pipeline()))
 
+
+def _mended(world: World, around: Surroundings) -> None:
+    around.user_error = ""
+    annotate(world, "TrainingRun", "flights-1", retry="1")
+
+
+def _waits(world: World, around: Surroundings) -> None:
+    around.data = False
+    train_with(world, 300)
+
+
+def _suspended(world: World, *, iterations: int, suspend: bool) -> None:
+    train_with(world, iterations)
+    edit(world, "TrainingPipeline", "flights", lambda spec: spec.update(suspend=suspend))
+
+
+def _goes_on(world: World, around: Surroundings) -> None:
+    around.data = True
+    edit(world, "TrainingPipeline", "flights", lambda spec: spec.update(suspend=False))
+
+
 STORIES: Final = {
     story.name: story
     for story in (
@@ -161,6 +182,18 @@ STORIES: Final = {
                 Act("room again", lambda _, around: _let(around, "open")),
             ),
             Surroundings(queue="closed"),
+        ),
+        Story(
+            "a run is tried again, one is ended by hand, one is suspended",
+            (
+                Act("train", lambda world, _: world.add(people.pipeline())),
+                Act("mended and tried again", _mended),
+                Act("one that waits for its data", _waits),
+                Act("end it", lambda world, _: annotate(world, "TrainingRun", "flights-2", abort="ann")),
+                Act("suspend the next", lambda world, _: _suspended(world, iterations=100, suspend=True)),
+                Act("go on", _goes_on, LONG),
+            ),
+            Surroundings(user_error="train"),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(
