@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from mlwright.constants import LABEL_DEPLOYMENT
 from mlwright.plan.resources import TRAINING_PIPELINE, ResourceKind
@@ -60,6 +61,21 @@ def deployment(**spec: Any) -> Json:
     """Return a deployment that follows the newest version and sets an alias."""
     changes = {"spec.replicas": 2, "spec.rollout": {"setAlias": "champion"}}
     return changed(DEPLOYMENT, changes | {f"spec.{key}": value for key, value in spec.items()})
+
+
+YEARLY: Final = {"name": "yearly", "cron": "0 0 1 1 *", "timeZone": "UTC"}
+
+
+def wait_for_a_slot() -> Do:
+    """Return the act of letting a paused pipeline go on whose schedule was looked at last two years ago."""
+
+    async def do(kube: Kube, namespace: str) -> None:
+        since = {**YEARLY, "since": (datetime.now(UTC) - timedelta(days=730)).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        told = {"status": {"schedules": [since]}}
+        await kube.merge(TRAINING_PIPELINE, namespace, "churn", told, subresource="/status")
+        await kube.merge(TRAINING_PIPELINE, namespace, "churn", {"spec": {"paused": False}})
+
+    return do
 
 
 def create(*things: Json) -> Do:
@@ -160,6 +176,19 @@ def graph() -> Json:
 
 
 GRAPH = Flow("a graph of steps", (Act(create(graph()), trained("churn-1", "Succeeded"), "the first version is made"),))
+
+SLOT = Flow(
+    "a slot of a schedule",
+    (
+        Act(
+            create(pipeline(paused=True, triggers={"specChange": False, "schedules": [YEARLY]})),
+            lambda space: "schedules" in ((space.get("TrainingPipeline", "churn") or {}).get("status") or {}),
+            "the schedule is known",
+        ),
+        Act(wait_for_a_slot(), trained("churn-1", "Succeeded"), "the newest slot has its run"),
+    ),
+    prelude=1,
+)
 
 SERVING = Flow(
     "serving",

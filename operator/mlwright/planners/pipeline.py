@@ -98,7 +98,7 @@ def _answering(trigger: Trigger, slot: Slot | None) -> Trigger:
     """Return the trigger of a run that answers a slot as well, if one is due."""
     if slot is None or trigger.scheduled_time is not None:
         return trigger
-    reason = f"{trigger.reason}; it answers {slot.sentence} as well"[:REASON_LENGTH]
+    reason = f"{trigger.reason}, and {slot.sentence}"[:REASON_LENGTH]
     return trigger.model_copy(update={"reason": reason, "scheduled_time": slot.local})
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.campaign import Lab, crash_everywhere
-from tests.support.flows import GRAPH, REFUSED, SERVING, TRAINING, WORSE, Flow
+from tests.support.flows import GRAPH, REFUSED, SERVING, SLOT, TRAINING, WORSE, Flow
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -17,7 +17,7 @@ WIDTH = 20
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("flow", [TRAINING, GRAPH, SERVING, REFUSED, WORSE], ids=lambda flow: flow.name)
+@pytest.mark.parametrize("flow", [TRAINING, GRAPH, SLOT, SERVING, REFUSED, WORSE], ids=lambda flow: flow.name)
 async def test_a_crash_at_any_write_changes_nothing(lab: Lab, flow: Flow, tell: Callable[[object], None]) -> None:
     """Wherever it died: the same objects with the same content, nothing made twice, no error logged."""
     report = await crash_everywhere(lab, flow, asyncio.Semaphore(WIDTH))

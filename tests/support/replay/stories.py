@@ -79,6 +79,15 @@ _ENDS: Final = Act("it ends", lambda _, around: around.endless.clear(), timedelt
 _ON_NEW_DATA: Final = {"dataChange": {"checkEvery": "5m", "minNewRows": 10}}
 
 
+_OFTEN: Final = {"name": "often", "cron": "*/10 * * * *"}
+_GUARDED: Final[dict[str, Any]] = {"triggers": {"schedules": [_OFTEN]}, "guard": {"maxConsecutiveFailures": 2}}
+
+
+def _mend_and_ask(world: World, around: Surroundings) -> None:
+    around.user_error = ""
+    annotate(world, "TrainingPipeline", "flights", run="mended")
+
+
 def _grow(around: Surroundings, revision: str, rows: int) -> None:
     around.revision, around.rows = revision, rows
 
@@ -171,6 +180,14 @@ STORIES: Final = {
                 Act("a few rows", lambda _, around: _grow(around, "r2", 104), timedelta(minutes=11)),
                 Act("many rows", lambda _, around: _grow(around, "r3", 111), timedelta(minutes=11)),
                 Act("it goes away", lambda _, around: setattr(around, "data", False), timedelta(minutes=11)),
+            ),
+        ),
+        Story(
+            "failures in a row hold slots until a person asks",
+            (
+                Act("train", lambda world, _: world.add(people.pipeline(**_GUARDED)), timedelta(minutes=2)),
+                Act("break", lambda _, around: setattr(around, "user_error", "train"), timedelta(minutes=45)),
+                Act("mend", _mend_and_ask, timedelta(minutes=15)),
             ),
         ),
         Story(

@@ -146,7 +146,7 @@ def test_a_run_that_starts_for_another_reason_answers_the_slot_as_well() -> None
     trigger = decision.records[-1].trigger  # type: ignore[union-attr]
 
     assert (trigger.type, trigger.token, trigger.scheduled_time) == ("Request", "monday", "2026-01-06T03:00:00+00:00")
-    assert trigger.reason == "asked for with 'monday'; it answers slot 2026-01-06T03:00:00Z of schedule nightly as well"
+    assert trigger.reason == "asked for with 'monday', and slot 2026-01-06T03:00:00Z of schedule nightly"
     assert decision.status.fields["schedules"][0]["since"] == "2026-01-06T03:00:00Z"
 
 
