@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
+from tests.support.browser import Browser
 from tests.support.training import Ended, Json, Workshop, document, flights_table
 
 PRIVATE = "Ada Lovelace"
@@ -147,6 +149,27 @@ def test_everything_that_is_wrong_is_found_at_once(shop: Workshop) -> None:
     assert len(json.loads((_folder(shop) / "checks.json").read_text())["findings"]) == 4
 
 
+def test_the_message_of_many_findings_fits_into_what_kubernetes_keeps(shop: Workshop) -> None:
+    """Long addresses, long names of columns, forty findings: the list is cut, the rest is in the folder."""
+    table = flights_table(ROWS)
+    for place in range(40):
+        table = table.append_column(f"{'ä' * 60}{place}", pa.array(range(ROWS)))
+    names = [name for name in table.column_names if "ä" in name]
+    folder = shop.lake / ("d" * 200) / ("e" * 200)
+    folder.mkdir(parents=True)
+    pa.parquet.write_table(table, folder / "data.parquet")
+    checks = {"columns": [{"name": name, "max": -1} for name in names]}
+
+    ended = shop.run(
+        "validate", document(f"pvc://lake/{'d' * 200}/{'e' * 200}/data.parquet", dataset={"checks": checks})
+    )
+
+    assert (shop.root / "termination-log").stat().st_size <= 4096
+    assert ended.results["checks"]["failed"] == 40
+    assert 0 < len(ended.results["checks"]["findings"]) < 40
+    assert len(json.loads((_folder(shop) / "checks.json").read_text())["findings"]) == 40
+
+
 def test_a_warning_lets_training_go_on(shop: Workshop) -> None:
     """The step succeeds and says what is wrong."""
     ended = _judge(shop, _table(), {"minRows": 301, "onFailure": "Warn"})
@@ -263,6 +286,23 @@ def test_the_report_needs_nothing_from_anywhere(shop: Workshop) -> None:
     assert "url(" not in page
     assert seen.tags.count("svg") == 7
     assert "&lt;b&gt;x&lt;/b&gt;" in page
+
+
+def test_a_real_browser_shows_the_report(shop: Workshop, tmp_path: Path) -> None:
+    """It understands the whole page and has nothing to complain of; what is wrong stands before the columns."""
+    browser = Browser.found()
+    if browser is None:
+        pytest.skip("this machine has no browser: install chromium-headless-shell")
+    _judge(shop, _table(), {"minRows": 301, "columns": [{"name": "hour", "max": 20}]})
+    page = _folder(shop) / "data-report.html"
+
+    shown, complaints = browser.dump(page)
+    browser.photograph(page, tmp_path / "page.png", height=1400)
+
+    assert complaints == []
+    assert shown.count("<svg") == page.read_text().count("<svg") == 6
+    assert shown.index("column 'hour' lies above 20 in 17 rows") < shown.index("<h2>Columns</h2>")
+    assert (tmp_path / "page.png").stat().st_size > 10_000
 
 
 def test_the_report_is_there_without_any_checks(shop: Workshop) -> None:

@@ -175,3 +175,29 @@ def test_types_are_inferred_over_the_whole_file(shop: Workshop) -> None:
     _text(shop, "x.csv", "a\n" + "1\n" * 700_000 + "0.5\n")
 
     assert sources.read(_find(shop, "x.csv"), ("a",)).schema.field("a").type == pa.float64()
+
+
+@pytest.mark.timeout(20)
+def test_parquet_is_looked_at_in_pieces_and_rows_are_numbered_through_all_files(shop: Workshop) -> None:
+    """A file of any size needs little memory; the second file goes on counting."""
+    rows = sources.PIECE + 10
+    for name in ("1.parquet", "2.parquet"):
+        shop.write(pa.table({"a": range(rows)}), name)
+
+    pieces = list(sources.stream(_find(shop, "*.parquet"), ("a",)))
+
+    assert [(piece.file, piece.first, piece.table.num_rows) for piece in pieces] == [
+        ("1.parquet", 1, sources.PIECE),
+        ("1.parquet", sources.PIECE + 1, 10),
+        ("2.parquet", rows + 1, sources.PIECE),
+        ("2.parquet", rows + sources.PIECE + 1, 10),
+    ]
+
+
+def test_a_column_of_another_type_in_a_later_file_is_found_on_the_way(shop: Workshop) -> None:
+    """Before anything is counted as what it is not."""
+    shop.write(pa.table({"a": [1]}), "1.parquet")
+    shop.write(pa.table({"a": ["x"]}), "2.parquet")
+
+    with pytest.raises(UserError, match=r"'a' holds numbers in 1[.]parquet and text"):
+        list(sources.stream(_find(shop, "*.parquet"), ("a",)))
