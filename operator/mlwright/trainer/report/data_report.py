@@ -156,7 +156,7 @@ def _texts(summary: Summary) -> str:
     rest = 1 - sum(count for _, count in shown) / present
     named = [(text, count / present) for text, count in shown]
     if len(summary.texts) > len(shown):
-        named.append((f"{len(summary.texts) - len(shown):,} others", rest))
+        named.append((f"{len(summary.texts) - len(shown):,} more", rest))
     titles = [f"{text}: {share:.1%}" for text, share in named]
     return plots.bars([share for _, share in named], titles, (named[0][0][:24], named[-1][0][:24]), "shares of texts")
 
@@ -165,7 +165,13 @@ def _histogram(summary: Summary) -> str:
     sample = summary.numbers()
     if not sample.size:
         return ""
-    low, high = np.quantile(sample, (0.005, 0.995)) if sample.size > _BARS else (sample.min(), sample.max())
+    values, counts = np.unique(sample, return_counts=True)
+    if len(values) <= _BARS:
+        names = [_number(summary, value) for value in values]
+        shares = (counts / len(sample)).tolist()
+        titles = [f"{name}: {share:.1%}" for name, share in zip(names, shares, strict=True)]
+        return plots.bars(shares, titles, (names[0], names[-1]), "shares of values")
+    low, high = np.quantile(sample, (0.005, 0.995))
     inside = sample[(sample >= low) & (sample <= high)]
     counts, edges = np.histogram(inside, bins=_BARS, range=(low, high if high > low else low + 1))
     shares = (counts / max(1, len(inside))).tolist()
