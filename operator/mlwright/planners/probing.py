@@ -63,19 +63,20 @@ def check(seen: PipelineSeen) -> None:
     """Refuse to look at data of which no run tells that it read it.
 
     Raises:
-        InvalidSpecError: validate reads what another step makes, or another address each time.
+        InvalidSpecError: what a run reads is made by another step, moves with the time, or is pinned.
     """
-    if seen.spec.triggers.data_change is not None and placeholders.has(seen.spec.dataset.uri):
-        raise InvalidSpecError(
-            "spec.triggers.dataChange",
-            "spec.dataset.uri is another address at each time, so there is nothing to watch: use triggers.schedules",
-        )
-    made = any(step.inputs for step in seen.spec.steps if step.built_in and step.built_in.uses == "Validate")
-    if seen.spec.triggers.data_change is not None and made:
-        raise InvalidSpecError(
-            "spec.triggers.dataChange",
-            "validate reads what another step makes, so nobody knows what that step read: use triggers.schedules",
-        )
+    if seen.spec.triggers.data_change is not None and (why := _unwatchable(seen)):
+        raise InvalidSpecError("spec.triggers.dataChange", why)
+
+
+def _unwatchable(seen: PipelineSeen) -> str:
+    if placeholders.has(seen.spec.dataset.uri):
+        return "spec.dataset.uri is another address at each time, so there is nothing to watch: use triggers.schedules"
+    if seen.spec.dataset.revision:
+        return "spec.dataset.revision pins the data, so nothing new is ever read: remove one of the two"
+    if any(step.inputs for step in seen.spec.steps if step.built_in and step.built_in.uses == "Validate"):
+        return "validate reads what another step makes, so nobody knows what that step read: use triggers.schedules"
+    return ""
 
 
 def probing(seen: PipelineSeen, settings: Settings, now: datetime) -> Probing:

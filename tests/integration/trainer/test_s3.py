@@ -13,7 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from mlwright.trainer import sources
+from mlwright.trainer.revisions import look
 from mlwright.trainer.step import Storage
+from mlwright.trainer.step_document import read_dataset
 from tests.support.s3server import ACCESS, PASSWORD, S3Server, serving
 from tests.support.training import Ended, Json, Workshop, dataset, document, flights_table
 
@@ -209,3 +211,18 @@ def test_a_certificate_is_trusted_only_by_its_bundle(
     assert refused.message["field"] == "spec.dataset.storage.caBundleRef"
     assert refused.message["sentence"] == f"the certificate of {server.endpoint} is not trusted"
     assert ended.code == 0, ended.message
+
+
+def test_a_look_at_the_store_tells_what_is_new(tmp_path: Path, keys: S3Server) -> None:
+    """Without reading a row: the revision stays while nothing changes, and another file is another one."""
+    asked = read_dataset(json.dumps(_asked(keys.endpoint, "s3://lake/growing/*.parquet")))
+    table = flights_table(300)
+    _put(keys, "lake/growing/a.parquet", table.slice(0, 100))
+    (_, first), (_, again) = look(asked, tmp_path), look(asked, tmp_path)
+    _put(keys, "lake/growing/b.parquet", table.slice(100))
+    sentence, second = look(asked, tmp_path)
+
+    assert first == again
+    assert (first["dataset"]["rows"], second["dataset"]["rows"]) == (100, 300)
+    assert first["dataset"]["revision"] != second["dataset"]["revision"]
+    assert sentence == "found 300 rows in 2 files"

@@ -219,3 +219,11 @@ def test_the_data_of_another_step_cannot_be_watched() -> None:
     told = a_pipeline().asking(steps=steps, triggers={"dataChange": {}}).knowing(created=LONG_AGO)
     with pytest.raises(InvalidSpecError, match=r"spec\.triggers\.dataChange: validate reads what another step makes"):
         decide(told.done(), SETTINGS, NOW)
+
+
+def test_pinned_data_cannot_be_watched() -> None:
+    """Nothing new would ever be read."""
+    pinned = {"uri": "pvc://lake/churn", "target": "churned", "format": "Delta", "revision": "3"}
+    told = a_pipeline().asking(dataset=pinned, triggers={"dataChange": {}})
+    with pytest.raises(InvalidSpecError, match=r"spec\.triggers\.dataChange: spec\.dataset\.revision pins the data"):
+        decide(told.done(), SETTINGS, NOW)
