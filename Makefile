@@ -82,7 +82,7 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator bench-server bench-training
+.PHONY: demo bench-operator bench-server bench-training bench-gates
 demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@python3 -m cluster images operator server trainer
 	@$(PY) -m examples.flights.demo
@@ -92,6 +92,9 @@ bench-operator: venv ## Measure the operator beside a bare floor on a real kube-
 
 bench-training: venv ## Measure what the operator adds between steps, the start of a step, the checks of data; writes build/bench/training.json.
 	@$(PY) -m bench.training
+
+bench-gates: venv ## Simulate how often the champion gate promotes a worse model; writes build/bench/gates.json.
+	@$(PY) -m bench.gates
 
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server

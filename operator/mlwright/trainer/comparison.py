@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlwright.scoring import METRICS, Goal
 from mlwright.stats.paired import mcnemar, tango, upper_tail
 from mlwright.trainer.answers import Answers, Estimated, value
-from mlwright.trainer.scores import Judged, Mask, Numbers, UndefinedError
+from mlwright.trainer.scores import Judged, Mask, Numbers, Places, UndefinedError
 from mlwright.trainer.wording import rows
 
 FEWEST_OF_A_CLASS: Final = 100
@@ -24,6 +24,8 @@ DRAWS: Final = 2000
 MOST_BLOCKS: Final = 20_000
 FEWEST_BLOCKS: Final = 1000
 """So many rows, or random blocks of rows if there are more, are drawn again."""
+FEWEST_GROUPS: Final = 50
+"""Groups of rows, where rows come in groups: fewer cannot stand for all that there might be."""
 _CHUNK: Final = 50  # draws at a time; keeps memory flat
 _WORK: Final = 200_000  # blocks times sums of a draw
 
@@ -32,10 +34,15 @@ _SMALLEST: Final = 1e-15  # as in scores
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The answers of the new model and of the champion to the same rows."""
+    """The answers of the new model and of the champion to the same rows.
+
+    `groups` are the places of the rows' groups, `[n]`, where the dataset names a column of them: rows of one person or
+    one day are no independent witnesses, so whole groups are drawn again.
+    """
 
     new: Answers
     old: Answers
+    groups: Places | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +73,22 @@ def compare(pair: Pair, metric: str, margin: float, seed: int) -> dict[str, Any]
     if not math.isfinite(new) or not math.isfinite(old):
         raise UndefinedError(f"{metric} is no finite number")
     found: dict[str, Any] = {"new": new, "old": old, "rows": len(pair.new.truth)}
-    if isinstance(pair.new, Judged) and isinstance(pair.old, Judged) and metric in _EXACT:
+    if pair.groups is not None:
+        _check_groups(pair.groups, metric)
+    elif isinstance(pair.new, Judged) and isinstance(pair.old, Judged) and metric in _EXACT:
         return found | _EXACT[metric](pair.new, pair.old, margin)
     gain = 1 if METRICS[metric].goal is Goal.MAX else -1
     return found | {"p": _bootstrap(pair, metric, (gain, margin), seed), "test": "bootstrap"}
+
+
+def _check_groups(groups: Places, metric: str) -> None:
+    count = len(np.unique(groups))
+    if metric == "roc_auc":
+        raise UndefinedError(
+            "roc_auc has no paired test here for rows in groups (groupColumn): use log_loss or accuracy"
+        )
+    if count < FEWEST_GROUPS:
+        raise UndefinedError(f"{FEWEST_GROUPS} groups held out are needed to compare, there are {count:,}")
 
 
 def _accuracy(new: Judged, old: Judged, margin: float) -> dict[str, Any]:
@@ -130,7 +149,7 @@ def _bootstrap(pair: Pair, metric: str, bound: tuple[int, float], seed: int) -> 
     new, old = _SUMS[metric](pair.new), _SUMS[metric](pair.old)
     both = np.hstack([new.added, old.added])
     chance = np.random.default_rng(seed)
-    blocks = _blocks(both, chance)
+    blocks = _blocks(both if pair.groups is None else _summed(both, pair.groups), chance)
     worse, width = 0, new.added.shape[1]
     for start in range(0, DRAWS, _CHUNK):
         count = min(_CHUNK, DRAWS - start)
@@ -148,9 +167,19 @@ def _blocks(added: Numbers, chance: np.random.Generator) -> Numbers:
     if len(added) <= most:
         return added
     places = chance.permutation(len(added)) % most
-    summed = np.zeros((most, added.shape[1]))
-    np.add.at(summed, places, added)
-    return summed
+    return _summed(added, places)
+
+
+def _summed(added: Numbers, places: Places) -> Numbers:
+    """Sums of what the rows of each place add."""
+    found = np.zeros((int(places.max()) + 1, added.shape[1]))
+    np.add.at(found, places, added)
+    return found
+
+
+def _right(answers: Answers) -> Numbers:
+    assert isinstance(answers, Judged)  # noqa: S101  # a metric of a classification
+    return np.asarray(answers.truth == answers.called, dtype=np.float64)
 
 
 def _mean(each: Callable[[Answers], Numbers], last: Callable[[Numbers], Numbers] = lambda mean: mean) -> Any:
@@ -218,6 +247,7 @@ def _ratio(part: Numbers, whole: Numbers) -> Numbers:
 
 
 _SUMS: Final[dict[str, Callable[[Answers], Sums]]] = {
+    "accuracy": _mean(_right),
     "balanced_accuracy": _counted(lambda hits, _, true: _ratio(hits, true), of_truth=True),
     "f1": _counted(lambda hits, called, true: _ratio(2 * hits, called + true)),
     "precision": _counted(lambda hits, called, _: _ratio(hits, called)),
@@ -229,5 +259,5 @@ _SUMS: Final[dict[str, Callable[[Answers], Sums]]] = {
     "rmse": _mean(_errors(2), np.sqrt),
     "r2": _r2,
 }
-TESTED: Final = ("accuracy", "roc_auc", *_SUMS)
+TESTED: Final = ("roc_auc", *_SUMS)
 """Metrics that have a test."""

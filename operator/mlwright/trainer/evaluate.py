@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
 from mlwright.bundle.errors import BundleError
 from mlwright.bundle.models import answer_all, load_model
 from mlwright.bundle.profile import read_profile
@@ -14,10 +18,10 @@ from mlwright.trainer.evidence import Bundle, Found, gather, sliced
 from mlwright.trainer.gate_settings import ChampionGate
 from mlwright.trainer.opponent import NoAnswerError, answers_of_champion
 from mlwright.trainer.report.version_report import REPORT, Measured, version_report
-from mlwright.trainer.scores import check_metrics, score_classes, score_numbers
+from mlwright.trainer.scores import Places, check_metrics, score_classes, score_numbers
 from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
-from mlwright.trainer.tables import TEST, Side, read_side, to_array
+from mlwright.trainer.tables import TEST, TEST_KEYS, Side, read_side, to_array
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
 
@@ -43,7 +47,7 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
     answers = answers_of(bundle.core, answer_all(bundle.model, side.arrays()), to_array(side.target))
     results: dict[str, Any] = {"metrics": _score(answers, step.metrics), "testRows": side.rows}
     columns, champion = read_slices(step.gates, data), _champion(step, side, bundle, root)
-    found = Found(bundle, side, answers, columns, champion, step.training.seed)
+    found = Found(bundle, side, answers, columns, champion, step.training.seed, _groups(step, data))
     if evidence := gather(step.gates, found):
         results["evidence"] = evidence
     _report(step, root, results, found)
@@ -77,6 +81,17 @@ def _report(step: Step, root: Path, results: Mapping[str, Any], found: Found) ->
 
 def _name(label: object) -> str:
     return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _groups(step: Step, data: Path) -> Places | None:
+    """The groups of the rows held out, as the step validate left them."""
+    if step.dataset.group_column is None:
+        return None
+    try:
+        column = pa.parquet.read_table(data / TEST_KEYS, columns=["group"]).column(0)
+    except (pa.ArrowException, FileNotFoundError):
+        raise SurroundingsError(f"{TEST_KEYS} of the step validate is missing or damaged") from None
+    return np.asarray(column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _champion(step: Step, side: Side, bundle: Bundle, root: Path) -> Answers | NoAnswerError | None:

@@ -11,7 +11,7 @@ from mlwright.trainer.answers import Answers
 from mlwright.trainer.comparison import Pair, compare
 from mlwright.trainer.gate_settings import ChampionGate, CostGate, FairnessGate, Gate, SlicesGate
 from mlwright.trainer.opponent import NoAnswerError
-from mlwright.trainer.scores import Judged, UndefinedError
+from mlwright.trainer.scores import Judged, Places, UndefinedError
 from mlwright.trainer.slices import divide
 from mlwright.trainer.tables import Side
 
@@ -38,6 +38,8 @@ class Found:
     columns: Mapping[str, Any]
     champion: Answers | NoAnswerError | None
     seed: int
+    groups: Places | None = None
+    """Places of the groups of the rows held out, where the dataset names a column of them."""
 
 
 def gather(gates: tuple[Gate, ...], found: Found) -> dict[str, dict[str, Any]]:
@@ -77,6 +79,6 @@ def _compare(gate: ChampionGate, found: Found) -> dict[str, Any]:
     if isinstance(found.champion, NoAnswerError):
         return {"problem": str(found.champion)}
     try:
-        return compare(Pair(found.answers, found.champion), gate.metric, gate.margin, found.seed)
+        return compare(Pair(found.answers, found.champion, found.groups), gate.metric, gate.margin, found.seed)
     except UndefinedError as problem:
         return {"problem": str(problem)}

@@ -140,6 +140,20 @@ def test_a_champion_with_a_feature_more_cannot_answer(shop: Workshop) -> None:
     assert found == {"problem": "flights-v1 needs column 'distance', which is no feature of this version"}
 
 
+def test_rows_in_groups_are_compared_by_groups(shop: Workshop) -> None:
+    """The column that keeps groups together in the split keeps them together in the test."""
+    table = flights_table(ROWS).append_column("plane", pa.array([f"p{row // 2}" for row in range(ROWS)]))
+    uri, dataset = shop.write(table), {"groupColumn": "plane", "split": {"type": "Group"}}
+    first = document(uri, run="champion", dataset=dataset)
+    made = [shop.run(step, first) for step in ("validate", "train")][-1].results["bundle"]
+    told = document(uri, run="challenger", dataset=dataset, evaluation={"metrics": [], "gates": [CHAMPION]})
+    told["champion"] = {"name": "flights-v1", "version": 1, "uri": made["uri"], "digest": made["digest"]}
+
+    found = [shop.run(step, told) for step in STEPS][-1].results["evidence"]["no-worse"]
+
+    assert (found["test"], found["new"]) == ("bootstrap", found["old"])
+
+
 def test_without_a_champion_nothing_is_compared(shop: Workshop) -> None:
     """The operator knows that there is none."""
     assert run(shop, CHAMPION).results.get("evidence") == {"no-worse": {}}

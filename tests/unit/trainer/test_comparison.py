@@ -128,6 +128,39 @@ def test_many_rows_are_drawn_in_blocks() -> None:
     assert found["p"] <= 0.01
 
 
+def grouped(seed: int, *, told: bool) -> Pair:
+    """Return two equal classifiers whose mistakes come by whole groups of ten rows."""
+    chance = np.random.default_rng(seed)
+    truth, groups = np.zeros(1000, dtype=np.int64), np.repeat(np.arange(100), 10)
+    new, old = (judged(truth, np.where(np.repeat(chance.random(100) < 0.2, 10), 0.9, 0.1)) for _ in range(2))
+    return Pair(new, old, groups if told else None)
+
+
+def test_rows_of_one_group_are_one_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken as independent they promote an equal model far too often; drawn again as groups they do not."""
+    monkeypatch.setattr("mlwright.trainer.comparison.DRAWS", 300)
+
+    told, untold = (
+        np.mean([compare(grouped(seed, told=told), "accuracy", 0.0, seed=1)["p"] <= ALPHA for seed in range(150)])
+        for told in (True, False)
+    )
+
+    assert told <= ALPHA + 0.04
+    assert untold > 0.2
+
+
+def test_groups_need_to_be_many_and_a_metric_that_can_be_drawn() -> None:
+    """A handful of people is not everybody."""
+    pair = classifiers(600, seed=8)
+    few = Pair(pair.new, pair.old, np.arange(600) % 20)
+    many = Pair(pair.new, pair.old, np.arange(600) % 200)
+
+    with pytest.raises(UndefinedError, match="50 groups held out are needed to compare, there are 20"):
+        compare(few, "f1", 0.01, seed=1)
+    with pytest.raises(UndefinedError, match="roc_auc has no paired test here for rows in groups"):
+        compare(many, "roc_auc", 0.01, seed=1)
+
+
 def three_classes(answers: Answers) -> Judged:
     """Return the answers as if there were a third class."""
     assert isinstance(answers, Judged)
