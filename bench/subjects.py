@@ -24,6 +24,8 @@ ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 HEALTH_PORT: Final = 18081
+SILENT: Final = 60.0
+"""Seconds without an answer after which mlwright counts as gone."""
 QUIET: Final = 1.0
 """Seconds without anything new after which a subject counts as settled."""
 STAND_IN: Final = "stand-in"
@@ -175,13 +177,18 @@ async def settled(seconds: float = 900.0) -> float:
     """Wait until mlwright has listed everything and has nothing to do; return when that began, on the monotonic clock.
 
     Raises:
-        TimeoutError: it does not settle.
+        TimeoutError: it does not settle, or does not answer.
     """
     busy: tuple[float, ...] = ()
-    since = time.monotonic()
+    since = heard = time.monotonic()
     async with asyncio.timeout(seconds):
         while True:
             found = await asyncio.to_thread(metrics)
+            heard = time.monotonic() if found else heard
+            if time.monotonic() - heard > SILENT:
+                raise TimeoutError(
+                    f"no answer on port {HEALTH_PORT} for {SILENT:g} s; the log of the benchmark tells why"
+                )
             now = tuple(found.get(name, 0.0) for name in ("mlwright_reconciles_total", "mlwright_api_requests_total"))
             waiting = found.get("mlwright_queue_depth") != 0 or found.get("mlwright_relists_total", 0) < len(KINDS)
             if now != busy or waiting:
