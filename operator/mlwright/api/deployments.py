@@ -17,7 +17,7 @@ class ModelSelector(Schema):
     type: Literal["Latest", "Version", "Alias"] = Field(
         default="Latest",
         description=(
-            "Latest: the newest version that passed its gates. Version: that one. Alias: the version that the"
+            "Latest: the newest version that may be served. Version: that one. Alias: the version that the"
             " Model's alias names."
         ),
     )

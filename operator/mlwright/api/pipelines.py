@@ -118,5 +118,5 @@ class TrainingPipelineStatus(Status):
     data: DataStatus | None = Field(default=None, description="What is known of the data, with triggers.dataChange.")
     guard: GuardStatus | None = Field(default=None, description="What the guard remembers of the runs.")
     latest_version: str | None = Field(
-        default=None, max_length=63, description="The newest version that passed its gates."
+        default=None, max_length=63, description="The newest version that may be served."
     )

@@ -74,7 +74,7 @@ class Reason(StrEnum):
     REFUSED = "Refused", "The API server refuses an object that is needed; the message holds its words."
     NO_APPROVED_VERSION = (
         "NoApprovedVersion",
-        "No version has passed its gates, so there is nothing to serve.",
+        "No version may be served: all were rejected by a gate or denied by a person.",
     )
     AWAITING_APPROVAL = (
         "AwaitingApproval",

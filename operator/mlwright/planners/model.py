@@ -27,7 +27,7 @@ class ModelSeen:
 def decide(seen: ModelSeen) -> StatusDraft:
     """Return the status of a model; an alias that names no good version is told, and does no harm by itself.
 
-    Worked example: versions 1 and 2, of which 1 passed -> "2 versions, 1 of them passed its gates".
+    Worked example: versions 1 and 2, of which 1 passed -> "2 versions, 1 of them may be served".
     """
     passed = [version.name for version in seen.versions if version.approved]
     sentence = _counted(len(seen.versions), len(passed))
@@ -56,7 +56,7 @@ def last_number(status: Mapping[str, Any], versions: tuple[VersionSeen, ...]) ->
 def _counted(versions: int, passed: int) -> str:
     if not versions:
         return "no version yet"
-    return f"{versions} version{'s' if versions > 1 else ''}, {passed} of them passed its gates"
+    return f"{versions} version{'s' if versions > 1 else ''}, {passed} of them may be served"
 
 
 def _dangling(seen: ModelSeen) -> tuple[Verdict, ...]:
@@ -65,5 +65,5 @@ def _dangling(seen: ModelSeen) -> tuple[Verdict, ...]:
     if not bad:
         return ()
     named = ", ".join(f"{alias.name} names version {alias.version}" for alias in bad)
-    sentence = f"spec.aliases: {named}, which does not exist or did not pass its gates; name a version that passed"
+    sentence = f"spec.aliases: {named}, which does not exist or may not be served; name a version that may"
     return (Verdict("AliasDangling", "True", Reason.ALIAS_DANGLING, sentence),)

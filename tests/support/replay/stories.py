@@ -120,6 +120,21 @@ def _goes_on(world: World, around: Surroundings) -> None:
     edit(world, "TrainingPipeline", "flights", lambda spec: spec.update(suspend=False))
 
 
+def _challenge(world: World, _: Surroundings) -> None:
+    gate = {"name": "no-worse", "type": "Champion", "champion": {"metric": "roc_auc", "confidence": 0.95}}
+    world.add(people.pipeline(evaluation={"metrics": ["roc_auc"], "gates": [gate]}))
+    world.add(people.deployment(rollout={"setAlias": "champion"}))
+
+
+def _approved_ahead(world: World, _: Surroundings) -> None:
+    annotate(world, "TrainingPipeline", "flights", approve="3")
+    train_with(world, 20)
+
+
+def _deny(spec: Body) -> None:
+    spec["approval"] = {"decision": "Denied", "by": "anna"}
+
+
 STORIES: Final = {
     story.name: story
     for story in (
@@ -134,6 +149,17 @@ STORIES: Final = {
                 Act("a worse one", lambda world, _: train_with(world, 20)),
                 Act("back to the first", lambda world, _: train_with(world, 100)),
             ),
+        ),
+        Story(
+            "compared with the champion, held, approved, approved ahead, denied",
+            (
+                Act("train and serve", _challenge),
+                Act("another one is held", lambda world, _: train_with(world, 300)),
+                Act("somebody approves", lambda world, _: annotate(world, "ModelVersion", "flights-v2", approve="2")),
+                Act("the next is approved ahead", _approved_ahead),
+                Act("somebody denies it", lambda world, _: edit(world, "ModelVersion", "flights-v3", _deny)),
+            ),
+            Surroundings(evidence={"no-worse": {"new": 0.75, "old": 0.75, "p": 0.01, "rows": 5000}}),
         ),
         Story(
             "crashes, a lost message and a request",

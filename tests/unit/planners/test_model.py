@@ -22,12 +22,12 @@ def a_model(*versions: VersionSeen, aliases: dict[str, int] | None = None, **kno
     "model, says",
     [
         (a_model(), "no version yet"),
-        (a_model(a_version(1)), "1 version, 1 of them passed its gates"),
-        (a_model(a_version(1), a_version(2, passed=False)), "2 versions, 1 of them passed its gates"),
+        (a_model(a_version(1)), "1 version, 1 of them may be served"),
+        (a_model(a_version(1), a_version(2, passed=False)), "2 versions, 1 of them may be served"),
         (
             a_model(a_version(1), misnamed=("mine", "yours")),
             (
-                "1 version, 1 of them passed its gates; not counted: mine, yours, a version must be named churn-vN"
+                "1 version, 1 of them may be served; not counted: mine, yours, a version must be named churn-vN"
                 " by its number"
             ),
         ),
@@ -54,8 +54,8 @@ def test_an_alias_that_leads_nowhere_is_told(number: int) -> None:
 
     assert named(draft.conditions) == {"Ready": "True Settled", "AliasDangling": "True AliasDangling"}
     assert draft.conditions[1].message == (
-        f"spec.aliases: champion names version {number}, which does not exist or did not pass its gates;"
-        " name a version that passed"
+        f"spec.aliases: champion names version {number}, which does not exist or may not be served;"
+        " name a version that may"
     )
 
 

@@ -184,3 +184,14 @@ def test_a_perfect_model_has_the_best_value_of_every_metric() -> None:
     for name, value in perfect.items():
         metric = METRICS[name]
         assert value == pytest.approx(metric.high if metric.goal is Goal.MAX else metric.low)
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_a_metric_that_is_no_finite_number_is_undefined(answer: float) -> None:
+    """JSON has no word for it, and no gate could judge it."""
+    truth, answers = np.array([1.0, 2.0]), np.array([1.0, answer])
+
+    with pytest.raises(UserError, match="mae is undefined: it is no finite number on the rows held out"):
+        score_numbers(truth, answers, ["mae"])
+
+    assert score_numbers(truth, answers, []) == {}
