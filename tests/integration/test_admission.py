@@ -69,6 +69,22 @@ def built_in(uses: str, **more: Any) -> dict[str, Any]:
     return {"spec.steps": [own(outputs=[{"name": "data", "type": "Dataset"}]), entry]}
 
 
+TUNING = "TrainingPipeline.spec.training.tuning"
+FLOAT, INT = f"{TUNING}.space[].float", f"{TUNING}.space[].int"
+
+
+def parameter(type_: str = "Float", **members: Any) -> Json:
+    """Return a parameter of a space."""
+    return {"name": "learning_rate", "type": type_, **members}
+
+
+def tuning(space: Json | None = None, **more: Any) -> dict[str, Any]:
+    """Return the change that asks for a tuning."""
+    good = parameter(float={"low": 0.01, "high": 0.3, "step": 0.01})
+    objectives = [{"name": "good", "metric": "roc_auc"}]
+    return {"spec.training.tuning": {"trials": 4, "objectives": objectives, "space": [space or good], **more}}
+
+
 REFUSALS: dict[str, Refusal] = {
     "neither estimator nor container": Refusal(
         "TrainingPipeline.spec.training", "estimator goes with type Estimator", {"spec.training.estimator": GONE}
@@ -88,6 +104,67 @@ REFUSALS: dict[str, Refusal] = {
                 "container": {"image": "mine:1", "env": [{"name": "MLWRIGHT_STEP", "value": "x"}]},
             }
         },
+    ),
+    "a tuning of a container": Refusal(
+        "TrainingPipeline.spec.training",
+        "tuning looks for the parameters of an estimator",
+        {
+            "spec.training": {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}}
+            | {"tuning": tuning()["spec.training.tuning"]}
+        },
+    ),
+    "a range of real numbers upside down": Refusal(
+        FLOAT, "low must not be above high", tuning(parameter(float={"low": 1, "high": 0.5}))
+    ),
+    "a logarithmic range of real numbers from zero": Refusal(
+        FLOAT, "begins above 0", tuning(parameter(float={"low": 0, "high": 0.5, "log": True}))
+    ),
+    "a step of a logarithmic range of real numbers": Refusal(
+        FLOAT, "step must be above 0", tuning(parameter(float={"low": 0.1, "high": 0.5, "log": True, "step": 0.1}))
+    ),
+    "a range of whole numbers upside down": Refusal(
+        INT, "low must not be above high", tuning(parameter("Int", int={"low": 5, "high": 1}))
+    ),
+    "a logarithmic range of whole numbers from zero": Refusal(
+        INT, "begins above 0", tuning(parameter("Int", int={"low": 0, "high": 5, "log": True}))
+    ),
+    "a step of a logarithmic range of whole numbers": Refusal(
+        INT, "step does not go with log", tuning(parameter("Int", int={"low": 1, "high": 5, "log": True, "step": 2}))
+    ),
+    "a parameter of type Float without range": Refusal(
+        f"{TUNING}.space[]", "float goes with type Float", tuning(parameter())
+    ),
+    "a parameter of type Int without range": Refusal(
+        f"{TUNING}.space[]", "int goes with type Int", tuning(parameter("Int"))
+    ),
+    "a parameter of type Categorical without choices": Refusal(
+        f"{TUNING}.space[]", "categorical goes with type Categorical", tuning(parameter("Categorical"))
+    ),
+    "a pruner for several objectives": Refusal(
+        TUNING,
+        "know one objective",
+        tuning(
+            pruner="Median",
+            objectives=[{"name": "good", "metric": "roc_auc"}, {"name": "sure", "metric": "log_loss"}],
+        ),
+    ),
+    "a grid without steps": Refusal(
+        TUNING, "a Grid needs values to count", tuning(parameter(float={"low": 0, "high": 1}), sampler="Grid")
+    ),
+    "an objective of the other task": Refusal(
+        "TrainingPipeline.spec",
+        "training.tuning.objectives: a Classification has",
+        tuning(objectives=[{"name": "good", "metric": "rmse"}]),
+    ),
+    "an objective of the other task, the other way round": Refusal(
+        "TrainingPipeline.spec",
+        "training.tuning.objectives: a Regression has",
+        tuning(),
+        also={"spec.training.task": "Regression"},
+    ),
+    "a tuning without time": Refusal(f"{TUNING}.timeoutAfter", "must be longer than 0s", tuning(timeoutAfter="0s")),
+    "a step tune without a tuning": Refusal(
+        "TrainingPipeline.spec", "the step tune needs training.tuning", built_in("Tune")
     ),
     "a step with a name that a built-in one has": Refusal(
         f"{STEPS}[]", "a built-in step has the name", step(name="train")

@@ -8,10 +8,12 @@ from pydantic import Field
 
 from mlwright.api.fields import (
     FreeObject,
+    Rule,
     Schema,
     Union,
 )
 from mlwright.api.steps import OwnContainer
+from mlwright.api.tuning import Tuning
 
 
 class Estimator(Schema):
@@ -44,6 +46,9 @@ class Training(Schema):
     container: OwnContainer | None = Field(
         default=None, description="The container of type Container: it learns and leaves an ONNX model."
     )
+    tuning: Tuning | None = Field(
+        default=None, description="The search for its parameters; without it they are those of the estimator."
+    )
     seed: int = Field(
         default=0,
         ge=0,
@@ -51,3 +56,9 @@ class Training(Schema):
         description="Seed of everything random; the same inputs give the same bundle.",
     )
     union: ClassVar[Union | None] = Union()
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.type == 'Estimator' || !has(self.tuning)",
+            "tuning looks for the parameters of an estimator: remove it, and search in the container",
+        ),
+    )

@@ -10,6 +10,7 @@ from mlwright.api.datasets import DatasetRecord
 from mlwright.api.fields import BundleUri, Digest, FreeObject, ListMap, Release, Rule, Schema, ShortName, Timestamp
 from mlwright.api.gates import GateResult
 from mlwright.api.parts import ArtifactStore, Ref, Status
+from mlwright.api.tuning import TuningRecord
 
 
 class Alias(Schema):
@@ -74,7 +75,8 @@ class Lineage(Schema):
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")
     image: str = Field(default="", max_length=512, description="Image of the training steps.")
     estimator: str = Field(default="", max_length=200, description="Class of the estimator.")
-    parameters: FreeObject = Field(default={}, description="Its parameters.")
+    parameters: FreeObject = Field(default={}, description="Its parameters, those that a tuning found included.")
+    tuning: TuningRecord | None = Field(default=None, description="The search for the parameters, if there was one.")
     seed: int = Field(default=0, ge=0, description="The seed.")
     environment: dict[str, Release] = Field(
         default={}, max_length=32, description="Versions of the libraries that made the bundle."

@@ -43,6 +43,7 @@ from mlwright.api.triggers import (
     ScheduleStatus,
     Triggers,
 )
+from mlwright.api.tuning import WITHOUT_TUNING, objective_rules
 
 
 class TrainingPipelineSpec(Schema):
@@ -88,6 +89,8 @@ class TrainingPipelineSpec(Schema):
         *metric_rules("Classification", CLASSIFICATION_METRICS),
         *metric_rules("Regression", REGRESSION_METRICS),
         FAIRNESS_RULE,
+        *objective_rules(),
+        Rule("!has(self.steps) || has(self.training.tuning) || self.steps.all(s, s.name != 'tune')", WITHOUT_TUNING),
     )
 
 

@@ -22,7 +22,7 @@ from mlwright.api.fields import (
 )
 from mlwright.api.parts import Resources
 
-BUILT_IN_NAMES = "['validate', 'train', 'evaluate']"
+BUILT_IN_NAMES = "['validate', 'tune', 'train', 'evaluate']"
 
 Argument = Annotated[str, Field(max_length=4096)]
 OutputRef = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?\.[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=81)]
@@ -76,8 +76,8 @@ class OwnContainer(Schema):
 class BuiltInStep(Schema):
     """One of the steps that every run has."""
 
-    uses: Literal["Validate", "Train", "Evaluate"] = Field(
-        description="Which one; the step has its name in lower case."
+    uses: Literal["Validate", "Tune", "Train", "Evaluate"] = Field(
+        description="Which one; the step has its name in lower case. Tune needs training.tuning."
     )
 
 
@@ -209,9 +209,9 @@ class Step(Schema):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             f"self.type == 'BuiltIn' ? has(self.builtIn) && self.name == self.builtIn.uses.lowerAscii()"
-            f" : !(self.name in {BUILT_IN_NAMES} || self.name in ['tune', 'on-exit'])",
-            "a built-in step has the name of what it uses, in lower case (validate, train, evaluate), and no other"
-            " step has such a name, nor tune or on-exit: rename the step",
+            f" : !(self.name in {BUILT_IN_NAMES} || self.name == 'on-exit')",
+            "a built-in step has the name of what it uses, in lower case (validate, tune, train, evaluate), and no"
+            " other step has such a name, nor on-exit: rename the step",
         ),
         Rule(
             "self.type == 'Container' || (!has(self.outputs) && !has(self.cache) && self.shards == 1)",

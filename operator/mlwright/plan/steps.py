@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 ON_EXIT: Final = "on-exit"
@@ -16,7 +16,7 @@ class StepTemplate:
 
     name: str
     uses: str = ""
-    """Which built-in step it is: Validate, Train or Evaluate; empty for a container of somebody's own."""
+    """Which built-in step it is: Validate, Tune, Train or Evaluate; empty for a container of somebody's own."""
     depends_on: tuple[str, ...] = ()
     """Names of the steps that must be over before it starts."""
     needs: tuple[str, ...] = ()
@@ -52,6 +52,13 @@ BUILT_IN: Final = (
     StepTemplate("evaluate", "Evaluate", ("validate", "train"), ("validate", "train")),
 )
 """What a run does unless its pipeline says otherwise."""
+TUNED: Final = (
+    BUILT_IN[0],
+    StepTemplate("tune", "Tune", ("validate",), ("validate",)),
+    replace(BUILT_IN[1], depends_on=("validate", "tune")),
+    BUILT_IN[2],
+)
+"""What a run with a tuning does. Training does not need it: when it is skipped, the estimator is as the spec says."""
 
 
 def templates(stored: Iterable[Mapping[str, Any]]) -> tuple[StepTemplate, ...]:

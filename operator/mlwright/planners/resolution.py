@@ -9,16 +9,15 @@ from typing import Any, Final
 from mlwright.api.fields import Schema, parse_duration
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.steps import OnExit, Step
+from mlwright.api.tuning import Tuning
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical
 from mlwright.plan.resources import ResourceKind
-from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
+from mlwright.plan.steps import BUILT_IN, ON_EXIT, TUNED, StepTemplate
 from mlwright.planners import graph
 
 LARGEST_MANIFEST: Final = 64_000
 """Bytes of a manifest; it is kept in the record of what a run uses, and etcd takes 1.5 MB in one object."""
-_IMPLIED: Final = {template.name: template.depends_on for template in BUILT_IN}
-"""What the built-in steps read of each other."""
 
 
 def resolve(spec: TrainingPipelineSpec) -> tuple[StepTemplate, ...]:
@@ -33,8 +32,10 @@ def resolve(spec: TrainingPipelineSpec) -> tuple[StepTemplate, ...]:
     listed = {step.name for step in spec.steps}
     _check_inputs(spec.steps)
     _check_parameters(spec)
-    own = [_template(step) for step in spec.steps]
-    every = (*own, *(template for template in BUILT_IN if template.name not in listed))
+    built_in = _built_in(spec.training.tuning)
+    by_name = {template.name: template for template in built_in}
+    own = [_template(step, by_name.get(step.name)) for step in spec.steps]
+    every = (*own, *(template for template in built_in if template.name not in listed))
     return graph.ordered([_trained_by(spec, template) for template in every])
 
 
@@ -42,6 +43,14 @@ def _trained_by(spec: TrainingPipelineSpec, template: StepTemplate) -> StepTempl
     """Let the container of the pipeline do the work of train, if there is one."""
     container = spec.training.container
     return replace(template, container=_json(container)) if container and template.uses == "Train" else template
+
+
+def _built_in(tuning: Tuning | None) -> tuple[StepTemplate, ...]:
+    """Return the built-in steps; the pods of a tuning are its shards, and none is there without a trial to do."""
+    if tuning is None:
+        return BUILT_IN
+    pods = min(tuning.parallelism, tuning.trials)
+    return tuple(replace(step, shards=pods) if step.uses == "Tune" else step for step in TUNED)
 
 
 def on_exit(asked: OnExit | None) -> StepTemplate | None:
@@ -52,14 +61,14 @@ def on_exit(asked: OnExit | None) -> StepTemplate | None:
     return StepTemplate(ON_EXIT, container=_json(asked.container), attempts=1, timeout=timeout)
 
 
-def _template(step: Step) -> StepTemplate:
+def _template(step: Step, built_in: StepTemplate | None) -> StepTemplate:
     reads = [entry.from_.partition(".")[0] for entry in step.inputs]
-    implied = _IMPLIED.get(step.name, ())
+    implied = built_in or StepTemplate(step.name)
     return StepTemplate(
         name=step.name,
         uses=step.built_in.uses if step.built_in else "",
-        depends_on=_once((*implied, *reads, *step.depends_on)),
-        needs=_once((*implied, *reads)),
+        depends_on=_once((*implied.depends_on, *reads, *step.depends_on)),
+        needs=_once((*implied.needs, *reads)),
         container=_json(step.container) if step.container else {},
         inputs=tuple(_json(entry) for entry in step.inputs),
         outputs=tuple(_json(entry) for entry in step.outputs),
@@ -68,7 +77,7 @@ def _template(step: Step) -> StepTemplate:
         backoff=parse_duration(step.retries.backoff).total_seconds() if step.retries else 10.0,
         timeout=parse_duration(step.timeout_after).total_seconds() if step.timeout_after else 0.0,
         cache=parse_duration(step.cache.max_age).total_seconds() if step.cache else 0.0,
-        shards=step.shards,
+        shards=max(step.shards, implied.shards),
         resource=_json(step.resource) if step.resource else {},
         pod=_json(step.pod, exclude_defaults=True),
     )

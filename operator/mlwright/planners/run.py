@@ -25,7 +25,7 @@ from mlwright.plan.training import (
     TrainingIntent,
     VersionSeen,
 )
-from mlwright.planners import data_checks, gates, moves
+from mlwright.planners import data_checks, gates, moves, tuning
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.moves import Situation
@@ -214,7 +214,7 @@ def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
 
 def _without_version(at: Situation) -> Decision | None:
     """All steps are over, but one without which there is no version was skipped."""
-    skipped = next((s for s in at.steps if s.template.uses and s.state is StepState.SKIPPED), None)
+    skipped = next((s for s in at.steps if s.template.uses not in {"", "Tune"} and s.state is StepState.SKIPPED), None)
     if skipped is None:
         return None
     why = skipped.result.sentence if skipped.result else "skipped"
@@ -237,6 +237,7 @@ def _record(at: Situation) -> Decision:
             "dataset": found["dataset"],
             "environment": {k: str(environment[k])[:RELEASE_LENGTH] for k in sorted(environment)[:RELEASES]},
             "finishedAt": timestamp(max(ended(step, at.now) for step in at.steps)),
+            **tuning.lineage((at.frozen.training.get("estimator") or {}).get("parameters") or {}, found),
         },
         metrics=metrics,
         gates=judged,
@@ -333,6 +334,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "progress": f"{sum(entry['state'] in DONE for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
         "checks": next((told for step in at.steps if (told := data_checks.record(_reported(step)))), None),
+        "tuning": next((tuning.record(_reported(step)) for step in at.steps if step.template.uses == "Tune"), None),
         "metrics": metrics,
         "gates": list(gates.judge(frozen.gates, _measured(at, found))) if frozen and metrics is not None else None,
     }

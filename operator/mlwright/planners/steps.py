@@ -25,6 +25,7 @@ PODLESS: Final = timedelta(seconds=25)
 _OUTCOMES: Final = frozenset({"Succeeded", "UserError", "Failed"})
 _REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Validate": {"dataset": ("digest", "rows", "trainRows", "testRows")},
+    "Tune": {"tuning": ("trials", "best")},
     "Train": {"bundle": ("uri", "digest", "format")},
     "Evaluate": {"metrics": ()},
 }
@@ -245,14 +246,15 @@ def _from_other(template: StepTemplate, job: JobSeen) -> Step:
 def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
     if template.resource:
         return _from_other(template, job)
-    result = next((r for pod in job.pods if (r := parse_result(pod.exit_message)) is not None), None)
+    result = _result(template, job)
     if job.state is JobState.ACTIVE and job.suspended:
         return Step(template, StepState.QUEUED, job.attempt, job)
     if job.state is JobState.ACTIVE:
         return Step(template, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
-    if not _heard(job, now):
+    helped = bool(template.uses) and template.shards > 1 and not (result and _complete(template, result.results))
+    if not _heard(job, now, any_pod=not helped):
         return Step(template, StepState.RUNNING, job.attempt, job)
-    if job.state is JobState.COMPLETE and template.shards > 1:
+    if job.state is JobState.COMPLETE and template.shards > 1 and not template.uses:
         every = StepResult("Succeeded", f"all {template.shards} shards are done")
         return Step(template, StepState.SUCCEEDED, job.attempt, job, every)
     if job.state is JobState.COMPLETE:
@@ -263,17 +265,29 @@ def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
     return Step(template, StepState.CRASHED, job.attempt, job, result)
 
 
+def _result(template: StepTemplate, job: JobSeen) -> StepResult | None:
+    """Return what the pods reported; of several, what later steps need: those that only helped say less."""
+    told = [found for pod in job.pods if (found := parse_result(pod.exit_message)) is not None]
+    return next((found for found in told if _complete(template, found.results)), told[0] if told else None)
+
+
 def _said(template: StepTemplate, job: JobSeen) -> StepResult | None:
     """Return what a container of somebody's own wrote about the error that it found; text of ours is a result."""
     words = next((plain(pod.exit_message) for pod in job.pods if pod.exit_code == EXIT_USER_ERROR), "")
     return StepResult("UserError", words) if template.container and words else None
 
 
-def _heard(job: JobSeen, now: datetime) -> bool:
-    """Tell whether the pod that ended a Job was heard of, or has had the time to be."""
+def _heard(job: JobSeen, now: datetime, *, any_pod: bool) -> bool:
+    """Tell whether the pod that ended a Job was heard of, or has had the time to be.
+
+    Args:
+        job: the Job.
+        now: the time.
+        any_pod: whether the end of any pod will do; of pods that help each other one tells the result.
+    """
     code = 0 if job.state is JobState.COMPLETE else EXIT_USER_ERROR if job.by_user else None
     codes = [pod.exit_code for pod in job.pods if pod.exit_code is not None]
-    if code in codes or (code is None and any(codes)):
+    if (any_pod or code != 0) and (code in codes or (code is None and any(codes))):
         return True
     return job.ended is None or abs(now - job.ended) >= HEARD  # the API server's clock may be a little ahead of ours
 

@@ -21,6 +21,8 @@ from mlwright.trainer.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+NUMBER: Final = "JOB_COMPLETION_INDEX"
+"""Kubernetes tells each pod of an Indexed Job its number in this variable."""
 REVISION: Final = "revision"
 """What is no step: a look at the revision of a dataset."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
@@ -66,10 +68,18 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
         step = read_step(name, env.get(VARIABLE))
     except UserError as problem:
         return _failure(problem, name, None)
+    number = env.get(NUMBER, "0")
     try:
+        if step.name is StepName.TUNE and number != "0":
+            return _join(step, addresses.mount_root(env), int(number))
         return _run(step, addresses.mount_root(env))
     except Exception as problem:  # noqa: BLE001 - every end of a step is reported
         return _failure(problem, name, step)
+
+
+def _join(step: Step, root: Path, number: int) -> Result:
+    """Do trials for a tuning; its result is the coordinator's to write."""
+    return cast("Result", import_module("mlwright.trainer.tune").join(step, root, number))
 
 
 def _own(part: str, env: Mapping[str, str]) -> Result:

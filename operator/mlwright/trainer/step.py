@@ -9,12 +9,14 @@ from typing import Any
 from mlwright.scoring import Task
 from mlwright.trainer.checks.expectations import Checks
 from mlwright.trainer.gate_settings import Gate
+from mlwright.trainer.tuning.settings import Tuning
 
 
 class StepName(StrEnum):
     """The steps of a training run, in their order."""
 
     VALIDATE = "validate"
+    TUNE = "tune"
     TRAIN = "train"
     EVALUATE = "evaluate"
 
@@ -130,6 +132,7 @@ class Training:
     seed: int
     own: bool = False
     """A container of somebody's own fits the model; there is no estimator."""
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True, slots=True)

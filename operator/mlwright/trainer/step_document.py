@@ -29,6 +29,7 @@ from mlwright.trainer.step import (
     Training,
     UntilType,
 )
+from mlwright.trainer.tuning.settings import read_tuning
 
 VARIABLE: Final = "MLWRIGHT_STEP"
 SCHEMA_VERSION: Final = 1
@@ -220,4 +221,5 @@ def _training(document: Document) -> Training:
         parameters=parameters.members,
         preprocessing=Preprocessing.AUTO if auto else estimator.choice("preprocessing", Preprocessing),
         seed=document.integer("seed", 0),
+        tuning=read_tuning(document.child("tuning"), parse_duration) if document.has("tuning") else None,
     )

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
         SurroundingsError: The step validate left nothing.
     """
     data = earlier_folder(step, StepName.VALIDATE, root)
+    step = with_best(step, root)
     target = step.dataset.target
     learned, held_out = read_side(data / TRAIN, target), read_side(data / TEST, target)
     check_sides(target, learned.target, held_out.target, step.training.task)
@@ -87,6 +89,18 @@ def own_parts(step: Step, fitted: OwnModel, learned: Side, held_out: Side, datas
     return Parts(fitted, fitted.stored, profile, invent_golden(profile, fitted, step.training), record)
 
 
+def with_best(step: Step, root: Path) -> Step:
+    """The step with the parameters that the step tune has found; as it is without one, also where that was skipped.
+
+    Raises:
+        SurroundingsError: The step tune left nothing.
+    """
+    if StepName.TUNE not in step.inputs:
+        return step
+    found = (read_earlier(earlier_folder(step, StepName.TUNE, root)).results or {})["tuning"]["best"]["parameters"]
+    return replace(step, training=replace(step.training, parameters={**step.training.parameters, **found}))
+
+
 def build_parts(step: Step, learned: Side, held_out: Side, dataset: object) -> Parts:
     """Everything that goes into the bundle.
 
@@ -111,7 +125,13 @@ def build_parts(step: Step, learned: Side, held_out: Side, dataset: object) -> P
     invented = invent_golden(profile, fitted, step.training)
     stored = store(fitted, (trial, _golden_trial(fitted, invented)))
     seconds["total"] = round(time.monotonic() - began, 3)
-    record = {"step": dict(step.document), "dataset": dataset, "environment": environment(), "seconds": seconds}
+    record = {
+        "step": dict(step.document),
+        "parameters": dict(step.training.parameters),
+        "dataset": dataset,
+        "environment": environment(),
+        "seconds": seconds,
+    }
     return Parts(fitted, stored, profile, invented, record)
 
 

@@ -20,7 +20,7 @@ from mlwright.trainer.gate_settings import metrics_named
 from mlwright.trainer.scores import check_metrics
 from mlwright.trainer.slice_columns import check_exist, write_slices
 from mlwright.trainer.split_record import describe
-from mlwright.trainer.step import Dataset, Split, SplitType, Step
+from mlwright.trainer.step import Dataset, Split, SplitType, Step, Training
 from mlwright.trainer.tables import TEST, TEST_KEYS, TRAIN, TRAIN_KEYS, write_rows
 from mlwright.trainer.wording import rows
 
@@ -43,6 +43,8 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     """
     if not step.training.own:
         build_estimator(step.training)
+    if step.training.tuning:
+        _check_tuning(step.training)
     check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
     source = sources.find(step.dataset, root)
     revision = source.revision  # before the rows: what changes while they are read is new afterwards
@@ -79,6 +81,14 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     checks = {"checks": examined.verdict} if examined.verdict else {}
     warning = f"; {examined.warning}" if examined.warning else ""
     return f"read {rows(data.rows)}, {test_rows:,} of them held out{warning}", {"dataset": dataset, **checks}
+
+
+def _check_tuning(training: Training) -> None:
+    """Look at the space. Optuna is imported by who tunes alone: starting is most of the time of a small run."""
+    from mlwright.trainer.tuning.space import check_tuning  # noqa: PLC0415
+
+    if training.tuning:
+        check_tuning(training, training.tuning)
 
 
 def _words(span: times.Range | None) -> str:

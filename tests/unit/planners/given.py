@@ -292,6 +292,14 @@ def a_pipeline() -> Pipeline:
 
 RESULTS: Final[dict[str, dict[str, Any]]] = {
     "validate": {"dataset": {"digest": "sha256:d", "rows": 100, "trainRows": 80, "testRows": 20}},
+    "tune": {
+        "tuning": {
+            "trials": 4,
+            "finished": 3,
+            "failed": 1,
+            "best": {"trial": 2, "values": {"good": 0.9}, "parameters": {"C": 0.5}},
+        }
+    },
     "train": {
         "bundle": {"uri": "pvc://artifacts/b", "digest": "sha256:b", "format": "ONNX"},
         "environment": {"python": "3.11"},

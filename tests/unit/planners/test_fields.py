@@ -122,6 +122,25 @@ PIPELINE: Final[dict[str, Any]] = {
         "type": "Estimator",
         "estimator": {"class": "a.B", "parameters": {"max_iter": 100}, "preprocessing": "None"},
         "container": copy.deepcopy(CONTAINER),
+        "tuning": {
+            "trials": 8,
+            "parallelism": 2,
+            "sampler": "Random",
+            "pruner": "Median",
+            "objectives": [{"name": "good", "metric": "f1", "goal": "Maximize"}],
+            "space": [
+                {
+                    "name": "max_iter",
+                    "type": "Int",
+                    "float": {"low": 0.1, "high": 0.9, "log": True, "step": 0.1},
+                    "int": {"low": 1, "high": 9, "log": True, "step": 2},
+                    "categorical": {"choices": [1, 2]},
+                }
+            ],
+            "crossValidation": {"folds": 4},
+            "timeoutAfter": "1h",
+            "maxFailedTrials": 3,
+        },
         "seed": 7,
     },
     "evaluation": {
@@ -231,6 +250,26 @@ OF_PIPELINE: Final = {
     "training.estimator.parameters": TRAINS,
     "training.estimator.preprocessing": TRAINS,
     "training.seed": TRAINS,
+    **{
+        f"training.tuning.{name}": TRAINS
+        for name in (
+            "trials",
+            "parallelism",
+            "sampler",
+            "pruner",
+            "objectives.name",
+            "objectives.metric",
+            "objectives.goal",
+            "space.name",
+            "space.type",
+            *(f"space.float.{name}" for name in ("low", "high", "log", "step")),
+            *(f"space.int.{name}" for name in ("low", "high", "log", "step")),
+            "space.categorical.choices",
+            "crossValidation.folds",
+            "timeoutAfter",
+            "maxFailedTrials",
+        )
+    },
     "evaluation.metrics": TRAINS,
     "evaluation.approvalPolicy": NEITHER,
     "evaluation.gates.name": NEITHER,

@@ -49,6 +49,36 @@ def test_the_built_in_steps_are_always_there() -> None:
     ]
 
 
+TUNING: dict[str, Any] = {
+    "trials": 3,
+    "parallelism": 4,
+    "objectives": [{"name": "good", "metric": "roc_auc"}],
+    "space": [{"name": "C", "type": "Float", "float": {"low": 0.1, "high": 10, "log": True}}],
+}
+TUNED: dict[str, Any] = {
+    "task": "Classification",
+    "estimator": {"class": "sklearn.linear_model.LogisticRegression"},
+    "tuning": TUNING,
+}
+
+
+def test_a_tuning_is_a_step_between_validate_and_train() -> None:
+    """With a pod for each trial at most; training waits for it, and goes on without it when it is skipped."""
+    found = {step.name: step for step in resolve(a_pipeline().asking(training=TUNED).done().spec)}
+
+    assert list(found) == ["validate", "tune", "train", "evaluate"]
+    assert (found["tune"].shards, found["train"].shards) == (3, 1)
+    assert (found["train"].depends_on, found["train"].needs) == (("validate", "tune"), ("validate",))
+
+
+def test_more_can_be_said_of_the_step_tune() -> None:
+    """As of any of the built-in ones; the number of its pods stays that of the tuning."""
+    said = {"name": "tune", "type": "BuiltIn", "builtIn": {"uses": "Tune"}, "timeoutAfter": "1h"}
+    found = {step.name: step for step in resolve(a_pipeline().asking(training=TUNED, steps=[said]).done().spec)}
+
+    assert (found["tune"].timeout, found["tune"].shards, found["tune"].depends_on) == (3600.0, 3, ("validate",))
+
+
 def test_an_input_is_a_dependency() -> None:
     """Nobody has to say it twice."""
     assert graph(built_in("Validate", inputs=DATA), FEATURES)[:2] == [("features", ()), ("validate", ("features",))]

@@ -220,8 +220,8 @@ def test_a_document_that_is_none_is_told_by_the_name_of_the_variable(text: str |
 
 def test_an_unknown_step_is_told() -> None:
     """The command line names the steps that exist."""
-    with pytest.raises(UserError, match="there is no step 'tune'; use validate, train, evaluate"):
-        read_step("tune", json.dumps(FULL))
+    with pytest.raises(UserError, match="there is no step 'taste'; use validate, tune, train, evaluate"):
+        read_step("taste", json.dumps(FULL))
 
 
 @pytest.mark.parametrize(

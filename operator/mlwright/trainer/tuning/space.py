@@ -1,0 +1,122 @@
+"""Where parameters are looked for, in the terms of Optuna, and whether the estimator knows them."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from optuna.trial import Trial
+
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.estimators import build_estimator, find_estimator
+from mlwright.trainer.scores import check_metrics
+from mlwright.trainer.step import Training
+from mlwright.trainer.tuning.settings import FIELD, Parameter, PrunerName, Range, SamplerName, Scalar, Tuning
+from mlwright.trainer.wording import did_you_mean
+
+LARGEST_GRID: Final = 1_000_000
+"""Points of a grid; more cannot be tried in a lifetime, and are a mistake in a step."""
+
+
+def check_tuning(training: Training, tuning: Tuning) -> None:
+    """Refuse what no trial could work with, before anything is learned.
+
+    Raises:
+        UserError: A parameter does not exist, an end of a range is refused by the estimator, an objective does not
+            fit the task, or sampler and space do not go together.
+    """
+    kind = find_estimator(training.estimator, training.task)
+    known = {name for name in inspect.signature(kind.__init__).parameters if name != "self"} if kind else set()
+    for parameter in tuning.space:
+        if parameter.name not in known:
+            sentence = f"{training.estimator.rpartition('.')[2]} has no parameter {parameter.name!r}"
+            raise UserError(parameter.field, sentence, did_you_mean(parameter.name, sorted(known)))
+        for value in _ends(parameter):
+            _check_value(training, parameter, value)
+    check_metrics([objective.metric for objective in tuning.objectives], training.task)
+    _check_search(tuning)
+
+
+def _ends(parameter: Parameter) -> tuple[Scalar, ...]:
+    if not isinstance(parameter.values, Range):
+        return parameter.values
+    found = parameter.values
+    return (int(found.low), int(found.high)) if found.whole else (found.low, found.high)
+
+
+def _check_value(training: Training, parameter: Parameter, value: Scalar) -> None:
+    try:
+        build_estimator(replace(training, parameters={**training.parameters, parameter.name: value}))
+    except UserError as problem:
+        raise UserError(parameter.field, f"with {value!r}: {problem.sentence}", "change the space") from problem
+
+
+def _check_search(tuning: Tuning) -> None:
+    if len(tuning.objectives) > 1 and tuning.pruner is not PrunerName.NONE:
+        raise UserError(f"{FIELD}.pruner", "judges one objective, and there are several", "set it to None")
+    if len(tuning.objectives) > 1 and tuning.sampler is SamplerName.CMAES:
+        raise UserError(f"{FIELD}.sampler", "CMAES looks for one objective, and there are several", "use NSGAII")
+    if tuning.sampler is SamplerName.GRID:
+        points = math.prod(len(values) for values in grid(tuning).values())
+        if points > LARGEST_GRID:
+            raise UserError(f"{FIELD}.space", f"is a grid of {points:,} points", "use larger steps, or another sampler")
+
+
+def choose(trial: Trial, tuning: Tuning) -> None:
+    """Let the sampler choose each parameter, in the order of the pipeline; `trial.params` holds them then."""
+    for parameter in tuning.space:
+        values = parameter.values
+        if not isinstance(values, Range):
+            trial.suggest_categorical(parameter.name, values)
+        elif values.whole:
+            # Optuna wants a high that a step meets; what lies beyond the last one is never tried.
+            low, step = int(values.low), int(values.step)
+            high = low + (int(values.high) - low) // step * step
+            trial.suggest_int(parameter.name, low, high, step=step, log=values.log)
+        elif values.step:
+            trial.suggest_float(parameter.name, values.low, _stepped(values)[-1], step=values.step)
+        else:
+            trial.suggest_float(parameter.name, values.low, values.high, log=values.log)
+
+
+def grid(tuning: Tuning) -> dict[str, tuple[Scalar, ...]]:
+    """The values of each parameter on a grid.
+
+    Raises:
+        UserError: A range of real numbers has no step.
+    """
+    return {parameter.name: _grid_values(parameter) for parameter in tuning.space}
+
+
+def _grid_values(parameter: Parameter) -> tuple[Scalar, ...]:
+    values = parameter.values
+    if not isinstance(values, Range):
+        return values
+    if not values.step or values.log:
+        raise UserError(f"{parameter.field}.step", "is not set, and a grid needs it", "set it, or use another sampler")
+    if values.whole:
+        return tuple(range(int(values.low), int(values.high) + 1, int(values.step)))
+    return _stepped(values)
+
+
+def _stepped(values: Range) -> tuple[float, ...]:
+    # A tenth of a step is forgiven: 0.1 * 3 is a little more than 0.3.
+    count = math.floor((values.high - values.low) / values.step + 0.1) + 1
+    return tuple(min(values.high, values.low + values.step * place) for place in range(count))
+
+
+def points(tuning: Tuning, seed: int) -> tuple[Mapping[str, Any], ...]:
+    """What each trial is told to try: points of the grid, drawn by chance without repetition; else nothing."""
+    if tuning.sampler is not SamplerName.GRID:
+        return ({},) * tuning.trials
+    values = grid(tuning)
+    shape = tuple(len(column) for column in values.values())
+    size = math.prod(shape)
+    drawn = np.random.default_rng(seed).permutation(size)[: tuning.trials]
+    places = zip(*np.unravel_index(drawn, shape), strict=True)
+    return tuple(
+        {name: column[int(place)] for (name, column), place in zip(values.items(), point, strict=True)}
+        for point in places
+    )
