@@ -149,8 +149,9 @@ class Frozen:
         """Return what a ControllerRevision holds; fields that a newer release wrote are passed over."""
         known = {key: value for key, value in data.items() if key in _FROZEN}
         lists = {"metrics": tuple(known["metrics"]), "gates": tuple(known["gates"])}
+        walked = {"steps": templates(known["steps"])} if "steps" in known else {}
         last = templates([known["on_exit"]])[0] if known.get("on_exit") else None
-        return cls(**{**known, **lists, "steps": templates(known["steps"]), "on_exit": last})
+        return cls(**{**known, **lists, **walked, "on_exit": last})
 
     def step(self, name: str) -> StepTemplate:
         """Return the template of a step."""

@@ -79,6 +79,16 @@ def test_a_template_that_a_newer_release_froze_is_read(trained: World) -> None:
     assert parsing.frozen("flights-1", "demo", trained) == known
 
 
+def test_a_run_that_began_before_an_upgrade_goes_on(trained: World) -> None:
+    """What its template does not say yet is as it ever was."""
+    body = trained.one("ControllerRevision", "flights-1")
+    known = parsing.frozen("flights-1", "demo", trained)
+    for later in ("steps", "on_exit", "timeout"):
+        del body["data"][later]
+
+    assert parsing.frozen("flights-1", "demo", trained) == known
+
+
 @pytest.mark.parametrize("data", [None, {}, {"version": "v"}])
 def test_a_revision_without_content_is_none(trained: World, data: Any) -> None:
     """Somebody gave it our labels."""
