@@ -285,3 +285,26 @@ def test_all_objects_are_of_known_kinds_and_small() -> None:
     assert revision["kind"] not in KINDS
     assert len(variable) < 131_072
     assert len(json.dumps(revision)) < 1_000_000
+
+
+def test_the_pods_of_a_tuning_are_one_indexed_job() -> None:
+    """Kubernetes numbers them, and number 0 is the coordinator; a reader of the result is one pod without number."""
+    asked = {
+        "trials": 8,
+        "parallelism": 2,
+        "objectives": [{"name": "good", "metric": "roc_auc"}],
+        "space": [{"name": "C", "type": "Float", "float": {"low": 0.1, "high": 10}}],
+    }
+    tuned = frozen(training={**PIPELINE["training"], "tuning": asked})
+    job, reader = (
+        step(frozen=tuned, step="tune", inputs={"validate": 0}, collects=collects) for collects in (False, True)
+    )
+
+    sizes = {key: job["spec"].get(key) for key in ("completionMode", "completions", "parallelism", "backoffLimit")}
+    assert sizes == {"completionMode": "Indexed", "completions": 2, "parallelism": 2, "backoffLimit": 0}
+    assert "completionMode" not in reader["spec"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["tune"]
+    assert job["spec"]["template"]["metadata"]["labels"]["mlwright.dev/step"] == "tune"
+    assert told(job)["training"]["tuning"]["parallelism"] == 2
+    assert list(told(job)["inputs"]) == ["validate"]
+    assert violations(job["spec"]["template"]["spec"]) == []
