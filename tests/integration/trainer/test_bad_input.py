@@ -77,10 +77,10 @@ VALIDATE = [
     ),
     pytest.param(
         FLIGHTS,
-        {"dataset": {"uri": "s3://lake/data.parquet"}},
+        {"dataset": {"uri": "gs://lake/data.parquet"}},
         "spec.dataset.uri",
-        "the scheme 's3' is not read",
-        "write pvc://CLAIM/path or configmap://NAME/key",
+        "the scheme 'gs' is not read",
+        "write pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
         id="a refused scheme",
     ),
     pytest.param(
@@ -88,7 +88,7 @@ VALIDATE = [
         {"dataset": {"uri": "pvc://lake/../../etc/passwd"}},
         "spec.dataset.uri",
         "the path holds an empty, '.' or '..' segment",
-        "write pvc://CLAIM/path or configmap://NAME/key",
+        "write pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
         id="a way out",
     ),
     pytest.param(

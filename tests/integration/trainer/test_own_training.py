@@ -87,6 +87,7 @@ def test_a_model_that_a_script_has_fitted_becomes_a_version(shop: Workshop, told
         "manifest.json",
         "model.onnx",
         "profile.json",
+        "report.html",
         "run.json",
     ]
     assert (
