@@ -35,6 +35,8 @@ class Contest:
     """How many versions were compared with this champion on the same rows before."""
 
 
+OWN_TRAINING: Final = "a container of your own that trains can read all rows, those held out included"
+"""The doubt about a version that was not fitted by the step train."""
 NOBODY: Final = Contest()
 """There is no champion."""
 

@@ -5,6 +5,7 @@ The container knows nothing of this: it finds paths in its environment and write
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,7 @@ def seal(task: Task, root: Path) -> Result:
     workspace = task.workspace(root)
     if earlier := workspace.finished():
         return earlier
+    _check_plain(task, workspace.draft)
     sentence, results = _reported(task, workspace.draft / RESULT)
     for name, type_ in task.outputs.items():
         _check_output(task, name, type_, workspace.draft / name)
@@ -133,6 +135,15 @@ PARTS: Final[Mapping[str, Callable[[Task, Path], Result]]] = {"prepare": prepare
 
 def _done(task: Task, sentence: str, results: Mapping[str, Any]) -> Result:
     return Result(task.step, task.run, task.attempt, Outcome.SUCCEEDED, sentence, results)
+
+
+def _check_plain(task: Task, draft: Path) -> None:
+    """Refuse links: we may write where the container may not, and must not be led there."""
+    for folder, folders, files in os.walk(draft):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                problem = f"it left {str(path.relative_to(draft))[:80]!r}, which is no plain file or folder"
+                raise UserError(task.field("container"), problem, "write files and folders into the outputs, no links")
 
 
 def _reported(task: Task, path: Path) -> tuple[str, dict[str, Any]]:

@@ -109,6 +109,7 @@ class Workspace:
         """
         if result.outcome is not Outcome.SUCCEEDED:
             self._tidy()
+        (self.draft / RESULT).unlink(missing_ok=True)  # a link that a container left must not lead us elsewhere
         (self.draft / RESULT).write_bytes(result.to_json())
         _flush(self.draft)
         try:
@@ -127,9 +128,9 @@ class Workspace:
         if not self.draft.is_dir():
             self.begin()
         for left in self.draft.iterdir():
-            if left.is_dir():
+            if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left)
-            elif left.name not in KEPT:
+            elif left.name not in KEPT or left.is_symlink():
                 left.unlink()
 
 

@@ -70,6 +70,21 @@ def test_a_plain_script_is_a_step(features: Step) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["data", "result.json"]
 
 
+@pytest.mark.parametrize("link", ["result.json", "data/more.csv"])
+def test_a_link_leads_us_nowhere(shop: Workshop, link: str) -> None:
+    """The claim is ours to write and not the container's: what it could not harm itself it must not harm through us."""
+    precious = shop.run_folder().parent / "manifest.json"
+    precious.parent.mkdir(parents=True, exist_ok=True)
+    precious.write_text("{}")
+    step = Step(shop, "features", [{"name": "data", "type": "Dataset"}])
+
+    code = step.run(["ln", "-s", str(precious), str(shop.run_folder() / f".features-0.tmp/{link}")])
+
+    assert (code, step.message["field"]) == (64, "spec.steps[features].container")
+    assert step.message["sentence"] == f"it left '{link}', which is no plain file or folder"
+    assert precious.read_text() == "{}"
+
+
 def test_validate_reads_what_the_script_made(features: Step) -> None:
     """The new column is a feature like all others."""
     made = "pvc://store/mlwright/demo/flights/runs/run-1/features-0/data"

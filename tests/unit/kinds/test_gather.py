@@ -47,6 +47,18 @@ def test_a_job_whose_labels_were_edited_is_known_by_its_name(trained: World) -> 
         assert jobs(trained)["flights-1-train-0"] == ("train", 0)
 
 
+def test_versions_are_known_also_when_the_job_of_evaluate_is_gone(trained: World) -> None:
+    """Else the run would record its version under a number that another version has."""
+    run = trained.one("TrainingRun", "flights-1")
+    run["status"]["conditions"] = []  # as before it was over
+    trained.remove("Job", "flights-1-evaluate-0")
+
+    seen = runs.gather(run, trained)
+
+    assert [job.step for job in seen.jobs] == ["train", "validate"]
+    assert [version.name for version in seen.versions] == ["flights-v1"]
+
+
 def test_a_job_that_is_no_step_is_left_alone(trained: World) -> None:
     """Somebody gave it our labels."""
     trained.add(a_job("stranger"))

@@ -28,7 +28,8 @@ def champion(cache: CacheView, namespace: str, model: str) -> dict[str, Any]:
         return {"name": name, "version": number}
     bundle, lineage = body["spec"]["bundle"], body["spec"].get("lineage") or {}
     found = {"name": name, "version": number, "uri": bundle["uri"], "digest": bundle["digest"]}
-    return found | {"dataset": lineage.get("dataset") or {}}
+    own = {"ownTraining": True} if lineage and not lineage.get("estimator") else {}
+    return found | own | {"dataset": lineage.get("dataset") or {}}
 
 
 def _aliased(cache: CacheView, namespace: str, model: str) -> int:

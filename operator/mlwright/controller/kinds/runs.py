@@ -110,7 +110,8 @@ def _defined(pipeline: Body, cache: CacheView) -> PipelineSeen:
 def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:
     """Tell whether a version of the run may exist or be made now: it has got to the step before that."""
     last = {template.name for template in frozen.steps if template.uses == "Evaluate"}
-    return not seen.jobs or any(job.step in last for job in seen.jobs)
+    told = (entry["name"] for entry in seen.status.get("steps") or () if entry["state"] not in {"Pending", "Running"})
+    return not seen.jobs or not last.isdisjoint((*(job.step for job in seen.jobs), *told))
 
 
 def _over(status: dict[str, Any]) -> bool:
