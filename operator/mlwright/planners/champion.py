@@ -53,7 +53,21 @@ def compares(frozen: Frozen) -> bool:
     return any(gate["type"] == "Champion" for gate in frozen.gates)
 
 
-def doubt(ours: Record, theirs: Record) -> str:
+def doubt(frozen: Frozen, ours: Record) -> str:
+    """Return why the rows held out of a run may have been learned from by it or by its champion; empty if they cannot.
+
+    Args:
+        frozen: what the run uses, the champion included.
+        ours: what the run read.
+    """
+    if not frozen.champion:
+        return ""
+    if frozen.training.get("type") == "Container" or frozen.champion.get("ownTraining"):
+        return OWN_TRAINING
+    return seen_by(frozen.champion.get("dataset") or {}, ours)
+
+
+def seen_by(theirs: Record, ours: Record) -> str:
     """Return why the rows held out of this run may have been learned from by the champion; empty if they cannot.
 
     Worked example: both split by the hash of idColumn with the same seed, and the champion held out as large a share

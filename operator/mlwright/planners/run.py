@@ -18,7 +18,6 @@ from mlwright.plan.pods import moment
 from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import (
     Freeze,
-    Frozen,
     JobState,
     RecordVersion,
     RemoveJob,
@@ -28,7 +27,7 @@ from mlwright.plan.training import (
 )
 from mlwright.planners import data_checks, gates, moves, tuning
 from mlwright.planners.approval import ahead
-from mlwright.planners.champion import OWN_TRAINING, Contest, compared_before, doubt
+from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
@@ -363,16 +362,9 @@ def _contest(at: Situation, found: Mapping[str, Any]) -> Contest:
     return Contest(
         champion=frozen.champion,
         now=at.seen.champion,
-        doubt=_doubt(frozen, data) if frozen.champion else "",
+        doubt=doubt(frozen, data),
         earlier=compared_before(frozen.champion.get("version", 0), data, at.seen.versions, at.seen.name),
     )
-
-
-def _doubt(frozen: Frozen, data: Mapping[str, Any]) -> str:
-    """Return why the rows held out may have been learned from by either version."""
-    if frozen.training.get("type") == "Container" or frozen.champion.get("ownTraining"):
-        return OWN_TRAINING
-    return doubt(data, frozen.champion.get("dataset") or {})
 
 
 def _reported(step: Step) -> Mapping[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mlwright.controller.kinds.champions import champion
-from mlwright.planners.champion import Contest, compared_before, doubt
+from mlwright.planners.champion import OWN_TRAINING, Contest, compared_before, doubt, seen_by
 from mlwright.planners.gates import Measured, judge
+from mlwright.planners.template import freeze
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.operator import Operator
 from tests.support.replay.world import World
-from tests.unit.planners.given import a_version
+from tests.unit.planners.given import NOW, SETTINGS, a_pipeline, a_version
 
 GATE: dict[str, Any] = {
     "name": "no-worse",
@@ -96,7 +98,21 @@ def test_which_lineages_prove_that_the_rows_are_unseen(
     ours: dict[str, Any], theirs: dict[str, Any], *, proven: bool
 ) -> None:
     """The table of docs/training.md; whatever is not proven is left to a person."""
-    assert (doubt(ours, theirs) == "") == proven
+    assert (seen_by(theirs, ours) == "") == proven
+
+
+@pytest.mark.parametrize("ours, theirs", [("Container", ""), ("Estimator", "Container")])
+def test_a_container_that_trains_may_have_read_the_rows_held_out(ours: str, theirs: str) -> None:
+    """Whichever of the two versions it fitted, and although the lineages agree."""
+    own = {"ownTraining": True} if theirs else {}
+    pipeline = a_pipeline().asking(dataset={"uri": "pvc://lake/x", "target": "y"}).done()
+    run = replace(
+        freeze(pipeline, SETTINGS, run="flights-8", uid="u", at=NOW),
+        training={"type": ours},
+        champion=CHAMPION | {"dataset": record(**HASH)} | own,
+    )
+
+    assert doubt(run, record(**HASH)) == OWN_TRAINING
 
 
 def judged(contest: Contest, **found: Any) -> dict[str, Any]:
