@@ -12,6 +12,9 @@ from mlwright.scoring import METRICS, Goal
 TOLERANCE: Final = 0.01
 """What is still as good where the gate does not say; the trainer's TOLERANCE is the same, a test compares them."""
 
+LEAST: Final = 1 / 2001
+"""The smallest p that drawing rows again can give: the trainer's DRAWS; a test compares them."""
+
 Result = dict[str, Any]
 
 
@@ -32,6 +35,10 @@ def judge(gate: Mapping[str, Any], found: Mapping[str, Any], contest: Contest) -
         sentence = f"gate {name} has no data: {metric} was not compared with that of {contest.champion['name']}"
         return {"name": name, "outcome": "NoData", "metric": metric, "sentence": sentence}
     needed = (1 - gate["champion"]["confidence"]) / (contest.earlier + 1)
+    if needed < p <= LEAST:  # no evidence could be stronger, so a person decides: else no version could follow any more
+        return _result(gate, "Held", f"{_figures(metric, found, contest)}; {_used_up(needed, contest)}") | _known(
+            found, contest
+        )
     outcome = "Passed" if p <= needed else "Failed"
     told = f"{_figures(metric, found, contest)}; {_proof(gate, p, needed, contest)}"
     if outcome == "Passed" and (better := number(found.get("better"))) is not None and better <= needed:
@@ -71,6 +78,14 @@ def _proof(gate: Mapping[str, Any], p: float, needed: float, contest: Contest) -
     if p <= needed:
         return f"that it is worse by more than {margin:g} is ruled out {figures}"
     return f"that it is not worse by more than {margin:g} is not shown {figures}; more rows held out tell more"
+
+
+def _used_up(needed: float, contest: Contest) -> str:
+    before = f"after {contest.earlier} comparisons on these rows" if contest.earlier else "with this confidence"
+    return (
+        f"nothing speaks against it, but {before} a p of {needed:.2g} is needed and {LEAST:.2g} is the least that these"
+        " rows can show; hold out other rows (dataset.split.seed)"
+    )
 
 
 def _known(found: Mapping[str, Any], contest: Contest) -> Result:

@@ -9,6 +9,7 @@ import pytest
 
 from mlwright.controller.kinds.champions import champion
 from mlwright.planners.champion import OWN_TRAINING, Contest, compared_before, doubt, seen_by
+from mlwright.planners.champion_gate import LEAST
 from mlwright.planners.gates import Measured, judge
 from mlwright.planners.template import freeze
 from tests.support.replay import people
@@ -297,4 +298,15 @@ def test_a_version_that_was_compared_unfairly_waits_for_a_person() -> None:
     assert people.conditions(world, "TrainingPipeline")["AwaitingApproval"] == "True"
     assert "the champion's lineage does not say which rows it learned from; accuracy is 0.9100" in people.summary(
         world, "TrainingPipeline"
+    )
+
+
+def test_rows_that_were_compared_too_often_leave_it_to_a_person() -> None:
+    """Else a better version could never follow: a rejected one nobody approves."""
+    found = judged(Contest(CHAMPION, "flights-v7", earlier=103), new=0.99, old=0.5, p=LEAST, rows=5000)
+
+    assert found["outcome"] == "Held"
+    assert found["sentence"].endswith(
+        "nothing speaks against it, but after 103 comparisons on these rows a p of 0.00048 is needed and 0.0005 is the"
+        " least that these rows can show; hold out other rows (dataset.split.seed)"
     )

@@ -182,3 +182,4 @@ def test_the_operator_and_the_trainer_mean_the_same() -> None:
     """The metrics that the API offers are those that are tested, and the default tolerance is one."""
     assert set(get_args(ChampionTest.model_fields["metric"].annotation)) == set(TESTED)
     assert champion_gate.TOLERANCE == gate_settings.TOLERANCE
+    assert 1 / (DRAWS + 1) == champion_gate.LEAST
