@@ -54,6 +54,7 @@ class Buildah:
         Layers stay uncompressed, because they go no further than this machine, and one that the layout has
         already costs nothing.
         """
+        layout.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as scratch:
             source = f"containers-storage:[overlay@{self._storage}+{scratch}]{name}"
             skopeo: Argv = [
