@@ -63,9 +63,9 @@ test-unit: venv ## Run the unit tests: no network, no cluster, under 30 seconds.
 	@$(PY) -m pytest tests/unit -q $(CORES)
 
 test-integration: venv ## Run the tests against a real kube-apiserver that they start themselves.
-	@$(PY) -m pytest tests/integration -q $(CORES) $(LEFT)
+	@$(PY) -m pytest tests/integration -q -m "not campaign" $(CORES) $(LEFT)
 
-test-faults: venv ## Run that part of the integration tests in which the operator dies and the API server fails.
+test-faults: venv ## Run the whole fault campaign: the operator dies at every write of every flow, the API server fails.
 	@$(PY) -m pytest tests/integration/faults -q $(CORES) $(LEFT)
 
 test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
