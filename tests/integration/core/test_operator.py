@@ -315,6 +315,7 @@ async def test_deleting_a_run_takes_its_children_along(
     async def gone() -> bool:
         return await kube.list(kind, namespace) == []
 
-    await eventually(gone, "the children went along")
+    # the collector looks for new kinds every half a minute, and ours may have come a moment ago
+    await eventually(gone, "the children went along", 120.0)
     await settled(operator)
     assert await kube.list(kind, namespace) == []
