@@ -105,8 +105,14 @@ class Lab:
 
 
 async def quiet(one: InProcess, seconds: float = QUIET) -> None:
-    """Wait until an operator has nothing left to look at and has written nothing for a while."""
-    while not one.ledger.quiet_for(seconds) or one.reads("mlwright_queue_depth"):  # noqa: ASYNC110  # silence rings no bell
+    """Wait until an operator has nothing left to look at and has written nothing for a while.
+
+    Raises:
+        AssertionError: it does not come to rest.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not one.ledger.quiet_for(seconds) or one.reads("mlwright_queue_depth"):
+        assert time.monotonic() < deadline, f"{one.name} does not come to rest: {one.ledger.writes[-3:]}"
         await asyncio.sleep(0.05)
 
 
