@@ -1,4 +1,4 @@
-"""A real browser, where the machine has one: opens a page and says what it shows and what went wrong."""
+"""A real browser: opens a page and says what it shows and what went wrong."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cluster import packages
+
+PACKAGE: Final = "chromium-headless-shell"
 PROGRAMS: Final = ("chromium-headless-shell", "chromium", "google-chrome", "chrome-headless-shell")
 _FLAGS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr")
 
@@ -20,10 +23,15 @@ class Browser:
     program: str
 
     @classmethod
-    def found(cls) -> Browser | None:
-        """Return the browser of this machine, None without one."""
-        paths = (shutil.which(name) for name in PROGRAMS)
-        return next((cls(path) for path in paths if path), None)
+    def ready(cls) -> Browser:
+        """Return the browser of this machine; one that has none gets it from its distribution.
+
+        Raises:
+            ClusterError: it cannot be installed.
+        """
+        if not any(map(shutil.which, PROGRAMS)):
+            packages.install([PACKAGE])
+        return cls(next(filter(None, map(shutil.which, PROGRAMS))))
 
     def dump(self, page: Path) -> tuple[str, list[str]]:
         """Return the page as the browser understood it, and what it complained of on its console."""

@@ -288,11 +288,8 @@ def test_the_report_needs_nothing_from_anywhere(shop: Workshop) -> None:
     assert "&lt;b&gt;x&lt;/b&gt;" in page
 
 
-def test_a_real_browser_shows_the_report(shop: Workshop, tmp_path: Path) -> None:
+def test_a_real_browser_shows_the_report(shop: Workshop, browser: Browser, tmp_path: Path) -> None:
     """It understands the whole page and has nothing to complain of; what is wrong stands before the columns."""
-    browser = Browser.found()
-    if browser is None:
-        pytest.skip("this machine has no browser: install chromium-headless-shell")
     _judge(shop, _table(), {"minRows": 301, "columns": [{"name": "hour", "max": 20}]})
     page = _folder(shop) / "data-report.html"
 

@@ -74,11 +74,8 @@ def test_the_page_is_no_part_of_the_digest(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("task", ["Classification", "Regression"])
-def test_a_real_browser_shows_the_page(shop: Workshop, task: str, tmp_path: Path) -> None:
+def test_a_real_browser_shows_the_page(shop: Workshop, browser: Browser, task: str, tmp_path: Path) -> None:
     """It understands the whole page and has nothing to complain of."""
-    browser = Browser.found()
-    if browser is None:
-        pytest.skip("this machine has no browser: install chromium-headless-shell")
     changes = REGRESSION if task == "Regression" else {"evaluation": {"metrics": [], "gates": GATES}}
     page = made(shop, **changes) / "report.html"
 
