@@ -9,20 +9,16 @@ milliseconds and seconds only inform, as machines differ.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import platform
 import sys
-import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Final
 
 from bench import endurance
 from bench.compare import compare
 from bench.counting import count
+from bench.figures import FOLDER, Benchmark, Figures
 
-FOLDER: Final = Path(__file__).parents[1] / "build" / "bench"
 LOG: Final = FOLDER / "operator.log"
 ROUNDS: Final = 2
 
@@ -47,8 +43,12 @@ GOALS: Final = {
 }
 """At most. A slope of less than a megabyte cannot be told from the noise of the allocator."""
 
+BENCHMARK: Final = Benchmark(
+    "operator", "bare floor: kopf on.event, queue and aiohttp, with the same bodies and calls", GOALS
+)
 
-async def _memory() -> dict[str, float]:
+
+async def _memory() -> Figures:
     found = await endurance.memory_and_restart(1000, LOG, finished=True)
     return {
         "rss_base_mb": found["rss_base_mb"],
@@ -59,7 +59,7 @@ async def _memory() -> dict[str, float]:
     }
 
 
-async def _restart() -> dict[str, float]:
+async def _restart() -> Figures:
     found = await endurance.memory_and_restart(5000, LOG, finished=False)
     return {
         "restart_5000_seconds": found["restart_seconds"],
@@ -69,19 +69,19 @@ async def _restart() -> dict[str, float]:
     }
 
 
-async def _failover() -> dict[str, float]:
+async def _failover() -> Figures:
     return {"failover_5000_seconds": await endurance.failover(5000, LOG)}
 
 
-async def _repair() -> dict[str, float]:
+async def _repair() -> Figures:
     return {"repair_p99_seconds": await endurance.repairs(LOG)}
 
 
-async def _slope() -> dict[str, float]:
+async def _slope() -> Figures:
     return {"memory_slope_mb_per_100k": await endurance.slope(LOG)}
 
 
-PHASES: Final[dict[str, Callable[[], Awaitable[dict[str, float]]]]] = {
+PHASES: Final[dict[str, Callable[[], Coroutine[None, None, Figures]]]] = {
     "compare": lambda: compare(ROUNDS, LOG),
     "count": lambda: count(LOG),
     "memory": _memory,
@@ -94,34 +94,11 @@ PHASES: Final[dict[str, Callable[[], Awaitable[dict[str, float]]]]] = {
 
 def main(wanted: list[str]) -> int:
     """Measure, print, write; returns 1 when a goal is missed."""
-    figures: dict[str, Any] = {}
-    skipped = [phase for phase in PHASES if wanted and phase not in wanted]
-    for phase, measure in PHASES.items():
-        if phase in skipped:
-            continue
-        begun = time.monotonic()
-        print(f"{phase} ...")
-        figures |= {name: round(value, 4) for name, value in asyncio.run(_measured(measure)).items()}
-        print(f"{phase}: {time.monotonic() - begun:.0f} s")
-    _print(figures)
-    if skipped:
-        print(f"skipped: {', '.join(skipped)}; what is written holds only what was measured")
-    figures["reference"] = "bare floor: kopf on.event, queue and aiohttp, with the same bodies and calls"
-    figures["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "operator.json").write_text(json.dumps(figures, indent=2) + "\n")
-    return int(any(figures.get(name, 0) > goal for name, goal in GOALS.items()))
+    return BENCHMARK.run({name: partial(_measured, measure) for name, measure in PHASES.items()}, wanted)
 
 
-async def _measured(measure: Callable[[], Awaitable[dict[str, float]]]) -> dict[str, float]:
-    return await measure()
-
-
-def _print(figures: dict[str, float]) -> None:
-    for name, value in figures.items():
-        goal = GOALS.get(name)
-        verdict = "" if goal is None else f"  goal <= {goal:g}  {'ok' if value <= goal else 'MISSED'}"
-        print(f"  {name:<40} {value:>10.3f}{verdict}")
+def _measured(measure: Callable[[], Coroutine[None, None, Figures]]) -> Figures:
+    return asyncio.run(measure())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from cluster import doctor, images, toolchain
 from cluster.apiserver import ApiServer
+from cluster.buildah import Buildah
 from cluster.errors import ClusterError
 from cluster.paths import REPOSITORY, cache_root, cluster_name
 from cluster.progress import say, stage
@@ -47,9 +47,13 @@ def _down(_: argparse.Namespace) -> None:
 def _purge(_: argparse.Namespace) -> None:
     provider = choose(cluster_name())
     provider.down()
-    with stage("images removed"):
+    with stage("its images removed"):
         provider.purge()
-        shutil.rmtree(cache_root() / "images", ignore_errors=True)
+
+
+def _prune(_: argparse.Namespace) -> None:
+    with stage("built images removed"):
+        Buildah().clear(images.known())
 
 
 def _status(_: argparse.Namespace) -> int:
@@ -109,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
 
     add("up", _up, "start the cluster; nothing happens when it runs")
     add("down", _down, "stop the cluster and remove it; images stay for the next start")
-    add("purge", _purge, "stop the cluster and remove the built images as well")
+    add("purge", _purge, "stop the cluster and remove the images in it as well")
+    add("prune", _prune, "remove the built images and the build cache that all clusters share")
     add("status", _status, "say whether it runs; exit code 1 when it does not")
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     add("images", _images, "build images and load them").add_argument("names", nargs="*", metavar="IMAGE")

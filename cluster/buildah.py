@@ -2,11 +2,14 @@
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from cluster.commands import Argv, run, succeeds
+from cluster.locks import locked
 from cluster.paths import cache_root
 
 _CERTIFICATES = Path("/etc/ssl/certs")
@@ -66,6 +69,19 @@ class Buildah:
                 "--dest-oci-accept-uncompressed-layers",
             ]
             run(f"exporting {name}", [*_OWN_MOUNTS, *skopeo, source, f"oci:{layout}:{reference}"])
+
+    def building(self, image: str) -> AbstractContextManager[None]:
+        """Hold the only right to build an image of the repository, by the name of its folder."""
+        return locked(self.home / f".{image}.lock", waiting_for=f"another run that builds the image {image}")
+
+    def clear(self, images: Iterable[str]) -> None:
+        """Remove all that was built, when no run builds one of these images any more."""
+        with ExitStack() as held:
+            for image in images:
+                held.enter_context(self.building(image))
+            for place in self.home.iterdir():
+                if place.is_dir():
+                    shutil.rmtree(place)
 
     def _command(self, scratch: str) -> Argv:
         # A fresh run directory never remembers mounts that went with their namespace.

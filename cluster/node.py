@@ -109,7 +109,7 @@ class OwnNode:
         buildah, image = Buildah(), dockerfile.parent.name
         base.ensure(buildah)
         layout = Layout(buildah.home / "layout" / image)
-        with locked(buildah.home / f".{image}.lock", waiting_for=f"another run that builds the image {image}"):
+        with buildah.building(image):
             buildah.build(REPOSITORY, dockerfile, [names[0]])
             buildah.export(names[0], layout.home, image)
             layout.prune()

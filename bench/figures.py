@@ -1,0 +1,65 @@
+"""What the benchmarks share: phases that are measured in turn, goals, the table, and the file of figures.
+
+Each benchmark writes build/bench/NAME.json, one flat object with its figures, their `reference` and the `machine`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parents[1] / "build" / "bench"
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A named set of figures.
+
+    `goals` are upper bounds by the figure's name; a figure without a goal informs. `reference` says what the ratios
+    are measured against.
+    """
+
+    name: str
+    reference: str
+    goals: Mapping[str, float]
+
+    def run(self, phases: Mapping[str, Callable[[], Figures]], wanted: Sequence[str]) -> int:
+        """Measure the wanted phases, all of them when none is named; returns 1 when a goal is missed."""
+        figures: Figures = {}
+        skipped = [phase for phase in phases if wanted and phase not in wanted]
+        for phase, measure in phases.items():
+            if phase not in skipped:
+                begun = time.monotonic()
+                print(f"{phase} ...", flush=True)
+                figures |= {name: round(value, 4) for name, value in measure().items()}
+                print(f"{phase}: {time.monotonic() - begun:.0f} s", flush=True)
+        return self.report(figures, skipped)
+
+    def report(self, figures: Figures, skipped: Sequence[str] = ()) -> int:
+        """Print the figures beside their goals and write them; returns 1 when a goal is missed."""
+        for name, value in figures.items():
+            print(f"  {name:<40} {value:>10.3f}{self._verdict(name, value)}")
+        if skipped:
+            print(f"skipped: {', '.join(skipped)}; what is written holds only what was measured")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        written = {**figures, "reference": self.reference, "machine": _machine()}
+        (FOLDER / f"{self.name}.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+        return int(any(figures.get(name, 0) > goal for name, goal in self.goals.items()))
+
+    def _verdict(self, name: str, value: float) -> str:
+        if name not in self.goals:
+            return ""
+        goal = self.goals[name]
+        return f"  goal <= {goal:g}  {'ok' if value <= goal else 'MISSED'}"
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end"
