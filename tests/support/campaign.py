@@ -110,9 +110,15 @@ async def quiet(one: InProcess, seconds: float = QUIET) -> None:
     Raises:
         AssertionError: it does not come to rest.
     """
+    await _quiet(lambda: one, seconds)
+
+
+async def _quiet(newest: Callable[[], InProcess], seconds: float) -> None:
+    """Wait for the operator that is asked for anew each time: what a dead one left in its queue is its successor's."""
     deadline = time.monotonic() + PATIENCE
-    while not one.ledger.quiet_for(seconds) or one.reads("mlwright_queue_depth"):
-        assert time.monotonic() < deadline, f"{one.name} does not come to rest: {one.ledger.writes[-3:]}"
+    while (one := newest()).died.is_set() or not one.ledger.quiet_for(seconds) or one.reads("mlwright_queue_depth"):
+        waits = f"{one.reads('mlwright_queue_depth'):g} keys wait, it last wrote {one.ledger.writes[-3:]}"
+        assert time.monotonic() < deadline, f"{one.name} does not come to rest: {waits}"
         await asyncio.sleep(0.05)
 
 
@@ -211,11 +217,19 @@ class Run:
         """
         for index, act in enumerate(self.flow.acts):
             if 0 < index == self.flow.prelude:
-                await quiet(self.operators[-1])
+                await self.quiet()
             if isinstance(self.schedule, Armed):
                 self.schedule.armed = index >= self.flow.prelude
             await act.do(self.lab.kube, self.namespace)
             await self.lab.world.until(self.namespace, act.goal, act.what, PATIENCE)
+
+    async def quiet(self, seconds: float = QUIET) -> None:
+        """Wait until the operator that lives has nothing left to look at and has written nothing for a while.
+
+        Raises:
+            AssertionError: it does not come to rest.
+        """
+        await _quiet(lambda: self.operators[-1], seconds)
 
     async def stop(self) -> None:
         """Stop the operator that lives, as a rollout of its own Deployment would."""
@@ -230,14 +244,14 @@ class Run:
 
     async def settled(self) -> Ending:
         """Wait until nothing happens any more, and return what is there then."""
-        await quiet(self.operators[-1], 1.0)
+        await self.quiet(1.0)
         return Ending.of(self.namespace, self.space)
 
     async def ends_like(self, expected: Ending) -> list[str]:
         """Wait until all is as in another run, and stays so; return what is different in the end, and all errors."""
         found = await ends_like(expected, self.namespace, self.space)
         if not found:
-            await quiet(self.operators[-1])
+            await self.quiet()
             found = expected.divergences(Ending.of(self.namespace, self.space))
         return found + self.complaints
 
