@@ -462,6 +462,11 @@ REFUSALS: dict[str, Refusal] = {
         "TrainingPipeline.spec.pod.env[]", "set value or secretRef, not both", {ENV: [BOTH]}
     ),
     "a model name that is too long for names made from it": Refusal("Model", NAME, {"metadata.name": "a" * 41}),
+    "a grace period in which what is unused may be in use again": Refusal(
+        "Model.spec.retention.gracePeriod",
+        "must be between 1h and 8760h",
+        {"spec.retention": {"keepVersions": 3, "artifacts": "Delete", "gracePeriod": "59m"}},
+    ),
     "a model's artifacts outside their folder": Refusal(
         "Model.spec.artifacts.uri", "remove the segments", {"spec.artifacts.uri": "pvc://artifacts/a/."}
     ),

@@ -38,6 +38,8 @@ class Story:
     def step(self, job: Json) -> State:
         """Return the state of the pod of a Job."""
         labels = job["metadata"]["labels"]
+        if LABEL_STEP not in labels:  # no step of a run: a sweep
+            return Ended(0, canonical({"outcome": "Succeeded", "sentence": "0 folders of runs, 0 in use"}))
         told, attempt = self.steps.get(labels[LABEL_STEP], []), int(labels[LABEL_ATTEMPT])
         if attempt < len(told) and "mlwright.dev/collects" not in labels:
             return told[attempt]

@@ -7,7 +7,20 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.datasets import DatasetRecord
-from mlwright.api.fields import BundleUri, Digest, FreeObject, ListMap, Release, Rule, Schema, ShortName, Timestamp
+from mlwright.api.fields import (
+    BundleUri,
+    Cel,
+    Digest,
+    Duration,
+    FreeObject,
+    ListMap,
+    Release,
+    Rule,
+    Schema,
+    Sentence,
+    ShortName,
+    Timestamp,
+)
 from mlwright.api.gates import GateResult
 from mlwright.api.parts import ArtifactStore, Ref, Status
 from mlwright.api.tuning import TuningRecord
@@ -18,6 +31,37 @@ class Alias(Schema):
 
     name: ShortName = Field(description="Name of the alias.")
     version: int = Field(ge=1, le=999999999, description="Number of the version that it names.")
+
+
+class Retention(Schema):
+    """Which versions are kept."""
+
+    keep_versions: int = Field(
+        ge=1,
+        le=10000,
+        description=(
+            "So many of the newest versions are kept. Older ones are removed unless they are in use: aliased, served or"
+            " served last, pinned, the newest that may be served, waiting for approval, compared with."
+        ),
+    )
+    artifacts: Literal["Retain", "Delete"] = Field(
+        default="Retain",
+        description=(
+            "Retain: folders of runs stay where they are. Delete: small Jobs in this namespace remove the folders that"
+            " no run, version or deployment uses any more."
+        ),
+    )
+    grace_period: Annotated[
+        Duration,
+        Cel(
+            (
+                Rule(
+                    "duration(self) >= duration('1h') && duration(self) <= duration('8760h')",
+                    "must be between 1h and 8760h: in less, what was just unused may be in use again",
+                ),
+            )
+        ),
+    ] = Field(default="24h", description="How long a folder must have been unused before it is removed.")
 
 
 class ModelSpec(Schema):
@@ -35,6 +79,30 @@ class ModelSpec(Schema):
         default=None,
         description="Where the runs of this model are written, unless the pipeline says otherwise.",
     )
+    retention: Retention | None = Field(
+        default=None, description="Remove versions that are old and not in use; without it all are kept."
+    )
+
+
+class RetentionStatus(Schema):
+    """What retention did."""
+
+    sentence: Sentence = Field(default="", description="What is removed, and what is kept although it is old and why.")
+    gone: int = Field(default=0, ge=0, description="How many numbers have no version any more; none is used again.")
+
+
+class ArtifactsStatus(Schema):
+    """What the last sweep of the folders of runs found."""
+
+    checked_at: Timestamp | None = Field(default=None, description="When it ended.")
+    folders: int = Field(default=0, ge=0, description="How many folders of runs of this model there were.")
+    in_use: int = Field(default=0, ge=0, description="How many of them are in use.")
+    waiting: int = Field(default=0, ge=0, description="How many are unused, and removed after the grace period.")
+    waiting_bytes: int = Field(default=0, ge=0, description="Size of these in bytes.")
+    removed: int = Field(default=0, ge=0, description="How many it removed.")
+    removed_bytes: int = Field(default=0, ge=0, description="Size of these in bytes.")
+    unmarked: int = Field(default=0, ge=0, description="How many it left alone because nothing says whose they are.")
+    sentence: Sentence = Field(default="", description="The same in words, or why the sweep failed.")
 
 
 class ModelStatus(Status):
@@ -50,6 +118,8 @@ class ModelStatus(Status):
         max_length=63,
         description="The newest version that may be served: passed by its gates, and approved where that is needed.",
     )
+    retention: RetentionStatus | None = Field(default=None, description="What spec.retention did.")
+    artifacts: ArtifactsStatus | None = Field(default=None, description="What became of the folders of runs.")
 
 
 class Bundle(Schema):

@@ -94,6 +94,11 @@ class Reason(StrEnum):
         "The alias is owned by somebody else, who is named; it is never taken over.",
     )
     ALIAS_DANGLING = "AliasDangling", "An alias names a version that does not exist or did not pass."
+    VERSIONS_REMOVED = "VersionsRemoved", "Versions that were old and not in use were removed, as spec.retention asks."
+    SWEEP_FAILED = (
+        "SweepFailed",
+        "The last sweep of the folders of runs failed or was refused; the next comes by itself.",
+    )
     # held by the guard
     COOLDOWN = "Cooldown", "A run is due, and the pause after the last one is not over."
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."

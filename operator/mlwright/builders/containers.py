@@ -36,7 +36,7 @@ def own_pod(
         resources: what the container gets where nobody says.
     """
     frozen, template = intent.frozen, intent.frozen.step(intent.step)
-    ours = _told(intent, run, run_uri)
+    ours = _told(intent, run, run_uri, document)
     spec = pod_spec(_ours(STEP_CONTAINER, "seal", frozen, ours), _of_pod(frozen, template), _mounts(frozen, own=False))
     if not intent.collects:
         spec["initContainers"] = before(intent, run, run_uri, document=document, resources=resources)
@@ -48,14 +48,14 @@ def before(
 ) -> list[dict[str, Any]]:
     """Return the containers that run before the one that makes the result; arguments as for `own_pod`."""
     frozen = intent.frozen
-    ours = _ours(PREPARE_CONTAINER, "prepare", frozen, _told(intent, run, run_uri))
+    ours = _ours(PREPARE_CONTAINER, "prepare", frozen, _told(intent, run, run_uri, document))
     prepare = pod_spec(ours, {}, _mounts(frozen, own=False))["containers"][0]
     return [prepare, _own(intent, run_uri, document=document, resources=resources)]
 
 
-def _told(intent: StartStep, run: str, run_uri: str) -> list[dict[str, Any]]:
+def _told(intent: StartStep, run: str, run_uri: str, document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what our containers around the one of somebody's own are told."""
-    task = {"name": "MLWRIGHT_OWN", "value": literal(canonical(_task(intent, run, run_uri)))}
+    task = {"name": "MLWRIGHT_OWN", "value": literal(canonical(_task(intent, run, run_uri, document)))}
     return [task, *_shard(intent.frozen.step(intent.step))]
 
 
@@ -158,7 +158,7 @@ def _shard(template: StepTemplate) -> list[dict[str, Any]]:
     ]
 
 
-def _task(intent: StartStep, run: str, run_uri: str) -> dict[str, Any]:
+def _task(intent: StartStep, run: str, run_uri: str, document: Mapping[str, Any]) -> dict[str, Any]:
     template = intent.frozen.step(intent.step)
     return {
         "run": run,
@@ -167,6 +167,7 @@ def _task(intent: StartStep, run: str, run_uri: str) -> dict[str, Any]:
         "runUri": run_uri,
         "inputs": inputs(intent, run_uri),
         "outputs": [{"name": entry["name"], "type": entry["type"]} for entry in template.outputs],
+        **({"owner": document["owner"]} if "owner" in document else {}),
     }
 
 

@@ -266,6 +266,7 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
             "triggeredAt": timestamp(moment(slot) if slot else seen.created),
         },
         "model": frozen.model,
+        **owner_of_folder(seen.namespace, frozen),
         "dataset": {**frozen.dataset, "uri": made["data"]} if _reads_made(intent) else frozen.dataset,
         "training": frozen.training,
         "evaluation": {"metrics": list(frozen.metrics), "gates": list(measured_gates(frozen))},
@@ -278,6 +279,13 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         },
         "image": frozen.image,
     }
+
+
+def owner_of_folder(namespace: str, frozen: Frozen) -> dict[str, Any]:
+    """Return what the run's folder is marked with; nothing for a run that found no Model."""
+    if not frozen.model_uid:
+        return {}
+    return {"owner": {"namespace": namespace, "model": frozen.model, "uid": frozen.model_uid}}
 
 
 def _told_champion(frozen: Frozen) -> dict[str, Any]:

@@ -57,6 +57,10 @@ class Cache:
         shelf = self._shelves.get(kind.name) or Shelf(kind)
         return _present(shelf.get((owner.namespace, name)) for name in shelf.owned(owner))
 
+    def names(self, kind: ResourceKind, namespace: str) -> tuple[str, ...]:
+        """Return the names of all objects of a kind in a namespace, sorted."""
+        return tuple(sorted(name for where, name in self._shelves[kind.name].names() if where == namespace))
+
     def related(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[Body, ...]:
         """Return the objects that the secondary index finds, sorted by name."""
         shelf = self._shelves[kind.name]

@@ -20,6 +20,7 @@ from mlwright.controller.indexes import key_of
 from mlwright.controller.intake import Intake
 from mlwright.controller.ownership import (
     ADOPTED,
+    alias_conflict,
     as_applied,
     editor,
     is_child,
@@ -218,7 +219,8 @@ class Executor:
         try:
             self._wrote(await self._cluster.apply(body, manager=manager, force=False))
         except FieldConflictError as error:
-            sentence = f"{error}; remove that entry, or let this object set another alias"
+            live = await self._refresh(self._place(body))
+            sentence = alias_conflict(body, live, manager) if live is not None else str(error)
             verdict = Verdict("AliasConflict", "True", Reason.ALIAS_CONFLICT, sentence)
             self._done.verdicts = (*self._done.verdicts, verdict)
 
@@ -227,6 +229,10 @@ class Executor:
         self._wrote(None)
 
     async def _delete(self, write: Delete) -> None:
+        for witness in write.witnesses:
+            live = await self._refresh((witness.kind, witness.namespace, witness.name))
+            if live is None or live["metadata"]["resourceVersion"] != witness.resource_version:
+                raise SupersededError(f"{witness.kind.name} {witness.name} is not as it was seen")
         await self._cluster.delete(write.kind, write.namespace, write.name, write.uid)
         self._wrote(None)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.constants import LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.plan.resources import (
+    CONTROLLER_REVISION,
     DECISION,
     MODEL_DEPLOYMENT,
     MODEL_VERSION,
@@ -49,6 +50,10 @@ def _run_pipeline(body: Body) -> str:
     return str(body["spec"]["pipelineRef"]["name"])
 
 
+def _frozen_model(body: Body) -> str:
+    return str(body["metadata"]["labels"][LABEL_MODEL])
+
+
 def _decision_subject(body: Body) -> str:
     subject = body["spec"]["subjectRef"]
     return f"{subject['kind']}/{subject['name']}"
@@ -60,8 +65,12 @@ INDEXES: Final[Mapping[ResourceKind, tuple[str, Extract]]] = {
     TRAINING_PIPELINE: ("model", _pipeline_model),
     TRAINING_RUN: ("pipeline", _run_pipeline),
     DECISION: ("subject", _decision_subject),
+    CONTROLLER_REVISION: ("model", _frozen_model),
 }
-"""Secondary index of a kind: its name and how its value is read. Values are names in the object's own namespace."""
+"""Secondary index of a kind: its name and how its value is read. Values are names in the object's own namespace.
+
+What runs use and what is served is frozen in ControllerRevisions, which tell the model also when specs name another.
+"""
 
 
 def related_value(kind: ResourceKind, body: Body) -> str | None:

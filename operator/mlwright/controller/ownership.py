@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from mlwright.api.kinds import GROUP
@@ -76,6 +77,33 @@ def name_conflict(found: Body) -> NameConflictError:
         f"{kind} {metadata['name']} {whose} and is left alone; delete or rename it"
         f" (kubectl get {kind.lower()} -n {metadata['namespace']} {metadata['name']}), the rest happens by itself"
     )
+
+
+def alias_conflict(wanted: Body, live: Body, manager: str) -> str:
+    """Say whose the alias is that was asked for, what it names, and what it would name.
+
+    Args:
+        wanted: a Model with the one entry that was applied.
+        live: the Model as it is.
+        manager: field manager of the one who asked.
+    """
+    model, [entry] = live["metadata"]["name"], wanted["spec"]["aliases"]
+    found: Body = next((alias for alias in live["spec"].get("aliases") or () if alias["name"] == entry["name"]), {})
+    whose = " and ".join(sorted(_owners_of_alias(live, entry["name"]) - {manager})) or "somebody else"
+    named = f"alias {entry['name']} of Model {model} names version {found.get('version', 'none')}, set by {whose}"
+    remedy = "remove that entry of the Model, or set another alias"
+    return f"spec.rollout.setAlias: {named}, and version {entry['version']} serves here; {remedy}"
+
+
+def _owners_of_alias(live: Body, alias: str) -> set[str]:
+    """Return the field managers that own the version which an alias names."""
+    key = f"k:{json.dumps({'name': alias}, separators=(',', ':'))}"
+    found = set()
+    for entry in live["metadata"].get("managedFields") or ():
+        aliases = ((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:aliases") or {}
+        if "f:version" in (aliases.get(key) or {}):
+            found.add(str(entry.get("manager")))
+    return found
 
 
 def editor(live: Body) -> str:

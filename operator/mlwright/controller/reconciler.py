@@ -25,6 +25,10 @@ class CacheView(Protocol):
         """Return one object, or None when the cache does not hold it."""
         ...
 
+    def names(self, kind: ResourceKind, namespace: str) -> tuple[str, ...]:
+        """Return the names of all objects of a kind, sorted."""
+        ...
+
     def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
         """Return the objects whose labels name `owner`, sorted by name."""
         ...

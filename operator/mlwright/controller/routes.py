@@ -9,7 +9,8 @@
 | ModelVersion | its Model, the ModelDeployments and TrainingPipelines of that model, the run that made it |
 | Model (its spec) | the ModelDeployments and TrainingPipelines of it |
 | TrainingPipeline (its spec) | its runs, which may have waited for it |
-| Decision | its subject |
+| ModelDeployment (its spec) | its Model, of which a version may be in use no more |
+| Decision | its subject, and the Model of the version that it is about |
 """
 
 from __future__ import annotations
@@ -105,6 +106,12 @@ def _decision(body: Body, _: Change, __: Names) -> Iterator[Key]:
     if subject:
         kind, name = subject.split("/", 1)
         yield from _single(kind, body, name)
+    yield from _single(MODEL.name, body, str((body.get("spec") or {}).get("version") or "").rpartition("-v")[0])
+
+
+def _deployment(body: Body, change: Change, _: Names) -> Iterator[Key]:
+    if change is Change.SPEC:
+        yield from _single(MODEL.name, body, related_value(MODEL_DEPLOYMENT, body))
 
 
 _ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {
@@ -112,6 +119,7 @@ _ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {
     MODEL_VERSION.name: _version,
     MODEL.name: _model,
     TRAINING_PIPELINE.name: _pipeline,
+    MODEL_DEPLOYMENT.name: _deployment,
     DECISION.name: _decision,
 }
 

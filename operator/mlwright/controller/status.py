@@ -98,6 +98,15 @@ def _bad(condition: Mapping[str, Any]) -> bool:
 
 
 _TROUBLES: Final = frozenset(
-    {"Stalled", "Failed", "CandidateRejected", "LastVersionRejected", "AliasDangling", "AliasConflict", "DataUnseen"}
+    {
+        "Stalled",
+        "Failed",
+        "CandidateRejected",
+        "LastVersionRejected",
+        "AliasDangling",
+        "AliasConflict",
+        "DataUnseen",
+        "SweepFailed",
+    }
 )
 _NEUTRAL: Final = frozenset({"Reconciling", "Paused", "Suspended", "RolloutProgressing"})

@@ -94,6 +94,8 @@ class VersionSeen:
     template_digest: str = ""
     data: DataRead | None = None
     """What its run read."""
+    uid: str = ""
+    resource_version: str = ""
 
     @property
     def approved(self) -> bool:
@@ -143,6 +145,8 @@ class Frozen:
     approval_policy: str = "Automatic"
     champion: Mapping[str, Any] = field(default_factory=dict)
     """The version that it is compared with; empty when there was none, or nothing compares."""
+    model_uid: str = ""
+    """uid of the Model, which the run's folder is marked with; empty when there was none."""
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Frozen:
@@ -193,6 +197,7 @@ class PipelineSeen:
     model: str
     model_exists: bool
     model_artifacts: str
+    model_uid: str = ""
     approved_ahead: str = ""
     """Value of the annotation that approves a version to come."""
     champion: Mapping[str, Any] = field(default_factory=dict)

@@ -56,6 +56,16 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """An object as it was when something was decided upon it."""
+
+    kind: ResourceKind
+    namespace: str
+    name: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete exactly this object (uid precondition) and, in the background, what it owns."""
 
@@ -63,6 +73,8 @@ class Delete:
     namespace: str
     name: str
     uid: str
+    witnesses: tuple[Witness, ...] = ()
+    """Read live right before: if one is not as it was, the plan is made anew. For what cannot be made again."""
 
 
 Write = Create | Apply | ApplyEntry | Scale | Delete

@@ -119,12 +119,13 @@ def compared_before(champion: int, ours: Record, versions: Iterable[VersionSeen]
     Rows held out by their hash stay held out, so sets of different days are the same rows for the most part.
     """
     return sum(
-        version.run != run and any(_judged_against(champion, gate) for gate in version.gates) and _same(ours, version)
+        version.run != run and any(judged_against(champion, gate) for gate in version.gates) and _same(ours, version)
         for version in versions
     )
 
 
-def _judged_against(champion: int, gate: Mapping[str, Any]) -> bool:
+def judged_against(champion: int, gate: Mapping[str, Any]) -> bool:
+    """Tell whether a gate was judged by a comparison with that champion."""
     return gate.get("champion") == champion and gate.get("outcome") in {"Passed", "Failed"}
 
 

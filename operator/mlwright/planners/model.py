@@ -1,47 +1,51 @@
-"""Model: what versions there are, and whether each alias names a good one. It starts nothing."""
+"""Model: what versions there are, which of them may go, and whether each alias names a good one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready
-from mlwright.api.models import ModelSpec
 from mlwright.api.reasons import Reason
+from mlwright.plan.models import ModelIntent, ModelSeen
+from mlwright.plan.plan import Decided
 from mlwright.plan.training import VersionSeen
+from mlwright.planners import retention
+from mlwright.planners.retention import Retention
+from mlwright.planners.sweeping import sweeping
+from mlwright.settings import Settings
+
+Decision = Decided[ModelIntent]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSeen:
-    """A model and its versions, by number."""
-
-    name: str
-    spec: ModelSpec
-    versions: tuple[VersionSeen, ...]
-    misnamed: tuple[str, ...] = ()
-    """Records of this model that are no versions: their name is not that of their number."""
-    status: Mapping[str, Any] = field(default_factory=dict)
-
-
-def decide(seen: ModelSeen) -> StatusDraft:
-    """Return the status of a model; an alias that names no good version is told, and does no harm by itself.
+def decide(seen: ModelSeen, settings: Settings, now: datetime) -> Decision:
+    """Return the next move of a model; an alias that names no good version is told, and does no harm by itself.
 
     Worked example: versions 1 and 2, of which 1 passed -> "2 versions, 1 of them may be served".
     """
-    passed = [version.name for version in seen.versions if version.approved]
-    sentence = _counted(len(seen.versions), len(passed))
-    fields = {
+    kept, swept = retention.retention(seen), sweeping(seen, settings, now)
+    sentence = "; ".join(part for part in (_counted(seen), _retained(kept), swept.sentence) if part)
+    conditions = (ready(Reason.SETTLED, sentence), *_dangling(seen), *retention.announced(kept), *swept.verdicts)
+    status = StatusDraft(sentence, conditions, _fields(seen, kept) | {"artifacts": swept.fields})
+    return Decided(status, intents=(*retention.removals(seen, kept), *swept.intents), again=swept.next)
+
+
+def _fields(seen: ModelSeen, kept: Retention | None) -> dict[str, Any]:
+    good = [version.name for version in seen.versions if version.approved]
+    last = last_number(seen.status, seen.versions)
+    return {
         "versions": len(seen.versions),
-        "highest": last_number(seen.status, seen.versions),
+        "highest": last,
         "latest": seen.versions[-1].name if seen.versions else None,
-        "latestPassed": passed[-1] if passed else None,
+        "latestPassed": good[-1] if good else None,
+        "retention": retention.told(seen, kept, last),
     }
-    if seen.misnamed:
-        sentence += (
-            f"; not counted: {', '.join(seen.misnamed[:3])}, a version must be named {seen.name}-vN by its number"
-        )
-    return StatusDraft(sentence, (ready(Reason.SETTLED, sentence), *_dangling(seen)), fields)
+
+
+def _retained(kept: Retention | None) -> str:
+    """Return what is to be told of old versions; nothing where there are none."""
+    return retention.sentence(kept) if kept is not None and (kept.kept or kept.removed) else ""
 
 
 def last_number(status: Mapping[str, Any], versions: tuple[VersionSeen, ...]) -> int:
@@ -53,10 +57,13 @@ def last_number(status: Mapping[str, Any], versions: tuple[VersionSeen, ...]) ->
     return max(status.get("highest") or 0, 0, *(version.number for version in versions))
 
 
-def _counted(versions: int, passed: int) -> str:
-    if not versions:
-        return "no version yet"
-    return f"{versions} version{'s' if versions > 1 else ''}, {passed} of them may be served"
+def _counted(seen: ModelSeen) -> str:
+    versions, good = len(seen.versions), sum(version.approved for version in seen.versions)
+    counted = f"{versions} version{'s' if versions > 1 else ''}, {good} of them may be served"
+    if not seen.misnamed:
+        return counted if versions else "no version yet"
+    misnamed = f"not counted: {', '.join(seen.misnamed[:3])}, a version must be named {seen.name}-vN by its number"
+    return f"{counted if versions else 'no version yet'}; {misnamed}"
 
 
 def _dangling(seen: ModelSeen) -> tuple[Verdict, ...]:

@@ -127,6 +127,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str, at: da
         timeout=parse_duration(spec.policy.timeout_after).total_seconds() if spec.policy.timeout_after else 0.0,
         approval_policy=spec.evaluation.approval_policy,
         champion=seen.champion,
+        model_uid=seen.model_uid,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from mlwright.bundle import addresses
 from mlwright.bundle.documents import Document
 from mlwright.trainer.errors import UserError
+from mlwright.trainer.possession import Owner, read_owner
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.workspace import Workspace
 
@@ -46,6 +47,8 @@ class Task:
     inputs: tuple[Input, ...]
     outputs: Mapping[str, str]
     """Type by name."""
+    owner: Owner | None = None
+    """Whose the run's folder is."""
 
     def field(self, *path: str) -> str:
         """Path in the pipeline's spec of something of this step."""
@@ -58,7 +61,7 @@ class Task:
             AddressError: The run's address is refused.
         """
         address = addresses.parse(self.run_uri, field="runUri")
-        return Workspace(addresses.locate(address, root), self.step, self.attempt, self.shard)
+        return Workspace(addresses.locate(address, root), self.step, self.attempt, self.shard, self.owner)
 
 
 def read_task(env: Mapping[str, str]) -> Task:
@@ -80,6 +83,7 @@ def read_task(env: Mapping[str, str]) -> Task:
         shard=int(shard) if shard.isdigit() else None,
         inputs=tuple(_input(entry) for entry in document.get("inputs", list, "a list")),
         outputs={entry["name"]: entry["type"] for entry in document.get("outputs", list, "a list")},
+        owner=read_owner(document),
     )
 
 

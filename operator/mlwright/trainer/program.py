@@ -25,6 +25,8 @@ NUMBER: Final = "JOB_COMPLETION_INDEX"
 """Kubernetes tells each pod of an Indexed Job its number in this variable."""
 REVISION: Final = "revision"
 """What is no step: a look at the revision of a dataset."""
+SWEEP: Final = "sweep"
+"""Nor is this: it removes what nothing uses."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
 
@@ -64,6 +66,8 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
         return _own(name, env)
     if name == REVISION:
         return _look(env)
+    if name == SWEEP:
+        return _sweep(env)
     try:
         step = read_step(name, env.get(VARIABLE))
     except UserError as problem:
@@ -98,6 +102,16 @@ def _look(env: Mapping[str, str]) -> Result:
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, REVISION, None)
     return Result(REVISION, "", 0, Outcome.SUCCEEDED, sentence, results)
+
+
+def _sweep(env: Mapping[str, str]) -> Result:
+    """Remove what nothing uses: this belongs to no run either."""
+    try:
+        task = import_module("mlwright.trainer.sweep_task").read_task(env)
+        sentence, results = import_module("mlwright.trainer.sweep").sweep(task, addresses.mount_root(env))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, SWEEP, None)
+    return Result(SWEEP, "", 0, Outcome.SUCCEEDED, sentence, results)
 
 
 def _run(step: Step, root: Path) -> Result:

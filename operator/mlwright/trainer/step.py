@@ -9,6 +9,7 @@ from typing import Any
 from mlwright.scoring import Task
 from mlwright.trainer.checks.expectations import Checks
 from mlwright.trainer.gate_settings import Gate
+from mlwright.trainer.possession import Owner
 from mlwright.trainer.tuning.settings import Tuning
 
 
@@ -149,4 +150,5 @@ class Step:
     run_uri: str
     inputs: Mapping[StepName, str]
     champion: Champion | None
+    owner: Owner | None
     document: Mapping[str, Any] = field(repr=False)  # as it came, for the record of the run

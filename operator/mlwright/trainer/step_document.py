@@ -14,6 +14,7 @@ from mlwright.scoring import Task
 from mlwright.trainer.checks.expectations import read_checks
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.gate_settings import read_gates
+from mlwright.trainer.possession import read_owner
 from mlwright.trainer.step import (
     Champion,
     DataFormat,
@@ -64,6 +65,7 @@ def read_step(name: str, text: str | None) -> Step:
         run_uri=document.text("runUri"),
         inputs=_inputs(document),
         champion=_champion(document),
+        owner=read_owner(document),
         document=document.members,
     )
 

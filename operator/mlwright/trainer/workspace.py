@@ -14,6 +14,7 @@ from typing import Final
 from mlwright.bundle import addresses
 from mlwright.constants import OWN_PREFIX
 from mlwright.trainer.errors import SurroundingsError
+from mlwright.trainer.possession import Owner, claim
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import Step, StepName
 
@@ -37,6 +38,8 @@ class Workspace:
     attempt: int
     shard: int | None = None
     """Number of the pod among those that do the step together; each has a folder in that of the attempt."""
+    owner: Owner | None = None
+    """Whose the run's folder is."""
 
     @classmethod
     def of(cls, step: Step, root: Path) -> "Workspace":
@@ -46,7 +49,7 @@ class Workspace:
             AddressError: The run's address is refused.
         """
         address = addresses.parse(step.run_uri, field="runUri")
-        return cls(addresses.locate(address, root), step.name, step.run.attempt)
+        return cls(addresses.locate(address, root), step.name, step.run.attempt, owner=step.owner)
 
     @property
     def folder(self) -> Path:
@@ -81,12 +84,13 @@ class Workspace:
             raise SurroundingsError(f"{RESULT} of {self.folder.name} is damaged; start another attempt") from None
 
     def begin(self) -> Path:
-        """Remove what crashed starts of this step left, and make an empty draft folder.
+        """Mark the run's folder, remove what crashed starts of this step left, and make an empty draft folder.
 
         Raises:
             OSError: The volume cannot be written.
         """
         self.draft.parent.mkdir(parents=True, exist_ok=True)
+        claim(self.run, self.owner)
         for left in self.draft.parent.iterdir():
             if self._is_draft(left.name):
                 shutil.rmtree(left)

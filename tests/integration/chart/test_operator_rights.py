@@ -60,10 +60,13 @@ SELDOM: Final = frozenset(
         # asked when there are more than are kept: 5 idle revisions, 50 decisions
         "delete controllerrevisions.apps",
         "delete decisions.mlwright.dev",
+        # asked where a Model has retention
+        "delete modelversions.mlwright.dev",
         # never asked; a cluster that guards owner references, as this one does, checks them in requests for children
         "delete services",
         "delete trainingruns.mlwright.dev",
         "update modeldeployments/finalizers.mlwright.dev",
+        "update models/finalizers.mlwright.dev",
         "update trainingpipelines/finalizers.mlwright.dev",
         "update trainingruns/finalizers.mlwright.dev",
     }

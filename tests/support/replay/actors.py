@@ -80,6 +80,9 @@ def _told(env: dict[str, str], container: Body) -> Body:
     if "MLWRIGHT_OWN" in env:
         own: Body = json.loads(env["MLWRIGHT_OWN"].replace("$$", "$"))
         return own | {"name": own["step"]}
+    if "MLWRIGHT_SWEEP" in env:
+        swept: Body = json.loads(env["MLWRIGHT_SWEEP"].replace("$$", "$"))
+        return swept | {"name": "sweep"}
     found: Body = json.loads(env["MLWRIGHT_STEP"].replace("$$", "$"))
     return found | {"name": container["args"][0]}
 
@@ -109,6 +112,7 @@ _RESULTS: dict[str, Callable[[Body], Body]] = {
         "metrics": {"roc_auc": SCORES[told["training"]["estimator"]["parameters"]["max_iter"]]},
         "testRows": 20,
     },
+    "sweep": lambda told: {"sweep": {"folders": len(told["inUse"]), "inUse": len(told["inUse"])}},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlwright.constants import LABEL_OWNER
+from mlwright.constants import LABEL_OWNER, LABEL_VERSION
 from mlwright.plan.resources import Body
 from mlwright.plan.writes import Apply, Create, Delete, Write
 from tests.support.replay.actors import ready_pods
@@ -31,6 +31,8 @@ def check(world: World, write: Write) -> None:
         _removal(world, write)
     if isinstance(write, Create) and write.body["kind"] == "Deployment":
         _third(world, write.body)
+    if isinstance(write, Delete) and write.kind.name == "ModelVersion":
+        _retired(world, write)
     if isinstance(write, Apply) and write.body["kind"] == "Deployment" and "replicas" in write.body["spec"]:
         raise BrokenInvariantError("an apply sets the number of pods")
 
@@ -56,6 +58,22 @@ def _removal(world: World, write: Delete) -> None:
     leads = service is not None and service["spec"]["selector"].items() <= pods.items()
     if leads and ready_pods(world, held["spec"]["selector"]["matchLabels"]) and not spec.get("suspend"):
         raise BrokenInvariantError(f"{write.name} is removed although the Service leads to it")
+
+
+def _retired(world: World, write: Delete) -> None:
+    """A version that has pods or an alias stays; a removal that was decided upon another world has no effect."""
+    held = world.objects.get("ModelVersion", {}).get(write.name)
+    as_seen = all(
+        world.objects.get(witness.kind.name, {}).get(witness.name, {}).get("metadata", {}).get("resourceVersion")
+        == witness.resource_version
+        for witness in write.witnesses
+    )
+    if held is None or not as_seen:
+        return
+    running = {body["metadata"]["labels"].get(LABEL_VERSION) for body in world.all("Deployment")}
+    aliased = {alias["version"] for body in world.all("Model") for alias in body["spec"].get("aliases", ())}
+    if write.name in running or held["spec"]["version"] in aliased:
+        raise BrokenInvariantError(f"{write.name} is removed although it is in use")
 
 
 def _third(world: World, wanted: Body) -> None:

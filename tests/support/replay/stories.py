@@ -22,6 +22,25 @@ def _serve(world: World) -> None:
     world.add(people.deployment())
 
 
+def _serve_keeping_one(world: World, _: Surroundings) -> None:
+    world.add(people.model(retention={"keepVersions": 1}))
+    world.add(people.version(1))
+    world.add(people.deployment())
+
+
+def _train_and_sweep(world: World, _: Surroundings) -> None:
+    world.add(people.model(retention={"keepVersions": 1, "artifacts": "Delete", "gracePeriod": "2h"}))
+    world.add(people.pipeline(policy={"keepSucceeded": 1}))
+
+
+def _alias(name: str, number: int) -> Act:
+    entry = {"name": name, "version": number}
+    return Act(
+        f"{name} names v{number}",
+        lambda world, _: edit(world, "Model", "flights", lambda spec: spec.update(aliases=[entry])),
+    )
+
+
 def _pin(number: int) -> Act:
     selector = {"type": "Version", "ref": {"name": "flights"}, "version": number}
     change = {"model": selector}
@@ -237,6 +256,25 @@ STORIES: Final = {
                 Act("go on", _goes_on, LONG),
             ),
             Surroundings(user_error="train"),
+        ),
+        Story(
+            "old versions go",
+            (
+                Act("serve v1 and keep one version", _serve_keeping_one),
+                _new_version(2),
+                _alias("blue", 1),
+                _new_version(3),
+                _alias("blue", 3),
+                _new_version(4),
+            ),
+        ),
+        Story(
+            "folders are swept",
+            (
+                Act("train", _train_and_sweep, timedelta(minutes=100)),
+                Act("a better one", lambda world, _: train_with(world, 300), timedelta(minutes=100)),
+                Act("the claim is lost", lambda _, around: around.claims.remove("artifacts"), timedelta(minutes=130)),
+            ),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

@@ -14,10 +14,10 @@ from typing import Any, Final, TypeGuard
 from pydantic_core import from_json, to_json
 
 from mlwright.api.conditions import timestamp
-from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.constants import LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import BY_NAME, Body, Key, ResourceKind
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
 
 NAMESPACE: Final = "demo"
 START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -26,6 +26,8 @@ _INDEXES: Final[dict[str, Callable[[Body], str]]] = {
     "ModelVersion": lambda body: str(body["spec"]["modelRef"]["name"]),
     "ModelDeployment": lambda body: str(body["spec"]["model"]["ref"]["name"]),
     "TrainingRun": lambda body: str(body["spec"]["pipelineRef"]["name"]),
+    "TrainingPipeline": lambda body: str((body["spec"].get("modelRef") or body["metadata"])["name"]),
+    "ControllerRevision": lambda body: str((body["metadata"].get("labels") or {}).get(LABEL_MODEL, "")),
     "Decision": lambda body: "{kind}/{name}".format(**body["spec"]["subjectRef"]),
 }
 
@@ -79,6 +81,10 @@ class World:
         """Return the objects whose labels name the owner."""
         wanted = (owner.kind, owner.name)
         return tuple(body for body in self.all(kind.name) if owner_named(body) == wanted)
+
+    def names(self, kind: ResourceKind, namespace: str) -> tuple[str, ...]:
+        """Return the names of all objects of a kind."""
+        return tuple(sorted(self.objects.get(kind.name, {}))) if namespace == NAMESPACE else ()
 
     def related(self, kind: ResourceKind, namespace: str, _: str, value: str) -> tuple[Body, ...]:
         """Return the objects that refer to a value."""
@@ -175,7 +181,9 @@ class World:
                 self._apply_entry(body, manager)
             case Scale(kind, _, name, replicas, version):
                 self._scale(kind.name, name, replicas, version)
-            case Delete(kind, _, name, uid):
+            case Delete(kind, _, name, uid, witnesses):
+                for witness in witnesses:
+                    self._check(witness)
                 self._delete(kind.name, name, uid)
 
     def _create(self, body: Body, owner: Body) -> None:
@@ -223,6 +231,11 @@ class World:
             raise Refusal(f"{kind} {name} changed")
         self.edit(held, lambda found: found["spec"].update(replicas=replicas))
         self.writes.append(f"scale {kind} {name} to {replicas}")
+
+    def _check(self, witness: Witness) -> None:
+        held = self.objects.get(witness.kind.name, {}).get(witness.name)
+        if held is None or held["metadata"]["resourceVersion"] != witness.resource_version:
+            raise Refusal(f"{witness.kind.name} {witness.name} is not as it was seen")
 
     def _delete(self, kind: str, name: str, uid: str) -> None:
         held = self.objects.get(kind, {}).get(name)

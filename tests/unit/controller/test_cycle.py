@@ -24,8 +24,8 @@ from mlwright.errors import (
     RefusedError,
     UnavailableError,
 )
-from mlwright.plan.resources import DEPLOYMENT, SERVICE, Body, Key
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale
+from mlwright.plan.resources import DEPLOYMENT, MODEL, SERVICE, Body, Key
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness
 from mlwright.ports.events import Notice
 from mlwright.ports.outside import Outside
 from mlwright.settings import Settings
@@ -492,8 +492,12 @@ def test_transitions_are_told_as_events_once() -> None:
 
 def test_an_alias_of_somebody_else_is_told_and_hinders_nothing() -> None:
     """The entry is asked for, never forced; the rest of the plan goes on."""
-    entry: Body = {"kind": "Model", "metadata": {"namespace": "demo", "name": "flights"}, "spec": {}}
+    meta, key = {"namespace": "demo", "name": "flights"}, 'k:{"name":"champion"}'
+    entry: Body = {"kind": "Model", "metadata": meta, "spec": {"aliases": [{"name": "champion", "version": 2}]}}
     story = Story(Toy(writes=lambda seen: (ApplyEntry(entry, "m"), Create(service(seen.body)))))
+    owned = [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:aliases": {key: {"f:version": {}}}}}}]
+    aliases = [{"name": "champion", "version": 1}]
+    story.cluster.put({"kind": "Model", "metadata": {**meta, "managedFields": owned}, "spec": {"aliases": aliases}})
     refusal = FieldConflictError('apply Model flights: conflict with "kubectl"')
     story.cluster.failures["apply Model flights"] = [refusal, refusal]
 
@@ -501,7 +505,10 @@ def test_an_alias_of_somebody_else_is_told_and_hinders_nothing() -> None:
     story.look()
 
     assert story.condition("AliasConflict")["status"] == "True"
-    assert 'conflict with "kubectl"' in story.condition("AliasConflict")["message"]
+    assert story.condition("AliasConflict")["message"] == (
+        "spec.rollout.setAlias: alias champion of Model flights names version 1, set by kubectl, and version 2 serves"
+        " here; remove that entry of the Model, or set another alias"
+    )
     assert ("Service", "demo", "flights-1") in story.cluster.objects
 
 
@@ -522,6 +529,23 @@ def test_a_delete_hits_only_the_object_that_was_seen() -> None:
 
     assert story.look().result is Result.SUPERSEDED
     assert ("Service", "demo", "web") in story.cluster.objects
+
+
+def test_what_cannot_be_made_again_is_deleted_only_in_the_world_that_was_seen() -> None:
+    """The object that it rests on changed, which no event has told yet: it is read live, and the plan made anew."""
+    story = Story()
+    story.settle()
+    judged = story.cluster.put({"kind": "Model", "metadata": {"namespace": "demo", "name": "m"}, "spec": {}})
+    uid = story.cluster.read("Service", "flights-1")["metadata"]["uid"]
+    witness = Witness(MODEL, "demo", "m", judged["metadata"]["resourceVersion"])
+    story.toy.writes = lambda _: (Delete(SERVICE, "demo", "flights-1", uid, (witness,)),)
+    story.cluster.edit("Model", "m", spec={"aliases": []})
+    before = story.look().result, ("Service", "demo", "flights-1") in story.cluster.objects
+    story.cluster.objects["Model", "demo", "m"]["metadata"]["resourceVersion"] = witness.resource_version
+    story.look()
+
+    assert before == (Result.SUPERSEDED, True)
+    assert ("Service", "demo", "flights-1") not in story.cluster.objects
 
 
 def test_who_does_not_lead_writes_nothing() -> None:

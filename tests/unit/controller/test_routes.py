@@ -69,6 +69,13 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
         {"TrainingPipeline nightly", "TrainingRun nightly-1"},
     ),
     "the status of a pipeline wakes nobody else": (PIPELINE, Change.STATUS, {"TrainingPipeline nightly"}),
+    "a decision wakes the model of its version": (
+        {**DECISION, "spec": {**DECISION["spec"], "version": "flights-v3"}},
+        Change.SPEC,
+        {"Decision d", "ModelDeployment web", "Model flights"},
+    ),
+    "a deployment wakes its model": (DEPLOYMENT, Change.SPEC, {"ModelDeployment web", "Model flights"}),
+    "the status of a deployment wakes nobody else": (DEPLOYMENT, Change.STATUS, {"ModelDeployment web"}),
     "a decision wakes its subject": (DECISION, Change.SPEC, {"Decision d", "ModelDeployment web"}),
     "a thing of nobody wakes itself": (thing("Service", "s"), Change.SPEC, {"Service s"}),
     "a version of another shape wakes itself": (thing("ModelVersion", "odd"), Change.SPEC, {"ModelVersion odd"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.controller.kinds import deployments, models, parsing, pipelines, runs
+from mlwright.controller.kinds import deployments, models, parsing, pipelines, runs, versions
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.resources import Body, ResourceKind
 from tests.support.replay import people
@@ -137,7 +137,7 @@ def test_versions_are_locked_by_their_names(trained: World) -> None:
     stranger["metadata"]["name"] = "mine"
     trained.add(stranger)
 
-    assert [version.number for version in models.versions(trained, "demo", "flights")] == [1]
+    assert [version.number for version in versions.versions(trained, "demo", "flights")] == [1]
     assert models.gather(trained.one("Model", "flights"), trained).misnamed == ("mine",)
 
 
@@ -215,8 +215,8 @@ def test_all_versions_down_to_the_newest_good_one_are_read() -> None:
     for number in (4, 5):
         world.add(people.version(number, passed=False))
 
-    assert [v.number for v in models.newest_versions(world, "demo", "flights", also={1})] == [1, 3, 4, 5]
-    assert [v.number for v in models.newest_versions(world, "demo", "flights", also={9})] == [3, 4, 5]
+    assert [v.number for v in versions.newest_versions(world, "demo", "flights", also={1})] == [1, 3, 4, 5]
+    assert [v.number for v in versions.newest_versions(world, "demo", "flights", also={9})] == [3, 4, 5]
 
 
 def test_runs_stand_in_the_order_in_which_they_were_made() -> None:

@@ -6,16 +6,23 @@ from typing import Any
 
 import pytest
 
+from mlwright.api.conditions import StatusDraft
 from mlwright.api.models import ModelSpec
+from mlwright.plan.models import ModelSeen
 from mlwright.plan.training import VersionSeen
-from mlwright.planners.model import ModelSeen, decide, last_number
-from tests.unit.planners.given import a_version, named
+from mlwright.planners.model import decide, last_number
+from tests.unit.planners.given import NOW, SETTINGS, a_version, named
 
 
 def a_model(*versions: VersionSeen, aliases: dict[str, int] | None = None, **known: Any) -> ModelSeen:
     """Return a model."""
     entries = [{"name": name, "version": number} for name, number in (aliases or {}).items()]
     return ModelSeen("churn", ModelSpec.model_validate({"aliases": entries}), versions, **known)
+
+
+def decided(seen: ModelSeen) -> StatusDraft:
+    """Return the status that is decided."""
+    return decide(seen, SETTINGS, NOW).status
 
 
 @pytest.mark.parametrize(
@@ -35,22 +42,29 @@ def a_model(*versions: VersionSeen, aliases: dict[str, int] | None = None, **kno
 )
 def test_versions_are_counted(model: ModelSeen, says: str) -> None:
     """Those that passed apart."""
-    draft = decide(model)
+    draft = decided(model)
 
     assert (draft.summary, named(draft.conditions)) == (says, {"Ready": "True Settled"})
 
 
 def test_the_newest_and_the_newest_good_version_are_named() -> None:
     """They differ when the newest was rejected."""
-    fields = decide(a_model(a_version(1), a_version(2), a_version(4, passed=False))).fields
+    fields = decided(a_model(a_version(1), a_version(2), a_version(4, passed=False))).fields
 
-    assert fields == {"versions": 3, "highest": 4, "latest": "churn-v4", "latestPassed": "churn-v2"}
+    assert fields == {
+        "versions": 3,
+        "highest": 4,
+        "latest": "churn-v4",
+        "latestPassed": "churn-v2",
+        "retention": None,
+        "artifacts": None,
+    }
 
 
 @pytest.mark.parametrize("number", [2, 3, 9], ids=["rejected", "never made", "far away"])
 def test_an_alias_that_leads_nowhere_is_told(number: int) -> None:
     """It does no harm by itself: the model stays Ready."""
-    draft = decide(a_model(a_version(1), a_version(2, passed=False), aliases={"blue": 1, "champion": number}))
+    draft = decided(a_model(a_version(1), a_version(2, passed=False), aliases={"blue": 1, "champion": number}))
 
     assert named(draft.conditions) == {"Ready": "True Settled", "AliasDangling": "True AliasDangling"}
     assert draft.conditions[1].message == (

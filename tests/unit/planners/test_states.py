@@ -92,6 +92,21 @@ def rejected_first(operator: Operator) -> None:
 MANUAL = {"metrics": ["roc_auc"], "approvalPolicy": "Manual"}
 
 
+def retained(operator: Operator) -> None:
+    """Let a model keep one version, of two."""
+    operator.world.add(people.model(retention={"keepVersions": 1}))
+    for number in (1, 2):
+        operator.world.add(people.version(number))
+    operator.settle()
+
+
+def unswept(operator: Operator) -> None:
+    """Let a model sweep, and nobody say where."""
+    operator.settings = Settings(trainer_image="trainer:1")
+    operator.world.add(people.model(retention={"keepVersions": 1, "artifacts": "Delete"}))
+    operator.settle()
+
+
 def held_first(operator: Operator) -> None:
     """Let v1 wait for approval."""
     operator.world.add(people.pipeline(evaluation=MANUAL))
@@ -402,6 +417,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingRun: its data fails checks, with onFailure Fail": judged("Failed"),
     "TrainingRun: it was stuck or is to be replaced, and a newer run took its place": superseded,
     "Model: every alias names a good version": aliased(1),
+    "Model: the last sweep of the folders of runs failed or was refused": unswept,
+    "Model: old versions were kept or removed, and nothing is left to remove": retained,
     "Model: an alias names a version that does not exist or did not pass": aliased(2),
     "ModelDeployment: the first pods are starting": first_pods("slow"),
     "ModelDeployment: the first pods fail": first_pods("broken"),

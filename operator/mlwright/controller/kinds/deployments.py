@@ -9,7 +9,7 @@ from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.builders import serving
 from mlwright.constants import ANNOTATION_REFRESH, ANNOTATION_RETRY, LABEL_REVISION, SERVER_CONTAINER
 from mlwright.controller.kinds import parsing
-from mlwright.controller.kinds.models import newest_versions
+from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen

@@ -1,81 +1,74 @@
-"""Model: gather and decide."""
+"""Model: gather, decide, render."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from mlwright.api.models import ModelSpec
+from mlwright.builders import models
 from mlwright.controller.kinds import parsing
+from mlwright.controller.kinds.champions import champion
+from mlwright.controller.kinds.sweeps import sweeps
+from mlwright.controller.kinds.uses import folders, uses, witnesses
+from mlwright.controller.kinds.versions import locks, records
 from mlwright.controller.reconciler import CacheView, Reconciler
+from mlwright.plan.models import ModelSeen, TrainerSeen
 from mlwright.plan.plan import Plan
-from mlwright.plan.resources import MODEL, MODEL_VERSION, Body
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.resources import MODEL, TRAINING_PIPELINE, Body, Key
 from mlwright.planners import model
-from mlwright.planners.model import ModelSeen
+from mlwright.planners.sweeping import is_wanted
 from mlwright.settings import Settings
 
 
-def versions(cache: CacheView, namespace: str, name: str) -> tuple[VersionSeen, ...]:
-    """Return the versions of a model, by number.
-
-    The name is the lock on the number, so a record of another name is no version: there could be two of a number.
-    """
-    return tuple(version for version in _records(cache, namespace, name) if _locks(version, name))
-
-
-def newest_versions(cache: CacheView, namespace: str, name: str, also: Collection[int] = ()) -> tuple[VersionSeen, ...]:
-    """Return the newest versions of a model down to the newest good one, and those of some numbers, by number.
-
-    That is all that is asked about most models, and saves reading a thousand records to look at the last.
-    """
-    known = sorted(numbers(cache, namespace, name), reverse=True)
-    found = {number: _read(cache, namespace, name, number) for number in known if number in also}
-    for number in known:
-        found[number] = version = _read(cache, namespace, name, number)
-        if version is not None and version.approved:
-            break
-    return tuple(version for _, version in sorted(found.items()) if version is not None)
-
-
-def _read(cache: CacheView, namespace: str, model: str, number: int) -> VersionSeen | None:
-    body = cache.get(MODEL_VERSION, namespace, f"{model}-v{number}")
-    version = parsing.version_seen(body) if body else None
-    return version if version is not None and _locks(version, model) else None
-
-
-def numbers(cache: CacheView, namespace: str, name: str) -> list[int]:
-    """Return the numbers of the versions of a model, as their names tell."""
-    names = cache.related_names(MODEL_VERSION, namespace, "model", name)
-    return [number for found in names if (number := parsing.number_after(f"{name}-v", found))]
-
-
-def _records(cache: CacheView, namespace: str, model: str) -> list[VersionSeen]:
-    found = (parsing.version_seen(body) for body in cache.related(MODEL_VERSION, namespace, "model", model))
-    return sorted(found, key=lambda version: version.number)
-
-
-def _locks(version: VersionSeen, model: str) -> bool:
-    return version.name == f"{model}-v{version.number}"
-
-
 def gather(body: Body, cache: CacheView) -> ModelSeen:
-    """Return a model and its versions."""
+    """Return a model and its versions; what uses them only where one of them may go."""
     meta = body["metadata"]
-    records = _records(cache, meta["namespace"], meta["name"])
-    return ModelSeen(
+    found = records(cache, meta["namespace"], meta["name"])
+    seen = ModelSeen(
         name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
         spec=parsing.spec(ModelSpec, body),
-        versions=tuple(version for version in records if _locks(version, meta["name"])),
-        misnamed=tuple(version.name for version in records if not _locks(version, meta["name"])),
+        versions=tuple(version for version in found if locks(version, meta["name"])),
+        misnamed=tuple(version.name for version in found if not locks(version, meta["name"])),
         status=body.get("status") or {},
+        sweeps=sweeps(cache, Key(MODEL.name, meta["namespace"], meta["name"])),
+    )
+    seen = _with_uses(seen, body, cache) if _too_many(seen) else seen
+    return _with_folders(seen, cache) if is_wanted(seen) else seen
+
+
+def _too_many(seen: ModelSeen) -> bool:
+    return seen.spec.retention is not None and len(seen.versions) > seen.spec.retention.keep_versions
+
+
+def _with_uses(seen: ModelSeen, body: Body, cache: CacheView) -> ModelSeen:
+    return replace(
+        seen,
+        uses=uses(cache, seen.namespace, seen.name),
+        champion=champion(cache, seen.namespace, seen.name).get("version", 0),
+        witnesses=witnesses(cache, body),
     )
 
 
-def plan(seen: ModelSeen, _: Settings, __: datetime) -> Plan:
-    """Decide; a model has nothing to render."""
-    status = model.decide(seen)
-    return Plan(sentence=status.summary, status=status)
+def _with_folders(seen: ModelSeen, cache: CacheView) -> ModelSeen:
+    found = cache.related(TRAINING_PIPELINE, seen.namespace, "model", seen.name)
+    trainers = tuple(
+        TrainerSeen(
+            name=body["metadata"]["name"],
+            artifacts=(body["spec"].get("artifacts") or {}).get("uri", ""),
+            image=body["spec"].get("image") or "",
+            pod=body["spec"].get("pod") or {},
+        )
+        for body in found
+    )
+    return replace(seen, trainers=trainers, folders=folders(cache, seen.namespace, seen.name))
+
+
+def plan(seen: ModelSeen, settings: Settings, now: datetime) -> Plan:
+    """Decide and render."""
+    return model.decide(seen, settings, now).rendered(models.for_model(seen))
 
 
 RECONCILER = Reconciler(kind=MODEL, gather=gather, plan=plan)

@@ -88,6 +88,8 @@ def version_seen(body: Body) -> VersionSeen:
         dataset=lineage.get("dataset") or {},
         approval=approval_of(body["metadata"]["name"], content, annotation(body, ANNOTATION_APPROVE)),
         data=data_read(lineage.get("dataset")),
+        uid=body["metadata"].get("uid", ""),
+        resource_version=body["metadata"].get("resourceVersion", ""),
     )
 
 

@@ -13,7 +13,7 @@ from mlwright.api.reasons import Reason
 from mlwright.builders import training
 from mlwright.constants import ANNOTATION_APPROVE, ANNOTATION_RUN, STEP_CONTAINER
 from mlwright.controller.kinds import jobs, parsing
-from mlwright.controller.kinds.models import newest_versions
+from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
@@ -135,6 +135,7 @@ def definition(body: Body, cache: CacheView) -> PipelineSeen:
         approved_ahead=parsing.annotation(body, ANNOTATION_APPROVE),
         model=model,
         model_exists=record is not None,
+        model_uid=record["metadata"]["uid"] if record else "",
         model_artifacts=(((record or {}).get("spec") or {}).get("artifacts") or {}).get("uri", ""),
     )
 

@@ -25,7 +25,7 @@ from mlwright.constants import (
 )
 from mlwright.controller.kinds import jobs, parsing, pipelines
 from mlwright.controller.kinds.champions import champion
-from mlwright.controller.kinds.models import versions
+from mlwright.controller.kinds.versions import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
@@ -55,7 +55,7 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         longest = f"a run's name has at most {pipelines.LONGEST_NAME} characters"
         raise InvalidSpecError("metadata.name", f"{longest}: create another with a shorter one")
     retry = parsing.annotation(body, ANNOTATION_RETRY)
-    over = _over(status) and retry in {"", status.get("handledRetry")}
+    over = is_over(body)
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
     found = (_job(job, owner.name, pods) for job in cache.children(JOB, owner))
     seen = RunSeen(
@@ -114,8 +114,11 @@ def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:
     return not seen.jobs or not last.isdisjoint((*(job.step for job in seen.jobs), *told))
 
 
-def _over(status: dict[str, Any]) -> bool:
-    return any((find(status, type_) or {}).get("status") == "True" for type_ in ("Complete", "Failed"))
+def is_over(body: Body) -> bool:
+    """Tell whether a run has ended and nobody asks for another try of it."""
+    status, retry = body.get("status") or {}, parsing.annotation(body, ANNOTATION_RETRY)
+    ended = any((find(status, type_) or {}).get("status") == "True" for type_ in ("Complete", "Failed"))
+    return ended and retry in {"", status.get("handledRetry")}
 
 
 def _replaces(pipeline: Body | None) -> bool:

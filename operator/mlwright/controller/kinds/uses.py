@@ -1,0 +1,134 @@
+"""What needs a version of a model: deployments that serve or served it, runs that compare with it.
+
+What a deployment serves is found by what was frozen for it, since its spec may name another model by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mlwright.constants import LABEL_REVISION
+from mlwright.controller.indexes import key_of, owner_of
+from mlwright.controller.kinds import parsing
+from mlwright.controller.kinds.deployments import decisions
+from mlwright.controller.kinds.runs import is_over
+from mlwright.controller.reconciler import CacheView
+from mlwright.plan.models import Use
+from mlwright.plan.resources import (
+    BY_NAME,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    MODEL_DEPLOYMENT,
+    MODEL_VERSION,
+    TRAINING_RUN,
+    Body,
+    Key,
+)
+from mlwright.plan.writes import Witness
+from mlwright.planners.decisions import chain
+
+
+def uses(cache: CacheView, namespace: str, model: str) -> tuple[Use, ...]:
+    """Return all uses of versions of a model, but for its aliases."""
+    served = (use for key in _deployments(cache, namespace, model) for use in _of_deployment(cache, key, model))
+    compared = (use for key in _owners(cache, namespace, model, TRAINING_RUN.name) for use in _of_run(cache, key))
+    return (*served, *compared)
+
+
+def witnesses(cache: CacheView, body: Body) -> tuple[Witness, ...]:
+    """Return the Model and the deployments of it as they are now: by a change of one a version may come into use."""
+    namespace, model = body["metadata"]["namespace"], body["metadata"]["name"]
+    found = (cache.get(MODEL_DEPLOYMENT, namespace, key.name) for key in _deployments(cache, namespace, model))
+    return tuple(_witness(living) for living in (body, *found) if living is not None)
+
+
+def _witness(body: Body) -> Witness:
+    meta, kind = body["metadata"], BY_NAME[body["kind"]]
+    return Witness(kind, meta["namespace"], meta["name"], meta["resourceVersion"])
+
+
+def _deployments(cache: CacheView, namespace: str, model: str) -> list[Key]:
+    """Return the deployments that ask for the model or have something of it frozen."""
+    asking = {key_of(body) for body in cache.related(MODEL_DEPLOYMENT, namespace, "model", model)}
+    return sorted(asking | _owners(cache, namespace, model, MODEL_DEPLOYMENT.name))
+
+
+def _owners(cache: CacheView, namespace: str, model: str, kind: str) -> set[Key]:
+    frozen = cache.related(CONTROLLER_REVISION, namespace, "model", model)
+    return {owner for body in frozen if (owner := owner_of(body)) is not None and owner.kind == kind}
+
+
+def _of_deployment(cache: CacheView, key: Key, model: str) -> Iterator[Use]:
+    """Return what a deployment pins, what it serves, served last and has pods for, each once."""
+    whose = f"{MODEL_DEPLOYMENT.name} {key.name}"
+    body = cache.get(MODEL_DEPLOYMENT, key.namespace, key.name)
+    asked = body["spec"]["model"] if body else {}
+    found: dict[str, str] = {}
+    if asked.get("version") and asked["ref"]["name"] == model:
+        found[f"{model}-v{asked['version']}"] = f"{whose} pins it"
+    promoted = [decision.version for decision in chain(decisions(cache, body))] if body else []
+    for version, why in ((promoted[-1:], "serves it"), (_before(promoted), "served it last")):
+        found |= {name: f"{whose} {why}" for name in version if name not in found}
+    found |= {name: f"{whose} has pods for it" for name in _running(cache, key) if name not in found}
+    yield from (Use(version, why) for version, why in found.items())
+
+
+def _running(cache: CacheView, key: Key) -> Iterator[str]:
+    """Return the versions for which there are pods, and that for which there may be next."""
+    running = {child["metadata"]["labels"].get(LABEL_REVISION) for child in cache.children(DEPLOYMENT, key)}
+    frozen = sorted(cache.children(CONTROLLER_REVISION, key), key=lambda child: int(child.get("revision") or 0))
+    for child in frozen:
+        version = (child.get("data") or {}).get("version")
+        if version and (child is frozen[-1] or child["metadata"]["labels"].get(LABEL_REVISION) in running):
+            yield version
+
+
+def _before(promoted: list[str]) -> list[str]:
+    """Return the version that served before the one that serves; empty when there was none."""
+    return [version for version in promoted if version != promoted[-1]][-1:]
+
+
+def _of_run(cache: CacheView, key: Key) -> Iterator[Use]:
+    """Return the champion with which a run that goes on compares."""
+    body = cache.get(TRAINING_RUN, key.namespace, key.name)
+    if body is None or is_over(body):
+        return
+    frozen = parsing.frozen(key.name, key.namespace, cache)
+    if frozen is not None and frozen.champion.get("name"):
+        yield Use(frozen.champion["name"], f"{TRAINING_RUN.name} {key.name} compares with it")
+
+
+def folders(cache: CacheView, namespace: str, model: str) -> frozenset[str]:
+    """Return the names of all folders of runs that something uses: rather one too many than one too few.
+
+    These are the folders of the runs that exist and of what they took over from earlier ones, of the versions of
+    whatever model (a bundle may be used under another name), and of what deployments serve or may go back to.
+    """
+    found = set(_of_frozen(cache, namespace, model))
+    for name in cache.names(MODEL_VERSION, namespace):
+        spec = (cache.get(MODEL_VERSION, namespace, name) or {}).get("spec") or {}
+        found.add((spec.get("lineage") or {}).get("folder", ""))
+        found.update(_in_address((spec.get("bundle") or {}).get("uri", "")))
+    return frozenset(found - {""})
+
+
+def _of_frozen(cache: CacheView, namespace: str, model: str) -> Iterator[str]:
+    for body in cache.related(CONTROLLER_REVISION, namespace, "model", model):
+        data, owner = body.get("data") or {}, owner_of(body)
+        yield data.get("folder", "")
+        for container in ((data.get("template") or {}).get("spec") or {}).get("containers") or ():
+            told = {variable["name"]: variable.get("value", "") for variable in container.get("env") or ()}
+            yield from _in_address(told.get("MLWRIGHT_BUNDLE_URI", ""))
+        run = cache.get(TRAINING_RUN, namespace, owner.name) if owner and owner.kind == TRAINING_RUN.name else None
+        for step in ((run or {}).get("status") or {}).get("steps") or ():
+            yield str(step.get("origin", "")).partition("/")[0]
+
+
+def _in_address(uri: str) -> list[str]:
+    """Return what may be the name of a run's folder in an address: what stands behind a segment `runs`.
+
+    Whatever claim it names: two claims may be the same volume.
+    """
+    segments = uri.split("/")
+    return [name for before, name in pairwise(segments) if before == "runs"]

@@ -1,0 +1,178 @@
+"""When the folders of runs are swept, and what came of it: a small Job for each slot, in the namespace of the model.
+
+Invariants: one sweep at a time, only the newest that ended is kept; each is told what is in use at the moment in which
+it is made, and given up before that could be out of date. What may be removed it judges by the marks in the folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from mlwright.api.conditions import Verdict, timestamp
+from mlwright.api.fields import parse_duration
+from mlwright.api.reasons import Reason
+from mlwright.bundle.addresses import Scheme
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.models import ModelIntent, ModelSeen, RemoveSweep, StartSweep, SweepSeen
+from mlwright.plan.pods import plain
+from mlwright.plan.training import JobState
+from mlwright.planners.probing import LONGEST, slot_of
+from mlwright.planners.steps import HEARD, parse_result
+from mlwright.planners.template import LARGEST_STEP, parse_address
+from mlwright.settings import Settings
+
+OFTEN: Final = timedelta(minutes=30)
+SELDOM: Final = timedelta(hours=24)
+"""A sweep comes twice in a grace period, but not more often than the first and not more seldom than the second."""
+PLACES: Final = 8
+"""Addresses that one sweep looks at; each may be a claim of its own."""
+COUNTS: Final = ("folders", "inUse", "waiting", "waitingBytes", "removed", "removedBytes", "unmarked")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """What came of the sweeps so far, and what is to be done."""
+
+    intents: tuple[ModelIntent, ...] = ()
+    fields: dict[str, Any] | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    sentence: str = ""
+    next: timedelta | None = None
+
+
+class _ImpossibleError(Exception):
+    """No sweep can be made; the message says why and what to do."""
+
+
+def is_wanted(seen: ModelSeen) -> bool:
+    """Tell whether folders of runs are to be removed."""
+    return seen.spec.retention is not None and seen.spec.retention.artifacts == "Delete"
+
+
+def every(grace: timedelta) -> timedelta:
+    """Return the time between two sweeps.
+
+    >>> every(timedelta(hours=24))
+    datetime.timedelta(seconds=43200)
+    """
+    return min(max(grace / 2, OFTEN), SELDOM)
+
+
+def sweeping(seen: ModelSeen, settings: Settings, now: datetime) -> Sweeping:
+    """Return what the sweeps say.
+
+    Worked example: gracePeriod is 24h; at 12:00 a sweep marks a folder, at 0:00 it waits, at 12:00 it is removed.
+    """
+    if seen.spec.retention is None or not is_wanted(seen):
+        return Sweeping(intents=tuple(RemoveSweep(job.name, job.uid) for job in seen.sweeps))
+    grace = parse_duration(seen.spec.retention.grace_period)
+    period = every(grace)
+    slot = slot_of(now, period)
+    known = [sweep for sweep in seen.sweeps if sweep.slot <= slot]  # one of a later slot was made by a wrong clock
+    ended = [sweep for sweep in known if _is_over(sweep, now)]
+    ahead = [sweep for sweep in seen.sweeps if sweep.slot > slot]
+    removals = tuple(RemoveSweep(sweep.name, sweep.uid) for sweep in (*ended[:-1], *ahead))
+    due = not known or (known[-1].slot < slot and len(ended) == len(known))
+    try:
+        starts = (_start(seen, settings, slot, grace, now),) if due else ()
+        problem = ""
+    except _ImpossibleError as error:
+        starts, problem = (), str(error)
+    told = _told(seen, ended[-1] if ended else None, problem)
+    left = datetime.fromtimestamp(slot, UTC) + period - now
+    return Sweeping((*removals, *starts), told.fields, told.verdicts, told.sentence, left)
+
+
+def _is_over(sweep: SweepSeen, now: datetime) -> bool:
+    """Tell whether a sweep ended and its pod was heard of, or has had the time to be."""
+    if sweep.state is not JobState.COMPLETE or sweep.said or sweep.ended is None:
+        return sweep.state is not JobState.ACTIVE
+    return abs(now - sweep.ended) >= HEARD
+
+
+def _start(seen: ModelSeen, settings: Settings, slot: int, grace: timedelta, now: datetime) -> StartSweep:
+    image = settings.trainer_image or next((trainer.image for trainer in seen.trainers if trainer.image), "")
+    if not image:
+        raise _ImpossibleError("no image sweeps: set the chart's images.trainer")
+    document = {
+        "schemaVersion": 1,
+        "name": sweep_name(seen.name, slot),
+        "owner": {"namespace": seen.namespace, "model": seen.name, "uid": seen.uid},
+        "listedAt": now.isoformat(),
+        "graceSeconds": int(grace.total_seconds()),
+        "places": list(_places(seen, settings)),
+        "inUse": sorted(seen.folders),
+    }
+    if len(canonical(document).encode()) > LARGEST_STEP:
+        problem = f"the list of the {len(seen.folders):,} folders in use is longer than a pod can be told"
+        raise _ImpossibleError(f"{problem}; keep fewer versions (spec.retention.keepVersions) or runs")
+    pod = seen.trainers[0].pod if seen.trainers else {}
+    return StartSweep(slot, image, settings.image_pull_policy, pod, document, int(LONGEST.total_seconds()))
+
+
+def sweep_name(model: str, slot: int) -> str:
+    """Return the name of the Job for a slot."""
+    return child_name(model, "sweep", str(slot))
+
+
+def _places(seen: ModelSeen, settings: Settings) -> tuple[str, ...]:
+    """Return the folders in which runs of the model have theirs, where pipelines and settings say so now."""
+    found = dict.fromkeys(sorted(_addresses(seen, settings)))
+    if not found:
+        said = "set artifacts.uri here, in a pipeline, or for the whole installation in the chart"
+        raise _ImpossibleError(f"nobody says where runs are written: {said}")
+    if len(found) > PLACES:
+        raise _ImpossibleError(f"runs are written to {len(found)} places, and at most {PLACES} are swept: use fewer")
+    return tuple(f"{uri}/{seen.namespace}/{seen.name}/runs" for uri in found)
+
+
+def _addresses(seen: ModelSeen, settings: Settings) -> Iterator[str]:
+    general = (seen.spec.artifacts.uri if seen.spec.artifacts else "") or settings.artifacts_uri
+    for uri in [trainer.artifacts or general for trainer in seen.trainers] or [general]:
+        if not uri:
+            continue
+        try:
+            address = parse_address(uri.rstrip("/"), "artifacts.uri")
+        except InvalidSpecError as error:
+            raise _ImpossibleError(str(error)) from error
+        if address.scheme is Scheme.PVC:
+            yield uri.rstrip("/")
+
+
+def _told(seen: ModelSeen, newest: SweepSeen | None, problem: str) -> Sweeping:
+    """Return what is told of the newest sweep that ended; what is remembered of it if its Job was deleted."""
+    before = seen.status.get("artifacts")
+    if newest is None and not problem:
+        return Sweeping(fields=dict(before) if before else None, sentence=_of_folders(before or {}))
+    result = parse_result(newest.said) if newest else None
+    counts = (result.results.get("sweep") if result else None) or {}
+    shown = {key: counts[key] for key in COUNTS if isinstance(counts.get(key), int)}
+    good = result is not None and result.outcome == "Succeeded" and not problem
+    sentence = result.sentence if result is not None and good else _trouble(seen, newest, problem)
+    fields = shown | {"sentence": sentence}
+    if newest is not None and newest.ended is not None:
+        fields["checkedAt"] = timestamp(newest.ended)
+    if good:
+        return Sweeping(fields=fields, sentence=_of_folders(fields))
+    return Sweeping(fields=fields, verdicts=(Verdict("SweepFailed", "True", Reason.SWEEP_FAILED, sentence),))
+
+
+def _of_folders(fields: dict[str, Any]) -> str:
+    """Return the words for the summary: only where there is something to tell."""
+    news = fields.get("waiting") or fields.get("removed") or fields.get("unmarked")
+    return str(fields["sentence"]) if news and "sentence" in fields else ""
+
+
+def _trouble(seen: ModelSeen, newest: SweepSeen | None, problem: str) -> str:
+    """Return why folders are not swept."""
+    if problem or newest is None:
+        return f"spec.retention.artifacts: no folder is removed: {problem}"
+    result = parse_result(newest.said)
+    why = result.sentence if result else plain(newest.said) or "it ended without a result"
+    remedy = f"; {result.remedy}" if result and result.remedy else ""
+    log = f"kubectl logs -n {seen.namespace} job/{newest.name}"
+    return f"spec.retention.artifacts: the last sweep failed: {why}{remedy} ({log}); the next comes by itself"

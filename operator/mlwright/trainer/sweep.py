@@ -1,0 +1,329 @@
+"""Removing the folders of runs that nothing uses, in two phases: a sweep marks them, a later one removes them.
+
+A folder goes only if it carries the mark of this very Model, is not in use when the list was made, has carried the mark
+of an earlier sweep for the grace period, and nothing in it was written since. It is renamed first, which happens as a
+whole or not at all; what crashed sweeps left under that name goes with the next. The mark of the owner goes last, so a
+folder that is half removed is still known as ours. Links are never followed, wherever they stand.
+"""
+
+import errno
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, Final
+
+from mlwright.bundle.addresses import Address
+from mlwright.trainer.errors import SurroundingsError, UserError
+from mlwright.trainer.possession import OWNED, owner_in
+from mlwright.trainer.sweep_task import FIELD, SweepTask
+
+UNUSED: Final = ".unused.json"
+"""The mark of a folder that a sweep found unused: since when."""
+REMOVED: Final = ".removed-"
+"""Stands before the name of a folder that is being removed."""
+LIST_LASTS: Final = timedelta(minutes=15)
+"""A list of what is in use that is older may be wrong: the pod was stopped for a while, or a clock is."""
+AT_ONCE: Final = timedelta(seconds=5)
+"""What is written so soon after the mark was written together with it: clocks of volumes are coarse."""
+_MARK_BYTES: Final = 4096
+
+Clock = Callable[[], datetime]
+
+
+class Whose(Enum):
+    """Whose a folder is."""
+
+    OURS = auto()
+    FOREIGN = auto()
+    NOBODYS = auto()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a sweep found and did; sizes are in bytes."""
+
+    folders: int = 0
+    in_use: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+    removed: int = 0
+    removed_bytes: int = 0
+    unmarked: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def to_results(self) -> dict[str, Any]:
+        """The results of the sweep."""
+        counts = {
+            "folders": self.folders,
+            "inUse": self.in_use,
+            "waiting": self.waiting,
+            "waitingBytes": self.waiting_bytes,
+            "removed": self.removed,
+            "removedBytes": self.removed_bytes,
+            "unmarked": self.unmarked,
+        }
+        return {"sweep": counts}
+
+    def sentence(self, grace: timedelta) -> str:
+        """What happened, in words."""
+        hours = f"{grace.total_seconds() / 3600:g} h"
+        parts = [f"{self.folders} folder{'' if self.folders == 1 else 's'} of runs, {self.in_use} in use"]
+        if self.waiting:
+            parts += [f"{self.waiting} unused ({_megabytes(self.waiting_bytes)}) until they have been so for {hours}"]
+        if self.removed:
+            shown = ", ".join(self.names[:3]) + (" ..." if self.removed > 3 else "")  # noqa: PLR2004
+            parts += [f"{self.removed} removed ({_megabytes(self.removed_bytes)}): {shown}"]
+        if self.unmarked:
+            parts += [f"{self.unmarked} left alone, because they carry no mark of ours"]
+        return "; ".join(parts)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024**2:,.1f} MB"
+
+
+def sweep(task: SweepTask, root: Path, now: Clock = lambda: datetime.now(UTC)) -> tuple[str, dict[str, Any]]:
+    """Sweep all places.
+
+    Args:
+        task: Where to look, and what is in use.
+        root: The mount root.
+        now: The clock.
+
+    Returns:
+        The sentence and the results.
+
+    Raises:
+        UserError: A place is shared with another installation, or lies behind a link; nothing in it was touched.
+        SurroundingsError: The list of what is in use is too old.
+        OSError: The volume cannot be read or written.
+    """
+    _check_age(task, now())
+    tally = Tally()
+    for address in task.places:
+        with _opened(address, root) as place:
+            if place is not None:
+                _Place(task, address, place, tally, now).sweep()
+    return tally.sentence(task.grace), tally.to_results()
+
+
+def _check_age(task: SweepTask, now: datetime) -> None:
+    age = now - task.listed_at
+    if abs(age) > LIST_LASTS:
+        minutes = int(age.total_seconds() // 60)
+        problem = f"the list of what is in use was made {minutes} minutes ago by the clock of this pod"
+        raise SurroundingsError(f"{problem}; nothing more is removed, and the next sweep comes by itself")
+
+
+@contextmanager
+def _opened(address: Address, root: Path) -> Iterator[int | None]:
+    """Open a place, segment by segment, so that no link is followed; None if it is not there."""
+    descriptor = os.open(root / address.scheme / address.volume, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for segment in address.path.split("/"):
+            inner = _open_folder(segment, descriptor, address)
+            if inner is None:
+                yield None
+                return
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open_folder(segment: str, parent: int, address: Address) -> int | None:
+    try:
+        return os.open(segment, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        if problem.errno not in {errno.ELOOP, errno.ENOTDIR}:
+            raise
+        sentence = f"{segment!r} in {address} is a link or a file, so nothing behind it is removed"
+        raise UserError(FIELD, sentence, "write runs to a folder that is no link") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One folder that holds the folders of runs."""
+
+    task: SweepTask
+    address: Address
+    descriptor: int
+    tally: Tally
+    now: Clock
+
+    def sweep(self) -> None:
+        """Look at every folder; nothing is touched unless all marks are ours."""
+        with os.scandir(self.descriptor) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        whose = {name: self._whose(name) for name in names}
+        self._check_shared([name for name in names if whose[name] is Whose.FOREIGN])
+        for name in names:
+            if name.startswith(REMOVED):
+                self._finish(name, whose[name])
+            elif whose[name] is Whose.OURS:
+                with suppress(FileNotFoundError):  # another sweep is removing it
+                    self._look(name)
+            else:
+                self.tally.unmarked += 1
+
+    def _check_shared(self, foreign: list[str]) -> None:
+        if foreign:
+            others = f"{foreign[0]} and {len(foreign) - 1} more" if foreign[1:] else foreign[0]
+            sentence = f"{self.address} holds folders of another installation or of an earlier Model ({others})"
+            remedy = f"give each its own artifacts.uri, or remove their {OWNED} if nobody uses them: then they stay"
+            raise UserError(FIELD, f"{sentence}, which may use ours, so nothing is removed", remedy)
+
+    def _whose(self, name: str) -> Whose:
+        with self._folder(name) as folder:
+            mark = _read(folder, OWNED) if folder is not None else None
+        if mark is None:
+            return Whose.NOBODYS
+        return Whose.OURS if owner_in(mark) == self.task.owner else Whose.FOREIGN
+
+    @contextmanager
+    def _folder(self, name: str) -> Iterator[int | None]:
+        """Open a folder; None if another sweep has just removed it."""
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _look(self, name: str) -> None:
+        with self._folder(name) as folder:
+            if folder is None:
+                return
+            self.tally.folders += 1
+            if name in self.task.in_use:
+                self.tally.in_use += 1
+                with suppress(FileNotFoundError):
+                    os.unlink(UNUSED, dir_fd=folder)
+                return
+            size, written = _measured(folder)
+            since = self._since(folder, written)
+        if since is None or self.now() - since < self.task.grace:
+            self.tally.waiting += 1
+            self.tally.waiting_bytes += size
+        else:
+            self._remove(name, size)
+
+    def _since(self, folder: int, written: float) -> datetime | None:
+        """Since when a folder is unused; marks it if it was not, if it was written since, or if the mark is broken."""
+        since, now = _unused_since(folder), self.now()
+        if since is not None and since <= now:
+            marked = os.stat(UNUSED, dir_fd=folder, follow_symlinks=False).st_mtime
+            if written <= marked + AT_ONCE.total_seconds():
+                return since
+        with suppress(FileNotFoundError):
+            os.unlink(UNUSED, dir_fd=folder)
+        mark = json.dumps({"since": now.isoformat(), "sweep": self.task.name}).encode()
+        with suppress(FileExistsError):  # another sweep was quicker
+            descriptor = os.open(UNUSED, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(mark)
+        return None
+
+    def _remove(self, name: str, size: int) -> None:
+        _check_age(self.task, self.now())
+        try:
+            os.rename(name, REMOVED + name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        except FileNotFoundError:  # another sweep was quicker
+            return
+        self._destroy(REMOVED + name)
+        self.tally.removed += 1
+        self.tally.removed_bytes += size
+        self.tally.names.append(name)
+
+    def _finish(self, name: str, whose: Whose) -> None:
+        """Go on with what a crashed sweep has left; what is empty but for our own mark lost its owner's mark last."""
+        if whose is Whose.OURS:
+            self._destroy(name)
+            return
+        with self._folder(name) as folder:
+            if folder is not None and _names(folder) == [UNUSED]:
+                _unlink(UNUSED, folder)
+        with suppress(OSError):
+            os.rmdir(name, dir_fd=self.descriptor)
+
+    def _destroy(self, name: str) -> None:
+        """Remove a folder, the mark of its owner last. Another sweep may be at it as well."""
+        with self._folder(name) as folder:
+            if folder is None:
+                return
+            with os.scandir(folder) as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+            for entry, is_folder in found:
+                if is_folder:
+                    shutil.rmtree(entry, dir_fd=folder, onerror=_missing)
+                elif entry != OWNED:
+                    _unlink(entry, folder)
+            _unlink(OWNED, folder)
+        with suppress(OSError):  # gone already, or another sweep has just marked it: then the next one removes it
+            os.rmdir(name, dir_fd=self.descriptor)
+
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+def _missing(_: object, __: str, error: Any) -> None:
+    """Let pass what is gone already."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+def _unlink(name: str, folder: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _read(folder: int, name: str) -> bytes | None:
+    """The content of a mark; None if there is no regular file of that name."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as problem:
+        if problem.errno in {errno.ENOENT, errno.ELOOP}:
+            return None
+        raise
+    try:
+        return os.read(descriptor, _MARK_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)
+
+
+def _unused_since(folder: int) -> datetime | None:
+    """What the mark of an earlier sweep says; None if there is none, or it is broken."""
+    mark = _read(folder, UNUSED)
+    try:
+        since = datetime.fromisoformat(json.loads(mark or b"")["since"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return since if since.tzinfo else None
+
+
+def _measured(folder: int) -> tuple[int, float]:
+    """Bytes of a folder, and when something in it was written last; its own marks do not count."""
+    size, written = 0, 0.0
+    for path, folders, files, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+        names = [name for name in (*folders, *files) if path != "." or name not in {UNUSED, OWNED}]
+        for name in names:
+            with suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                size += found.st_size if stat.S_ISREG(found.st_mode) else 0
+                written = max(written, found.st_mtime)
+    return size, written
