@@ -18,6 +18,8 @@ from cluster.paths import State
 from cluster.provider import Provider
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 NAME = f"second-{os.getpid()}"
 SETTINGS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "net/ipv4/ip_forward")
 

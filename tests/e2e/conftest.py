@@ -1,14 +1,20 @@
-"""The real cluster with the operator installed by its chart; each test gets a namespace of its own."""
+"""The real cluster with the operator installed by its chart; each test gets a namespace of its own.
+
+Most of a test is waiting for pods, so several run at once, in workers that share the installation. What kills, upgrades
+or removes the operator is marked `alone` and runs when nobody else does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cluster.api import Api
 from cluster.kubectl import Namespace
+from cluster.locks import locked
 from cluster.paths import State, cluster_name
 from examples.flights.errands import Porter
 from tests.support.apiserver import Json
@@ -18,8 +24,24 @@ from tests.support.manifests import claim, config_map, deployment, pipeline
 from tests.support.release import Release, images
 from tests.support.shelf import Shelf
 
+SHARED = {"trained", "shelf"}
+"""Fixtures of the session that cost minutes."""
+SHARING = {"test_bad_input", "test_data", "test_gates", "test_steps"}
+"""Files whose tests happen in one namespace."""
+
 _begun: list[Live] = []
 """Namespaces that exist, for the report of a test that fails."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests together that share what is costly to make: one worker makes it, once."""
+    for item in items:
+        wanted = set(getattr(item, "fixturenames", ()))
+        for shared in SHARED & wanted:
+            item.add_marker(pytest.mark.xdist_group(shared))
+        if item.path.stem in SHARING:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,6 +55,28 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+class Session:
+    """All workers of one run of pytest; `name` is that of this worker, empty when there is one only."""
+
+    def __init__(self, worker: str, folder: Path) -> None:
+        self.name = "" if worker == "master" else worker
+        self._folder = folder.parent if self.name else folder
+
+    @contextmanager
+    def once(self, what: str) -> Iterator[bool]:
+        """Tell the first worker to do something; the others wait until it is done."""
+        done = self._folder / f"{what}.done"
+        with locked(self._folder / f"{what}.lock", waiting_for=f"another worker: {what}"):
+            yield not done.exists()
+            done.touch()
+
+
+@pytest.fixture(scope="session")
+def session(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """What this worker shares with the others."""
+    return Session(worker_id, tmp_path_factory.getbasetemp())
+
+
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
     """The administrator's kubeconfig of the cluster."""
@@ -42,28 +86,32 @@ def kubeconfig() -> Path:
 
 
 @pytest.fixture(scope="session")
-def api(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Api:
+def api(kubeconfig: Path, session: Session, tmp_path_factory: pytest.TempPathFactory) -> Api:
     """The API server, as its administrator; what an earlier session left behind is removed."""
     api = administrator(kubeconfig, tmp_path_factory.mktemp("admin"))
     label = ",".join(f"{key}={value}" for key, value in OURS.items())
-    Namespace(kubeconfig, "default").kubectl("delete", "namespace", f"--selector={label}", "--timeout=180s")
+    with session.once("leftovers-removed") as first:
+        if first:
+            Namespace(kubeconfig, "default").kubectl("delete", "namespace", f"--selector={label}", "--timeout=180s")
     return api
 
 
 @pytest.fixture(scope="session")
-def release(api: Api) -> Release:
+def release(api: Api, session: Session) -> Release:
     """The operator, two replicas, with the images of this checkout."""
     found = Release(api, images())
-    found.install()
+    with session.once("installed") as first:
+        if first:
+            found.install()
     return found
 
 
 @pytest.fixture(scope="session")
-def begin(kubeconfig: Path, api: Api, release: Release) -> Callable[[str], Live]:
+def begin(kubeconfig: Path, api: Api, release: Release, session: Session) -> Callable[[str], Live]:
     """Return a maker of namespaces."""
 
     def make(name: str) -> Live:
-        live = Live(kubeconfig, f"e2e-{name}", api)
+        live = Live(kubeconfig, "-".join(filter(None, ("e2e", name, session.name))), api)
         release.ensure()
         live.begin()
         _begun.append(live)

@@ -20,6 +20,8 @@ from tests.support.chart import NAMESPACE, RELEASE
 from tests.support.live import Live
 from tests.support.release import Release
 
+pytestmark = pytest.mark.alone
+
 RECONCILED = ("TrainingPipeline", "TrainingRun", "Model", "ModelDeployment")
 CHILDREN = ("TrainingRun", "Decision", "Job", "ControllerRevision", "Deployment", "Service")
 MODELS = ("churn", "recent", "spend")

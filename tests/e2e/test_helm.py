@@ -22,6 +22,8 @@ from tests.support.live import Live
 from tests.support.manifests import claim, config_map, pipeline
 from tests.support.release import Release
 
+pytestmark = pytest.mark.alone
+
 OURS: Final = tuple(kind for kind in KINDS if not kind.owned)
 KEPT: Final = ("TrainingRun", "ModelVersion", "Decision", "Job", "ControllerRevision", "Deployment", "Service", "Pod")
 

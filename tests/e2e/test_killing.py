@@ -50,6 +50,7 @@ def newer(live: Live, kind: str, old: Json) -> bool:
     return found is not None and found["metadata"]["uid"] != old["metadata"]["uid"]
 
 
+@pytest.mark.alone
 def test_a_killed_leader_loses_nothing(live: Live, table: str) -> None:
     """The other replica takes over in the middle of a run: one run, one Job for each step, one version."""
     operator = Namespace(live.kubeconfig, NAMESPACE)
