@@ -57,12 +57,15 @@ E2E := tests/cluster tests/e2e -q -p no:randomly $(LEFT)
 # Tests on the cluster mostly wait for pods, so there may be more of them than cores.
 TOGETHER := -n 3 --dist loadgroup
 
-.PHONY: test test-unit test-integration test-faults test-e2e
+.PHONY: test test-unit test-properties test-integration test-faults test-e2e
 test: ## Run everything that CI runs and print the seconds of each stage.
 	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
 
 test-unit: venv ## Run the unit tests: no network, no cluster, under 30 seconds.
 	@$(PY) -m pytest tests/unit -q $(CORES)
+
+test-properties: venv ## Run the property tests with eight times as many examples.
+	@$(PY) -m pytest tests/unit -q --hypothesis-profile=thorough --timeout=600 $(CORES)
 
 test-integration: venv ## Run the tests against a real kube-apiserver that they start themselves.
 	@$(PY) -m pytest tests/integration -q -m "not campaign" $(CORES) $(LEFT)

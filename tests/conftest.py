@@ -17,7 +17,8 @@ LIMITS = {
     "e2e": ("e2e", 900),
 }
 
-hypothesis.settings.register_profile("house", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.register_profile("house", derandomize=True, deadline=None, max_examples=25)
+hypothesis.settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=200)
 hypothesis.settings.load_profile("house")
 
 
@@ -29,5 +30,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             mark, seconds = LIMITS[folder]
             if mark:
                 item.add_marker(mark)
-            if item.get_closest_marker("timeout") is None:
+            if item.get_closest_marker("timeout") is None and item.config.getoption("timeout") is None:
                 item.add_marker(pytest.mark.timeout(seconds))

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
@@ -158,7 +158,6 @@ DOCUMENTS = {name: documents(schema) for name, schema in SCHEMAS.items()}
 
 @pytest.mark.timeout(90)  # a pipeline is large, and the machine may be busy
 @EVERY_MODEL
-@settings(max_examples=25)
 @given(data=st.data())
 def test_what_admission_takes_the_operator_reads_and_writes_back(name: str, data: st.DataObject) -> None:
     """An object that was admitted and then crashes the operator, or changes when written back, would be a trap."""
@@ -173,7 +172,6 @@ def test_what_admission_takes_the_operator_reads_and_writes_back(name: str, data
 
 @pytest.mark.timeout(90)  # a pipeline is large, and the machine may be busy
 @EVERY_MODEL
-@settings(max_examples=25)
 @given(data=st.data())
 def test_admission_and_the_operator_refuse_the_same_values(name: str, data: st.DataObject) -> None:
     """A bound that only one of the two knows is either a crash or a surprise."""

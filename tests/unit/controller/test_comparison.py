@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.controller.comparison import as_wanted, covers, fingerprint, same_intent, stamped
@@ -110,7 +110,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=30)
 @given(JSON)
 def test_everything_covers_itself(value: Any) -> None:
     """A fixed point: what is live is never sent again."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mlwright.plan.digests import child_name, digest, short
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-PARTS = st.lists(st.from_regex(r"[a-z]([-a-z0-9]{0,70}[a-z0-9])?", fullmatch=True), min_size=1, max_size=4)
+WORDS = st.lists(st.text("ab0", min_size=1, max_size=24), min_size=1, max_size=3)
+PARTS = st.lists(WORDS.map("-".join), min_size=1, max_size=4)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
 )

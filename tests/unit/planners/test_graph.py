@@ -117,7 +117,6 @@ class Walk:
 
 
 @given(graphs(), st.integers(0, 999))
-@settings(max_examples=40, deadline=None)
 def test_every_step_runs_once_and_behind_what_it_depends_on(templates: tuple[StepTemplate, ...], seed: int) -> None:
     """Whatever the graph and whichever Job ends first."""
     walk = Walk(templates, chance(seed))
@@ -140,7 +139,6 @@ def test_what_is_started_does_not_follow_from_the_order_of_events(
 
 
 @given(graphs(), st.integers(0, 999))
-@settings(max_examples=40, deadline=None)
 def test_a_run_ends_however_often_its_steps_crash(templates: tuple[StepTemplate, ...], seed: int) -> None:
     """With a version, or with the sentence of the step whose attempts are used up; no attempt is started twice."""
     walk = Walk(templates, chance(seed), crashes=0.4)

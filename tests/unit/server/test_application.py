@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.bundle.tensors import Array, Arrays
@@ -343,7 +343,6 @@ async def test_a_body_that_may_be_large_is_held(model: Model) -> None:
 
 
 @pytest.mark.timeout(20)
-@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered_or_refused(model: Model, body: bytes) -> None:
     """No body of whatever bytes is an error of the server."""

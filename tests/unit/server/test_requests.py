@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.server.columns import MAX_ROWS
@@ -225,7 +225,6 @@ def status_of(document: object) -> int:
 
 
 @pytest.mark.timeout(20)
-@settings(max_examples=300)
 @given(DOCUMENTS)
 def test_any_json_is_decoded_or_refused(document: object) -> None:
     """Whatever a client sends ends in a request or in a sentence, never in an exception of ours."""
@@ -233,7 +232,6 @@ def test_any_json_is_decoded_or_refused(document: object) -> None:
 
 
 @pytest.mark.timeout(20)
-@settings(max_examples=200)
 @given(st.lists(JSON, min_size=2, max_size=2), st.sampled_from([*RIGHT]))
 def test_any_data_is_converted_or_refused(data: list[object], name: str) -> None:
     """A request that is right but for one column's data is converted or refused."""

@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_metric(metric: str) -> None:
 @pytest.mark.parametrize("metric", TESTED)
 def test_a_clearly_better_model_is_no_worse_and_a_clearly_worse_one_is(metric: str) -> None:
     """Both directions, for metrics where more and where less is better."""
-    better, worse = of(metric)(2000, seed=2, noise=(0.1, 2.0)), of(metric)(2000, seed=2, noise=(2.0, 0.1))
+    better, worse = of(metric)(600, seed=2, noise=(0.1, 2.0)), of(metric)(600, seed=2, noise=(2.0, 0.1))
 
     assert compare(better, metric, 0.01, seed=1)["p"] <= 0.01
     assert compare(worse, metric, 0.01, seed=1)["p"] >= 0.9
@@ -77,10 +77,10 @@ def drifted(metric: str, rows: int, runs: int) -> float:
 
 @pytest.mark.parametrize("metric", ["f1", "recall", "rmse", "log_loss"])
 def test_the_bootstrap_holds_its_size(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """200 runs of 300 draws: two standard errors are 3 points."""
+    """120 runs of 300 draws: two standard errors are 4 points."""
     monkeypatch.setattr("mlwright.trainer.comparison.DRAWS", 300)
 
-    assert drifted(metric, rows=300, runs=200) <= ALPHA + 0.035
+    assert drifted(metric, rows=300, runs=120) <= ALPHA + 0.04
 
 
 def test_delong_holds_its_size() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.bundle.manifest import Datatype, Tensor
@@ -30,7 +30,6 @@ def numbers(made: Side) -> list[int]:
     return found
 
 
-@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["", *"abcdefg"]), min_size=12, max_size=60), st.integers(2, 3))
 def test_a_group_is_never_on_both_sides(groups: list[str], count: int) -> None:
     """A model that knows a group already would be judged too well."""
@@ -45,7 +44,6 @@ def test_a_group_is_never_on_both_sides(groups: list[str], count: int) -> None:
     assert sorted(judged) == list(range(len(groups)))
 
 
-@settings(max_examples=40)
 @given(st.lists(st.integers(0, 30), min_size=12, max_size=60), st.integers(2, 4))
 def test_what_judges_is_later_than_what_is_learned(times: list[int], count: int) -> None:
     """After a Temporal split the folds look ahead as the split does; equal times are on one side."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.trainer.answers import Estimated, select, value
@@ -54,7 +54,6 @@ def test_rows_are_divided_by_what_a_person_would_call_a_group(column: Any, label
     assert labels_of(divide(column)) == labels
 
 
-@settings(max_examples=50)
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6, allow_nan=False)), min_size=1, max_size=60))
 def test_every_row_is_in_one_slice_and_equal_rows_in_the_same(values: list[float | None]) -> None:
     """Otherwise a row could fall out of sight."""
@@ -137,7 +136,6 @@ def test_a_rare_value_is_never_named() -> None:
     assert "Ada" not in json.dumps(found)
 
 
-@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1, max_size=80))
 def test_the_worst_slice_is_as_bad_as_the_worst_of_all_computed_one_by_one(rows: list[tuple[int, bool, bool]]) -> None:
     """The figure of a slice is the metric on its rows alone."""
