@@ -1,0 +1,116 @@
+"""Tunings on the real cluster: pods that do trials together, and what becomes of them when they are killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from cluster.kubectl import Namespace
+from tests.e2e.test_killing import holder
+from tests.support.apiserver import Json
+from tests.support.chart import NAMESPACE
+from tests.support.customers import csv, customers
+from tests.support.live import Live
+from tests.support.manifests import claim, config_map, pipeline
+
+FINISHED = 420
+"""Seconds for a run whose pods are killed, one after the other."""
+FOREST = "sklearn.ensemble.RandomForestClassifier"
+LEAVES: Json = {"name": "min_samples_leaf", "type": "Int", "int": {"low": 1, "high": 60}}
+
+
+@pytest.fixture(scope="module")
+def live(begin: Callable[[str], Live]) -> Iterator[Live]:
+    """A namespace with data and a claim."""
+    live = begin("tuning")
+    live.apply(config_map("customers", {"customers.csv": csv(customers(400))}), claim("store"))
+    yield live
+    live.end()
+
+
+def tuned(name: str, **tuning: Any) -> Json:
+    """Return a pipeline with a tuning of a forest."""
+    asked = {"trials": 40, "objectives": [{"name": "good", "metric": "roc_auc"}], "space": [LEAVES], **tuning}
+    often = {"name": "tune", "type": "BuiltIn", "builtIn": {"uses": "Tune"}, "retries": {"limit": 5, "backoff": "1s"}}
+    return pipeline(
+        name,
+        "configmap://customers/customers.csv",
+        FOREST,
+        parameters={"n_estimators": 150},
+        training={"tuning": asked},
+        artifacts={"uri": "pvc://store/models"},
+        steps=[often],
+    )
+
+
+def pods(live: Live, name: str) -> list[Json]:
+    """Return the pods of the tuning that run."""
+    return [p for p in live.all("Pod", pipeline=name, step="tune") if p["status"].get("phase") == "Running"]
+
+
+def numbered(live: Live, name: str, number: int) -> str:
+    """Return the running pod of that number, "" when there is none."""
+    index = "batch.kubernetes.io/job-completion-index"
+    found = (p["metadata"] for p in pods(live, name))
+    return next((str(p["name"]) for p in found if p["annotations"].get(index) == str(number)), "")
+
+
+def ended(live: Live, pod: str) -> set[int]:
+    """Return the trials that ended in a pod."""
+    lines = live.kubectl("logs", pod).splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    return {entry["trial"] for entry in told if entry.get("message") == "a trial ended"}
+
+
+def kill(live: Live, name: str, number: int) -> set[int]:
+    """Kill a pod of a tuning in the midst of its work; the trials that had ended in it."""
+
+    def busy() -> set[int] | None:
+        pod = numbered(live, name, number)
+        return (ended(live, pod) or None) if pod else None
+
+    done = live.until(f"pod {number} has ended a trial", busy)
+    live.kubectl("delete", "pod", numbered(live, name, number), "--grace-period=0", "--force")
+    return done
+
+
+def test_killed_pods_lose_no_trial_that_has_ended(live: Live) -> None:
+    """A worker, the coordinator and the operator's leader are killed: every trial is finished, none of them twice."""
+    operator = Namespace(live.kubeconfig, NAMESPACE)
+    live.apply(tuned("killed", parallelism=2))
+
+    done = kill(live, "killed", 1)
+    operator.kubectl("delete", "pod", holder(operator), "--grace-period=0", "--force")
+    live.until("the next attempt works", lambda: live.names("Job", pipeline="killed", step="tune")[1:] or None)
+    done |= kill(live, "killed", 0)
+
+    live.reaches("TrainingRun", "killed-1", "Complete", "made killed-v1", seconds=FINISHED)
+    found = live.status("TrainingRun", "killed-1")["tuning"]
+    assert (found["trials"], found["finished"], found["failed"]) == (40, 40, 0)
+    job = live.names("Job", pipeline="killed", step="tune")[-1]
+    later = [ended(live, p["metadata"]["name"]) for p in live.all("Pod") if p["metadata"]["name"].startswith(job)]
+    assert done.isdisjoint(set().union(*later))
+    lineage = live.there("ModelVersion", "killed-v1")["spec"]["lineage"]
+    assert lineage["parameters"] == {"n_estimators": 150, **found["best"]["parameters"]}
+    assert lineage["tuning"] == found
+
+
+def test_when_the_time_is_over_the_best_so_far_is_trained(live: Live) -> None:
+    """The step says how many trials did not begin."""
+    live.apply(tuned("timed", trials=1000, timeoutAfter="10s"))
+    live.reaches("TrainingRun", "timed-1", "Complete", "made timed-v1", seconds=FINISHED)
+
+    assert live.status("TrainingRun", "timed-1")["tuning"]["notRun"] > 0
+
+
+def test_when_all_trials_fail_the_run_says_why(live: Live) -> None:
+    """The sentence is that of the first; nothing is trained."""
+    impossible: Json = {"name": "max_samples", "type": "Categorical", "categorical": {"choices": [0.5]}}
+    asked = tuned("failing", trials=2, space=[impossible])
+    asked["spec"]["training"]["estimator"]["parameters"] = {"n_estimators": 5, "bootstrap": False}
+    live.apply(asked)
+
+    live.reaches("TrainingRun", "failing-1", "Failed", "spec.training.tuning.space: all 2 trials failed", seconds=120)
