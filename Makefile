@@ -95,7 +95,7 @@ demo: venv cluster ## Train, gate, serve, replace and protect a model of real fl
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
 	@$(PY) -m bench.operator
 
-bench-training: venv ## Measure what the operator adds between steps, the start of a step, the checks of data; writes build/bench/training.json.
+bench-training: venv ## Measure what the operator adds between steps, the start of a step, the checks of data and, where a cluster is up, a tuning; writes build/bench/training.json.
 	@$(PY) -m bench.training
 
 bench-gates: venv ## Simulate how often the champion gate promotes a worse model; writes build/bench/gates.json.

@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +23,14 @@ Figures = dict[str, float]
 class Benchmark:
     """A named set of figures.
 
-    `goals` are upper bounds by the figure's name; a figure without a goal informs. `reference` says what the ratios
-    are measured against.
+    `goals` are upper bounds by the figure's name, `least` lower ones; a figure without a goal informs. `reference` says
+    what the ratios are measured against.
     """
 
     name: str
     reference: str
     goals: Mapping[str, float]
+    least: Mapping[str, float] = field(default_factory=dict)
 
     def run(self, phases: Mapping[str, Callable[[], Figures]], wanted: Sequence[str]) -> int:
         """Measure the wanted phases, all of them when none is named; returns 1 when a goal is missed."""
@@ -52,13 +53,16 @@ class Benchmark:
         FOLDER.mkdir(parents=True, exist_ok=True)
         written = {**figures, "reference": self.reference, "machine": _machine()}
         (FOLDER / f"{self.name}.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
-        return int(any(figures.get(name, 0) > goal for name, goal in self.goals.items()))
+        return int(any(self._missed(name, value) for name, value in figures.items()))
+
+    def _missed(self, name: str, value: float) -> bool:
+        return value > self.goals.get(name, value) or value < self.least.get(name, value)
 
     def _verdict(self, name: str, value: float) -> str:
-        if name not in self.goals:
-            return ""
-        goal = self.goals[name]
-        return f"  goal <= {goal:g}  {'ok' if value <= goal else 'MISSED'}"
+        verdict = "MISSED" if self._missed(name, value) else "ok"
+        if name in self.goals:
+            return f"  goal <= {self.goals[name]:g}  {verdict}"
+        return f"  goal >= {self.least[name]:g}  {verdict}" if name in self.least else ""
 
 
 def _machine() -> str:

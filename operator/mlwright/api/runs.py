@@ -28,7 +28,7 @@ from mlwright.api.parts import (
     Ref,
     Status,
 )
-from mlwright.api.tuning import TuningRecord
+from mlwright.api.tuning import TuningStatus
 
 
 class Trigger(Schema):
@@ -114,7 +114,7 @@ class TrainingRunStatus(Status):
     progress: str = Field(default="", max_length=32, description="Finished and all steps, such as 2/3.")
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")
     checks: ChecksRecord | None = Field(default=None, description="How the data was judged.")
-    tuning: TuningRecord | None = Field(default=None, description="What the search for parameters found.")
+    tuning: TuningStatus | None = Field(default=None, description="What the search for parameters found so far.")
     metrics: dict[str, float] | None = Field(default=None, max_length=32, description="Metrics on the held-out rows.")
     gates: Annotated[tuple[GateResult, ...], ListMap("name")] = Field(
         default=(), max_length=16, description="How the gates were judged."

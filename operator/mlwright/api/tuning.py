@@ -6,7 +6,18 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import FreeObject, FreeValue, ListMap, PositiveDuration, Rule, Schema, ShortName, Union
+from mlwright.api.fields import (
+    FreeObject,
+    FreeValue,
+    ListMap,
+    PositiveDuration,
+    Rule,
+    Schema,
+    Sentence,
+    ShortName,
+    Timestamp,
+    Union,
+)
 from mlwright.api.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
 
 WITHOUT_TUNING: Final = (
@@ -175,3 +186,12 @@ class TuningRecord(Schema):
     folds: int = Field(default=0, ge=0, description="How many folds judged each trial.")
     parallelism: int = Field(default=1, ge=1, description="Pods that did trials at the same time.")
     best: BestTrial | None = Field(default=None, description="The best trial; none when all failed.")
+
+
+class TuningStatus(TuningRecord):
+    """How far a tuning is, or what it found."""
+
+    sentence: Sentence = Field(default="", description="The same in words.")
+    checked_at: Timestamp | None = Field(
+        default=None, description="While trials go on: when this was so. Looked at again every 30 seconds or so."
+    )

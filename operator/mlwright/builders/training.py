@@ -10,6 +10,7 @@ from mlwright.api.conditions import timestamp
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.builders.containers import before, inputs, own_pod
+from mlwright.builders.looks import look
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.builders.probes import probe
 from mlwright.builders.storage import data_keys, data_mounts
@@ -38,6 +39,7 @@ from mlwright.plan.training import (
     RemoveJob,
     RemoveRun,
     RunSeen,
+    StartLook,
     StartProbe,
     StartRun,
     StartStep,
@@ -80,10 +82,11 @@ def for_run(seen: RunSeen) -> Callable[[TrainingIntent], Write]:
         match intent:
             case Freeze():
                 return Create(_revision(seen, intent))
-            case StartStep() if intent.frozen.step(intent.step).resource:
-                return Create(foreign_object(seen, intent))
             case StartStep():
-                return Create(_job(seen, intent))
+                elsewhere = intent.frozen.step(intent.step).resource
+                return Create(foreign_object(seen, intent) if elsewhere else _job(seen, intent))
+            case StartLook():
+                return Create(look(seen, intent, run_uri(seen, intent.frozen)))
             case RemoveJob(name, uid, kind) if kind is not JOB:
                 return Delete(intent.kind, seen.namespace, name, uid)
             case RemoveJob(name, uid):

@@ -168,7 +168,7 @@ _FROZEN: Final = frozenset(entry.name for entry in fields(Frozen))
 
 @dataclass(frozen=True, slots=True)
 class ProbeSeen:
-    """A Job that looks at the data of a pipeline."""
+    """A Job that looks at the data of a pipeline, or at how far the tuning of a run is."""
 
     name: str
     uid: str
@@ -289,6 +289,8 @@ class RunSeen:
     """What steps with a cache left in earlier runs, the newest first; looked up only for a run that has such steps."""
     replaced: bool = False
     """True when the pipeline's policy wants the newer one in its place, whether or not this one gets on."""
+    looks: tuple[ProbeSeen, ...] = ()
+    """In the order of their slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +330,16 @@ class StartProbe:
     slot: int
     image: str
     image_pull_policy: str
+    deadline: int
+    """Seconds after which it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartLook:
+    """Create the Job that looks for a slot at how far the tuning of a run is."""
+
+    frozen: Frozen
+    slot: int
     deadline: int
     """Seconds after which it is given up."""
 
@@ -392,4 +404,6 @@ class RecordVersion:
     """What somebody said of it before it was there."""
 
 
-TrainingIntent = MakeModel | StartRun | StartProbe | RemoveRun | Freeze | StartStep | RemoveJob | RecordVersion
+TrainingIntent = (
+    MakeModel | StartRun | StartProbe | StartLook | RemoveRun | Freeze | StartStep | RemoveJob | RecordVersion
+)

@@ -25,7 +25,7 @@ from mlwright.plan.training import (
     TrainingIntent,
     VersionSeen,
 )
-from mlwright.planners import data_checks, gates, moves, tuning
+from mlwright.planners import data_checks, gates, looking, moves, tuning
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.moves import Situation
@@ -127,7 +127,7 @@ def _without_pods(at: Situation) -> Decision:
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
     active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE)
     stop = tuple(RemoveJob(job.name, job.uid, job.kind) for job in active)
-    return Decided(StatusDraft(sentence, (told,), _stopped(_fields(at))), intents=stop)
+    return Decided(StatusDraft(sentence, (told,), _stopped(_fields(at))), intents=(*stop, *looking.away(at.seen)))
 
 
 def _timed_out(at: Situation) -> Decision | None:
@@ -201,9 +201,11 @@ def _advance(at: Situation) -> Decision | None:
         return None
     whole = moves.together(found)
     starts = tuple(move.start for move in found if move.start is not None)
-    moments = [moment for moment in (whole.again, _time_left(at)) if moment is not None]
+    looks = looking.looking(at)
+    moments = [moment for moment in (whole.again, _time_left(at), looks.again) if moment is not None]
     status = _going(at, whole.reason, whole.sentence)
-    return Decided(status, intents=(*starts, *_outdated(at.seen)), again=min(moments, default=None))
+    intents = (*starts, *_outdated(at.seen), *looks.intents)
+    return Decided(status, intents=intents, again=min(moments, default=None))
 
 
 def _outdated(seen: RunSeen) -> tuple[TrainingIntent, ...]:
@@ -312,7 +314,7 @@ def _stopped(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _stop(at: Situation) -> tuple[TrainingIntent, ...]:
     """Return the removal of what is still at work for a run that is over."""
     active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE and job.step != ON_EXIT)
-    return tuple(RemoveJob(job.name, job.uid, job.kind) for job in active)
+    return (*(RemoveJob(job.name, job.uid, job.kind) for job in active), *looking.away(at.seen))
 
 
 def _going(at: Situation, reason: Reason, sentence: str) -> StatusDraft:
@@ -334,7 +336,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "progress": f"{sum(entry['state'] in DONE for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
         "checks": next((told for step in at.steps if (told := data_checks.record(_reported(step)))), None),
-        "tuning": next((tuning.record(_reported(step)) for step in at.steps if step.template.uses == "Tune"), None),
+        "tuning": next((looking.told(at.seen, step) for step in at.steps if step.template.uses == "Tune"), None),
         "metrics": metrics,
         "gates": list(gates.judge(frozen.gates, _measured(at, found))) if frozen and metrics is not None else None,
     }

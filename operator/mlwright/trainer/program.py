@@ -16,7 +16,8 @@ from mlwright.trainer import own
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import Step, StepName
-from mlwright.trainer.step_document import VARIABLE, read_dataset, read_step
+from mlwright.trainer.step_document import VARIABLE, read_dataset, read_run_uri, read_step
+from mlwright.trainer.tuning import progress
 from mlwright.trainer.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ REVISION: Final = "revision"
 """What is no step: a look at the revision of a dataset."""
 SWEEP: Final = "sweep"
 """Nor is this: it removes what nothing uses."""
+PROGRESS: Final = "progress"
+"""What is no step either: a look at how far a tuning is."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
 
@@ -35,7 +38,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Run one step and report it in `result.json`, in the termination message and as the exit code.
 
     Args:
-        arguments: The command line after the program's name: the name of a step, or `revision`.
+        arguments: The command line after the program's name: the name of a step, `revision` or
+            `progress`.
         env: The environment.
 
     Returns:
@@ -64,10 +68,8 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 def _report(name: str, env: Mapping[str, str]) -> Result:
     if name in own.PARTS:
         return _own(name, env)
-    if name == REVISION:
-        return _look(env)
-    if name == SWEEP:
-        return _sweep(env)
+    if name in _NO_STEPS:
+        return _NO_STEPS[name](env)
     try:
         step = read_step(name, env.get(VARIABLE))
     except UserError as problem:
@@ -112,6 +114,23 @@ def _sweep(env: Mapping[str, str]) -> Result:
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, SWEEP, None)
     return Result(SWEEP, "", 0, Outcome.SUCCEEDED, sentence, results)
+
+
+def _progress(env: Mapping[str, str]) -> Result:
+    """Look at how far the tuning of a run is; this writes nothing either."""
+    try:
+        address = addresses.parse(read_run_uri(env.get(VARIABLE)), field="runUri")
+        sentence, results = progress.look(addresses.locate(address, addresses.mount_root(env)))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, PROGRESS, None)
+    return Result(PROGRESS, "", 0, Outcome.SUCCEEDED, sentence, results)
+
+
+_NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
+    REVISION: _look,
+    SWEEP: _sweep,
+    PROGRESS: _progress,
+}
 
 
 def _run(step: Step, root: Path) -> Result:

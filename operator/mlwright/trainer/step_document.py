@@ -84,6 +84,20 @@ def read_dataset(text: str | None) -> Dataset:
     return _dataset(_spec(document, "dataset"))
 
 
+def read_run_uri(text: str | None) -> str:
+    """Read the input of a look at how far a tuning is: the address of the run's folder.
+
+    Args:
+        text: Content of `MLWRIGHT_STEP`.
+
+    Raises:
+        UserError: Something is missing or not what the contract says; it names the field.
+    """
+    document = Document.of(_parse(text), "", _refuse)
+    _check_version(document)
+    return document.text("runUri")
+
+
 def _check_version(document: Document) -> None:
     version = document.integer("schemaVersion")
     if version != SCHEMA_VERSION:

@@ -20,7 +20,7 @@ from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import SplitType, Step, StepName
 from mlwright.trainer.tables import TRAIN, TRAIN_KEYS, read_side
-from mlwright.trainer.tuning import line
+from mlwright.trainer.tuning import line, progress, standing
 from mlwright.trainer.tuning import study as studies
 from mlwright.trainer.tuning.folds import Rows, folds
 from mlwright.trainer.tuning.settings import FIELD, Tuning
@@ -30,7 +30,6 @@ from mlwright.trainer.workspace import Workspace, earlier_folder
 
 TRIALS: Final = "trials.json"
 """Every trial with its parameters and values, for programs and for the report."""
-_DECIMALS: Final = 6
 _PAUSE: Final = 1.0
 
 
@@ -57,7 +56,8 @@ def tune(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     if tuning.parallelism > 1:
         line.serve(storage, run)
     worker = Worker(study, tuning, judge, 0)
-    worker.see_through()
+    with progress.told(run, lambda: standing.so_far(studies.slots(study), tuning, step.training.seed)):
+        worker.see_through()
     return _conclude(step, worker, folder)
 
 
@@ -125,40 +125,16 @@ def build_judge(step: Step, tuning: Tuning, root: Path) -> Judge:
 
 def _conclude(step: Step, worker: Worker, folder: Path) -> tuple[str, dict[str, Any]]:
     tuning, found = worker.tuning, studies.slots(worker.study)
-    counts = _counts(found) | {
-        "sampler": str(tuning.sampler),
-        "seed": step.training.seed,
-        "folds": tuning.folds,
-        "parallelism": tuning.parallelism,
-    }
+    counts = standing.counts(found)
+    not_run = counts["trials"] - counts["finished"] - counts["pruned"] - counts["failed"]
+    record = {**counts, "notRun": not_run, **standing.settings(tuning, step.training.seed)}
     chosen = studies.best(found, tuning)
     if worker.too_many_failed() or chosen is None:
-        raise _without_best(worker, found, counts)
+        raise _without_best(worker, found, record)
     (folder / TRIALS).write_text(json.dumps([_told(slot, trial, tuning) for slot, trial in found.items()]), "utf-8")
-    slot, trial = chosen
-    values = {o.name: value for o, value in zip(tuning.objectives, trial.values, strict=True)}
-    first = tuning.objectives[0]
-    told = f"{first.metric} {round(trial.values[0], _DECIMALS):g} in trial {slot}"
-    late = f"; stopped after {tuning.timeout}, {counts['notRun']} not begun" if counts["notRun"] else ""
-    sentence = f"{_standing(counts)}; the best is {told}{late}"
-    best = {"trial": slot, "values": values, "parameters": dict(trial.params)}
-    return sentence, {"tuning": {**counts, "best": best}}
-
-
-def _counts(found: dict[int, FrozenTrial]) -> dict[str, Any]:
-    states = [trial.state for trial in found.values()]
-    return {
-        "trials": len(found),
-        "finished": states.count(TrialState.COMPLETE),
-        "pruned": states.count(TrialState.PRUNED),
-        "failed": states.count(TrialState.FAIL),
-        "notRun": states.count(TrialState.WAITING),
-    }
-
-
-def _standing(counts: dict[str, Any]) -> str:
-    more = [f"{counts[name]} {name}" for name in ("pruned", "failed") if counts[name]]
-    return ", ".join([f"{counts['finished']} of {counts['trials']} trials finished", *more])
+    late = f"; stopped after {tuning.timeout}, {not_run} not begun" if not_run else ""
+    sentence = f"{standing.in_words(counts)}; the best is {standing.best_in_words(chosen, tuning)}{late}"
+    return sentence, {"tuning": {**record, "best": standing.best(chosen, tuning)}}
 
 
 def _without_best(worker: Worker, found: dict[int, FrozenTrial], counts: dict[str, Any]) -> UserError:

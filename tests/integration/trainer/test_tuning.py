@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.trainer.tuning import line
+from mlwright.trainer.tuning import line, progress
 from tests.support.training import Ended, Json, Workshop, document, flights_table
 
 pytestmark = pytest.mark.timeout(240)
@@ -172,6 +172,21 @@ def test_when_all_fail_the_run_says_why(workshop: Workshop) -> None:
             "space[criterion]",
             "with 'genie': ",
         ),
+        (
+            {"name": "criterion", "type": "Categorical", "categorical": {"choices": ["gini", None]}},
+            "space[0].categorical.choices",
+            "a text, a number, true or false",
+        ),
+        (
+            {"name": "ccp_alpha", "type": "Float", "float": {"low": -1.7e308, "high": 1.7e308}},
+            "space[0].float.high",
+            "too far from the low",
+        ),
+        (
+            {"name": "ccp_alpha", "type": "Float", "float": {"low": 0, "high": 1, "step": 1e-320}},
+            "space[0].float.step",
+            "too small for the range",
+        ),
     ],
 )
 def test_impossible_spaces_are_refused_before_anything_is_learned(
@@ -182,6 +197,22 @@ def test_impossible_spaces_are_refused_before_anything_is_learned(
 
     assert (ended.code, ended.message["field"]) == (64, f"spec.training.tuning.{field}")
     assert words in ended.message["sentence"]
+
+
+def test_a_grid_that_nobody_could_finish_is_refused_without_counting_it_out(workshop: Workshop) -> None:
+    """Its points are never made: there would be no memory for them."""
+    fine: Json = {"name": "ccp_alpha", "type": "Float", "float": {"low": 0, "high": 1, "step": 1e-9}}
+    ended = workshop.run("validate", asked(workshop.write(flights_table()), space=[fine], sampler="Grid"))
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.training.tuning.space")
+    assert ended.message["sentence"] == "is a grid of 1,000,000,001 points"
+
+
+def test_a_fine_step_is_no_grid(workshop: Workshop) -> None:
+    """Other samplers choose among a billion values without making them."""
+    fine: Json = {"name": "ccp_alpha", "type": "Float", "float": {"low": 0, "high": 1, "step": 1e-9}}
+
+    assert tuned(workshop, space=[fine], trials=2).code == 0
 
 
 def test_held_out_rows_are_not_read(workshop: Workshop) -> None:
@@ -204,7 +235,7 @@ def test_when_the_time_is_over_the_best_so_far_is_taken(workshop: Workshop) -> N
 
 PROGRAM = """
 import os, sys
-from mlwright.trainer.tuning import line
+from mlwright.trainer.tuning import line, progress
 line.PORT = int(sys.argv[1])
 from mlwright.trainer.program import main
 sys.exit(main(["tune"], os.environ))
@@ -271,3 +302,33 @@ def test_killing_coordinator_and_worker_loses_no_finished_trial(workshop: Worksh
     assert (record["trials"], record["finished"], record["failed"]) == (60, 60, 0)
     assert before >= 12
     assert ended_trials(workshop) == 60, "a finished trial was done again"
+
+
+def test_while_trials_go_on_a_look_tells_how_far_they_are(workshop: Workshop) -> None:
+    """From another process, which reads one small file in the run's folder."""
+    told = asked(workshop.write(flights_table()), trials=1000)
+    assert workshop.run("validate", told).code == 0
+    alone = spawn(workshop, told, 0, free_port())
+    until = time.monotonic() + 90
+    while not (workshop.run_folder() / progress.PROGRESS).exists():
+        assert time.monotonic() < until, "nothing is told"
+        time.sleep(0.05)
+    look = workshop.run("progress", {"schemaVersion": 1, "runUri": told["runUri"]})
+    alone.send_signal(signal.SIGKILL)
+    alone.wait()
+
+    assert look.results["tuning"]["trials"] == 1000
+    assert 0 < look.results["tuning"]["finished"] < 1000
+    assert look.message["sentence"].endswith(f" in trial {look.results['tuning']['best']['trial']}")
+
+
+def test_a_step_that_is_told_to_end_ends_at_once(workshop: Workshop) -> None:
+    """As the first process of a container it would not, without a handler; what it leaves is told by its exit code."""
+    told = asked(workshop.write(flights_table()), trials=1000)
+    assert workshop.run("validate", told).code == 0
+    command = [sys.executable, "-m", "mlwright.trainer", "tune"]
+    alone = subprocess.Popen(command, env=workshop.env(told) | {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"})
+    wait_for(workshop, 1)
+    alone.send_signal(signal.SIGTERM)
+
+    assert alone.wait(timeout=10) == 143

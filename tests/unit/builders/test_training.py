@@ -19,6 +19,7 @@ from mlwright.plan.training import (
     RecordVersion,
     RemoveJob,
     RemoveRun,
+    StartLook,
     StartProbe,
     StartRun,
     StartStep,
@@ -73,7 +74,7 @@ def told(job: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_intent_is_rendered() -> None:
     """By the pipeline or by the run."""
-    rendered = {MakeModel, StartRun, StartProbe, RemoveRun} | {Freeze, StartStep, RemoveJob, RecordVersion}
+    rendered = {MakeModel, StartRun, StartProbe, RemoveRun} | {Freeze, StartStep, StartLook, RemoveJob, RecordVersion}
 
     assert rendered == set(get_args(TrainingIntent))
 

@@ -66,6 +66,16 @@ def test_a_job_that_is_no_step_is_left_alone(trained: World) -> None:
     assert "stranger" not in jobs(trained)
 
 
+def test_a_look_at_a_tuning_is_no_step(trained: World) -> None:
+    """It is known by its slot and its name; one that somebody labelled by hand is not ours."""
+    trained.add(a_job("flights-1-look-1767355200", **{"mlwright.dev/probe": "1767355200"}))
+    trained.add(a_job("flights-1-look-1767355230", **{"mlwright.dev/probe": "1767355200"}))
+    seen = runs.gather(trained.one("TrainingRun", "flights-1"), trained)
+
+    assert [(look.name, look.slot) for look in seen.looks] == [("flights-1-look-1767355200", 1767355200)]
+    assert not any("look" in name for name in jobs(trained))
+
+
 def test_the_pod_of_an_earlier_job_of_that_name_does_not_speak(trained: World) -> None:
     """The Job was deleted and made anew; its first pod is still there."""
     pod = trained.one("Pod", "flights-1-train-0-pod")

@@ -40,7 +40,7 @@ def test_the_coordinator_tells_the_result() -> None:
     decision = decide(told.done(), SETTINGS, NOW)
 
     assert decision.status.summary == "train starts"
-    assert decision.status.fields["tuning"] == FOUND
+    assert decision.status.fields["tuning"] == {**FOUND, "sentence": "done"}
     [start] = [intent for intent in decision.intents if isinstance(intent, StartStep)]
     assert start.inputs == {"validate": 0, "tune": 0}
 

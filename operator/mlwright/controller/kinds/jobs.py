@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from mlwright.plan.pods import PodSeen
+from mlwright.plan.pods import PodSeen, moment
 from mlwright.plan.resources import Body
-from mlwright.plan.training import JobState
+from mlwright.plan.training import JobState, ProbeSeen
 
 
 def made(pod: PodSeen, job: Body) -> bool:
@@ -23,3 +24,19 @@ def state(status: dict[str, Any]) -> tuple[JobState, dict[str, Any]]:
     if "Failed" in ended:
         return JobState.FAILED, ended["Failed"]
     return JobState.ACTIVE, {}
+
+
+def probe_seen(body: Body, slot: int, pods: Iterable[PodSeen]) -> ProbeSeen:
+    """Return a Job that looks at something, for a slot, and what its pod said."""
+    meta, status = body["metadata"], body.get("status") or {}
+    stands, final = state(status)
+    said = [pod.exit_message for pod in pods if made(pod, meta) and pod.exit_message]
+    return ProbeSeen(
+        name=meta["name"],
+        uid=meta["uid"],
+        slot=slot,
+        state=stands,
+        started=moment(status.get("startTime") or meta.get("creationTimestamp")),
+        ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
+        said=said[-1] if said else final.get("message", "") if stands is JobState.FAILED else "",
+    )

@@ -19,7 +19,7 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
-from mlwright.plan.training import JobState, PipelineSeen, ProbeSeen, RunBrief, VersionSeen
+from mlwright.plan.training import PipelineSeen, ProbeSeen, RunBrief, VersionSeen
 from mlwright.planners import pipeline
 from mlwright.planners.runs import GOING, is_stuck, newest_from
 from mlwright.settings import Settings
@@ -61,21 +61,8 @@ def _probes(seen: PipelineSeen, cache: CacheView) -> tuple[ProbeSeen, ...]:
 
 
 def _probe(body: Body, pipeline_name: str, pods: Sequence[PodSeen]) -> ProbeSeen | None:
-    meta, status = body["metadata"], body.get("status") or {}
-    slot = parsing.number_after(f"{pipeline_name}-probe-", meta["name"], longest=SLOT_DIGITS)
-    if not slot:
-        return None
-    state, final = jobs.state(status)
-    said = [pod.exit_message for pod in pods if jobs.made(pod, meta) and pod.exit_message]
-    return ProbeSeen(
-        name=meta["name"],
-        uid=meta["uid"],
-        slot=slot,
-        state=state,
-        started=moment(status.get("startTime") or meta.get("creationTimestamp")),
-        ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
-        said=said[-1] if said else final.get("message", "") if state is JobState.FAILED else "",
-    )
+    slot = parsing.number_after(f"{pipeline_name}-probe-", body["metadata"]["name"], longest=SLOT_DIGITS)
+    return jobs.probe_seen(body, slot, pods) if slot else None
 
 
 def _outdated(seen: PipelineSeen, cache: CacheView) -> Iterator[tuple[str, str]]:

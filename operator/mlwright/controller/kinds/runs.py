@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from mlwright.api.conditions import find
 from mlwright.api.runs import TrainingRunSpec
 from mlwright.builders import training
+from mlwright.builders.looks import look_name
 from mlwright.builders.training import COLLECTS
 from mlwright.constants import (
     ANNOTATION_ABORT,
@@ -20,6 +21,7 @@ from mlwright.constants import (
     EXIT_USER_ERROR,
     LABEL_ATTEMPT,
     LABEL_OWNER_KIND,
+    LABEL_PROBE,
     LABEL_STEP,
     STEP_CONTAINER,
 )
@@ -32,7 +34,7 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, plain, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
-from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, PipelineSeen, RunSeen
+from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, PipelineSeen, ProbeSeen, RunSeen
 from mlwright.planners import run
 from mlwright.planners.champion import asks, compares
 from mlwright.planners.model import last_number
@@ -57,7 +59,8 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     retry = parsing.annotation(body, ANNOTATION_RETRY)
     over = is_over(body)
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
-    found = (_job(job, owner.name, pods) for job in cache.children(JOB, owner))
+    children = cache.children(JOB, owner)
+    found = (_job(job, owner.name, pods) for job in children)
     seen = RunSeen(
         namespace=owner.namespace,
         name=owner.name,
@@ -71,6 +74,7 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         jobs=tuple(job for job in found if job is not None),
         retry=retry,
         abort=parsing.annotation(body, ANNOTATION_ABORT),
+        looks=tuple(sorted(_looks(children, owner.name, pods), key=lambda look: look.slot)),
     )
     return seen if over else _going(seen, body, cache)
 
@@ -176,6 +180,15 @@ def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
     )
 
 
+def _looks(children: Iterable[Body], run: str, pods: tuple[PodSeen, ...]) -> Iterator[ProbeSeen]:
+    """Return the Jobs that look at how far a tuning is."""
+    for body in children:
+        meta = body["metadata"]
+        slot = _count(meta["labels"].get(LABEL_PROBE, ""), longest=pipelines.SLOT_DIGITS)
+        if slot and meta["name"] == look_name(run, slot):
+            yield jobs.probe_seen(body, slot, pods)
+
+
 def _kept(seen: RunSeen, cache: CacheView) -> Iterator[Kept]:
     """Return what steps with a cache left in the newest earlier runs of the pipeline, the newest first."""
     pipeline = seen.spec.pipeline_ref.name
@@ -248,8 +261,8 @@ def _names(run: str, step: str, attempt: str) -> tuple[str, str]:
     return child_name(run, step, attempt), child_name(run, step, attempt, "read")
 
 
-def _count(text: str) -> int:
-    return int(text) if re.fullmatch(r"\d{1,6}", text) else 0
+def _count(text: str, longest: int = 6) -> int:
+    return int(text) if re.fullmatch(rf"\d{{1,{longest}}}", text) else 0
 
 
 def plan(seen: RunSeen, settings: Settings, now: datetime) -> Plan:

@@ -1,5 +1,6 @@
 """What a pipeline asks of a tuning, read from the step's document."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,9 @@ from mlwright.scoring import METRICS, Goal
 
 FIELD: Final = "spec.training.tuning"
 _GOALS: Final = {"Maximize": Goal.MAX, "Minimize": Goal.MIN}
+
+MOST_STEPS: Final = 1e12
+"""Steps of a range; closer values could not be told apart."""
 
 Scalar = str | int | float | bool
 
@@ -156,12 +160,25 @@ def _range(settings: Document, *, whole: bool) -> Range:
     step = settings.number("step") if settings.has("step") else 1.0 if whole else 0.0
     log = settings.get("log", bool, "true or false") if settings.has("log") else False
     found = Range(settings.number("low"), settings.number("high"), step, log, whole)
+    _check_bounds(settings, found)
+    if settings.has("step"):
+        _check_step(settings, found)
+    return found
+
+
+def _check_bounds(settings: Document, found: Range) -> None:
     if found.low > found.high:
         raise settings.refuse(settings.where("low"), f"is {found.low:g}, above the high of {found.high:g}")
-    if log and found.low <= 0:
+    if found.log and found.low <= 0:
         raise settings.refuse(settings.where("low"), f"is {found.low:g}; a logarithmic range begins above 0")
-    if log and settings.has("step"):
+    if not math.isfinite(found.high - found.low):
+        raise settings.refuse(settings.where("high"), f"is {found.high:g}, too far from the low of {found.low:g}")
+
+
+def _check_step(settings: Document, found: Range) -> None:
+    if found.log:
         raise settings.refuse(settings.where("step"), "does not go with log")
-    if settings.has("step") and step <= 0:
+    if found.step <= 0:
         raise settings.refuse(settings.where("step"), "should be above 0")
-    return found
+    if (found.high - found.low) / found.step > MOST_STEPS:
+        raise settings.refuse(settings.where("step"), f"is {found.step:g}, too small for the range; leave it out")

@@ -1,6 +1,7 @@
 """Where parameters are looked for, in the terms of Optuna, and whether the estimator knows them."""
 
 import inspect
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +19,10 @@ from mlwright.trainer.wording import did_you_mean
 
 LARGEST_GRID: Final = 1_000_000
 """Points of a grid; more cannot be tried in a lifetime, and are a mistake in a step."""
+LARGEST_REPORT: Final = 3000
+"""Bytes of the best trial's parameters as JSON: with all else, a pod can report 4,096."""
+_LONGEST_NUMBER: Final = 25
+"""Characters of a number as JSON, at most."""
 
 
 def check_tuning(training: Training, tuning: Tuning) -> None:
@@ -37,6 +42,7 @@ def check_tuning(training: Training, tuning: Tuning) -> None:
             _check_value(training, parameter, value)
     check_metrics([objective.metric for objective in tuning.objectives], training.task)
     _check_search(tuning)
+    _check_report(tuning)
 
 
 def _ends(parameter: Parameter) -> tuple[Scalar, ...]:
@@ -59,9 +65,27 @@ def _check_search(tuning: Tuning) -> None:
     if len(tuning.objectives) > 1 and tuning.sampler is SamplerName.CMAES:
         raise UserError(f"{FIELD}.sampler", "CMAES looks for one objective, and there are several", "use NSGAII")
     if tuning.sampler is SamplerName.GRID:
-        points = math.prod(len(values) for values in grid(tuning).values())
+        points = math.prod(_grid_size(parameter) for parameter in tuning.space)
         if points > LARGEST_GRID:
             raise UserError(f"{FIELD}.space", f"is a grid of {points:,} points", "use larger steps, or another sampler")
+
+
+def _check_report(tuning: Tuning) -> None:
+    """Refuse parameters that the report could not hold: all trials would be done, and nobody would know the best."""
+    size = sum(len(_json(parameter.name)) + _longest(parameter) + len(":,") for parameter in tuning.space)
+    if size > LARGEST_REPORT:
+        sentence = f"the parameters of a trial can take {size:,} bytes, and a report holds {LARGEST_REPORT:,}"
+        raise UserError(f"{FIELD}.space", sentence, "use fewer parameters, or shorter choices")
+
+
+def _longest(parameter: Parameter) -> int:
+    if isinstance(parameter.values, Range):
+        return _LONGEST_NUMBER
+    return max(len(_json(value)) for value in parameter.values)
+
+
+def _json(value: Scalar) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def choose(trial: Trial, tuning: Tuning) -> None:
@@ -76,17 +100,13 @@ def choose(trial: Trial, tuning: Tuning) -> None:
             high = low + (int(values.high) - low) // step * step
             trial.suggest_int(parameter.name, low, high, step=step, log=values.log)
         elif values.step:
-            trial.suggest_float(parameter.name, values.low, _stepped(values)[-1], step=values.step)
+            trial.suggest_float(parameter.name, values.low, _at(values, _steps(values) - 1), step=values.step)
         else:
             trial.suggest_float(parameter.name, values.low, values.high, log=values.log)
 
 
 def grid(tuning: Tuning) -> dict[str, tuple[Scalar, ...]]:
-    """The values of each parameter on a grid.
-
-    Raises:
-        UserError: A range of real numbers has no step.
-    """
+    """The values of each parameter on a grid; `check_tuning` has seen that they can be counted."""
     return {parameter.name: _grid_values(parameter) for parameter in tuning.space}
 
 
@@ -94,17 +114,28 @@ def _grid_values(parameter: Parameter) -> tuple[Scalar, ...]:
     values = parameter.values
     if not isinstance(values, Range):
         return values
-    if not values.step or values.log:
-        raise UserError(f"{parameter.field}.step", "is not set, and a grid needs it", "set it, or use another sampler")
     if values.whole:
         return tuple(range(int(values.low), int(values.high) + 1, int(values.step)))
-    return _stepped(values)
+    return tuple(_at(values, place) for place in range(_steps(values)))
 
 
-def _stepped(values: Range) -> tuple[float, ...]:
+def _grid_size(parameter: Parameter) -> int:
+    values = parameter.values
+    if not isinstance(values, Range):
+        return len(values)
+    if not values.step or values.log:
+        raise UserError(f"{parameter.field}.step", "is not set, and a grid needs it", "set it, or use another sampler")
+    return _steps(values)
+
+
+def _steps(values: Range) -> int:
+    """How many values a range with a step has. They are counted, not made: there may be a billion."""
     # A tenth of a step is forgiven: 0.1 * 3 is a little more than 0.3.
-    count = math.floor((values.high - values.low) / values.step + 0.1) + 1
-    return tuple(min(values.high, values.low + values.step * place) for place in range(count))
+    return math.floor((values.high - values.low) / values.step + 0.1) + 1
+
+
+def _at(values: Range, place: int) -> float:
+    return min(values.high, values.low + values.step * place)
 
 
 def points(tuning: Tuning, seed: int) -> tuple[Mapping[str, Any], ...]:
