@@ -6,10 +6,12 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlwright.api.conditions import timestamp
 from mlwright.constants import EXIT_USER_ERROR, LABEL_QUEUE
+from mlwright.plan.pods import moment
 from mlwright.plan.resources import Body
 from tests.support.replay.world import World, controller_uid
 
@@ -40,6 +42,8 @@ class Surroundings:
     """What Kueue does with Jobs that name a queue: nothing (it is not there), "closed" or "open"."""
     endless: set[str] = field(default_factory=set)
     """Steps whose pods go on and on."""
+    lasts: dict[str, timedelta] = field(default_factory=dict)
+    """How long the pods of a step go on."""
     checks: str = ""
     """How the data is judged: Passed, Warned or Failed; empty where nothing is asked."""
     revision: str = "r1"
@@ -106,7 +110,11 @@ def _bundle(told: Body) -> Body:
     return {"uri": f"{told['runUri']}/train-{told['run']['attempt']}/bundle", "digest": digest, "format": "ONNX"}
 
 
+TUNED = {"trials": 4, "finished": 4, "best": {"trial": 2, "values": {"good": 0.8}, "parameters": {"max_iter": 100}}}
+
 _RESULTS: dict[str, Callable[[Body], Body]] = {
+    "tune": lambda _: {"tuning": TUNED},
+    "progress": lambda _: {"tuning": TUNED | {"finished": 2}},
     "train": lambda told: {"bundle": _bundle(told), "environment": {"python": "3.11"}},
     "evaluate": lambda told: {
         "metrics": {"roc_auc": SCORES[told["training"]["estimator"]["parameters"]["max_iter"]]},
@@ -204,11 +212,11 @@ class Actors:
     def _kubelet(self, world: World, pod: Body) -> None:
         if pod["status"]["phase"] in {"Succeeded", "Failed"}:
             return
-        status = self._pod_status(pod)
+        status = self._pod_status(pod, world.now)
         if status != pod["status"]:
             world.edit(pod, lambda body: body.update(status=status))
 
-    def _pod_status(self, pod: Body) -> Body:
+    def _pod_status(self, pod: Body, now: datetime) -> Body:
         container = pod["spec"]["containers"][0]
         claims = [
             v["persistentVolumeClaim"]["claimName"] for v in pod["spec"]["volumes"] if "persistentVolumeClaim" in v
@@ -222,16 +230,17 @@ class Actors:
         )
         if absent := [secret for secret in wanted if secret not in self.around.secrets]:
             return waiting(container["name"], "CreateContainerConfigError", f'secret "{absent[0]}" not found')
-        return self._run(pod, container)
+        return self._run(pod, container, now)
 
-    def _run(self, pod: Body, container: Body) -> Body:
+    def _run(self, pod: Body, container: Body, now: datetime) -> Body:
         env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
         if container["name"] == "step":
             if pod["status"]["phase"] == "Pending":
-                return {"phase": "Running"}
+                return {"phase": "Running", "startTime": timestamp(now)}
             told = _told(env, container)
-            if told["name"] in self.around.endless:
-                return {"phase": "Running"}
+            lasts = self.around.lasts.get(told["name"], timedelta(0))
+            if told["name"] in self.around.endless or now < moment(pod["status"]["startTime"]) + lasts:
+                return dict(pod["status"])
             code, message = self.around.step(told)
             reader = "-read" in pod["metadata"]["name"]
             return ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)

@@ -86,6 +86,15 @@ def _graph() -> Body:
     return people.pipeline(steps=steps, onExit={"container": {"image": "tidy:1"}})
 
 
+def _tuned() -> Body:
+    """Return a pipeline that looks for the number of iterations."""
+    pipeline = people.pipeline()
+    space = [{"name": "max_iter", "type": "Int", "int": {"low": 20, "high": 300}}]
+    tuning = {"trials": 4, "objectives": [{"name": "good", "metric": "roc_auc"}], "space": space}
+    pipeline["spec"]["training"]["tuning"] = tuning
+    return pipeline
+
+
 def _hourly(overlap: str = "Queue", **schedule: str) -> Act:
     schedules = [{"name": "hourly", "cron": "0 * * * *", **schedule}]
     spec: dict[str, Any] = {"triggers": {"schedules": schedules}, "policy": {"overlap": overlap}}
@@ -196,6 +205,11 @@ STORIES: Final = {
                 Act("data appears", lambda _, around: setattr(around, "data", True), LONG),
             ),
             Surroundings(data=False),
+        ),
+        Story(
+            "a tuning that is looked at while it goes on, and crashes",
+            (Act("train", lambda world, _: world.add(_tuned()), timedelta(minutes=6)),),
+            Surroundings(lasts={"tune": timedelta(seconds=100)}, crashes={"tune": 1, "progress": 1}),
         ),
         Story(
             "a graph of steps",

@@ -79,6 +79,7 @@ def copy_of(around: Surroundings) -> Surroundings:
         silent=set(around.silent),
         endless=set(around.endless),
         crashes=dict(around.crashes),
+        lasts=dict(around.lasts),
     )
 
 
