@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -157,8 +158,27 @@ def test_when_all_fail_the_run_says_why(workshop: Workshop) -> None:
 
     assert ended.code == 64
     assert ended.message["field"] == "spec.training.tuning.space"
-    assert ended.message["sentence"].startswith("all 3 trials failed; the first: on fold ")
+    sentence = ended.message["sentence"]
+    assert sentence.startswith("all 3 trials failed; the first: on fold ")
+    assert "roc_auc is undefined: " in sentence
     assert ended.results["tuning"]["failed"] == 3
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_metric_that_is_no_number_fails_its_trial(workshop: Workshop) -> None:
+    """Here the share of an error in a tiny target: nothing is better or worse than that."""
+    table = flights_table(60)
+    table = table.set_column(table.column_names.index("late"), "late", [[(1e-300, 1e38)[row % 2] for row in range(60)]])
+    shallow: Json = {"name": "max_depth", "type": "Int", "int": {"low": 1, "high": 2}}
+    told = asked(workshop.write(table), trials=2, objectives=[{"name": "near", "metric": "mape"}], space=[shallow])
+    told["training"] |= {"task": "Regression", "estimator": {"class": "sklearn.tree.DecisionTreeRegressor"}}
+    assert workshop.run("validate", told).code == 0
+    ended = workshop.run("tune", told)
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.training.tuning.space")
+    assert re.fullmatch(
+        r"all 2 trials failed; the first: on fold \d: mape is no finite number", ended.message["sentence"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,10 @@ def _answers(fitted: Fitted, side: Side, estimator: str) -> Answers:
 
 
 def _value(answers: Answers, metric: str) -> float:
-    found = value(answers, metric)
+    try:
+        found = value(answers, metric)
+    except UndefinedError as problem:
+        raise UndefinedError(f"{metric} is undefined: {problem}") from None
     if not math.isfinite(found):
         raise UndefinedError(f"{metric} is no finite number")
     return found
