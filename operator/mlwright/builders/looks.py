@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mlwright.builders import meta
 from mlwright.builders.pods import Mount, literal, pod_spec
-from mlwright.constants import LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, LABEL_QUEUE, LABEL_STEP, STEP_CONTAINER
+from mlwright.constants import LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, LABEL_STEP, STEP_CONTAINER
 from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.resources import Key
 from mlwright.plan.training import RunSeen, StartLook
@@ -21,7 +21,7 @@ def look_name(run: str, slot: int) -> str:
 
 
 def look(seen: RunSeen, intent: StartLook, folder: str) -> dict[str, Any]:
-    """Return the Job. It runs as the pods of the step do, but for their resources.
+    """Return the Job. It runs as the pods of the step do, but for their resources, and waits in no queue.
 
     Args:
         seen: the run.
@@ -30,11 +30,10 @@ def look(seen: RunSeen, intent: StartLook, folder: str) -> dict[str, Any]:
     """
     owner, frozen = Key("TrainingRun", seen.namespace, seen.name), intent.frozen
     labels = {LABEL_PIPELINE: frozen.pipeline, LABEL_MODEL: frozen.model, LABEL_PROBE: str(intent.slot)}
-    queue = {LABEL_QUEUE: frozen.queue} if frozen.queue else {}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(look_name(seen.name, intent.slot), owner, seen.uid, labels | queue),
+        "metadata": meta.child(look_name(seen.name, intent.slot), owner, seen.uid, labels),
         "spec": {
             "backoffLimit": 0,  # the next look is the next try
             "activeDeadlineSeconds": intent.deadline,
