@@ -194,7 +194,7 @@ def test_a_metric_that_is_no_number_fails_its_trial(workshop: Workshop) -> None:
         ),
         (
             {"name": "criterion", "type": "Categorical", "categorical": {"choices": ["gini", None]}},
-            "space[0].categorical.choices",
+            "space[0].categorical.choices[1]",
             "a text, a number, true or false",
         ),
         (

@@ -64,7 +64,7 @@ def test_it_is_told_where_to_look() -> None:
 def test_it_likes_the_node_of_the_trials() -> None:
     """There the image is, and a volume that one node has; what people say of nodes stands."""
     [wish] = look()["spec"]["template"]["spec"]["affinity"]["podAffinity"].popitem()[1]
-    own = {"nodeAffinity": {}}
+    own: dict[str, Any] = {"nodeAffinity": {}}
 
     assert wish["podAffinityTerm"]["labelSelector"]["matchLabels"]["mlwright.dev/step"] == "tune"
     assert look(affinity=own)["spec"]["template"]["spec"]["affinity"] == own
