@@ -39,7 +39,7 @@ def tuned(name: str, **tuning: Any) -> Json:
         name,
         "configmap://customers/customers.csv",
         FOREST,
-        parameters={"n_estimators": 150},
+        parameters={"n_estimators": 80},
         training={"tuning": asked},
         artifacts={"uri": "pvc://store/models"},
         steps=[often],
@@ -92,13 +92,13 @@ def test_killed_pods_lose_no_trial_that_has_ended(live: Live) -> None:
     assert (found["trials"], found["finished"], found["failed"]) == (40, 40, 0)
     assert done.isdisjoint(later(live, "killed"))
     lineage = live.there("ModelVersion", "killed-v1")["spec"]["lineage"]
-    assert lineage["parameters"] == {"n_estimators": 150, **found["best"]["parameters"]}
+    assert lineage["parameters"] == {"n_estimators": 80, **found["best"]["parameters"]}
     assert lineage["tuning"] == {key: value for key, value in found.items() if key != "sentence"}
 
 
 def test_a_suspended_tuning_goes_on_where_it_was_and_ends_when_its_time_is_over(live: Live) -> None:
     """The status tells of trials while they go on; suspended there is no pod; no trial that had ended is done again."""
-    live.apply(tuned("timed", trials=1000, parallelism=2, timeoutAfter="60s"))
+    live.apply(tuned("timed", trials=1000, parallelism=2, timeoutAfter="50s"))
     so_far = live.until("the status tells of trials", lambda: checked(live, "timed"))
     assert so_far["finished"] > 0
     assert so_far["sentence"].startswith(f"{so_far['finished']} of 1000 trials finished; the best so far is roc_auc ")
