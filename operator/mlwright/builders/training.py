@@ -83,8 +83,7 @@ def for_run(seen: RunSeen) -> Callable[[TrainingIntent], Write]:
             case Freeze():
                 return Create(_revision(seen, intent))
             case StartStep():
-                elsewhere = intent.frozen.step(intent.step).resource
-                return Create(foreign_object(seen, intent) if elsewhere else _job(seen, intent))
+                return _started(seen, intent)
             case StartLook():
                 return Create(look(seen, intent, run_uri(seen, intent.frozen)))
             case RemoveJob(name, uid, kind) if kind is not JOB:
@@ -98,6 +97,12 @@ def for_run(seen: RunSeen) -> Callable[[TrainingIntent], Write]:
                 raise TypeError(message)
 
     return render
+
+
+def _started(seen: RunSeen, intent: StartStep) -> Write:
+    if intent.frozen.step(intent.step).resource:
+        return Create(foreign_object(seen, intent))
+    return Create(_job(seen, intent))
 
 
 def _model(seen: PipelineSeen, name: str) -> dict[str, Any]:
