@@ -38,8 +38,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     """Run one step and report it in `result.json`, in the termination message and as the exit code.
 
     Args:
-        arguments: The command line after the program's name: the name of a step, `revision` or
-            `progress`.
+        arguments: The command line after the program's name: the name of a step, or of what is none.
         env: The environment.
 
     Returns:
