@@ -57,7 +57,7 @@ def test_a_search_that_makes_sense_is_taken(client: Client, namespace: str, tuni
         ("space[].name", "should match", {"space": [{**RATE, "name": "learning rate"}]}),
         ("space[].type", 'supported values: "Float"', {"space": [{**RATE, "type": "Real"}]}),
         ("space[].float.high", "Required value", {"space": [{**RATE, "float": {"low": 1}}]}),
-        ("space[].int.low", "must be of type integer", {"space": [{**DEPTH, "int": {"low": 0.5, "high": 2}}]}),
+        ("space[].int.low", "must be of type int", {"space": [{**DEPTH, "int": {"low": 0.5, "high": 2}}]}),
         ("space[].int.step", "greater than or equal to 1", {"space": [{**DEPTH, "int": {**DEPTH["int"], "step": 0}}]}),
         ("space[].categorical.choices", "at least 1 item", {"space": [{**LOSS, "categorical": {"choices": []}}]}),
         ("crossValidation.folds", "greater than or equal to 2", {"crossValidation": {"folds": 1}}),
