@@ -159,8 +159,8 @@ def test_claims_and_config_maps_lie_where_the_address_says() -> None:
     assert mounts["tmp"] == {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  # an emptyDir of the pod
 
 
-WORDS = st.lists(st.text("ab0", min_size=1, max_size=9), min_size=1, max_size=8)
-NAMES = st.builds(str.join, st.sampled_from(".-"), WORDS)
+PIECES = st.lists(st.text("ab0", min_size=1, max_size=9), min_size=1, max_size=8)
+NAMES = st.builds(str.join, st.sampled_from(".-"), PIECES)
 
 
 @given(st.lists(NAMES, min_size=2, max_size=2, unique=True))
