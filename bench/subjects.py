@@ -166,10 +166,28 @@ def metrics() -> dict[str, float]:
     return found
 
 
+def _last_heard(answer: object, before: float) -> float:
+    """Return when mlwright last answered, on the monotonic clock.
+
+    Raises:
+        TimeoutError: too long ago.
+    """
+    now = time.monotonic()
+    if not answer and now - before > SILENT:
+        raise TimeoutError(f"no answer on port {HEALTH_PORT} for {SILENT:g} s; the log of the benchmark tells why")
+    return now if answer else before
+
+
 async def known(kind: str, number: int) -> None:
-    """Wait until mlwright knows so many objects of a kind. The API server is not bothered with the question."""
+    """Wait until mlwright knows so many objects of a kind. The API server is not bothered with the question.
+
+    Raises:
+        TimeoutError: it does not answer.
+    """
     series = f'mlwright_cache_objects{{kind="{kind}"}}'
-    while dict(await asyncio.to_thread(_exposed)).get(series, 0.0) < number:  # noqa: ASYNC110  # in another process
+    heard = time.monotonic()
+    while (found := dict(await asyncio.to_thread(_exposed))).get(series, 0.0) < number:
+        heard = _last_heard(found, heard)
         await asyncio.sleep(0.5)
 
 
@@ -184,11 +202,7 @@ async def settled(seconds: float = 900.0) -> float:
     async with asyncio.timeout(seconds):
         while True:
             found = await asyncio.to_thread(metrics)
-            heard = time.monotonic() if found else heard
-            if time.monotonic() - heard > SILENT:
-                raise TimeoutError(
-                    f"no answer on port {HEALTH_PORT} for {SILENT:g} s; the log of the benchmark tells why"
-                )
+            heard = _last_heard(found, heard)
             now = tuple(found.get(name, 0.0) for name in ("mlwright_reconciles_total", "mlwright_api_requests_total"))
             waiting = found.get("mlwright_queue_depth") != 0 or found.get("mlwright_relists_total", 0) < len(KINDS)
             if now != busy or waiting:

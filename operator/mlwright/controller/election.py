@@ -6,7 +6,7 @@ import asyncio
 import logging
 from random import Random
 
-from mlwright.controller.lease import DEADLINE, RETRY, Move, Sighting, claim, move, release
+from mlwright.controller.lease import ATTEMPT, DEADLINE, RETRY, Move, Sighting, claim, move, release
 from mlwright.errors import ClusterError, ConflictError, MlwrightError
 from mlwright.ports.clock import Clock
 from mlwright.ports.leases import Leases, Record
@@ -61,16 +61,20 @@ class Election:
             LeadershipLostError: somebody else holds it, or no renewal succeeded in time.
         """
         while True:
-            await asyncio.sleep(min(RETRY, max(0.0, self._proven_until - self._clock.monotonic())))
+            await asyncio.sleep(min(RETRY, self._left()))
             try:
-                async with asyncio.timeout(max(0.0, self._proven_until - self._clock.monotonic())):
+                async with asyncio.timeout(min(ATTEMPT, self._left())):
                     held = await self._try()
             except (ClusterError, TimeoutError) as error:
-                logger.warning("lease not renewed", extra={"error": str(error)})
+                logger.warning("lease not renewed", extra={"error": str(error) or "no answer in time"})
                 held = True
             if not held:
                 self._proven_until = float("-inf")
             self.fence()
+
+    def _left(self) -> float:
+        """Seconds for which it is certain that nobody else acts."""
+        return max(0.0, self._proven_until - self._clock.monotonic())
 
     async def _try(self) -> bool:
         """Look, and take or renew if that is the move. Returns whether the Lease is ours; raises when unknown."""
@@ -107,4 +111,4 @@ class Election:
             async with asyncio.timeout(RETRY):
                 await self._leases.write(release(self._sighting.record))
         except (ClusterError, TimeoutError) as error:
-            logger.warning("lease not released", extra={"error": str(error)})
+            logger.warning("lease not released", extra={"error": str(error) or "no answer in time"})

@@ -20,6 +20,8 @@ DEADLINE: Final = 10.0
 """Seconds after which the holder gives up if no renewal succeeds."""
 RETRY: Final = 2.0
 """Seconds between renewals, and between looks of those who wait."""
+ATTEMPT: Final = 3.0
+"""Seconds that one renewal may take: after a call that hangs there is time for another within the deadline."""
 
 
 class Move(StrEnum):

@@ -143,6 +143,25 @@ def test_a_leader_whose_calls_hang_stops_in_time() -> None:
     assert virtually(story()) == pytest.approx(DEADLINE)
 
 
+def test_a_leader_survives_a_call_that_hangs() -> None:
+    """One call without an answer must not take the whole time that is left."""
+
+    async def story() -> bool:
+        leases = MemoryLeases()
+        election = candidate(leases, "a")
+        await election.acquire()
+        holding = asyncio.create_task(election.hold())
+        leases.delay = 1000.0
+        await asyncio.sleep(RETRY + 1)
+        leases.delay = 0.0
+        await asyncio.sleep(3 * DEADLINE)
+        alive = not holding.done()
+        holding.cancel()
+        return alive
+
+    assert virtually(story())
+
+
 def test_a_leader_survives_a_short_outage() -> None:
     """Renewals go on when the API server is back within the deadline."""
 
