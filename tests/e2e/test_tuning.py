@@ -77,6 +77,7 @@ def kill(live: Live, name: str, number: int) -> set[int]:
     return done
 
 
+@pytest.mark.alone  # kills the leader
 def test_killed_pods_lose_no_trial_that_has_ended(live: Live) -> None:
     """A worker, the coordinator and the operator's leader are killed: every trial is finished, none of them twice."""
     operator = Namespace(live.kubeconfig, NAMESPACE)
