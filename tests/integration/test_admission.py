@@ -69,6 +69,16 @@ def built_in(uses: str, **more: Any) -> dict[str, Any]:
     return {"spec.steps": [own(outputs=[{"name": "data", "type": "Dataset"}]), entry]}
 
 
+def resource(**more: Any) -> dict[str, Any]:
+    """Return the change that adds a step which another controller does."""
+    return {"spec.steps": [{"name": "big", "type": "Resource", "resource": {"manifest": {"kind": "X"}}, **more}]}
+
+
+def ending(**ends: Json) -> dict[str, Any]:
+    """Return the change that says when the object of such a step is over."""
+    return {"spec.steps": [{"name": "big", "type": "Resource", "resource": {"manifest": {"kind": "X"}, **ends}}]}
+
+
 TUNING = "TrainingPipeline.spec.training.tuning"
 FLOAT, INT = f"{TUNING}.space[].float", f"{TUNING}.space[].int"
 
@@ -185,13 +195,18 @@ REFUSALS: dict[str, Refusal] = {
         f"{STEPS}[]", "resource goes with type Resource", {"spec.steps": [{"name": "audit", "type": "Resource"}]}
     ),
     "a time limit of a Resource step": Refusal(
-        f"{STEPS}[]",
-        "a Resource step has no timeoutAfter",
-        {
-            "spec.steps": [
-                {"name": "big", "type": "Resource", "resource": {"manifest": {"kind": "X"}}, "timeoutAfter": "1h"}
-            ]
-        },
+        f"{STEPS}[]", "a Resource step has no timeoutAfter", resource(timeoutAfter="1h")
+    ),
+    "a pod of a Resource step": Refusal(
+        f"{STEPS}[]", "limits and pods stand in the manifest", resource(pod={"nodeSelector": {"gpu": "true"}})
+    ),
+    "an end by a condition and a field": Refusal(
+        f"{STEPS}[].resource.success",
+        "needs condition, or field and equals",
+        ending(success={"condition": "Complete", "field": "jobStatus", "equals": "SUCCEEDED"}),
+    ),
+    "an end by a field without its value": Refusal(
+        f"{STEPS}[].resource.failure", "needs condition, or field and equals", ending(failure={"field": "jobStatus"})
     ),
     "outputs of a built-in step": Refusal(
         f"{STEPS}[]", "outputs, cache and shards are for containers", built_in("Train", outputs=[{"name": "x"}])

@@ -22,6 +22,8 @@ IMAGES: Json = {
     "trainer": "example.test/trainer:1",
     "server": "example.test/server:1",
 }
+JOBSETS: Json = {"group": "jobset.x-k8s.io", "version": "v1alpha2", "plural": "jobsets", "kind": "JobSet"}
+"""A kind of another controller, as training.resources lists it."""
 
 
 class ChartError(Exception):

@@ -21,3 +21,12 @@ matchResources:
       kubernetes.io/metadata.name: {{ . }}
 {{- end }}
 {{- end -}}
+
+{{/* training.resources as the policies compare them: a list in JSON, which CEL reads as well. */}}
+{{- define "mlwright.resourceKinds" -}}
+{{- $kinds := list -}}
+{{- range .Values.training.resources -}}
+{{- $kinds = append $kinds (printf "%s of %s/%s" .kind .group .version) -}}
+{{- end -}}
+{{- toJson $kinds -}}
+{{- end -}}

@@ -82,13 +82,29 @@ class BuiltInStep(Schema):
 
 
 class Ending(Schema):
-    """A condition in the status of an object that says that it is over."""
+    """How an object says that it is over: by a condition of its status, or, if it has none, by the value of a field."""
 
-    condition: str = Field(
+    condition: str | None = Field(
+        default=None,
         min_length=1,
         max_length=64,
         pattern=r"^[A-Za-z]+$",
         description="Type of the condition; it holds when it is True.",
+    )
+    field: str | None = Field(
+        default=None,
+        max_length=128,
+        pattern=r"^[A-Za-z][A-Za-z0-9]*(\.[A-Za-z][A-Za-z0-9]*){0,3}$",
+        description="Path of a field in the status, such as jobStatus or applicationState.state.",
+    )
+    equals: str | None = Field(
+        default=None, min_length=1, max_length=64, description="The value of the field when it holds."
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.condition) ? !has(self.field) && !has(self.equals) : has(self.field) && has(self.equals)",
+            "an end needs condition, or field and equals",
+        ),
     )
 
 
@@ -218,8 +234,9 @@ class Step(Schema):
             "outputs, cache and shards are for containers: remove them from the step",
         ),
         Rule(
-            "self.type != 'Resource' || (!has(self.timeoutAfter) && !has(self.inputs))",
-            "a Resource step has no timeoutAfter and no inputs: write the limit into the manifest, and use dependsOn",
+            "self.type != 'Resource' || (!has(self.timeoutAfter) && !has(self.inputs) && !has(self.pod))",
+            "a Resource step has no timeoutAfter, no pod and no inputs: limits and pods stand in the manifest, and"
+            " dependsOn says what it waits for",
         ),
         Rule(
             "self.type != 'BuiltIn' || !has(self.inputs) || (self.name == 'validate' && self.inputs.all(i, i.name =="

@@ -11,6 +11,7 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from tests.support.apiserver import Client, Json
+from tests.support.chart import JOBSETS
 from tests.support.installed import Installed
 from tests.support.objects import PIPELINE, changed
 from tests.support.waiting import eventually
@@ -40,7 +41,7 @@ def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def chart_server(audit: Path) -> Iterator[ApiServer]:
-    """An API server with the chart's objects, as strict as those that guard owner references."""
+    """An API server with the chart's objects, as strict as some that guard owner references; steps make JobSets."""
     policy = audit.with_name("policy")
     policy.write_text(json.dumps(AUDIT), encoding="utf-8")
     arguments = (
@@ -49,7 +50,7 @@ def chart_server(audit: Path) -> Iterator[ApiServer]:
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
     )
     with ApiServer(controllers=CONTROLLERS, arguments=arguments) as server:
-        Installed().install(server)
+        Installed(values={"training": {"resources": [JOBSETS]}}).install(server)
         yield server
 
 
@@ -96,8 +97,13 @@ def grant(client: Client, namespace: str, user: str, role: tuple[str, str]) -> N
 
 
 def _in_force(server: ApiServer) -> bool | None:
-    """Tell whether both policies refuse; the API server loads them some time after they were written."""
+    """Tell whether the policies refuse; the API server loads them some time after they were written."""
     probe = Client(server, "probe")
-    pods = ({"serviceAccountName": "x"}, {"imagePullSecrets": [{"name": "x"}]})
-    answers = [probe.create(changed(PIPELINE, {"spec.pod": pod}), "default", dryRun="All") for pod in pods]
+    step = {"name": "big", "type": "Resource", "resource": {"manifest": {}}}
+    refused: tuple[Json, ...] = (
+        {"spec.pod": {"serviceAccountName": "x"}},
+        {"spec.pod": {"imagePullSecrets": [{"name": "x"}]}},
+        {"spec.steps": [step]},
+    )
+    answers = [probe.create(changed(PIPELINE, change), "default", dryRun="All") for change in refused]
     return all("ValidatingAdmissionPolicy" in answer.body.get("message", "") for answer in answers) or None

@@ -189,7 +189,7 @@ def test_policies_of_one_namespace_concern_no_other() -> None:
     bindings = [t for t in render({"watchNamespace": "team-a"}) if t["kind"] == "ValidatingAdmissionPolicyBinding"]
     selector = {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}}
 
-    assert [b["spec"]["matchResources"] for b in bindings] == [{"namespaceSelector": selector}] * 4
+    assert [b["spec"]["matchResources"] for b in bindings] == [{"namespaceSelector": selector}] * 5
 
 
 def test_releases_of_one_name_do_not_meet() -> None:

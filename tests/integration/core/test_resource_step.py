@@ -91,9 +91,9 @@ async def eventually(read: Callable[[], Any], what: str, seconds: float = 40.0) 
     raise AssertionError(f"{what}: not within {seconds:g} s")
 
 
-def asking(manifest: Json = MANIFEST, **more: Any) -> Json:
+def asking(manifest: Json = MANIFEST, ends: Json = ENDS, **more: Any) -> Json:
     """Return a pipeline with such a step before the training."""
-    step = {"name": "big", "type": "Resource", "resource": {"manifest": manifest, **ENDS}, **more}
+    step = {"name": "big", "type": "Resource", "resource": {"manifest": manifest, **ends}, **more}
     train = {"name": "train", "type": "BuiltIn", "builtIn": {"uses": "Train"}, "dependsOn": ["big"]}
     return pipeline(steps=[step, train])
 
@@ -105,10 +105,15 @@ async def object_of(kube: Kube, namespace: str, attempt: int = 0) -> Json:
 
 
 async def end(kube: Kube, body: Json, condition: str, message: str) -> None:
-    """Let the other controller say how it ended."""
-    path = item(BIGJOB, body["metadata"]["namespace"], body["metadata"]["name"]) + "/status"
+    """Let the other controller say how it ended, by a condition."""
     told = {"type": condition, "status": "True", "message": message, "lastTransitionTime": "2026-01-02T03:04:05Z"}
-    assert (await kube.request("PATCH", path, {"status": {"conditions": [told]}}, content=MERGE)).status == 200
+    await tell(kube, body, {"conditions": [told]})
+
+
+async def tell(kube: Kube, body: Json, status: Json) -> None:
+    """Let the other controller write the status of an object."""
+    path = item(BIGJOB, body["metadata"]["namespace"], body["metadata"]["name"]) + "/status"
+    assert (await kube.request("PATCH", path, {"status": status}, content=MERGE)).status == 200
 
 
 async def summary(kube: Kube, namespace: str, words: str) -> Json:
@@ -192,4 +197,24 @@ async def test_a_kind_that_nobody_allowed_is_refused(kube: Kube, running: InProc
         "spec.steps[big].resource.manifest: Secret of v1 is not allowed here; ask for it in training.resources of the"
         " chart (BigJob of engines.example.test/v1)"
     )
+    assert running.error is None
+
+
+async def test_a_controller_without_conditions_is_waited_for_by_a_field(
+    kube: Kube, running: InProcess, namespace: str
+) -> None:
+    """As RayJob and SparkApplication tell how they stand; what they say beside it is the sentence."""
+    state = "applicationState.state"
+    ends = {"success": {"field": state, "equals": "COMPLETED"}, "failure": {"field": state, "equals": "FAILED"}}
+    await kube.create(asking(ends=ends, retries={"limit": 1, "backoff": "1s"}), namespace)
+    failed = {"state": "FAILED", "errorMessage": "the driver was killed"}
+    await tell(kube, await object_of(kube, namespace), {"applicationState": failed})
+    trying = await summary(kube, namespace, "the driver was killed")
+    await tell(kube, await object_of(kube, namespace, 1), {"applicationState": {"state": "RUNNING"}})
+    await tell(kube, await object_of(kube, namespace, 1), {"applicationState": {"state": "COMPLETED"}})
+    run = await summary(kube, namespace, "made churn-v1")
+    steps = {step["name"]: step for step in run["status"]["steps"]}
+
+    assert trying["status"]["summary"].startswith("big: applicationState.state is FAILED: the driver was killed (")
+    assert (steps["big"]["state"], steps["big"]["sentence"]) == ("Succeeded", "applicationState.state is COMPLETED")
     assert running.error is None

@@ -166,8 +166,8 @@ PIPELINE: Final[dict[str, Any]] = {
             "builtIn": {"uses": "Train"},
             "resource": {
                 "manifest": {"kind": "JobSet"},
-                "success": {"condition": "Completed"},
-                "failure": {"condition": "Broken"},
+                "success": {"condition": "Completed", "field": "state", "equals": "DONE"},
+                "failure": {"condition": "Broken", "field": "state", "equals": "FAILED"},
             },
             "dependsOn": ["validate"],
             "inputs": [{"name": "data", "from": "raw.data"}],
@@ -287,8 +287,11 @@ OF_PIPELINE: Final = {
     **{f"steps.container.{name}": TRAINS for name in CONTAINER_FIELDS},
     "steps.builtIn.uses": TRAINS,
     "steps.resource.manifest": TRAINS,
-    "steps.resource.success.condition": TRAINS,
-    "steps.resource.failure.condition": TRAINS,
+    **{
+        f"steps.resource.{end}.{name}": TRAINS
+        for end in ("success", "failure")
+        for name in ("condition", "field", "equals")
+    },
     "steps.dependsOn": TRAINS,
     "steps.inputs.name": TRAINS,
     "steps.inputs.from": TRAINS,

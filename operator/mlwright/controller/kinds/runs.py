@@ -25,14 +25,14 @@ from mlwright.constants import (
     LABEL_STEP,
     STEP_CONTAINER,
 )
-from mlwright.controller.kinds import jobs, parsing, pipelines
+from mlwright.controller.kinds import endings, jobs, parsing, pipelines
 from mlwright.controller.kinds.champions import champion
 from mlwright.controller.kinds.versions import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
-from mlwright.plan.pods import PodSeen, moment, plain, pod_seen
+from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, PipelineSeen, ProbeSeen, RunSeen
 from mlwright.planners import run
@@ -226,9 +226,8 @@ def _others(seen: RunSeen, frozen: Frozen, cache: CacheView) -> Iterator[JobSeen
 
 def _other(body: Body, kind: ResourceKind, place: tuple[str, int], resource: Mapping[str, Any]) -> JobSeen:
     meta, annotations = body["metadata"], body["metadata"].get("annotations") or {}
-    ended = {c.get("type"): c for c in (body.get("status") or {}).get("conditions") or () if c.get("status") == "True"}
-    failure, success = (ended.get(resource[end]["condition"]) for end in ("failure", "success"))
-    final = failure or success or {}
+    failure, success = (endings.found(body.get("status") or {}, resource[end]) for end in ("failure", "success"))
+    final = failure or success
     state = JobState.FAILED if failure else JobState.COMPLETE if success else JobState.ACTIVE
     return JobSeen(
         name=meta["name"],
@@ -237,11 +236,11 @@ def _other(body: Body, kind: ResourceKind, place: tuple[str, int], resource: Map
         attempt=place[1],
         collects=False,
         state=state,
-        message=plain(final.get("message") or final.get("reason") or ""),
+        message=final.sentence if final else "",
         by_user=False,
         crashes=_count(annotations.get(ANNOTATION_CRASHES, "")),
         started=moment(meta.get("creationTimestamp")),
-        ended=moment(final.get("lastTransitionTime") or meta.get("creationTimestamp")) if final else None,
+        ended=moment(final.since or meta.get("creationTimestamp")) if final else None,
         retry=annotations.get(ANNOTATION_RETRY, ""),
         kind=kind,
     )
