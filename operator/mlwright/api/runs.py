@@ -101,6 +101,17 @@ class StepStatus(Schema):
     )
 
 
+class RunEnding(Schema):
+    """How a run is about to end."""
+
+    type: Literal["Complete", "Failed"] = Field(description="The condition that it will have.")
+    reason: str = Field(max_length=64, description="The reason of that condition.")
+    outcome: Literal["Succeeded", "Rejected", "NoVersion", "Failed"] = Field(
+        description="What the container of onExit finds in MLWRIGHT_OUTCOME."
+    )
+    sentence: Sentence = Field(description="How it ends, in one sentence.")
+
+
 class TrainingRunStatus(Status):
     """Where the run stands."""
 
@@ -110,6 +121,10 @@ class TrainingRunStatus(Status):
     pipeline_generation: int = Field(default=0, ge=0, description="Generation of the pipeline that was frozen.")
     steps: Annotated[tuple[StepStatus, ...], ListMap("name")] = Field(
         default=(), max_length=32, description="The steps, each behind those that it depends on."
+    )
+    ending: RunEnding | None = Field(
+        default=None,
+        description="How it ends, while the container of onExit runs; nothing that happens meanwhile changes it.",
     )
     progress: str = Field(default="", max_length=32, description="Finished and all steps, such as 2/3.")
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")

@@ -7,7 +7,7 @@ why it failed is known from the ModelVersion and from the conditions Complete an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,9 +25,10 @@ from mlwright.plan.training import (
     TrainingIntent,
     VersionSeen,
 )
-from mlwright.planners import data_checks, gates, looking, moves, tuning
+from mlwright.planners import data_checks, endings, gates, looking, moves, tuning
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
+from mlwright.planners.endings import COMMON, End
 from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
@@ -36,8 +37,6 @@ from mlwright.settings import Settings
 
 Decision = Decided[TrainingIntent]
 
-COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
-"""What every status has beside a kind's own fields."""
 DONE: Final = frozenset({"Succeeded", "Cached", "Skipped"})
 """States of steps that are over and stop nothing."""
 REASON_LENGTH: Final = 512
@@ -68,6 +67,12 @@ def _begun_again(at: Situation) -> Situation:
     return replace(at, last=Step(at.last.template, StepState.PENDING, stored=before))
 
 
+def _ending(at: Situation) -> Decision | None:
+    """An earlier look found how the run ends, and what runs at the end was told: it ends like that."""
+    end = endings.remembered(at.seen.status)
+    return None if end is None else _end(at, end)
+
+
 def _recorded(at: Situation) -> Decision | None:
     """A version of this run exists: the run is complete."""
     version = made_by(at.seen)
@@ -76,8 +81,8 @@ def _recorded(at: Situation) -> Decision | None:
     judged = {"gates": list(version.gates)} if version.gates else {}  # the champion may be another one since
     made: dict[str, Any] = {"modelVersionRef": {"name": version.name}, "progress": f"{len(at.steps)}/{len(at.steps)}"}
     made |= judged
-    end = End("Complete", Reason.COMPLETE, f"made {version.name}, which {version.standing}", made)
-    return _end(at, end, "Succeeded" if version.passed else "Rejected")
+    outcome = "Succeeded" if version.passed else "Rejected"
+    return _end(at, End("Complete", Reason.COMPLETE, f"made {version.name}, which {version.standing}", made, outcome))
 
 
 def made_by(seen: RunSeen) -> VersionSeen | None:
@@ -220,7 +225,8 @@ def _without_version(at: Situation) -> Decision | None:
     if skipped is None:
         return None
     why = skipped.result.sentence if skipped.result else "skipped"
-    return _end(at, End("Complete", Reason.COMPLETE, f"made no version: {skipped.name} was {why}"), "NoVersion")
+    sentence = f"made no version: {skipped.name} was {why}"
+    return _end(at, End("Complete", Reason.COMPLETE, sentence, outcome="NoVersion"))
 
 
 def _record(at: Situation) -> Decision:
@@ -251,6 +257,7 @@ def _record(at: Situation) -> Decision:
 
 
 RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
+    _ending,
     _recorded,
     _ended,
     _superseded,
@@ -270,29 +277,23 @@ def _wait(at: Situation, sentence: str) -> Decision:
     return Decided(_going(at, Reason.WAITING, sentence), again=moves.LOOK_AGAIN)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a run ends; `fields` are what its status says beside, all of it for a run that ended earlier."""
-
-    type: str
-    reason: Reason
-    sentence: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _end(at: Situation, end: End, outcome: str = "Failed") -> Decision:
+def _end(at: Situation, end: End) -> Decision:
     """The run is about to end: what runs at the end of every run comes first, and changes nothing of it."""
-    step, fields = at.last, _stopped(_fields(at, over=True))
+    step, fields = at.last, {**_stopped(_fields(at, over=True)), **end.fields}
     if step is None or step.state not in {StepState.PENDING, StepState.QUEUED, StepState.RUNNING}:
         failed = step is not None and step.state is not StepState.SUCCEEDED and step.state is not StepState.UNREAD
         told = f"{end.sentence}; {step.name} failed: {moves.told(at, step)}" if step and failed else end.sentence
-        return _over(at, replace(end, sentence=told, fields={**fields, **end.fields}))
-    if at.seen.suspended:
-        return _without_pods(at)
-    move = moves.at_the_end(at, step, {"MLWRIGHT_OUTCOME": outcome, "MLWRIGHT_SENTENCE": end.sentence})
+        return _over(at, replace(end, sentence=told, fields=fields))
+    decision = _without_pods(at) if at.seen.suspended else _at_the_end(at, step, end)
+    return replace(decision, status=replace(decision.status, fields={**fields, "ending": endings.record(end)}))
+
+
+def _at_the_end(at: Situation, step: Step, end: End) -> Decision:
+    """Let that run which runs at the end of every run, and nothing else."""
+    move = moves.at_the_end(at, step, {"MLWRIGHT_OUTCOME": end.outcome, "MLWRIGHT_SENTENCE": end.sentence})
     status = _going(at, Reason.RUN_IN_PROGRESS, f"{end.sentence}; {move.sentence}")
     starts = (move.start,) if move.start else ()
-    return Decided(replace(status, fields=fields), intents=(*_stop(at), *starts), again=move.again)
+    return Decided(status, intents=(*_stop(at), *starts), again=move.again)
 
 
 def _over(at: Situation, end: End) -> Decision:

@@ -203,8 +203,8 @@ class Operator:
     def undeclared(self) -> list[str]:
         """Return the transitions between written statuses that nobody declared.
 
-        A run goes on until it is Complete or Failed and then stays so, unless it is tried again; of a deployment, what
-        is stable is followed only by what was its candidate.
+        A run goes on until it is Complete or Failed and then stays so, unless it is tried again; one that told how it
+        is about to end ends like that. Of a deployment, what is stable is followed only by what was its candidate.
         """
         found, last = [], dict[tuple[str, str], Body]()
         for kind, name, status in self.trace:
@@ -251,7 +251,10 @@ def _run_edges(before: Body, after: Body) -> list[str]:
         for s in (before, after)
     ]
     again = ends == [("Failed",), ()] and before.get("handledRetry") != after.get("handledRetry")  # as somebody asked
-    return [f"{ends[0]} -> {ends[1]}"] if ends[0] and ends[0] != ends[1] and not again else []
+    about = before.get("ending")
+    as_told = about is None or after.get("ending") == about or ends[1] == (about["type"],)
+    called_back = [] if as_told else [f"about to be {about} -> {ends[1]}"]
+    return called_back + ([f"{ends[0]} -> {ends[1]}"] if ends[0] and ends[0] != ends[1] and not again else [])
 
 
 def _serving_edges(before: Body, after: Body) -> list[str]:

@@ -73,6 +73,11 @@ def annotate(world: World, kind: str, name: str, **values: str) -> None:
     world.edit(world.one(kind, name), lambda body: body["metadata"].setdefault("annotations", {}).update(found))
 
 
+def take_back(world: World, kind: str, name: str, command: str) -> None:
+    """Take the annotation of a command away."""
+    world.edit(world.one(kind, name), lambda body: body["metadata"]["annotations"].pop(f"mlwright.dev/{command}"))
+
+
 def status(world: World, kind: str, name: str = "flights") -> Body:
     """Return the status of an object."""
     return dict(world.one(kind, name).get("status") or {})

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mlwright.plan.resources import Body
 from tests.support.replay import people
 from tests.support.replay.actors import Surroundings
-from tests.support.replay.people import annotate, edit, train_with
+from tests.support.replay.people import annotate, edit, take_back, train_with
 from tests.support.replay.story import Act, Story
 from tests.support.replay.world import World
 
@@ -289,6 +289,16 @@ STORIES: Final = {
                 Act("a better one", lambda world, _: train_with(world, 300), timedelta(minutes=100)),
                 Act("the claim is lost", lambda _, around: around.claims.remove("artifacts"), timedelta(minutes=130)),
             ),
+        ),
+        Story(
+            "a run is ended by hand, and the command is taken back while something runs at its end",
+            (
+                Act("train", lambda world, _: world.add(people.pipeline(onExit={"container": {"image": "tidy:1"}}))),
+                Act("end it", lambda world, _: annotate(world, "TrainingRun", "flights-1", abort="ann")),
+                Act("take that back", lambda world, _: take_back(world, "TrainingRun", "flights-1", "abort")),
+                Act("what runs at the end is done", lambda _, around: around.endless.clear()),
+            ),
+            Surroundings(endless={"train", "on-exit"}),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

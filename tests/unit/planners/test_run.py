@@ -449,6 +449,7 @@ def test_what_is_said_and_done(name: str) -> None:
 def test_the_rules_are_asked_in_this_order() -> None:
     """What ended first, then what must not go on, then the steps."""
     assert [rule.__name__ for rule in run.RULES] == [
+        "_ending",
         "_recorded",
         "_ended",
         "_superseded",

@@ -240,6 +240,13 @@ def aborted(operator: Operator) -> None:
     operator.settle()
 
 
+def ending(operator: Operator) -> None:
+    """Let something run at the end of a run."""
+    operator.actors.around.endless.add("on-exit")
+    operator.world.add(people.pipeline(onExit={"container": {"image": "tidy:1"}}))
+    operator.settle(SOON)
+
+
 def timed_out(operator: Operator) -> None:
     """Let a run wait longer than it may."""
     operator.actors.around.data = False
@@ -408,6 +415,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingRun: it waits for data, a claim, a Secret or its pipeline": without_data,
     "TrainingRun: the pod of a step does not start": unfetched,
     "TrainingRun: its pipeline is suspended": suspended_run,
+    "TrainingRun: its steps are over, and what runs at its end is at work": ending,
     "TrainingRun: somebody ended it": aborted,
     "TrainingRun: it took longer than it may": timed_out,
     "TrainingRun: it made a version": trained,
