@@ -51,13 +51,17 @@ def of_cluster() -> Rights:
 
 
 def guards() -> Rights:
-    """Return the rights that are never asked for as requests, but by clusters that guard owner references.
+    """Return the rights that are never asked for as requests, but by what guards them.
 
     The admission plugin OwnerReferencesPermissionEnforcement wants the right to delete whatever gets another owner, and
-    the right to touch the finalizers of an owner that waits for its children.
+    the right to touch the finalizers of an owner that waits for its children; the chart's own policy wants the right to
+    approve of whoever makes a version.
     """
     given_back = {f"delete {_place(kind.plural, kind.group)}" for kind in ADOPTED}
-    return frozenset(given_back | {f"update {_place(f'{kind.plural}/finalizers', kind.group)}" for kind in owners()})
+    approved = {f"approve {_place(kind.plural, kind.group)}" for _, kind in writes() if kind == resources.MODEL_VERSION}
+    return frozenset(
+        given_back | approved | {f"update {_place(f'{kind.plural}/finalizers', kind.group)}" for kind in owners()}
+    )
 
 
 def of_lease() -> Rights:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from cluster.apiserver import ApiServer
 from tests.integration.chart.test_policies import WRITE, People
-from tests.support.apiserver import Client, Json
+from tests.support.apiserver import Client, Json, collection
 from tests.support.objects import PIPELINE, VERSION, changed
 from tests.support.waiting import eventually
 
+DELETE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["delete", "deletecollection"]}
 APPROVE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["approve"]}
 WORD: Json = {"spec": {"approval": {"decision": "Approved", "by": "dana"}}}
 NOTE: Json = {"metadata": {"annotations": {"mlwright.dev/approve": "8"}}}
@@ -34,7 +36,7 @@ def test_nobody_approves_without_the_right(admin: Client, person: People, team: 
     assert answer.status == 403
     assert (
         f"dana@{team} may not approve or deny ModelVersion churn-v8 in namespace {team}: ask for the verb approve on"
-        " modelversions, or leave spec.approval and the annotation mlwright.dev/approve as they are"
+        " modelversions, or leave spec.approval, the annotation mlwright.dev/approve and the owners as they are"
         in answer.body["message"]
     )
 
@@ -59,17 +61,81 @@ def test_to_take_an_approval_back_needs_the_right_too(admin: Client, person: Peo
     assert answer.status == 403
 
 
-def test_a_version_is_not_created_approved(person: People, team: str) -> None:
-    """The way round would be to delete and create."""
-    assert person("dana", WRITE).create(changed(VERSION, SAID), team).status == 403
+@pytest.mark.parametrize("version", [VERSION, changed(VERSION, SAID)], ids=["plain", "approved"])
+def test_nobody_creates_a_version_without_the_right(person: People, team: str, version: Json) -> None:
+    """It could hold the bundle of one that waits, and say that it passed and needs nobody's approval."""
+    answer = person("dana", WRITE).create(version, team)
+
+    assert answer.status == 403
+    assert (
+        f"dana@{team} may not create ModelVersion churn-v8 in namespace {team}: ask for the verb approve on"
+        " modelversions" in answer.body["message"]
+    )
 
 
-def test_what_has_nothing_to_do_with_it_is_not_asked(person: People, team: str) -> None:
-    """Labels and versions of models trained elsewhere need no right but that to write."""
-    dana = person("dana", WRITE)
+def test_whoever_may_approve_creates_versions(person: People, team: str) -> None:
+    """Of models trained elsewhere."""
+    dana = person("dana", WRITE, {**APPROVE, "resourceNames": ["churn-v8"]})
 
     assert dana.create(VERSION, team).status == 201
-    assert dana.merge(VERSION, team, {"metadata": {"labels": {"team": "churn"}}}).status == 200
+    assert dana.create(changed(VERSION, {"metadata.name": "churn-v9", "spec.version": 9}), team).status == 403
+
+
+@pytest.mark.parametrize("name", ["/churn-v8", ""], ids=["one", "all"])
+def test_nobody_deletes_a_version_without_the_right(admin: Client, person: People, team: str, name: str) -> None:
+    """One that was denied would be gone with the denial."""
+    assert admin.create(VERSION, team).status == 201
+    path = f"{collection('ModelVersion', team)}{name}"
+
+    refused = person("dana", WRITE, DELETE).request("DELETE", path)
+    allowed = person("erin", WRITE, DELETE, APPROVE).request("DELETE", path)
+
+    assert (refused.status, allowed.status) == (403, 200)
+    assert f"dana@{team} may not delete ModelVersion churn-v8 in namespace {team}" in refused.body["message"]
+
+
+def test_nobody_lets_a_version_be_deleted_with_an_owner(admin: Client, person: People, team: str) -> None:
+    """The garbage collector is not asked."""
+    assert admin.create(VERSION, team).status == 201
+
+    answer = person("dana", WRITE, DELETE).merge(VERSION, team, {"metadata": {"ownerReferences": [owner(admin, team)]}})
+
+    assert answer.status == 403
+    assert f"dana@{team} may not give another owner to ModelVersion churn-v8" in answer.body["message"]
+
+
+def test_what_goes_with_its_owner_goes(admin: Client, team: str) -> None:
+    """Whoever the garbage collector is."""
+    ref = owner(admin, team)
+    assert admin.create(changed(VERSION, {"metadata.ownerReferences": [ref]}), team).status == 201
+    assert admin.request("DELETE", f"/api/v1/namespaces/{team}/configmaps/{ref['name']}").status == 200
+
+    path = f"{collection('ModelVersion', team)}/churn-v8"
+    eventually(lambda: admin.request("GET", path).status == 404 or None, "the version went with its owner")
+
+
+@pytest.mark.parametrize("account", ["generic-garbage-collector", "namespace-controller"])
+def test_the_controllers_of_the_cluster_are_not_asked(
+    chart_server: ApiServer, admin: Client, team: str, account: str
+) -> None:
+    """Else a namespace with a version would never go."""
+    assert admin.create(VERSION, team).status == 201
+    controller = Client(chart_server, f"system:serviceaccount:kube-system:{account}")
+
+    assert controller.request("DELETE", f"{collection('ModelVersion', team)}/churn-v8").status == 200
+
+
+def owner(admin: Client, team: str) -> Json:
+    """Return a reference to a new ConfigMap."""
+    made = admin.request("POST", f"/api/v1/namespaces/{team}/configmaps", {"metadata": {"generateName": "owner-"}}).body
+    return {"apiVersion": "v1", "kind": "ConfigMap", "name": made["metadata"]["name"], "uid": made["metadata"]["uid"]}
+
+
+def test_what_has_nothing_to_do_with_it_is_not_asked(admin: Client, person: People, team: str) -> None:
+    """Labels need no right but that to write."""
+    assert admin.create(VERSION, team).status == 201
+
+    assert person("dana", WRITE).merge(VERSION, team, {"metadata": {"labels": {"team": "churn"}}}).status == 200
 
 
 def test_nobody_approves_ahead_without_the_right(admin: Client, person: People, team: str) -> None:

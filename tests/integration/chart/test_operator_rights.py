@@ -64,6 +64,8 @@ SELDOM: Final = frozenset(
         "delete modelversions.mlwright.dev",
         # never asked; a cluster that guards owner references, as this one does, checks them in requests for children
         "delete services",
+        # never asked; the chart's policy for versions checks it
+        "approve modelversions.mlwright.dev",
         "delete trainingruns.mlwright.dev",
         "update modeldeployments/finalizers.mlwright.dev",
         "update models/finalizers.mlwright.dev",

@@ -9,7 +9,7 @@ from tests.integration.chart.conftest import grant
 from tests.support.apiserver import Client, Json
 from tests.support.waiting import eventually
 
-WRITTEN = ("TrainingPipeline", "TrainingRun", "Model", "ModelVersion", "ModelDeployment")
+WRITTEN = ("TrainingPipeline", "TrainingRun", "Model", "ModelDeployment")
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 LOOKS = ("get", "list", "watch")
 
@@ -26,8 +26,14 @@ def _looking() -> set[str]:
 
 
 def _writing() -> set[str]:
-    scaling = {f"{verb} modeldeployments/scale" for verb in ("update", "patch")}
-    return {f"{verb} {KINDS[name].plural}" for name in WRITTEN for verb in WRITES} | scaling
+    changing = {
+        f"{verb} {what}" for verb in ("update", "patch") for what in ("modeldeployments/scale", "modelversions")
+    }
+    return {f"{verb} {KINDS[name].plural}" for name in WRITTEN for verb in WRITES} | changing
+
+
+def _approving() -> set[str]:
+    return {f"{verb} modelversions" for verb in ("approve", "create", "delete", "deletecollection")}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,7 @@ def _writing() -> set[str]:
     [
         ("view", _looking()),
         ("edit", _looking() | _writing()),
-        ("admin", _looking() | _writing() | {"approve modelversions"}),
+        ("admin", _looking() | _writing() | _approving()),
     ],
 )
 def test_the_roles_of_the_cluster_cover_our_kinds(admin: Client, role: str, rights: set[str]) -> None:
