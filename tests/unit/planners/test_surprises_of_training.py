@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.plan.resources import Body
+from mlwright.plan.resources import Body, Key
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.invariants import watch
@@ -216,6 +216,24 @@ def test_after_a_restore_nothing_trains(trained: Operator, what: str) -> None:
     assert [write for write in world.writes[written:] if not write.startswith("status")] == []
     assert [conditions(world, "TrainingRun", name) for name in runs(world)] == before
     assert conditions(world, "TrainingPipeline") == {"Ready": "False", "Stalled": "True"}
+
+
+def test_an_old_failed_run_does_not_run_again_when_those_behind_it_were_removed(operator: Operator) -> None:
+    """The run with the next number is gone, and the pipeline has not told how many there were."""
+    world = operator.world
+    operator.actors.around.user_error = "train"
+    world.add(people.pipeline(policy={"keepSucceeded": 1}))
+    operator.settle()
+    operator.actors.around.user_error = ""
+    for iterations in (20, 300):
+        people.train_with(world, iterations)
+        operator.settle()
+    _lose_statuses(world)
+    _lose("Job", "Pod")(world)
+    operator.look(Key("TrainingRun", "demo", "flights-1"))
+
+    assert runs(world) == ["flights-1", "flights-3"]
+    assert world.objects["Job"] == {}
 
 
 def test_old_runs_do_not_run_again_even_with_everything_lost(trained: Operator) -> None:

@@ -133,21 +133,27 @@ def _replaces(pipeline: Body | None) -> bool:
 def _newer(body: Body, pipeline: Body, cache: CacheView) -> str:
     """Return the run that the pipeline started in the place of this one, "" if there is none.
 
-    The pipeline starts a run only when the one before has ended or is stuck, so the next number tells. A run with a
-    name of somebody's own gives way only while it is stuck: it may have been created at the same moment.
+    The pipeline starts a run only when the one before has ended or is stuck, so any later number tells; numbers between
+    may be those of runs that were removed, and the pipeline's status may be lost. A run with a name of somebody's own
+    gives way only while it is stuck: it may have been created at the same moment.
     """
     meta, name = body["metadata"], pipeline["metadata"]["name"]
-    number, last = pipelines.number_of(meta["name"], name), (pipeline.get("status") or {}).get("runs") or 0
+    number = pipelines.number_of(meta["name"], name)
     if not number and not is_stuck(body.get("status") or {}):
         return ""
-    for following in (number + 1, last) if number else (last,):
-        other = cache.get(TRAINING_RUN, meta["namespace"], child_name(name, str(following)))
-        own = other is not None and (other["metadata"].get("labels") or {}).get(LABEL_OWNER_KIND)
-        if other is None or own != TRAINING_PIPELINE.name or following <= number:
-            continue
-        if number or pipelines.born(other) > pipelines.born(body):
-            return str(other["metadata"]["name"])
-    return ""
+    names = cache.related_names(TRAINING_RUN, meta["namespace"], "pipeline", name)
+    later = {other: place for other in names if (place := pipelines.number_of(other, name)) > number}
+    nearest = sorted(later, key=lambda other: later[other], reverse=not number)
+    runs = (cache.get(TRAINING_RUN, meta["namespace"], other) for other in nearest)
+    following = next((run for run in runs if run is not None and _is_own(run)), None)
+    if following is None or not (number or pipelines.born(following) > pipelines.born(body)):
+        return ""
+    return str(following["metadata"]["name"])
+
+
+def _is_own(run: Body) -> bool:
+    """Tell whether a pipeline made a run, and nobody who chose such a name."""
+    return bool((run["metadata"].get("labels") or {}).get(LABEL_OWNER_KIND) == TRAINING_PIPELINE.name)
 
 
 def _job(body: Body, run: str, pods: tuple[PodSeen, ...]) -> JobSeen | None:
