@@ -137,6 +137,10 @@ class TrainingRunStatus(Status):
     handled_retry: str | None = Field(
         default=None, max_length=253, description="Value of the last handled mlwright.dev/retry annotation."
     )
+    timed_from: Timestamp | None = Field(
+        default=None,
+        description="Since when policy.timeoutAfter counts, if not since the creation: tried again, or resumed.",
+    )
     handled_abort: str | None = Field(
         default=None, max_length=253, description="Value of the last handled mlwright.dev/abort annotation."
     )

@@ -33,6 +33,7 @@ from mlwright.planners.moves import Situation
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
 from mlwright.planners.template import freeze
+from mlwright.planners.time_limit import time_left, timed_from
 from mlwright.settings import Settings
 
 Decision = Decided[TrainingIntent]
@@ -137,19 +138,11 @@ def _without_pods(at: Situation) -> Decision:
 
 def _timed_out(at: Situation) -> Decision | None:
     """The run takes longer than its pipeline allows."""
-    left = _time_left(at)
+    left = time_left(at)
     if left is None or left > timedelta(0):
         return None
     limit = f"{at.frozen.timeout:g} s of spec.policy.timeoutAfter"
     return _end(at, End("Failed", Reason.TIMED_OUT, f"took longer than the {limit}; {_standing(at)}"))
-
-
-def _time_left(at: Situation) -> timedelta | None:
-    """Return how long the run may still take, None for as long as it wants; one that is tried again begins anew."""
-    if at.seen.frozen is None or not at.seen.frozen.timeout or at.retried:
-        return None
-    begun = [job.started for job in at.seen.jobs if at.retry and job.retry == at.retry]
-    return min(begun, default=at.seen.created) + timedelta(seconds=at.seen.frozen.timeout) - at.now
 
 
 def _standing(at: Situation) -> str:
@@ -207,7 +200,7 @@ def _advance(at: Situation) -> Decision | None:
     whole = moves.together(found)
     starts = tuple(move.start for move in found if move.start is not None)
     looks = looking.looking(at)
-    moments = [moment for moment in (whole.again, _time_left(at), looks.again) if moment is not None]
+    moments = [moment for moment in (whole.again, time_left(at), looks.again) if moment is not None]
     status = _going(at, whole.reason, whole.sentence)
     intents = (*starts, *_outdated(at.seen), *looks.intents)
     return Decided(status, intents=intents, again=min(moments, default=None))
@@ -332,6 +325,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "templateRevision": at.seen.name if frozen else None,
         "pipelineGeneration": frozen.generation if frozen else None,
         "handledRetry": at.retry or None,
+        "timedFrom": timed_from(at),
         "handledAbort": before.get("handledAbort"),
         "steps": [*entries, *exit_],
         "progress": f"{sum(entry['state'] in DONE for entry in entries)}/{len(entries)}",

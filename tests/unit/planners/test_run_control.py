@@ -237,13 +237,50 @@ def test_a_run_looks_again_when_its_time_is_over() -> None:
     assert looked(limited(a_run().started().active("validate"), hours=1.5)).again == timedelta(minutes=30)
 
 
+def limited_at(told: Run, later: timedelta) -> Decision:
+    """Return what is decided of a run that may take an hour."""
+    return decide(limited(told, hours=1), SETTINGS, NOW + later)
+
+
 def test_a_run_that_is_tried_again_has_its_time_anew() -> None:
     """It was made long ago."""
     told = failed().knowing(retry="monday")
-    first = looked(limited(told, hours=1))
+    first = limited_at(told, timedelta())
     told.knowing(status=stored(first)).active("train", 3, retry="monday")
-    told.jobs[-1] = replace(told.jobs[-1], started=NOW - timedelta(minutes=5))
-    then = looked(limited(told, hours=1))
+    then = limited_at(told, timedelta(minutes=5))
 
-    assert started(first) == ["train-3"]
+    assert (started(first), first.again) == (["train-3"], timedelta(hours=1))
     assert (then.status.summary, then.again) == ("train is running", timedelta(minutes=55))
+    assert named(limited_at(told, timedelta(minutes=61)).status.conditions)["Failed"] == "True TimedOut"
+
+
+def test_time_that_a_run_is_suspended_does_not_count() -> None:
+    """It had no pods all night, and in the morning it begins anew what was at work."""
+    told = a_run().started().succeeded("validate").active("train").knowing(suspended=True)
+    told.knowing(status=stored(limited_at(told, timedelta(minutes=-1))))
+    told.jobs = told.jobs[:1]
+    night = limited_at(told, timedelta(hours=9))
+    told.knowing(status=stored(night), suspended=False)
+    morning = limited_at(told, timedelta(hours=10))
+
+    assert named(night.status.conditions) == {"Suspended": "True Suspended"}
+    assert (started(morning), morning.again) == (["train-1"], timedelta(hours=1))
+
+
+def test_a_retry_that_waits_for_its_pipeline_keeps_its_time() -> None:
+    """It was asked for while the pipeline was suspended, so that no Job tells when it began."""
+    told = failed().knowing(retry="monday", suspended=True)
+    told.knowing(status=stored(limited_at(told, timedelta(hours=3))), suspended=False)
+    resumed = limited_at(told, timedelta(hours=6))
+    told.knowing(status=stored(resumed)).active("train", 3, retry="monday")
+
+    assert started(resumed) == ["train-3"]
+    assert limited_at(told, timedelta(hours=6, minutes=59)).status.summary == "train is running"
+
+
+def test_a_retry_that_got_no_job_keeps_its_time() -> None:
+    """A kind that is not allowed just then, or a Job that was removed since."""
+    told = failed().knowing(retry="monday")
+    told.knowing(status=stored(limited_at(told, timedelta(hours=3))))
+
+    assert started(limited_at(told, timedelta(hours=3, minutes=59))) == ["train-3"]
