@@ -7,7 +7,7 @@ from typing import Any, Final
 from mlwright.builders import meta
 from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
-from mlwright.constants import LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, LABEL_QUEUE, STEP_CONTAINER
+from mlwright.constants import LABEL_DATA, LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, STEP_CONTAINER
 from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.resources import Key
 from mlwright.plan.training import PipelineSeen, StartProbe
@@ -18,14 +18,14 @@ RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "192Mi"}, "limits": {"m
 
 
 def probe(seen: PipelineSeen, intent: StartProbe) -> dict[str, Any]:
-    """Return the Job. It runs as the pods of the pipeline do, but for their resources: it trains nothing."""
+    """Return the Job. It runs as the pods of the pipeline do, but for their resources and queue: it trains nothing."""
     owner = Key("TrainingPipeline", seen.namespace, seen.name)
-    labels = {LABEL_PIPELINE: seen.name, LABEL_MODEL: seen.model, LABEL_PROBE: str(intent.slot)}
-    queue = {LABEL_QUEUE: seen.spec.policy.queue_name} if seen.spec.policy.queue_name else {}
+    labels = {LABEL_PIPELINE: seen.name, LABEL_MODEL: seen.model}
+    labels |= {LABEL_PROBE: str(intent.slot), LABEL_DATA: intent.about}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(child_name(seen.name, "probe", str(intent.slot)), owner, seen.uid, labels | queue),
+        "metadata": meta.child(child_name(seen.name, "probe", str(intent.slot)), owner, seen.uid, labels),
         "spec": {
             "backoffLimit": 0,  # the next look is the next try
             "activeDeadlineSeconds": intent.deadline,

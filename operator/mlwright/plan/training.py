@@ -179,6 +179,8 @@ class ProbeSeen:
     ended: datetime | None
     said: str
     """Termination message of its pod, else why it failed."""
+    about: str = ""
+    """Digest of where the data lies at which it looks; empty when it looks at no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +334,8 @@ class StartProbe:
     image_pull_policy: str
     deadline: int
     """Seconds after which it is given up."""
+    about: str
+    """Digest of where the data lies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Whether the data is not as the newest run read it: small Jobs look at it now and then.
 
 Invariants: one Job for each slot, none while a run goes on, and only the newest that ended is kept; a look that failed
-starts no run; a revision starts at most one run, whatever comes of that run.
+starts no run; a look counts only for the data at which it looked; a revision starts at most one run, whatever comes of
+that run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.runs import Trigger
 from mlwright.api.triggers import DataChange
 from mlwright.errors import InvalidSpecError
+from mlwright.plan.digests import short
 from mlwright.plan.pods import plain
 from mlwright.plan.training import (
     DataRead,
@@ -29,7 +31,7 @@ from mlwright.plan.training import (
 from mlwright.planners import placeholders
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import HEARD, parse_result
-from mlwright.planners.template import training_image
+from mlwright.planners.template import essence, training_image
 from mlwright.settings import Settings
 
 LONGEST: Final = timedelta(minutes=10)
@@ -89,13 +91,14 @@ def probing(seen: PipelineSeen, settings: Settings, now: datetime) -> Probing:
     if wanted is None:
         return Probing(intents=tuple(RemoveJob(probe.name, probe.uid) for probe in seen.probes))
     every = parse_duration(wanted.check_every)
-    slot = slot_of(now, every)
-    probes = [probe for probe in seen.probes if probe.slot <= slot]  # one of a later slot was made by a wrong clock
+    slot, about = slot_of(now, every), looked_at(seen)
+    # one of a later slot was made by a wrong clock, and one of other data says nothing of this
+    probes = [probe for probe in seen.probes if probe.slot <= slot and probe.about == about]
     ended = [probe for probe in probes if _over(probe, now)]
     newest = ended[-1] if ended else None
-    told = _Told(seen, wanted, known(seen), newest)
+    told = _Told(seen, wanted, known(seen), newest, _late(seen, probes, every, now))
     return Probing(
-        intents=(*_removals(seen, ended, slot), *_starts(seen, settings, probes, every, slot)),
+        intents=(*_removals(seen, probes, ended), *_starts(seen, settings, probes, every, slot)),
         trigger=told.trigger(),
         fields=told.fields(),
         trouble=told.trouble(),
@@ -116,22 +119,47 @@ def slot_of(now: datetime, every: timedelta) -> int:
     return int(now.timestamp()) // seconds * seconds
 
 
+def looked_at(seen: PipelineSeen) -> str:
+    """Return a short digest of where the data lies and how it is read: all that a look depends on."""
+    dataset = essence(seen.spec.dataset)
+    return short({key: dataset.get(key) for key in ("uri", "format", "storage")})
+
+
+def _deadline(every: timedelta) -> timedelta:
+    """Return how long a look may take."""
+    return min(every, LONGEST)
+
+
+def _late(seen: PipelineSeen, probes: list[ProbeSeen], every: timedelta, now: datetime) -> str:
+    """Return what is to be said of a look that has not ended although its Job would have been given up by now."""
+    active = [probe for probe in probes if probe.state is JobState.ACTIVE]
+    if not active or seen.spec.suspend or now - active[0].started <= _deadline(every) + HEARD:
+        return ""
+    job = f"kubectl describe -n {seen.namespace} job/{active[0].name}"
+    return (
+        f"the look at the data of {timestamp(active[0].started)} has not begun: its Job is suspended or gets no pod"
+        f" ({job} says why); no other is taken until it ends or is deleted"
+    )
+
+
 def _starts(
     seen: PipelineSeen, settings: Settings, probes: list[ProbeSeen], every: timedelta, slot: int
 ) -> tuple[TrainingIntent, ...]:
     busy = any(run.state in GOING and not run.stuck for run in seen.runs)
     at_work = any(probe.state is JobState.ACTIVE for probe in probes)
-    known_slot = probes[-1].slot if probes else -1
-    if seen.spec.paused or seen.spec.suspend or busy or at_work or known_slot >= slot:
+    taken = any(probe.slot == slot for probe in seen.probes)  # also by one that is removed now
+    if seen.spec.paused or seen.spec.suspend or busy or at_work or taken:
         return ()
-    deadline = int(min(every, LONGEST).total_seconds())
-    return (StartProbe(slot, training_image(seen, settings), settings.image_pull_policy, deadline),)
+    deadline = int(_deadline(every).total_seconds())
+    image = training_image(seen, settings)
+    return (StartProbe(slot, image, settings.image_pull_policy, deadline, looked_at(seen)),)
 
 
-def _removals(seen: PipelineSeen, ended: list[ProbeSeen], slot: int) -> tuple[TrainingIntent, ...]:
-    """Return the removal of all looks that ended but the newest, and of those that a wrong clock made."""
-    ahead = [probe for probe in seen.probes if probe.slot > slot]
-    return tuple(RemoveJob(probe.name, probe.uid) for probe in (*ended[:-1], *ahead))
+def _removals(seen: PipelineSeen, probes: list[ProbeSeen], ended: list[ProbeSeen]) -> tuple[TrainingIntent, ...]:
+    """Return the removal of looks that ended but for the newest, that do not count, and whose pods are unwanted."""
+    others = [probe for probe in seen.probes if probe not in probes]
+    active = [probe for probe in probes if probe.state is JobState.ACTIVE] if seen.spec.suspend else []
+    return tuple(RemoveJob(probe.name, probe.uid) for probe in (*ended[:-1], *others, *active))
 
 
 def known(seen: PipelineSeen) -> Known | None:
@@ -179,6 +207,8 @@ class _Told:
     wanted: DataChange
     known: Known | None
     probe: ProbeSeen | None
+    late: str
+    """What is to be said of a look that does not get on; empty when there is none."""
 
     def found(self) -> DataRead | None:
         """Return the data as the look found it."""
@@ -222,10 +252,10 @@ class _Told:
     def sentence(self) -> str:
         """Say what the look found."""
         found = self.found()
-        if self.probe is None or self.stale():
-            return ""
-        if found is None:
+        if self.late or (found is None and not self.stale()):
             return self.trouble()
+        if found is None or self.stale():
+            return ""
         if self._same(found):
             return f"the data is as {self._reader()} read it"
         if (missing := self._missing(found)) > 0:
@@ -233,9 +263,9 @@ class _Told:
         return self._change(found)
 
     def trouble(self) -> str:
-        """Return why the look failed, "" if it did not."""
-        if self.probe is None or self.found() is not None:
-            return ""
+        """Return why the look failed or does not get on, "" if neither is so."""
+        if self.late or self.probe is None or self.found() is not None:
+            return self.late
         result = parse_result(self.probe.said)
         why = plain(self.probe.said) or "it ended without a result"
         if result:

@@ -20,8 +20,8 @@ POD = {
 
 def probe() -> Body:
     """Return the Job."""
-    seen = a_pipeline().asking(pod=POD).done()
-    write = for_pipeline(seen)(StartProbe(1767355200, "trainer:1", "IfNotPresent", 600))
+    seen = a_pipeline().asking(pod=POD, policy={"queueName": "team-a"}).done()
+    write = for_pipeline(seen)(StartProbe(1767355200, "trainer:1", "IfNotPresent", 600, "0a1b2c3d"))
     assert isinstance(write, Create)
     return write.body
 
@@ -33,6 +33,14 @@ def test_it_is_named_by_its_slot_and_belongs_to_the_pipeline() -> None:
     assert meta["name"] == "churn-probe-1767355200"
     assert meta["labels"]["mlwright.dev/owner-kind"] == "TrainingPipeline"
     assert meta["ownerReferences"][0]["uid"] == "uid-churn"
+
+
+def test_it_names_the_data_and_waits_in_no_queue() -> None:
+    """A look of other data must not be taken for it; and one that waits for days would hold all later ones."""
+    labels = probe()["metadata"]["labels"]
+
+    assert labels["mlwright.dev/data"] == "0a1b2c3d"
+    assert "kueue.x-k8s.io/queue-name" not in labels
 
 
 def test_it_is_restricted_and_only_reads() -> None:

@@ -11,7 +11,7 @@ import pytest
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.training import DataRead, JobState, ProbeSeen, RemoveJob, StartProbe, StartRun
 from mlwright.planners.pipeline import decide
-from mlwright.planners.probing import slot_of
+from mlwright.planners.probing import looked_at, slot_of
 from tests.unit.planners.given import LONG_AGO, NOW, SETTINGS, Pipeline, a_pipeline, named
 
 URI = "pvc://lake/churn.csv"
@@ -31,9 +31,17 @@ def said(revision: str = "r2", rows: Any = 1200) -> str:
     return json.dumps({"step": "revision", "outcome": "Succeeded", "sentence": "found rows", "results": found})
 
 
-def probe(text: str, *, slot: int = SLOT, state: JobState = JobState.COMPLETE, at: datetime = NOW) -> ProbeSeen:
+def about(uri: str = URI) -> str:
+    """Return how a look names the data at an address."""
+    return looked_at(a_pipeline().asking(dataset={"uri": uri, "target": "churned"}).done())
+
+
+def probe(
+    text: str, *, slot: int = SLOT, state: JobState = JobState.COMPLETE, at: datetime = NOW, of: str = URI
+) -> ProbeSeen:
     """Return a Job that looked."""
-    return ProbeSeen(f"churn-probe-{slot}", f"uid-{slot}", slot, state, at, None if state == "Active" else at, text)
+    ended = None if state is JobState.ACTIVE else at
+    return ProbeSeen(f"churn-probe-{slot}", f"uid-{slot}", slot, state, at, ended, text, about(of))
 
 
 def looked(told: Pipeline, *probes: ProbeSeen) -> Pipeline:
@@ -57,7 +65,7 @@ def test_one_look_for_each_slot() -> None:
     first = decide(watching().done(), SETTINGS, NOW + timedelta(minutes=3))
     done = decide(looked(watching(), probe(said("r1"))).done(), SETTINGS, NOW + timedelta(minutes=3))
 
-    assert first.intents == (StartProbe(SLOT, "trainer:1", "IfNotPresent", 600),)
+    assert first.intents == (StartProbe(SLOT, "trainer:1", "IfNotPresent", 600, about()),)
     assert (done.intents, done.again) == ((), timedelta(minutes=7))
 
 
@@ -166,7 +174,53 @@ def test_another_address_is_other_data() -> None:
     told = watching().asking(dataset={"uri": "pvc://lake/new.csv", "target": "churned"})
     told.asking(triggers={"specChange": False, "dataChange": {}})
 
-    assert starts(looked(told, probe(said("r1")))) == "the data is there, with 1,200 rows"
+    assert starts(looked(told, probe(said("r1"), of="pvc://lake/new.csv"))) == "the data is there, with 1,200 rows"
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETE, JobState.ACTIVE])
+def test_a_look_at_the_old_address_says_nothing_of_the_new(state: JobState) -> None:
+    """It makes room for one that looks there, at once."""
+    told = watching().asking(dataset={"uri": "pvc://lake/new.csv", "target": "churned"})
+    told.asking(triggers={"specChange": False, "dataChange": {}})
+    old = probe(said("r2"), state=state)
+    first = decide(looked(told, old).done(), SETTINGS, NOW)
+    then = decide(looked(told).done(), SETTINGS, NOW)
+
+    assert (starts(looked(told, old)), first.intents) == ("", (RemoveJob(old.name, old.uid),))
+    assert first.status.fields["data"] == {"uri": "pvc://lake/new.csv"}
+    assert [type(intent) for intent in then.intents] == [StartProbe]
+
+
+def test_what_a_look_is_about_is_where_the_data_lies() -> None:
+    """Another target, split or check is read from the same files."""
+    more = {"uri": URI, "target": "left", "split": {"type": "Random"}, "checks": {"minRows": 5}}
+    elsewhere = {"uri": URI, "target": "churned", "format": "CSV"}
+
+    assert looked_at(a_pipeline().asking(dataset=more).done()) == about()
+    assert looked_at(a_pipeline().asking(dataset=elsewhere).done()) != about()
+
+
+def test_a_look_that_does_not_begin_is_told() -> None:
+    """A queue that takes all Jobs of the namespace may hold it for days, and no event tells."""
+    waits = looked(watching(), probe(said("r1"), slot=SLOT - 1200), probe("", state=JobState.ACTIVE, slot=SLOT - 600))
+    in_time = decide(waits.done(), SETTINGS, NOW + timedelta(minutes=10))
+    late = decide(waits.done(), SETTINGS, NOW + timedelta(minutes=11))
+
+    assert "DataUnseen" not in named(in_time.status.conditions)
+    assert named(late.status.conditions)["DataUnseen"] == "True DataUnseen"
+    assert late.status.fields["data"]["sentence"] == (
+        "the look at the data of 2026-01-02T12:00:00Z has not begun: its Job is suspended or gets no pod (kubectl"
+        f" describe -n demo job/churn-probe-{SLOT - 600} says why); no other is taken until it ends or is deleted"
+    )
+
+
+def test_a_suspended_pipeline_has_no_look_at_work() -> None:
+    """Suspended means: no pods."""
+    active = probe("", state=JobState.ACTIVE, at=NOW - timedelta(hours=1))
+    decision = decide(looked(watching().asking(suspend=True), active).done(), SETTINGS, NOW)
+
+    assert decision.intents == (RemoveJob(active.name, active.uid),)
+    assert "DataUnseen" not in named(decision.status.conditions)
 
 
 FAILED = json.dumps({"outcome": "UserError", "sentence": "there is no file", "remedy": "put the data there"})

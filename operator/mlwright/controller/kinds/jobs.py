@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mlwright.constants import LABEL_DATA
 from mlwright.plan.pods import PodSeen, moment
 from mlwright.plan.resources import Body
 from mlwright.plan.training import JobState, ProbeSeen
@@ -39,4 +40,5 @@ def probe_seen(body: Body, slot: int, pods: Iterable[PodSeen]) -> ProbeSeen:
         started=moment(status.get("startTime") or meta.get("creationTimestamp")),
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         said=said[-1] if said else final.get("message", "") if stands is JobState.FAILED else "",
+        about=meta["labels"].get(LABEL_DATA, ""),
     )
