@@ -12,7 +12,7 @@ from mlwright.bundle import addresses
 from mlwright.bundle.addresses import Address
 from mlwright.trainer.errors import DATASET_MISSING, UserError
 from mlwright.trainer.files import DataFile
-from mlwright.trainer.s3 import CONNECT_SECONDS, KEYS, REGION, REQUEST_SECONDS, check_keys, meaning
+from mlwright.trainer.s3 import CONNECT_SECONDS, KEYS, REGION, REQUEST_SECONDS, brings_own, check_keys, meaning, reader
 from mlwright.trainer.step import Dataset, Storage
 
 URI: Final = "spec.dataset.uri"
@@ -32,7 +32,7 @@ def table_at(dataset: Dataset, address: Address, root: Path, env: Mapping[str, s
         UserError: There is no table or no such version, the store does not answer or refuses, or the table needs more
             of a reader than this one knows.
     """
-    explain = _explainer(dataset, address)
+    explain = _explainer(dataset, address, reader(dataset.storage, env))
     place, options = _place(dataset.storage, address, root, env)
     if address.is_mounted and not (Path(place) / "_delta_log").is_dir():
         raise _absent(address)
@@ -61,9 +61,8 @@ def _place(storage: Storage, address: Address, root: Path, env: Mapping[str, str
             "use a publicly trusted certificate or plain http, or read Parquet files",
         )
     check_keys(storage, env)
-    access = {name: env[name] for name in KEYS} if storage.secret else {"AWS_SKIP_SIGNATURE": "true"}
     options = {
-        **access,
+        **_access(storage, env),
         "AWS_REGION": storage.region or REGION,
         "AWS_ALLOW_HTTP": "true",
         "connect_timeout": f"{CONNECT_SECONDS}s",
@@ -76,7 +75,14 @@ def _place(storage: Storage, address: Address, root: Path, env: Mapping[str, str
     return f"s3://{address.volume}/{address.path}", options
 
 
-def _explainer(dataset: Dataset, address: Address) -> Callable[[Exception], Exception | None]:
+def _access(storage: Storage, env: Mapping[str, str]) -> dict[str, str]:
+    """Whose rights are used: what the pod brings itself the library finds by itself."""
+    if storage.secret:
+        return {name: env[name] for name in KEYS}
+    return {} if brings_own(env) else {"AWS_SKIP_SIGNATURE": "true"}
+
+
+def _explainer(dataset: Dataset, address: Address, who: str) -> Callable[[Exception], Exception | None]:
     def explain(problem: Exception) -> Exception | None:
         said = str(problem)
         if isinstance(problem, TableNotFoundError):
@@ -87,7 +93,7 @@ def _explainer(dataset: Dataset, address: Address) -> Callable[[Exception], Exce
                 f"the table at {address} has no version {dataset.revision} that can still be read",
                 "name a version of its history, or leave the field out for the newest",
             )
-        if not address.is_mounted and (found := meaning(said, dataset.storage, address.volume)):
+        if not address.is_mounted and (found := meaning(said, dataset.storage, address.volume, who)):
             return found
         if isinstance(problem, DeltaError):
             return UserError(

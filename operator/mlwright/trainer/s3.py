@@ -21,6 +21,15 @@ T = TypeVar("T")
 URI: Final = "spec.dataset.uri"
 STORAGE: Final = "spec.dataset.storage"
 KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_CREDENTIALS: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+"""Each of them leads clients to credentials; a region or a bundle of certificates does not."""
 
 CONNECT_SECONDS: Final = 5
 REQUEST_SECONDS: Final = 30
@@ -50,6 +59,8 @@ class Bucket:
     address: Address
     storage: Storage
     system: Any
+    who: str
+    """Whose rights are used, in words."""
 
     @classmethod
     def at(cls, address: Address, storage: Storage, env: Mapping[str, str], root: Path) -> "Bucket":
@@ -66,8 +77,8 @@ class Bucket:
         """
         check_keys(storage, env)
         keys = [env.get(name, "") for name in KEYS]
-        own = any(name.startswith("AWS_") for name in env)
-        return cls(address, storage, _system(storage, keys, root, own=own))
+        system = _system(storage, keys, root, own=brings_own(env))
+        return cls(address, storage, system, reader(storage, env))
 
     def one(self) -> DataFile | None:
         """See Store."""
@@ -101,7 +112,7 @@ class Bucket:
         try:
             yield
         except (OSError, pa.ArrowException) as problem:
-            raise meaning(str(problem), self.storage, self.address.volume) or problem from None
+            raise meaning(str(problem), self.storage, self.address.volume, self.who) or problem from None
 
     def _listed(self, folder: str) -> list[DataFile]:
         wanted = pyarrow.fs.FileSelector(self._path(folder), allow_not_found=True)
@@ -116,7 +127,7 @@ class Bucket:
             lambda: self._revision(info.path),
             lambda: self.attempt(lambda: self.system.open_input_file(info.path)),
             lambda: self.attempt(lambda: self.system.open_input_stream(info.path, compression=compression)),
-            lambda problem: meaning(str(problem), self.storage, self.address.volume),
+            lambda problem: meaning(str(problem), self.storage, self.address.volume, self.who),
         )
 
     def _revision(self, path: str) -> str:
@@ -145,16 +156,27 @@ def check_keys(storage: Storage, env: Mapping[str, str]) -> None:
         )
 
 
-def meaning(said: str, storage: Storage, bucket_name: str) -> UserError | None:
+def brings_own(env: Mapping[str, str]) -> bool:
+    """Whether the pod brings credentials of its own, such as those of its service account."""
+    return any(env.get(name) for name in _CREDENTIALS)
+
+
+def reader(storage: Storage, env: Mapping[str, str]) -> str:
+    """Whose rights are used to read, in words."""
+    if storage.secret:
+        return f"the keys of Secret {storage.secret!r}"
+    return "what the pod brings itself in AWS_*" if brings_own(env) else "a reader without keys"
+
+
+def meaning(said: str, storage: Storage, bucket_name: str, who: str) -> UserError | None:
     """What an error of a client of the store means to people; None when it is not about the store."""
     place = storage.endpoint or "AWS"
     bucket = f"bucket {bucket_name!r}"
     if _REFUSED.search(said):
-        who = f"the keys of Secret {storage.secret!r}" if storage.secret else "a reader without keys"
         return UserError(
             f"{STORAGE}.secretRef",
             f"{place} refuses {who} access to {bucket}",
-            "correct the keys in the Secret, or let them list and get objects there",
+            "name a Secret with keys that may list and get objects there, or correct those that it holds",
         )
     if _MISSING.search(said):
         return UserError(

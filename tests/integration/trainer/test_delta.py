@@ -148,9 +148,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-def _storage(server: S3Server | str) -> Json:
+def _storage(server: S3Server | str, *, secret: bool = True) -> Json:
     endpoint = server if isinstance(server, str) else server.endpoint
-    return {"storage": {"endpointURL": endpoint, "secretRef": {"name": "lake-keys"}}}
+    return {"storage": {"endpointURL": endpoint, **({"secretRef": {"name": "lake-keys"}} if secret else {})}}
 
 
 def test_a_table_in_an_object_store_is_read_alike(
@@ -181,3 +181,17 @@ def test_a_store_that_refuses_or_is_away_is_told_as_for_files(
 
     assert refused.message["field"] == "spec.dataset.storage.secretRef", refused.message
     assert (away.message["field"], away.message["reason"]) == ("spec.dataset.storage.endpointURL", "StorageAway")
+
+
+def test_what_the_pod_brings_itself_is_used(shop: Workshop, store: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a Secret, as files are read: keys from spec.pod.env, or those of the service account."""
+    nobody = _validate(shop, "run-1", "s3://lake/flights", **_storage(store, secret=False))
+    for name, value in store.keys.items():
+        monkeypatch.setenv(name, value)
+    own = _validate(shop, "run-2", "s3://lake/flights", **_storage(store, secret=False))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-one")
+    refused = _validate(shop, "run-3", "s3://lake/flights", **_storage(store, secret=False))
+
+    assert nobody.message["sentence"] == f"{store.endpoint} refuses a reader without keys access to bucket 'lake'"
+    assert own.code == 0, own.message
+    assert "refuses what the pod brings itself in AWS_* access to bucket 'lake'" in refused.message["sentence"]
