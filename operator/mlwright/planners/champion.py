@@ -99,18 +99,21 @@ def _hash_doubt(ours: Record, theirs: Record) -> str:
 def _time_doubt(ours: Record, theirs: Record) -> str:
     if ours.get("uri") != theirs.get("uri"):
         return "the champion learned from another address (spec.dataset.uri)"
-    mine, its = ours["split"].get("until"), theirs["split"].get("until")
-    if mine is None or its is None or _moment(mine) < _moment(its):
+    numbers = str(ours["split"].get("by")).endswith("(number)")
+    mine, its = (_place(record["split"].get("until"), numbers=numbers) for record in (ours, theirs))
+    if mine is None or its is None:
+        return "a lineage does not say until when rows were learned from, in the form of its time column"
+    if not mine >= its:  # NaN is no proof
         return "the champion learned from rows that are newer than the oldest held out here"
     return ""
 
 
-def _moment(text: str) -> float:
-    """Return a time as a number; it is one already where the time column holds numbers."""
+def _place(text: str | None, *, numbers: bool) -> float | None:
+    """Return a time as a number, None for what is none: records that people write hold anything."""
     try:
-        return float(text)
-    except ValueError:
-        return datetime.fromisoformat(text).timestamp()
+        return float(text or "") if numbers else datetime.fromisoformat(text or "").timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def compared_before(champion: int, ours: Record, versions: Iterable[VersionSeen], run: str) -> int:

@@ -27,15 +27,19 @@ def describe(dataset: Dataset, data: Data, held_out: Mask) -> dict[str, Any]:
     record: dict[str, Any] = {"type": str(split.type), "test": split.test, "by": _key(dataset, data)}
     if split.type is not SplitType.TEMPORAL:
         return record | {"seed": split.seed}
-    column = data.times[data.roles.time_columns.index(str(dataset.time_column))]
+    column = _times(dataset, data)
     order = times.order_of(str(dataset.time_column), column, "spec.dataset.timeColumn")
     newest = order[~held_out].max()
     return record | {"until": repr(newest.item()) if is_number(column.type) else times.time_text(int(newest))}
 
 
+def _times(dataset: Dataset, data: Data) -> Any:
+    return data.times[data.roles.time_columns.index(str(dataset.time_column))]
+
+
 def _key(dataset: Dataset, data: Data) -> str:
     if dataset.split.type is SplitType.TEMPORAL:
-        return f"time {dataset.time_column}"
+        return f"time {dataset.time_column} ({'number' if is_number(_times(dataset, data).type) else 'time'})"
     if dataset.split.type is SplitType.GROUP and data.group is not None:
         return f"group {data.roles.group_column} ({_kind(data.group)})"
     if data.id_column is not None:

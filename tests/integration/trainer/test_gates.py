@@ -165,7 +165,7 @@ def test_without_a_champion_nothing_is_compared(shop: Workshop) -> None:
         ({"idColumn": "row"}, {"type": "Hash", "test": 0.2, "seed": 0, "by": "id row (number)"}),
         (
             {"timeColumn": "at", "split": {"type": "Temporal", "temporal": {"test": 0.25}}},
-            {"type": "Temporal", "test": 0.25, "by": "time at", "until": "2026-01-19T17:00:00Z"},
+            {"type": "Temporal", "test": 0.25, "by": "time at (time)", "until": "2026-01-19T17:00:00Z"},
         ),
     ],
 )

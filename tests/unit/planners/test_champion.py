@@ -26,7 +26,8 @@ GATE: dict[str, Any] = {
 CHAMPION = {"name": "flights-v7", "version": 7, "uri": "pvc://store/7", "digest": "sha256:7", "dataset": {}}
 BETTER: dict[str, Any] = {"new": 0.91, "old": 0.9, "p": 0.001, "rows": 5000}
 HASH: dict[str, Any] = {"type": "Hash", "test": 0.2, "seed": 0, "by": "id id (number)"}
-TIME: dict[str, Any] = {"type": "Temporal", "test": 0.2, "by": "time at", "until": "2026-01-10T00:00:00Z"}
+TIME: dict[str, Any] = {"type": "Temporal", "test": 0.2, "by": "time at (time)", "until": "2026-01-10T00:00:00Z"}
+NUMBER: dict[str, Any] = TIME | {"by": "time at (number)"}
 
 
 def record(digest: str = "today", uri: str = "pvc://lake/flights", **split: Any) -> dict[str, Any]:
@@ -74,7 +75,26 @@ def record(digest: str = "today", uri: str = "pvc://lake/flights", **split: Any)
             id="the champion learned from newer rows",
         ),
         pytest.param(
-            record(**TIME | {"until": "9.5"}), record("before", **TIME | {"until": "10"}), False, id="times as numbers"
+            record(**NUMBER | {"until": "9.5"}),
+            record("before", **NUMBER | {"until": "10"}),
+            False,
+            id="numbers that are newer",
+        ),
+        pytest.param(
+            record(**NUMBER | {"until": "20261102"}),
+            record("before", **NUMBER | {"until": "20261101"}),
+            True,
+            id="numbers that are older",
+        ),
+        pytest.param(
+            record(**TIME | {"until": "2026-12-01T00:00:00Z"}),
+            record("before", **NUMBER | {"until": "20261101"}),
+            False,
+            id="times that were numbers before",
+        ),
+        *(
+            pytest.param(record(**kind), record("before", **kind | {"until": until}), False, id=f"until {until}")
+            for kind, until in ((TIME, "yesterday"), (TIME, None), (NUMBER, "nan"), (NUMBER, "many"))
         ),
         pytest.param(
             record(**TIME), record("before", "pvc://lake/other", **TIME), False, id="times of another address"
