@@ -18,6 +18,7 @@ from cronsim import CronSim, CronSimError
 from mlwright.api.triggers import Schedule
 from mlwright.errors import InvalidSpecError
 
+SECOND: Final = timedelta(seconds=1)
 FIRST_WINDOW: Final = timedelta(minutes=5)
 """The newest slot is looked for in the last 5 minutes first, then in ever longer spans: most schedules are seldom."""
 
@@ -57,16 +58,68 @@ def zone(schedule: Schedule) -> tzinfo:
 
 
 def slots(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    """Return the slots after a moment, in UTC.
+    """Return the slots after a moment, in UTC."""
+    tz = zone(schedule)
+    minute_and_hour = schedule.cron.split()[:2]
+    if tz is not UTC and any(field.startswith("*") for field in minute_and_hour):
+        return _in_real_time(schedule.cron, tz, after.astimezone(UTC).replace(microsecond=0))
+    return _by_the_wall(schedule.cron, tz, after)
+
+
+def _by_the_wall(text: str, tz: tzinfo, after: datetime) -> Iterator[datetime]:
+    """Return the slots of an expression that goes by the wall clock.
 
     What the library finds may lie before: in the hour that comes twice it names wall-clock times of the first one.
     """
     last = after
-    for found in CronSim(schedule.cron, after.astimezone(zone(schedule))):
+    for found in CronSim(text, after.astimezone(tz)):
         slot = found.astimezone(UTC)
         if slot > last:
             last = slot
             yield slot
+
+
+def _in_real_time(text: str, tz: tzinfo, after: datetime) -> Iterator[datetime]:
+    """Return the slots of an expression that counts real time.
+
+    The library steps over whole hours of real time, which a change of clocks by half an hour throws out of step. So it
+    is asked for one stretch without a change after the other.
+    """
+    change: datetime | None = after + SECOND
+    while change is not None:
+        begin, offset, change = change - SECOND, _offset(tz, change), None
+        for found in CronSim(text, (begin + offset).replace(tzinfo=None)):
+            slot = found.replace(tzinfo=UTC) - offset
+            change = _change(tz, offset, begin, slot)
+            if change is not None:
+                break
+            begin = slot
+            yield slot
+
+
+def _offset(tz: tzinfo, moment: datetime) -> timedelta:
+    return moment.astimezone(tz).utcoffset() or timedelta(0)
+
+
+def _change(tz: tzinfo, known: timedelta, after: datetime, until: datetime) -> datetime | None:
+    """Return the first second in (after, until] of which the offset is not the known one, None if there is none.
+
+    No clock is changed and changed back within a day.
+    """
+    begin = after + SECOND
+    while begin < until:
+        end = min(begin + timedelta(days=1), until)
+        if _offset(tz, end) != known:
+            return _bisected(tz, known, begin, end)
+        begin = end
+    return None
+
+
+def _bisected(tz: tzinfo, known: timedelta, begin: datetime, end: datetime) -> datetime:
+    while end - begin > SECOND:
+        middle = begin + (end - begin) // 2 // SECOND * SECOND
+        begin, end = (middle, end) if _offset(tz, middle) == known else (begin, middle)
+    return end
 
 
 def following(schedule: Schedule, after: datetime) -> datetime | None:

@@ -105,7 +105,34 @@ def test_every_so_many_minutes_goes_by_real_time(span: tuple[str, datetime, date
         assert between(schedule(text, zone), after, until) == wanted
 
 
-@given(spans(), st.sampled_from(["30 2 * * *", "0,30 1-3 * * *", "*/15 * * * *", "0 0 * * *", "5 * * * *"]))
+@given(spans(), few, hours, st.sampled_from([7, 15, 20]))
+@example(("Australia/Lord_Howe", datetime(2026, 4, 4, 12, tzinfo=UTC), datetime(2026, 4, 5, tzinfo=UTC)), {5}, {2}, 20)
+def test_a_star_counts_real_time_also_beside_a_time(
+    span: tuple[str, datetime, datetime], m: set[int], h: set[int], step: int
+) -> None:
+    """Where clocks go back by half an hour, a step of whole hours would miss what the rest of the hour holds."""
+    zone, after, until = span
+    by_minute = in_real_time(after, until, zone, lambda at: at.minute % step == 0 and at.hour in h)
+    by_hour = in_real_time(after, until, zone, lambda at: at.minute in m and at.hour % 2 == 0)
+
+    assert between(schedule(f"*/{step} {listed(h)} * * *", zone), after, until) == by_minute
+    assert between(schedule(f"{listed(m)} */2 * * *", zone), after, until) == by_hour
+
+
+def test_a_star_on_a_seldom_day_finds_it() -> None:
+    """Clocks change many times until then."""
+    one = schedule("*/30 2 29 2 *", "Europe/Berlin")
+
+    assert between(one, NOW, datetime(2029, 1, 1, tzinfo=UTC)) == [
+        datetime(2028, 2, 29, 1, tzinfo=UTC),
+        datetime(2028, 2, 29, 1, 30, tzinfo=UTC),
+    ]
+
+
+TEXTS = ["30 2 * * *", "0,30 1-3 * * *", "*/15 * * * *", "0 0 * * *", "5 * * * *", "*/20 2 * * *", "5 */2 * * *"]
+
+
+@given(spans(), st.sampled_from(TEXTS))
 def test_slots_do_not_depend_on_who_asks_from_when(span: tuple[str, datetime, datetime], text: str) -> None:
     """A restart at any instant finds the same slots."""
     zone, after, until = span
