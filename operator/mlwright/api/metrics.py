@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from mlwright.api.fields import Rule
 
-MetricName = Literal[
+ClassificationMetric = Literal[
     "accuracy",
     "balanced_accuracy",
     "f1",
@@ -16,25 +16,11 @@ MetricName = Literal[
     "average_precision",
     "log_loss",
     "brier",
-    "r2",
-    "mae",
-    "mse",
-    "rmse",
-    "mape",
-    "median_absolute_error",
 ]
-CLASSIFICATION_METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "precision",
-    "recall",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-)
-REGRESSION_METRICS = ("r2", "mae", "mse", "rmse", "mape", "median_absolute_error")
+RegressionMetric = Literal["r2", "mae", "mse", "rmse", "mape", "median_absolute_error"]
+MetricName = Literal[ClassificationMetric, RegressionMetric]
+CLASSIFICATION_METRICS: Final[tuple[str, ...]] = get_args(ClassificationMetric)
+REGRESSION_METRICS: Final[tuple[str, ...]] = get_args(RegressionMetric)
 
 _JUDGING: Final = ("threshold", "slices", "champion")
 """Members of a gate that name one of these metrics."""

@@ -208,12 +208,23 @@ class PipelineSeen:
     """Number of the next run: no run had it, as far as anything remembers."""
     runs: tuple[RunBrief, ...] = ()
     """In the order in which they were made, the newest last."""
-    outdated: tuple[tuple[str, str], ...] = ()
-    """Names and uids of runs that ended and are more than are kept."""
+    history: tuple[OwnRun, ...] = ()
+    """Its own runs, in any order; looked up only when there are more than are kept."""
     versions: tuple[VersionSeen, ...] = ()
     """All versions of the model, by number."""
     probes: tuple[ProbeSeen, ...] = ()
     """In the order of their slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRun:
+    """A run that a pipeline started, as far as it matters for how long it is kept."""
+
+    name: str
+    uid: str
+    number: int
+    end: Literal["Complete", "Failed", ""]
+    """How it ended; empty while it goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from mlwright.api.checks import ChecksRecord
 from mlwright.api.conditions import Verdict
 from mlwright.api.reasons import Reason
 
@@ -18,18 +15,6 @@ _REASONS: Final[Mapping[str, Reason]] = {
     "Warned": Reason.CHECKS_WARNED,
     "Failed": Reason.CHECKS_FAILED,
 }
-
-
-def record(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a step reported about the data, as far as it is of the form that a status takes.
-
-    An image of somebody's own may report anything.
-    """
-    try:
-        found = ChecksRecord.model_validate(results.get("checks"))
-    except ValidationError:
-        return None
-    return found.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def condition(checks: Mapping[str, Any] | None) -> tuple[Verdict, ...]:

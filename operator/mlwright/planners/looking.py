@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from mlwright.api.conditions import timestamp
+from mlwright.api.tuning import TuningRecord
 from mlwright.plan.training import JobState, ProbeSeen, RemoveJob, RunSeen, StartLook, TrainingIntent
-from mlwright.planners import tuning
 from mlwright.planners.moves import Situation
 from mlwright.planners.probing import slot_of
-from mlwright.planners.steps import Step, StepState, parse_result
+from mlwright.planners.results import parse_result, part
+from mlwright.planners.steps import Step, StepState
 
 EVERY: Final = timedelta(seconds=30)
 LONGEST: Final = timedelta(minutes=2)
@@ -72,7 +73,7 @@ def told(seen: RunSeen, step: Step) -> dict[str, Any] | None:
 
     A tuning that failed keeps what it found as well: that shows what is wrong with the space.
     """
-    if step.result and (found := tuning.record(step.result.results)):
+    if step.result and (found := part(step.result.results, "tuning", TuningRecord)):
         return found | {"sentence": step.result.sentence}
     told_by_looks = (_found(look) for look in reversed(seen.looks))
     return next(filter(None, told_by_looks), None) or seen.status.get("tuning")
@@ -80,7 +81,7 @@ def told(seen: RunSeen, step: Step) -> dict[str, Any] | None:
 
 def _found(look: ProbeSeen) -> dict[str, Any] | None:
     result = parse_result(look.said)
-    found = tuning.record(result.results) if result else None
+    found = part(result.results, "tuning", TuningRecord) if result else None
     if result is None or found is None or look.ended is None:
         return None
     return found | {"sentence": result.sentence, "checkedAt": timestamp(look.ended)}

@@ -21,6 +21,7 @@ from mlwright.planners import cron, guard, probing
 from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import Aspects, settled, starting
 from mlwright.planners.probing import Probing
+from mlwright.planners.run_history import outdated
 from mlwright.planners.runs import GOING, newest_digests
 from mlwright.planners.template import artifacts_uri, check, dump, template_digest, training_image
 from mlwright.planners.timetable import Slot, Timetable, timetable
@@ -53,7 +54,7 @@ def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
             a schedule has no slots.
     """
     check(seen, settings)
-    forget = tuple(RemoveRun(name, uid) for name, uid in seen.outdated)
+    forget = tuple(RemoveRun(run.name, run.uid) for run in outdated(seen))
     cron.check(seen.spec.triggers.schedules, now)
     probing.check(seen)
     at = Situation(seen, settings, now, timetable(seen, now), probing.probing(seen, settings, now))

@@ -29,8 +29,9 @@ from mlwright.plan.training import (
     TrainingIntent,
 )
 from mlwright.planners import placeholders
+from mlwright.planners.results import parse_result
 from mlwright.planners.runs import GOING
-from mlwright.planners.steps import HEARD, parse_result
+from mlwright.planners.steps import HEARD
 from mlwright.planners.template import essence, training_image
 from mlwright.settings import Settings
 

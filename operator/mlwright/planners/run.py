@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mlwright.api.checks import ChecksRecord
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.plan import Decided
@@ -30,8 +31,10 @@ from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.endings import COMMON, End
 from mlwright.planners.moves import Situation
+from mlwright.planners.results import part
 from mlwright.planners.runs import GOING
-from mlwright.planners.steps import Step, StepState, ended, last, shown, steps
+from mlwright.planners.step_status import shown
+from mlwright.planners.steps import Step, StepState, ended, last, steps
 from mlwright.planners.template import freeze
 from mlwright.planners.time_limit import time_left, timed_from
 from mlwright.settings import Settings
@@ -330,7 +333,7 @@ def _fields(at: Situation, *, over: bool = False) -> dict[str, Any]:
         "steps": [*entries, *exit_],
         "progress": f"{sum(entry['state'] in DONE for entry in entries)}/{len(entries)}",
         "dataset": found.get("dataset"),
-        "checks": next((told for step in at.steps if (told := data_checks.record(_reported(step)))), None),
+        "checks": next((told for step in at.steps if (told := part(_reported(step), "checks", ChecksRecord))), None),
         "tuning": next((looking.told(at.seen, step) for step in at.steps if step.template.uses == "Tune"), None),
         "metrics": metrics,
         "gates": list(gates.judge(frozen.gates, _measured(at, found))) if frozen and metrics is not None else None,

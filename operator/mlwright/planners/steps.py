@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from mlwright.api.conditions import MESSAGE_LENGTH, find, timestamp
+from mlwright.api.conditions import find
 from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
 from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
 from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, RunSeen, StepResult
 from mlwright.planners import cache, graph
 from mlwright.planners.conditions import judge
-from mlwright.planners.runs import GOING
+from mlwright.planners.results import is_complete, parse_result
 
 PODLESS: Final = timedelta(seconds=25)
 """How long a Job may be without a pod before somebody should know."""
 
-_OUTCOMES: Final = frozenset({"Succeeded", "UserError", "Failed"})
-_REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "Validate": {"dataset": ("digest", "rows", "trainRows", "testRows")},
-    "Tune": {"tuning": ("trials", "best")},
-    "Train": {"bundle": ("uri", "digest", "format")},
-    "Evaluate": {"metrics": ()},
-}
-"""What later steps and the version need of a built-in step's results, and the fields that must be in it."""
 HEARD: Final = timedelta(seconds=10)
 """How long the end of a Job may be known before what its pod said: two watches tell them, in no order."""
 
@@ -251,14 +241,14 @@ def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
         return Step(template, StepState.QUEUED, job.attempt, job)
     if job.state is JobState.ACTIVE:
         return Step(template, StepState.RUNNING, job.attempt, job, trouble=_trouble(job, now))
-    helped = bool(template.uses) and template.shards > 1 and not (result and _complete(template, result.results))
+    helped = bool(template.uses) and template.shards > 1 and not (result and is_complete(template, result.results))
     if not _heard(job, now, any_pod=not helped):
         return Step(template, StepState.RUNNING, job.attempt, job)
     if job.state is JobState.COMPLETE and template.shards > 1 and not template.uses:
         every = StepResult("Succeeded", f"all {template.shards} shards are done")
         return Step(template, StepState.SUCCEEDED, job.attempt, job, every)
     if job.state is JobState.COMPLETE:
-        told = result is not None and result.outcome == "Succeeded" and _complete(template, result.results)
+        told = result is not None and result.outcome == "Succeeded" and is_complete(template, result.results)
         return Step(template, StepState.SUCCEEDED if told else StepState.UNREAD, job.attempt, job, result)
     if job.by_user:
         return Step(template, StepState.USER_ERROR, job.attempt, job, result or _said(template, job))
@@ -268,7 +258,7 @@ def _from_job(template: StepTemplate, job: JobSeen, now: datetime) -> Step:
 def _result(template: StepTemplate, job: JobSeen) -> StepResult | None:
     """Return what the pods reported; of several, what later steps need: those that only helped say less."""
     told = [found for pod in job.pods if (found := parse_result(pod.exit_message)) is not None]
-    return next((found for found in told if _complete(template, found.results)), told[0] if told else None)
+    return next((found for found in told if is_complete(template, found.results)), told[0] if told else None)
 
 
 def _said(template: StepTemplate, job: JobSeen) -> StepResult | None:
@@ -297,109 +287,6 @@ def _trouble(job: JobSeen, now: datetime) -> Diagnosis | None:
     if not job.pods and now - job.started > PODLESS:
         return Diagnosis(f"its pod could not be made yet; kubectl describe job/{job.name} says why")
     return diagnose(pod for pod in job.pods if pod.exit_code is None)
-
-
-def _complete(template: StepTemplate, results: Mapping[str, Any]) -> bool:
-    """Tell whether a step reported all that is needed of it; an image of somebody's own may not."""
-    return all(
-        isinstance(part := results.get(key), dict) and all(part.get(entry) is not None for entry in entries)
-        for key, entries in _REPORTS.get(template.uses, {}).items()
-    )
-
-
-def parse_result(text: str) -> StepResult | None:
-    """Read a termination message; None when it is not a step's result: a crash writes anything, or nothing.
-
-    >>> parse_result('{"step": "train", "outcome": "Succeeded", "sentence": "fitted", "results": {}}').sentence
-    'fitted'
-    >>> parse_result("Traceback ...") is None
-    True
-    """
-    try:
-        body = json.loads(text, parse_constant=_number, parse_float=_number)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict) or body.get("outcome") not in _OUTCOMES:
-        return None
-    words = {key: str(body.get(key) or "") for key in ("sentence", "field", "remedy", "reason")}
-    results = body.get("results")
-    return StepResult(outcome=body["outcome"], results=results if isinstance(results, dict) else {}, **words)
-
-
-def _number(text: str) -> float | None:
-    """No JSON that the API server takes holds what is not finite."""
-    value = float(text)
-    return value if math.isfinite(value) else None
-
-
-_SHOWN: Final = {
-    StepState.PENDING: "Pending",
-    StepState.QUEUED: "Queued",
-    StepState.RUNNING: "Running",
-    StepState.UNREAD: "Running",
-    StepState.SUCCEEDED: "Succeeded",
-    StepState.CACHED: "Cached",
-    StepState.SKIPPED: "Skipped",
-    StepState.USER_ERROR: "Failed",
-    StepState.CRASHED: "Failed",
-}
-
-
-_ENDED: Final = frozenset({"Succeeded", "Failed", "Skipped", "Stopped"})
-
-
-def shown(run: Iterable[Step], frozen: Frozen | None, *, over: bool = False) -> list[dict[str, Any]]:
-    """Return the steps as the status shows them.
-
-    What was shown of a step that ended stays when its Job is gone, also of one that failed once the run is over: a
-    Job may go any time, and what it said is in nobody else's memory.
-    """
-    return [dict(step.stored) if _remembered(step, over=over) else _entry(step, frozen) for step in run]
-
-
-def _entry(step: Step, frozen: Frozen | None) -> dict[str, Any]:
-    """Return a step as it is shown; what a later run may use is told with what it rests on."""
-    entry = _shown(step)
-    if frozen is None or not step.key or step.state not in {StepState.SUCCEEDED, StepState.CACHED}:
-        return entry
-    kept = {"results": dict(step.kept.results), "finishedAt": timestamp(step.kept.finished)} if step.kept else {}
-    return entry | kept | {"cacheKey": step.key, "origin": origin(frozen, step)}
-
-
-def _remembered(step: Step, *, over: bool) -> bool:
-    told = step.stored.get("state")
-    if over:
-        removed = step.job is None and told in GOING  # with the run, before its status was written
-        return removed or (told in _ENDED and step.stored.get("attempt", 0) >= step.attempt)
-    given_up = step.state is StepState.PENDING and step.stored.get("state") in {"Failed", "Stopped"}
-    told = step.state is StepState.CACHED and step.stored.get("state") == "Cached"
-    return given_up or told or (step.state is StepState.SUCCEEDED and step.job is None)
-
-
-def _shown(step: Step) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": step.name, "state": _SHOWN[step.state], "attempt": step.attempt}
-    if step.job is None:
-        return entry | ({"sentence": step.result.sentence[:MESSAGE_LENGTH]} if step.result else {})
-    entry["job"] = step.job.name
-    if step.state is not StepState.QUEUED:
-        entry["startedAt"] = timestamp(step.job.started)
-    if step.evictions:
-        entry["evictions"] = step.evictions
-    if step.job.ended is not None:
-        entry["finishedAt"] = timestamp(step.job.ended)
-    if sentence := _sentence(step):
-        entry["sentence"] = sentence[:MESSAGE_LENGTH]
-    if step.trouble and step.trouble.missing:
-        entry["state"] = "Waiting"
-    if step.state is StepState.SUCCEEDED and step.result:
-        entry["results"] = dict(step.result.results)
-    return entry
-
-
-def _sentence(step: Step) -> str:
-    if step.trouble is not None:
-        return step.trouble.sentence
-    return step.result.sentence if step.result else ""
 
 
 def ended(step: Step, otherwise: datetime) -> datetime:

@@ -21,7 +21,8 @@ from mlwright.plan.models import ModelIntent, ModelSeen, RemoveSweep, StartSweep
 from mlwright.plan.pods import plain
 from mlwright.plan.training import JobState
 from mlwright.planners.probing import LONGEST, slot_of
-from mlwright.planners.steps import HEARD, parse_result
+from mlwright.planners.results import parse_result
+from mlwright.planners.steps import HEARD
 from mlwright.planners.template import LARGEST_STEP, parse_address
 from mlwright.settings import Settings
 

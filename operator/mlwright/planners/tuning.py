@@ -1,25 +1,12 @@
-"""What a tuning found, as the run tells it and as the version remembers it."""
+"""What a version remembers of a tuning."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from mlwright.api.tuning import TuningRecord
-
-
-def record(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a step reported about a tuning, as far as it is of the form that a status takes.
-
-    An image of somebody's own may report anything.
-    """
-    try:
-        found = TuningRecord.model_validate(results.get("tuning"))
-    except ValidationError:
-        return None
-    return found.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+from mlwright.planners.results import part
 
 
 def lineage(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +16,7 @@ def lineage(given: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any
         given: the parameters of the pipeline.
         found: what the steps reported; without a tuning nothing is added.
     """
-    told = record(found)
+    told = part(found, "tuning", TuningRecord)
     if told is None:
         return {}
     best = (told.get("best") or {}).get("parameters") or {}

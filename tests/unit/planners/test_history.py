@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Literal
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlwright.api.triggers import Policy
+from mlwright.plan.training import OwnRun
+from mlwright.planners.run_history import AT_ONCE, matters, outdated
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.invariants import watch
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate, edit
 from tests.support.replay.world import World
+from tests.unit.planners.given import a_pipeline
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -80,3 +88,40 @@ def test_after_an_upgrade_a_thousand_runs_go_little_by_little(operator: Operator
     operator.settle()
 
     assert names(operator, "TrainingRun") == ["flights-3"]
+
+
+ENDS: tuple[Literal["Complete", "Failed", ""], ...] = ("Complete", "Failed", "")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[OwnRun]:
+    """Return runs of any ends, in any order."""
+    ends = draw(st.lists(st.sampled_from(ENDS), max_size=AT_ONCE))
+    return draw(st.permutations([OwnRun(f"churn-{n}", f"uid-{n}", n, end) for n, end in enumerate(ends, 1)]))
+
+
+def removed(runs: list[OwnRun], succeeded: int, failed: int, counted: int | None = None) -> list[OwnRun]:
+    """Return what goes when so many are kept and the guard, if there is one, has counted so far."""
+    told = a_pipeline().asking(policy={"keepSucceeded": succeeded, "keepFailed": failed})
+    told = told if counted is None else told.asking(guard={"maxRunsPerDay": 3})
+    return list(outdated(told.knowing(history=tuple(runs), status={"guard": {"run": counted or 0}}).done()))
+
+
+@given(histories(), st.integers(1, 4), st.integers(1, 4))
+def test_what_goes_is_older_than_all_that_is_kept_of_its_kind(runs: list[OwnRun], good: int, bad: int) -> None:
+    """Never one that goes on; once it is gone, nothing more goes; and where all are kept nobody needs to look."""
+    gone = removed(runs, good, bad)
+    left = [run for run in runs if run not in gone]
+
+    assert all(run.end for run in gone)
+    assert all(one.number < other.number for one in gone for other in left if one.end == other.end)
+    assert all(sum(run.end == end for run in left) <= most for end, most in (("Complete", good), ("Failed", bad)))
+    assert removed(left, good, bad) == []
+    assert gone == removed(sorted(runs, key=lambda run: run.number), good, bad)
+    assert not gone or matters(Policy(keep_succeeded=good, keep_failed=bad), len(runs))
+
+
+@given(histories(), st.integers(0, AT_ONCE))
+def test_runs_that_the_guard_has_not_counted_stay(runs: list[OwnRun], counted: int) -> None:
+    """It counts by them."""
+    assert all(run.number <= counted for run in removed(runs, 1, 1, counted))

@@ -19,8 +19,8 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
-from mlwright.plan.training import PipelineSeen, ProbeSeen, RunBrief, VersionSeen
-from mlwright.planners import pipeline
+from mlwright.plan.training import OwnRun, PipelineSeen, ProbeSeen, RunBrief, VersionSeen
+from mlwright.planners import pipeline, run_history
 from mlwright.planners.runs import GOING, is_stuck, newest_from
 from mlwright.settings import Settings
 
@@ -28,9 +28,6 @@ SLOT_DIGITS: Final = 12
 """Digits of seconds since 1970 in a name."""
 LONGEST_NAME: Final = 63
 """Characters of a run's name: it is a label of its children. One with a longer name never starts."""
-
-AT_ONCE: Final = 20
-"""Runs that are removed in one look: after an upgrade there may be a thousand."""
 
 RunState = Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
 
@@ -47,7 +44,7 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         versions=made,
         next_number=_next_number(seen, made, cache),
         probes=_probes(seen, cache),
-        outdated=tuple(_outdated(seen, cache))[-AT_ONCE:],
+        history=tuple(_history(seen, cache)),
     )
 
 
@@ -65,23 +62,18 @@ def _probe(body: Body, pipeline_name: str, pods: Sequence[PodSeen]) -> ProbeSeen
     return jobs.probe_seen(body, slot, pods) if slot else None
 
 
-def _outdated(seen: PipelineSeen, cache: CacheView) -> Iterator[tuple[str, str]]:
-    """Return the pipeline's own runs that ended and are more than are kept, the newest first.
-
-    The guard counts runs: those that its memory does not hold yet stay.
-    """
-    policy, told = seen.spec.policy, (seen.status.get("guard") or {}).get("run", 0)
+def _history(seen: PipelineSeen, cache: CacheView) -> Iterator[OwnRun]:
+    """Return how the pipeline's own runs ended; nothing when all of them are kept anyway, for there may be many."""
     names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", seen.name)
     numbers = {name: number for name in names if (number := number_of(name, seen.name))}
-    left = {"Complete": policy.keep_succeeded, "Failed": policy.keep_failed}
-    if len(numbers) <= min(left.values()):
-        return
-    for name in sorted(numbers, key=lambda name: numbers[name], reverse=True):
-        run = cache.get(TRAINING_RUN, seen.namespace, name) or {}
-        end = next((type_ for type_ in left if _is(run.get("status") or {}, type_)), "")
-        left[end] = left.get(end, 1) - 1
-        if end and left[end] < 0 and not (seen.spec.guard and numbers[name] > told):
-            yield name, run["metadata"]["uid"]
+    for name in numbers if run_history.matters(seen.spec.policy, len(numbers)) else ():
+        run = cache.get(TRAINING_RUN, seen.namespace, name)
+        if run is not None:
+            yield OwnRun(name, run["metadata"]["uid"], numbers[name], _how_it_ended(run.get("status") or {}))
+
+
+def _how_it_ended(status: Mapping[str, Any]) -> Literal["Complete", "Failed", ""]:
+    return "Complete" if _is(status, "Complete") else "Failed" if _is(status, "Failed") else ""
 
 
 def _newest_runs(seen: PipelineSeen, cache: CacheView) -> Iterator[Body]:
