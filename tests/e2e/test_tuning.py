@@ -99,7 +99,7 @@ def test_killed_pods_lose_no_trial_that_has_ended(live: Live) -> None:
 
 def test_a_suspended_tuning_goes_on_where_it_was_and_ends_when_its_time_is_over(live: Live) -> None:
     """The status tells of trials while they go on; suspended there is no pod; no trial that had ended is done again."""
-    live.apply(tuned("timed", trials=1000, parallelism=2, timeoutAfter="50s"))
+    live.apply(tuned("timed", trials=1000, parallelism=2, timeoutAfter="70s"))
     so_far = live.until("the status tells of trials", lambda: checked(live, "timed"))
     assert so_far["finished"] > 0
     assert so_far["sentence"].startswith(f"{so_far['finished']} of 1000 trials finished; the best so far is roc_auc ")
