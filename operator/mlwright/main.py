@@ -24,6 +24,7 @@ from mlwright.adapters.kube.connect import UnreachableError, connect
 from mlwright.adapters.kube.events import KubeEvents
 from mlwright.adapters.kube.leases import KubeLeases
 from mlwright.adapters.kube.transport import Transport
+from mlwright.bundle.origins import entries
 from mlwright.controller import logs, operator
 from mlwright.controller.health import HealthServer, Pulse
 from mlwright.controller.kinds import RECONCILERS
@@ -50,6 +51,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
         settings = load(environ)
         foreign(settings.training_resources)
+        entries(settings.outside_hosts)
         logs.configure(settings.log_format, settings.log_level)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")

@@ -39,6 +39,13 @@ class Settings:
 
     None by default: whoever writes a pipeline may then make such objects with the operator's rights.
     """
+    outside_hosts: str = ""
+    """Hosts outside that pods of imports and mirrors may ask: https://HOST or http://HOST:PORT, comma between them.
+
+    None by default: an address in a spec would else let whoever writes it ask anything that this network reaches.
+    """
+    unsafe_formats: bool = False
+    """Whether an import may load a pickle in its own pod, where its author asks for that."""
     log_format: str = "json"
     """json for collectors, text for people."""
     log_level: str = "INFO"

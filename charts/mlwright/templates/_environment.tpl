@@ -18,6 +18,10 @@
   value: {{ .Values.stepAttempts | quote }}
 - name: MLWRIGHT_TRAINING_RESOURCES
   value: {{ include "mlwright.trainingResources" . | quote }}
+- name: MLWRIGHT_OUTSIDE_HOSTS
+  value: {{ join "," .Values.outside.hosts | quote }}
+- name: MLWRIGHT_UNSAFE_FORMATS
+  value: {{ .Values.outside.allowUnsafeFormats | quote }}
 - name: MLWRIGHT_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
 - name: MLWRIGHT_LOG_LEVEL

@@ -22,6 +22,7 @@ from mlwright.api.fields import (
     Timestamp,
 )
 from mlwright.api.gates import GateResult
+from mlwright.api.imports import Source
 from mlwright.api.parts import ArtifactStore, Ref, Status
 from mlwright.api.tuning import TuningRecord
 
@@ -143,6 +144,7 @@ class Lineage(Schema):
         default="", max_length=71, description="Digest of the frozen dataset, training and metrics."
     )
     dataset: DatasetRecord | None = Field(default=None, description="What was read.")
+    source: Source | None = Field(default=None, description="Where a model came from that was trained elsewhere.")
     image: str = Field(default="", max_length=512, description="Image of the training steps.")
     estimator: str = Field(default="", max_length=200, description="Class of the estimator.")
     parameters: FreeObject = Field(default={}, description="Its parameters, those that a tuning found included.")

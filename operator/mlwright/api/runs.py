@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ from mlwright.api.fields import (
 from mlwright.api.gates import (
     GateResult,
 )
+from mlwright.api.imports import ModelImport
 from mlwright.api.parts import (
     ObjectRef,
     Ref,
@@ -57,14 +58,33 @@ class Trigger(Schema):
 
 
 class TrainingRunSpec(Schema):
-    """Which pipeline runs, and why. Immutable."""
+    """Which pipeline runs, or what is taken in instead, and why. Immutable."""
 
     pipeline_ref: Annotated[
-        Ref, Cel((Rule("self == oldSelf", "a run's pipelineRef cannot change: create another TrainingRun"),))
-    ] = Field(description="The TrainingPipeline; its spec is frozen when the run starts.")
+        Ref | None, Cel((Rule("self == oldSelf", "a run's pipelineRef cannot change: create another TrainingRun"),))
+    ] = Field(default=None, description="The TrainingPipeline; its spec is frozen when the run starts.")
+    import_from: Annotated[
+        ModelImport | None,
+        Cel((Rule("self == oldSelf", "a run's importFrom cannot change: create another TrainingRun"),)),
+    ] = Field(default=None, description="A model that was trained elsewhere; the run makes a version of it.")
     trigger: Annotated[
         Trigger, Cel((Rule("self == oldSelf", "a run's trigger cannot change: create another TrainingRun"),))
     ] = Field(default=Trigger(type="Request"), description="Who or what asked for it.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.pipelineRef) != has(self.importFrom)",
+            "set pipelineRef to run a pipeline, or importFrom to take in a model: one of the two",
+        ),
+        Rule(
+            "has(self.pipelineRef) == has(oldSelf.pipelineRef)",
+            "a run cannot become another: create another TrainingRun",
+        ),
+    )
+
+    @property
+    def pipeline(self) -> str:
+        """Name of its pipeline; empty for a run that takes in a model."""
+        return self.pipeline_ref.name if self.pipeline_ref else ""
 
 
 class StepStatus(Schema):

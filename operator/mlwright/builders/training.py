@@ -11,6 +11,7 @@ from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.builders.containers import before, inputs, own_pod
 from mlwright.builders.looks import look
+from mlwright.builders.outside import import_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.builders.probes import probe
 from mlwright.builders.storage import data_keys, data_mounts
@@ -59,7 +60,7 @@ def for_pipeline(seen: PipelineSeen) -> Callable[[TrainingIntent], Write]:
     def render(intent: TrainingIntent) -> Write:
         match intent:
             case MakeModel(name):
-                return Create(_model(seen, name))
+                return Create(_model(seen.namespace, name))
             case StartRun():
                 return Create(_run(seen, intent))
             case StartProbe():
@@ -80,16 +81,16 @@ def for_run(seen: RunSeen) -> Callable[[TrainingIntent], Write]:
 
     def render(intent: TrainingIntent) -> Write:
         match intent:
+            case MakeModel(name):
+                return Create(_model(seen.namespace, name))
             case Freeze():
                 return Create(_revision(seen, intent))
             case StartStep():
                 return _started(seen, intent)
             case StartLook():
                 return Create(look(seen, intent, run_uri(seen, intent.frozen)))
-            case RemoveJob(name, uid, kind) if kind is not JOB:
-                return Delete(intent.kind, seen.namespace, name, uid)
-            case RemoveJob(name, uid):
-                return Delete(JOB, seen.namespace, name, uid)
+            case RemoveJob():
+                return _removed(seen, intent)
             case RecordVersion():
                 return Create(_version(seen, intent))
             case _:
@@ -105,8 +106,14 @@ def _started(seen: RunSeen, intent: StartStep) -> Write:
     return Create(_job(seen, intent))
 
 
-def _model(seen: PipelineSeen, name: str) -> dict[str, Any]:
-    return {"apiVersion": API_VERSION, "kind": "Model", "metadata": meta.record(name, seen.namespace, {}), "spec": {}}
+def _removed(seen: RunSeen, intent: RemoveJob) -> Write:
+    if intent.kind is not JOB:
+        return Delete(intent.kind, seen.namespace, intent.name, intent.uid)
+    return Delete(JOB, seen.namespace, intent.name, intent.uid)
+
+
+def _model(namespace: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": "Model", "metadata": meta.record(name, namespace, {}), "spec": {}}
 
 
 def _run(seen: PipelineSeen, intent: StartRun) -> dict[str, Any]:
@@ -125,7 +132,7 @@ def _run(seen: PipelineSeen, intent: StartRun) -> dict[str, Any]:
 
 def _revision(seen: RunSeen, intent: Freeze) -> dict[str, Any]:
     owner = Key("TrainingRun", seen.namespace, seen.name)
-    labels = {LABEL_PIPELINE: intent.frozen.pipeline, LABEL_MODEL: intent.frozen.model}
+    labels = _whose(intent.frozen)
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -135,10 +142,14 @@ def _revision(seen: RunSeen, intent: Freeze) -> dict[str, Any]:
     }
 
 
+def _whose(frozen: Frozen) -> dict[str, str]:
+    """Return the labels that name the model and, where there is one, the pipeline."""
+    return {LABEL_MODEL: frozen.model, **({LABEL_PIPELINE: frozen.pipeline} if frozen.pipeline else {})}
+
+
 def _labels(intent: StartStep) -> dict[str, str]:
     return {
-        LABEL_PIPELINE: intent.frozen.pipeline,
-        LABEL_MODEL: intent.frozen.model,
+        **_whose(intent.frozen),
         LABEL_STEP: intent.step,
         LABEL_ATTEMPT: str(intent.attempt),
         **({COLLECTS: "true"} if intent.collects else {}),
@@ -224,6 +235,9 @@ def _shown(intent: StartStep) -> dict[str, Any]:
 
 def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     frozen, template = intent.frozen, intent.frozen.step(intent.step)
+    if template.uses == "Import":
+        where = {"runUri": run_uri(seen, frozen), **owner_of_folder(seen.namespace, frozen)}
+        return {"restartPolicy": "Never", **import_pod(intent, seen.namespace, seen.name, where)}
     if template.container and not template.uses:
         document = step_document(seen, intent)
         pod = own_pod(intent, seen.name, run_uri(seen, frozen), document=document, resources=RESOURCES)
@@ -323,7 +337,7 @@ def _version(seen: RunSeen, intent: RecordVersion) -> dict[str, Any]:
     frozen = intent.frozen
     estimator: Mapping[str, Any] = frozen.training.get("estimator") or {}
     container: Mapping[str, Any] = frozen.training.get("container") or {}
-    labels = {LABEL_MODEL: frozen.model, LABEL_PIPELINE: frozen.pipeline}
+    labels = _whose(frozen)
     return {
         "apiVersion": API_VERSION,
         "kind": "ModelVersion",

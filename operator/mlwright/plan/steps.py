@@ -16,7 +16,7 @@ class StepTemplate:
 
     name: str
     uses: str = ""
-    """Which built-in step it is: Validate, Tune, Train or Evaluate; empty for a container of somebody's own."""
+    """Which built-in step it is: Validate, Tune, Train, Evaluate or Import; empty for a container of somebody's own."""
     depends_on: tuple[str, ...] = ()
     """Names of the steps that must be over before it starts."""
     needs: tuple[str, ...] = ()
@@ -52,6 +52,8 @@ BUILT_IN: Final = (
     StepTemplate("evaluate", "Evaluate", ("validate", "train"), ("validate", "train")),
 )
 """What a run does unless its pipeline says otherwise."""
+IMPORTING: Final = (StepTemplate("import", "Import"),)
+"""What a run does that takes in a model which was trained elsewhere."""
 TUNED: Final = (
     BUILT_IN[0],
     StepTemplate("tune", "Tune", ("validate",), ("validate",)),

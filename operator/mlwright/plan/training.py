@@ -270,6 +270,18 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelKnown:
+    """The Model that a run takes a version in for."""
+
+    name: str
+    exists: bool
+    artifacts: str
+    """Where its runs are written, as its spec says; empty when it does not."""
+    uid: str = ""
+    """Empty when it does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunSeen:
     """A run and all that belongs to it."""
 
@@ -304,6 +316,8 @@ class RunSeen:
     """True when the pipeline's policy wants the newer one in its place, whether or not this one gets on."""
     looks: tuple[ProbeSeen, ...] = ()
     """In the order of their slots."""
+    model: ModelKnown | None = None
+    """Only of a run that takes in a model."""
 
 
 @dataclass(frozen=True, slots=True)

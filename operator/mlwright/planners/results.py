@@ -19,6 +19,7 @@ _REPORTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "Tune": {"tuning": ("trials", "best")},
     "Train": {"bundle": ("uri", "digest", "format")},
     "Evaluate": {"metrics": ()},
+    "Import": {"bundle": ("uri", "digest", "format"), "source": ("uri", "digest")},
 }
 """What later steps and the version need of a built-in step's results, and the fields that must be in it."""
 

@@ -19,7 +19,9 @@ from mlwright.plan.pods import moment
 from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import (
     Freeze,
+    Frozen,
     JobState,
+    MakeModel,
     RecordVersion,
     RemoveJob,
     RunSeen,
@@ -30,6 +32,7 @@ from mlwright.planners import data_checks, endings, gates, looking, moves, tunin
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.endings import COMMON, End
+from mlwright.planners.importing import freeze_import
 from mlwright.planners.moves import Situation
 from mlwright.planners.results import part
 from mlwright.planners.runs import GOING
@@ -166,21 +169,31 @@ def _lost(at: Situation) -> Decision | None:
 
 
 def _unfrozen(at: Situation) -> Decision | None:
-    """Nothing is frozen yet: freeze the pipeline as it is now, and start."""
+    """Nothing is frozen yet: freeze what is asked for as it is now, and start."""
     if at.seen.frozen is not None:
         return None
-    if at.seen.pipeline is None:
-        name = at.seen.spec.pipeline_ref.name
+    frozen = _frozen(at)
+    if frozen is None:
+        name = at.seen.spec.pipeline
         return _wait(at, f"TrainingPipeline {name} (spec.pipelineRef) does not exist; the run starts when it does")
-    slot = at.seen.spec.trigger.scheduled_time
-    asked = moment(slot) if slot else at.seen.created
-    frozen = freeze(at.seen.pipeline, at.settings, run=at.seen.name, uid=at.seen.uid, at=asked)
     seen = replace(at.seen, frozen=frozen)
     started = replace(at, seen=seen, steps=steps(seen, at.now), last=last(seen, at.now))
     begun = next(move for rule in (_failed, _advance, _without_version) if (move := rule(started)) is not None)
     template = {"templateRevision": at.seen.name, "pipelineGeneration": frozen.generation}
     status = replace(begun.status, fields={**begun.status.fields, **template})
     return replace(begun, status=status, records=(Freeze(frozen),))
+
+
+def _frozen(at: Situation) -> Frozen | None:
+    """Return what the run uses if it starts now; None while its pipeline does not exist."""
+    seen, wanted = at.seen, at.seen.spec.import_from
+    if wanted is not None and seen.model is not None:
+        return freeze_import(wanted, seen.model, at.settings, run=seen.name, uid=seen.uid)
+    if seen.pipeline is None:
+        return None
+    slot = seen.spec.trigger.scheduled_time
+    asked = moment(slot) if slot else seen.created
+    return freeze(seen.pipeline, at.settings, run=seen.name, uid=seen.uid, at=asked)
 
 
 def _failed(at: Situation) -> Decision | None:
@@ -238,7 +251,7 @@ def _record(at: Situation) -> Decision:
         frozen=at.frozen,
         bundle={**found["bundle"], "formatReason": (found.get("formatReason") or "")[:REASON_LENGTH]},
         lineage={
-            "dataset": found["dataset"],
+            **{part: found[part] for part in ("dataset", "source") if part in found},
             "environment": {k: str(environment[k])[:RELEASE_LENGTH] for k in sorted(environment)[:RELEASES]},
             "finishedAt": timestamp(max(ended(step, at.now) for step in at.steps)),
             **tuning.lineage((at.frozen.training.get("estimator") or {}).get("parameters") or {}, found),
@@ -249,7 +262,9 @@ def _record(at: Situation) -> Decision:
         approval=ahead(number, verdict, at.frozen, at.seen.approved_ahead),
     )
     sentence = f"all steps are done: {gates.summary(judged)}"
-    return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), records=(record,))
+    model = at.seen.model
+    made = (MakeModel(model.name),) if model is not None and not model.exists else ()
+    return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), records=(*made, record))
 
 
 RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (

@@ -11,7 +11,7 @@ from typing import Any, Final
 from mlwright.api.conditions import find
 from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
-from mlwright.plan.steps import BUILT_IN, ON_EXIT, StepTemplate
+from mlwright.plan.steps import BUILT_IN, IMPORTING, ON_EXIT, StepTemplate
 from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, RunSeen, StepResult
 from mlwright.planners import cache, graph
 from mlwright.planners.conditions import judge
@@ -181,7 +181,7 @@ def _templates(seen: RunSeen) -> tuple[StepTemplate, ...]:
     if seen.frozen is not None:
         return seen.frozen.steps
     told = (entry["name"] for entry in seen.status.get("steps") or () if entry["name"] != ON_EXIT)
-    return tuple(StepTemplate(name) for name in told) or BUILT_IN
+    return tuple(StepTemplate(name) for name in told) or (IMPORTING if seen.spec.import_from else BUILT_IN)
 
 
 def _step(template: StepTemplate, jobs: list[JobSeen], stored: Mapping[str, Any], now: datetime) -> Step:

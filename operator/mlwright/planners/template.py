@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -137,17 +137,28 @@ def artifacts_uri(seen: PipelineSeen, settings: Settings) -> str:
     Raises:
         InvalidSpecError: nobody says, or the address is refused; it names where the address stands.
     """
+    own = (seen.spec.artifacts.uri if seen.spec.artifacts else "", "spec.artifacts.uri")
+    return store_of((own,), seen.model, seen.model_artifacts, settings)
+
+
+def store_of(own: Sequence[tuple[str, str]], model: str, model_artifacts: str, settings: Settings) -> str:
+    """Return where a run writes: as it says itself (address and field), else the Model's, else the installation's.
+
+    Raises:
+        InvalidSpecError: nobody says, or the address is refused; it names where the address stands.
+    """
     stated = (
-        (seen.spec.artifacts.uri if seen.spec.artifacts else "", "spec.artifacts.uri"),
-        (seen.model_artifacts, f"Model {seen.model} spec.artifacts.uri"),
+        *own,
+        (model_artifacts, f"Model {model} spec.artifacts.uri"),
         (settings.artifacts_uri, "artifacts.uri of the chart"),
     )
     uri, field = next(((uri.rstrip("/"), field) for uri, field in stated if uri), ("", ""))
     if not uri:
+        fields = [field for _, field in own]
         raise InvalidSpecError(
-            "spec.artifacts.uri",
-            f"nobody says where runs are written: set it here, or in Model {seen.model} (spec.artifacts.uri), or for"
-            " the whole installation with the chart's artifacts.uri, as pvc://CLAIM/path",
+            fields[0] if fields else f"Model {model} spec.artifacts.uri",
+            f"nobody says where runs are written: set it {'here, or ' if fields else ''}in Model {model}"
+            " (spec.artifacts.uri), or for the whole installation with the chart's artifacts.uri, as pvc://CLAIM/path",
         )
     if parse_address(uri, field).scheme is not Scheme.PVC:
         raise InvalidSpecError(field, "runs are written to a PersistentVolumeClaim; write pvc://CLAIM/path")
@@ -160,10 +171,19 @@ def training_image(seen: PipelineSeen, settings: Settings) -> str:
     Raises:
         InvalidSpecError: there is none.
     """
-    image = seen.spec.image or settings.trainer_image
+    return image_of(seen.spec.image, "spec.image", settings)
+
+
+def image_of(own: str | None, field: str, settings: Settings) -> str:
+    """Return the image of a run: as a field says, else the installation's.
+
+    Raises:
+        InvalidSpecError: there is none.
+    """
+    image = own or settings.trainer_image
     if not image:
         raise InvalidSpecError(
-            "spec.image", "no image trains: set it here, or for the whole installation with the chart's images.trainer"
+            field, "no image trains: set it here, or for the whole installation with the chart's images.trainer"
         )
     return image
 

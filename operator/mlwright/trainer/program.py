@@ -5,6 +5,7 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -30,8 +31,19 @@ SWEEP: Final = "sweep"
 """Nor is this: it removes what nothing uses."""
 PROGRESS: Final = "progress"
 """What is no step either: a look at how far a tuning is."""
+IMPORT: Final = "import"
+"""The one step of a run that takes in a model which was trained elsewhere."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which attempt of which step of which run this is."""
+
+    step: str
+    run: str
+    attempt: int
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
@@ -79,7 +91,7 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
             return _join(step, addresses.mount_root(env), int(number))
         return _run(step, addresses.mount_root(env))
     except Exception as problem:  # noqa: BLE001 - every end of a step is reported
-        return _failure(problem, name, step)
+        return _failure(problem, name, Place(step.name, step.run.name, step.run.attempt))
 
 
 def _join(step: Step, root: Path, number: int) -> Result:
@@ -125,26 +137,45 @@ def _progress(env: Mapping[str, str]) -> Result:
     return Result(PROGRESS, "", 0, Outcome.SUCCEEDED, sentence, results)
 
 
+def _import(env: Mapping[str, str]) -> Result:
+    """Take in a model that was trained elsewhere."""
+    place = None
+    try:
+        work = import_module("mlwright.trainer.imports.work")
+        task = import_module("mlwright.trainer.imports.task").read_task(env.get(VARIABLE))
+        place = Place(IMPORT, task.run, task.attempt)
+        where = work.workspace(task, addresses.mount_root(env))
+        return _recorded(place, where, lambda folder: work.take_in(task, folder, env))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, IMPORT, place)
+
+
 _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     REVISION: _look,
     SWEEP: _sweep,
     PROGRESS: _progress,
+    IMPORT: _import,
 }
 
 
 def _run(step: Step, root: Path) -> Result:
     """Run the step, or report the result that is already there."""
-    workspace = Workspace.of(step, root)
+    place = Place(step.name, step.run.name, step.run.attempt)
+    return _recorded(place, Workspace.of(step, root), lambda folder: _work(step.name)(step, root, folder))
+
+
+def _recorded(place: Place, workspace: Workspace, work: Callable[[Path], tuple[str, dict[str, Any]]]) -> Result:
+    """Do the work and record how it ended, or report the result that is already there."""
     earlier = workspace.finished()
     if earlier:
         logger.info("the step has a result already", extra={"folder": workspace.folder.name})
         return earlier
     folder = workspace.begin()
     try:
-        sentence, results = _work(step.name)(step, root, folder)
+        sentence, results = work(folder)
     except Exception as problem:  # noqa: BLE001 - as above
-        return _record_failure(workspace, _failure(problem, step.name, step))
-    return workspace.publish(Result(step.name, step.run.name, step.run.attempt, Outcome.SUCCEEDED, sentence, results))
+        return _record_failure(workspace, _failure(problem, place.step, place))
+    return workspace.publish(Result(place.step, place.run, place.attempt, Outcome.SUCCEEDED, sentence, results))
 
 
 def _record_failure(workspace: Workspace, failure: Result) -> Result:
@@ -161,8 +192,8 @@ def _work(name: StepName) -> Work:
     return cast("Work", getattr(module, name))
 
 
-def _failure(problem: Exception, name: str, step: Step | None) -> Result:
-    run, attempt = (step.run.name, step.run.attempt) if step else ("", 0)
+def _failure(problem: Exception, name: str, place: Place | None) -> Result:
+    run, attempt = (place.run, place.attempt) if place else ("", 0)
     if isinstance(problem, UserError):
         return Result(
             name,

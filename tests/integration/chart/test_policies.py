@@ -74,8 +74,8 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
 
     assert answer.status == 403
     assert (
-        f"the spec names Secret password (pod.env, pod.imagePullSecrets or dataset.storage), and dana@{team} may not"
-        f" get it in namespace {team}:"
+        f"the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage or mlflow), and dana@{team}"
+        f" may not get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 

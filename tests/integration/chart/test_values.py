@@ -62,6 +62,7 @@ def test_values_arrive_in_the_settings() -> None:
         resyncSeconds=60,
         stepAttempts=5,
         training={"resources": [{"group": "a.io", "version": "v1", "plural": "as", "kind": "A"}]},
+        outside={"hosts": ["https://*.example.com", "http://mlflow.mlops:5000"], "allowUnsafeFormats": True},
         log={"format": "text", "level": "DEBUG"},
     )
 
@@ -75,6 +76,8 @@ def test_values_arrive_in_the_settings() -> None:
         resync_seconds=60,
         step_attempts=5,
         training_resources="a.io/v1/as/A",
+        outside_hosts="https://*.example.com,http://mlflow.mlops:5000",
+        unsafe_formats=True,
         log_format="text",
         log_level="DEBUG",
         lease_name="mlwright",

@@ -112,9 +112,17 @@ def _bundle(told: Body) -> Body:
 
 TUNED = {"trials": 4, "finished": 4, "best": {"trial": 2, "values": {"good": 0.8}, "parameters": {"max_iter": 100}}}
 
+
+def _imported(told: Body) -> Body:
+    bundle = {"uri": f"{told['runUri']}/import-{told['run']['attempt']}/bundle", "digest": "sha256:" + "e" * 64}
+    source = {"uri": told["import"]["uri"], "digest": "sha256:" + "f" * 64, "flavor": "onnx"}
+    return {"bundle": bundle | {"format": "ONNX"}, "source": source, "environment": {"python": "3.11"}}
+
+
 _RESULTS: dict[str, Callable[[Body], Body]] = {
     "tune": lambda _: {"tuning": TUNED},
     "progress": lambda _: {"tuning": TUNED | {"finished": 2}},
+    "import": _imported,
     "train": lambda told: {"bundle": _bundle(told), "environment": {"python": "3.11"}},
     "evaluate": lambda told: {
         "metrics": {"roc_auc": SCORES[told["training"]["estimator"]["parameters"]["max_iter"]]},

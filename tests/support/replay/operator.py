@@ -25,7 +25,12 @@ from mlwright.settings import Settings
 from tests.support.replay.actors import Actors
 from tests.support.replay.world import NAMESPACE, AliasTaken, NameTaken, Refusal, World, belongs, controller_uid
 
-SETTINGS: Final = Settings(trainer_image="trainer:1", server_image="server:1", artifacts_uri="pvc://artifacts/runs")
+SETTINGS: Final = Settings(
+    trainer_image="trainer:1",
+    server_image="server:1",
+    artifacts_uri="pvc://artifacts/runs",
+    outside_hosts="https://models.example.com,https://mlflow.example.com",
+)
 ROUNDS: Final = 400
 """Looks at everything until a story must have come to rest."""
 _BY_KIND: Final = {reconciler.kind.name: reconciler for reconciler in RECONCILERS}

@@ -38,6 +38,12 @@ def run(name: str, pipeline_name: str = "flights") -> Body:
     return _object("TrainingRun", name, {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}})
 
 
+def imported(name: str = "elsewhere", of: str = "flights", **more: Any) -> Body:
+    """Return a run that takes in a model which was trained elsewhere."""
+    wanted = {"modelRef": {"name": of}, "uri": "https://models.example.com/flights.onnx", **more}
+    return _object("TrainingRun", name, {"importFrom": wanted})
+
+
 def version(number: int, *, passed: bool = True, model: str = "flights", **spec: Any) -> Body:
     """Return a version that was trained elsewhere."""
     gate = {"name": "good", "outcome": "Failed", "sentence": "gate good failed: roc_auc is 0.6900, below 0.74"}

@@ -167,6 +167,15 @@ STORIES: Final = {
     story.name: story
     for story in (
         Story("a model is trained", (_TRAIN,)),
+        Story(
+            "a model from elsewhere is taken in and served",
+            (
+                Act("take in", lambda world, _: world.add(people.imported())),
+                Act("serve", lambda world, _: world.add(people.deployment())),
+                Act("take in another", lambda world, _: world.add(people.imported("other"))),
+            ),
+            Surroundings(crashes={"import": 1}, silent={"import"}),
+        ),
         Story("a better version takes over", (_SERVE, _new_version(2))),
         Story("a broken version is rejected", (_SERVE, _new_version(2)), Surroundings(broken={"flights-v2"})),
         Story(

@@ -83,7 +83,7 @@ def test_every_intent_is_rendered() -> None:
 def test_an_intent_of_the_other_kind_is_refused(render: Any) -> None:
     """It would be a mistake of ours."""
     with pytest.raises(TypeError, match="has no intent"):
-        render(Freeze(frozen()) if render.__qualname__.startswith("for_pipeline") else MakeModel("churn"))
+        render(Freeze(frozen()) if render.__qualname__.startswith("for_pipeline") else RemoveRun("churn-1", "uid"))
 
 
 def test_a_job_is_the_runs_own_and_named_after_run_step_and_attempt() -> None:

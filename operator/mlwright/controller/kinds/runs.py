@@ -34,7 +34,7 @@ from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
-from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, PipelineSeen, ProbeSeen, RunSeen
+from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, ModelKnown, PipelineSeen, ProbeSeen, RunSeen
 from mlwright.planners import run
 from mlwright.planners.champion import asks, compares
 from mlwright.planners.model import last_number
@@ -81,7 +81,9 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
 
 def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     """Add what matters only while a run goes on; thousands have ended."""
-    pipeline = cache.get(TRAINING_PIPELINE, seen.namespace, seen.spec.pipeline_ref.name)
+    if seen.spec.import_from is not None:
+        seen = replace(seen, model=_model(seen.namespace, seen.spec.import_from.model_ref.name, cache))
+    pipeline = cache.get(TRAINING_PIPELINE, seen.namespace, seen.spec.pipeline)
     newer = _newer(body, pipeline, cache) if pipeline else ""
     suspended = bool(pipeline and pipeline["spec"].get("suspend"))
     replaced = bool(newer) and _replaces(pipeline)
@@ -105,6 +107,12 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     return replace(seen, frozen=frozen, versions=made, last_number=last, approved_ahead=ahead, champion=now)
 
 
+def _model(namespace: str, name: str, cache: CacheView) -> ModelKnown:
+    body = cache.get(MODEL, namespace, name)
+    store = ((body or {}).get("spec") or {}).get("artifacts") or {}
+    return ModelKnown(name, body is not None, store.get("uri", ""), body["metadata"]["uid"] if body else "")
+
+
 def _defined(pipeline: Body, cache: CacheView) -> PipelineSeen:
     """Return a pipeline as a run freezes it: with the champion of its model, where anything compares with it."""
     found = pipelines.definition(pipeline, cache)
@@ -113,7 +121,7 @@ def _defined(pipeline: Body, cache: CacheView) -> PipelineSeen:
 
 def _may_be_recorded(seen: RunSeen, frozen: Frozen) -> bool:
     """Tell whether a version of the run may exist or be made now: it has got to the step before that."""
-    last = {template.name for template in frozen.steps if template.uses == "Evaluate"}
+    last = {template.name for template in frozen.steps if template.uses in {"Evaluate", "Import"}}
     told = (entry["name"] for entry in seen.status.get("steps") or () if entry["state"] not in {"Pending", "Running"})
     return not seen.jobs or not last.isdisjoint((*(job.step for job in seen.jobs), *told))
 
@@ -197,7 +205,7 @@ def _looks(children: Iterable[Body], run: str, pods: tuple[PodSeen, ...]) -> Ite
 
 def _kept(seen: RunSeen, cache: CacheView) -> Iterator[Kept]:
     """Return what steps with a cache left in the newest earlier runs of the pipeline, the newest first."""
-    pipeline = seen.spec.pipeline_ref.name
+    pipeline = seen.spec.pipeline
     names = cache.related_names(TRAINING_RUN, seen.namespace, "pipeline", pipeline)
     newest = sorted(names, key=lambda name: pipelines.number_of(name, pipeline), reverse=True)
     for name in [name for name in newest if name != seen.name][:LOOKED_THROUGH]:

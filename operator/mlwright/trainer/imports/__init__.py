@@ -1,0 +1,1 @@
+"""Take in a model that was trained elsewhere: fetch it, understand it, and write it as a bundle."""

@@ -1,0 +1,236 @@
+"""Models from elsewhere, fetched over a real socket, and served as the model server serves them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.svm import LinearSVC
+
+from tests.support.imports import (
+    COLUMNS,
+    answered,
+    exported,
+    folder_packed,
+    forest,
+    iris,
+    line,
+    packed,
+    pickled,
+    scaled,
+    served,
+    take_in,
+)
+from tests.support.training import Ended, Workshop, document, flights_table
+from tests.support.webserver import WebServer, serving
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[WebServer]:
+    """A server that hands out models."""
+    with serving() as server:
+        yield server
+
+
+def fetched(shop: Workshop, web: WebServer, name: str, content: bytes, **wanted: Any) -> Ended:
+    """Take in a file of that name."""
+    return take_in(shop, web.put(f"/{name}", content), [web.url], **wanted)
+
+
+def rows(names: tuple[str, ...], count: int = 150) -> dict[str, list[float]]:
+    """Rows of flowers, by column."""
+    table = iris()[0][:count]
+    return {name: table[:, place].tolist() for place, name in enumerate(names)}
+
+
+def test_an_onnx_classifier_answers_as_it_did(shop: Workshop, web: WebServer) -> None:
+    """One table of numbers in, maps of probabilities out: what converters make by default gets an input a column."""
+    model = forest()
+    ended = fetched(shop, web, "iris.onnx", exported(model), features=list(COLUMNS))
+
+    found = answered(served(shop, ended), **rows(COLUMNS))
+
+    assert found["label"] == model.predict(iris()[0].astype(np.float32)).tolist()
+    assert np.allclose(np.reshape(found["probabilities"], (-1, 3)), model.predict_proba(iris()[0]), atol=1e-5)
+    assert ended.results["source"]["flavor"] == "onnx"
+    assert ended.results["bundle"]["format"] == "ONNX"
+
+
+def test_what_a_model_does_not_bring_is_said(shop: Workshop, web: WebServer) -> None:
+    """In the record and in the sentence; nobody should find out later."""
+    ended = fetched(shop, web, "iris.onnx", exported(forest()))
+
+    missing = ended.results["source"]["missing"]
+    assert [words.split(":")[0].split(",")[0] for words in missing] == [
+        "no input example",
+        "no profile of the rows that it learned from",
+        "no metrics on held-out rows",
+    ]
+    assert "no input example" in ended.message["sentence"]
+
+
+def test_columns_without_names_get_some(shop: Workshop, web: WebServer) -> None:
+    """A table has an order, and that is what they are called by."""
+    model = served(shop, fetched(shop, web, "iris.onnx", exported(forest())))
+
+    assert [tensor.name for tensor in model.signature.inputs] == ["f0", "f1", "f2", "f3"]
+
+
+def test_an_onnx_regression_answers_numbers(shop: Workshop, web: WebServer) -> None:
+    """One for each row."""
+    model = line()
+    ended = fetched(shop, web, "line.onnx", exported(model, columns=3))
+
+    found = answered(served(shop, ended), **rows(("f0", "f1", "f2"), 20))
+
+    assert np.allclose(found["prediction"], model.predict(iris()[0][:20, :3]), atol=1e-4)
+
+
+def test_a_file_of_skops_is_taken_in(shop: Workshop, web: WebServer) -> None:
+    """Labels may be texts."""
+    model = scaled()
+    ended = fetched(shop, web, "iris.skops", skops.io.dumps(model))
+
+    found = answered(served(shop, ended), **rows(("f0", "f1", "f2", "f3")))
+
+    assert found["label"] == model.predict(iris()[0]).tolist()
+
+
+def test_a_pickle_is_not_loaded(shop: Workshop, web: WebServer, tmp_path: Path) -> None:
+    """Loading one runs whatever its author likes; this one would leave a file."""
+    trace = tmp_path / "it-ran"
+
+    class Hostile:
+        def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+            return (Path.touch, (trace,))  # type: ignore[return-value]
+
+    ended = fetched(shop, web, "iris.pkl", pickled(Hostile()))
+
+    assert (ended.code, trace.exists()) == (64, False)
+    assert ended.message["field"] == "spec.importFrom.allowUnsafeFormats"
+    assert "loading one can run any code" in ended.message["sentence"]
+    assert "export it as ONNX, or save it with skops" in ended.message["remedy"]
+
+
+def test_a_pickle_that_is_allowed_becomes_something_safe(shop: Workshop, web: WebServer) -> None:
+    """It is loaded once, in the pod that imports; servers never see it."""
+    model = scaled()
+    ended = fetched(shop, web, "iris.pkl", pickled(model), allowUnsafeFormats=True)
+
+    found = answered(served(shop, ended), **rows(("f0", "f1", "f2", "f3")))
+
+    assert found["label"] == model.predict(iris()[0]).tolist()
+    files = {path.suffix for path in (shop.run_folder("elsewhere") / "import-0").rglob("*") if path.is_file()}
+    assert files <= {".json", ".jsonl", ".onnx", ".skops"}
+
+
+def test_a_bundle_travels_as_it_is(shop: Workshop, web: WebServer) -> None:
+    """Its digest is the same here and there; profile and golden rows come along."""
+    told = document(shop.write(flights_table()), attempt=0)
+    assert [shop.run(step, told).code for step in ("validate", "train")] == [0, 0]
+    trained = shop.message()["results"]["bundle"]
+    bundle = shop.run_folder() / "train-0" / "bundle"
+
+    ended = fetched(shop, web, "flights.zip", folder_packed(bundle))
+
+    assert ended.results["bundle"]["digest"] == trained["digest"]
+    assert "missing" in ended.results["source"]
+    assert ended.results["source"]["missing"] == []
+    assert served(shop, ended).signature.inputs
+
+
+def test_a_bundle_that_was_changed_on_its_way_is_refused(shop: Workshop, web: WebServer) -> None:
+    """Every file is that of its digest, or none is taken."""
+    told = document(shop.write(flights_table()), attempt=0)
+    assert [shop.run(step, told).code for step in ("validate", "train")] == [0, 0]
+    bundle = shop.run_folder() / "train-0" / "bundle"
+    files = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    files["golden.jsonl"] += b"\n"
+
+    ended = fetched(shop, web, "flights.zip", packed(files))
+
+    assert (ended.code, "the bundle is damaged: golden.jsonl" in ended.message["sentence"]) == (64, True)
+
+
+def test_a_digest_that_is_asked_for_must_be_met(shop: Workshop, web: WebServer) -> None:
+    """Whoever serves the file may change it."""
+    content = exported(forest())
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    met = fetched(shop, web, "iris.onnx", content, digest=digest)
+    missed = fetched(shop, web, "iris.onnx", exported(line(), columns=3), digest=digest, attempt=1)
+
+    assert (met.code, met.results["source"]["digest"]) == (0, digest)
+    assert (missed.code, missed.message["field"]) == (64, "spec.importFrom.digest")
+
+
+@pytest.mark.parametrize(
+    "name,content,words",
+    [
+        ("a.onnx", b"no model", "is no ONNX model"),
+        ("a.skops", b"no model", "skops cannot load it"),
+        ("a.zip", packed({"readme.txt": b"hello"}), "holds no model"),
+        ("a.zip", packed({"a.onnx": b"1", "b.onnx": b"2"}), "holds 2 models"),
+        ("a.zip", packed({"MLmodel": b"flavors: {pytorch: {}}"}), "is a model with the flavors pytorch"),
+        ("a.zip", packed({"MLmodel": b"flavors: {onnx: {data: ../../etc/passwd}}"}), "names a file that is not there"),
+        ("a.zip", packed({"MLmodel": b"]["}), "does not describe a model"),
+        ("a.zip", packed({"../../evil.onnx": b"1"}), "leads out of its folder"),
+        ("a.bin", b"x", "holds no model"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused(
+    shop: Workshop, web: WebServer, name: str, content: bytes, words: str
+) -> None:
+    """With what is wrong and what would be right; nothing is left behind."""
+    ended = fetched(shop, web, name, content)
+
+    assert (ended.code, ended.message["field"], words in ended.message["sentence"]) == (64, "spec.importFrom.uri", True)
+    assert ended.message["remedy"]
+    left = {path.name for path in (shop.run_folder("elsewhere") / "import-0").iterdir()}
+    assert left == {"result.json"}
+
+
+def test_a_model_without_probabilities_is_refused(shop: Workshop, web: WebServer) -> None:
+    """Every answer carries them."""
+    ended = fetched(shop, web, "svc.skops", skops.io.dumps(LinearSVC().fit(*iris())))
+
+    assert (ended.code, "no probabilities" in ended.message["sentence"]) == (64, True)
+
+
+def test_names_that_do_not_fit_are_refused(shop: Workshop, web: WebServer) -> None:
+    """Four columns have four names."""
+    ended = fetched(shop, web, "iris.onnx", exported(forest()), features=["a", "b"])
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.importFrom.features")
+    assert "takes 4 columns, and 2 are named" in ended.message["sentence"]
+
+
+def test_the_task_must_be_what_the_model_does(shop: Workshop, web: WebServer) -> None:
+    """A regression has no classes."""
+    ended = fetched(shop, web, "line.onnx", exported(line(), columns=3), task="Classification")
+
+    assert (ended.code, "answers no probabilities" in ended.message["sentence"]) == (64, True)
+
+
+@pytest.mark.parametrize("status,reason", [(404, None), (403, None), (503, "StorageAway"), (429, "StorageAway")])
+def test_an_answer_of_the_host_is_told(shop: Workshop, web: WebServer, status: int, reason: str | None) -> None:
+    """What may pass is waited for, the rest is its author's to mend."""
+    url = web.put("/refused.onnx", b"no", status=status)
+
+    ended = take_in(shop, url, [web.url])
+
+    assert (ended.code, str(status) in ended.message["sentence"], ended.message.get("reason")) == (64, True, reason)
+
+
+def test_an_import_that_starts_twice_reports_the_first(shop: Workshop, web: WebServer) -> None:
+    """A pod that a node lost may have been done already."""
+    first = fetched(shop, web, "iris.onnx", exported(forest()))
+    asked = len(web.asked)
+
+    assert fetched(shop, web, "iris.onnx", b"gone").results == first.results
+    assert len(web.asked) == asked

@@ -1,0 +1,104 @@
+"""A real MLflow server, over SQLite and a folder; it lives in an environment of its own, which nothing ships.
+
+Its packages are pinned and hashed in `mlflow-server.txt` beside this file. They are installed once, into the user's
+cache, by the same tool that resolves the project's own requirements.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.support.s3server import free_port
+
+LOCK: Final = Path(__file__).with_name("mlflow-server.txt")
+LOCK_SCRIPT: Final = Path(__file__).parents[2] / "scripts" / "lock.sh"
+READY_SECONDS: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class MlflowServer:
+    """A server that runs."""
+
+    uri: str
+    python: Path
+    """Of an environment that has MLflow and scikit-learn: what people log models with."""
+
+    def run(self, script: str, *arguments: str) -> str:
+        """Run a script as somebody who uses MLflow; what it printed comes back."""
+        env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "MLFLOW_TRACKING_URI": self.uri}
+        quiet = {"MLFLOW_ENABLE_TELEMETRY": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+        command: list[str | Path] = [self.python, "-W", "ignore", "-c", script, *arguments]
+        done = subprocess.run(command, env=env | quiet, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return str(done.stdout)
+
+
+def environment() -> Path:
+    """Make the environment where it is not there, and return its Python."""
+    lock = LOCK.read_bytes()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlwright"
+    home = cache / f"mlflow-{hashlib.sha256(lock).hexdigest()[:12]}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with home.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # tests that run side by side install once
+        if not (home / "ready").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+            into: list[str | Path] = ["--quiet", "--python", home / "bin/python", "--require-hashes"]
+            subprocess.run([_installer(cache), "pip", "install", *into, "--requirement", LOCK], check=True)
+            (home / "ready").touch()
+    return home / "bin/python"
+
+
+def _installer(cache: Path) -> Path:
+    """Return the tool that resolves requirements (scripts/lock.sh); it installs these in seconds, pip in minutes."""
+    (version,) = re.findall(r"^UV_VERSION=(.+)$", LOCK_SCRIPT.read_text(), re.MULTILINE)
+    tool = cache / f"lock-tool-{version}"
+    if not (tool / "bin/uv").exists():
+        subprocess.run([sys.executable, "-m", "venv", tool], check=True)
+        subprocess.run([tool / "bin/python", "-m", "pip", "install", "--quiet", f"uv=={version}"], check=True)
+    return tool / "bin/uv"
+
+
+@contextmanager
+def serving(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[MlflowServer]:
+    """Run a server over `folder`, on a free port unless one is given."""
+    python, port = environment(), port or free_port(host)
+    folder.mkdir(parents=True, exist_ok=True)
+    uri = f"http://{host}:{port}"
+    command: list[str | Path] = [python, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", folder / "artifacts", "--allowed-hosts", "*"]
+    env: dict[str, Any] = {"PATH": f"{python.parent}:{os.environ['PATH']}", "HOME": str(folder)}
+    env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+        try:
+            _wait(uri, process, folder / "log")
+            yield MlflowServer(uri, python)
+        finally:
+            os.killpg(process.pid, 15)  # the server starts processes of its own
+            process.wait(20)
+
+
+def _wait(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{uri}/health", timeout=2) as answer:  # noqa: S310 - our own address
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the MLflow server did not start: {log.read_text()[-2000:]}")

@@ -1,0 +1,121 @@
+"""Taking in a model that was trained elsewhere: what is refused before a pod starts, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mlwright.api.imports import ModelImport
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.training import Frozen, ModelKnown
+from mlwright.planners.importing import freeze_import
+from mlwright.settings import Settings
+from tests.support.replay import people
+from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import Operator
+from tests.support.replay.people import status
+from tests.support.replay.world import World
+from tests.unit.planners.given import SETTINGS
+
+HOST = "https://models.example.com"
+OPEN = replace(SETTINGS, outside_hosts=f"{HOST},https://mlflow.example.com")
+FILE = f"{HOST}/churn.onnx"
+SERVER = {"uri": "https://mlflow.example.com"}
+NEW = ModelKnown("churn", exists=False, artifacts="")
+
+
+def frozen(settings: Settings = OPEN, model: ModelKnown = NEW, **wanted: Any) -> Frozen:
+    """Return what a run uses that takes in a model."""
+    asked = ModelImport.model_validate({"modelRef": {"name": "churn"}, "uri": FILE, **wanted})
+    return freeze_import(asked, model, settings, run="churn-in", uid="uid")
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "https://other.example.com", "http://models.example.com", "https://models.example.com:8443"]
+)
+def test_a_host_that_the_administrator_does_not_allow_is_refused(hosts: str) -> None:
+    """Scheme, host and port must all be those of an entry; no entry means no host."""
+    with pytest.raises(InvalidSpecError, match=r"importFrom\.uri.*https://models\.example\.com is not among the hosts"):
+        frozen(replace(OPEN, outside_hosts=hosts))
+
+
+def test_the_server_is_judged_where_a_model_comes_from_mlflow() -> None:
+    """The address of the model names no host then."""
+    with pytest.raises(InvalidSpecError, match=r"mlflow\.uri.*https://else\.example\.com is not among"):
+        frozen(uri="models:/churn/3", mlflow={"uri": "https://else.example.com"})
+
+    assert frozen(uri="models:/churn/3", mlflow=SERVER).training["hosts"] == [HOST, "https://mlflow.example.com"]
+
+
+def test_a_pickle_needs_the_administrator_as_well() -> None:
+    """Its author alone cannot have it loaded."""
+    with pytest.raises(InvalidSpecError, match=r"allowUnsafeFormats.*pickles are not loaded in this installation"):
+        frozen(allowUnsafeFormats=True)
+
+    assert frozen(replace(OPEN, unsafe_formats=True), allowUnsafeFormats=True).training["importFrom"]["uri"] == FILE
+
+
+def test_the_model_may_say_where_its_versions_are_written() -> None:
+    """Else the installation does, and if neither does the run says so."""
+    assert frozen().artifacts_uri == "pvc://artifacts/runs"
+    assert frozen(model=replace(NEW, artifacts="pvc://own/models")).artifacts_uri == "pvc://own/models"
+    with pytest.raises(InvalidSpecError, match=r"Model churn spec\.artifacts\.uri: nobody says where runs are written"):
+        frozen(replace(OPEN, artifacts_uri=""))
+
+
+def took_in(around: Surroundings | None = None, **wanted: Any) -> World:
+    """Return the world after a run took in a model."""
+    world = World()
+    operator = Operator(world, Actors(around))
+    world.add(people.imported(**wanted))
+    operator.settle()
+    return world
+
+
+def test_a_version_is_made_of_a_model_from_elsewhere() -> None:
+    """The record says where it came from, and holds all that is needed to serve it; the Model is made as well."""
+    world = took_in()
+
+    spec = world.one("ModelVersion", "flights-v1")["spec"]
+    assert spec["lineage"]["source"] == {
+        "uri": f"{HOST}/flights.onnx",
+        "digest": "sha256:" + "f" * 64,
+        "flavor": "onnx",
+    }
+    assert (spec["lineage"]["run"], spec["lineage"]["pipeline"]) == ("elsewhere", "")
+    assert spec["bundle"]["uri"].startswith("pvc://artifacts/runs/demo/flights/runs/elsewhere-")
+    assert spec["verdict"] == {"outcome": "Passed", "gates": []}
+    assert status(world, "TrainingRun", "elsewhere")["modelVersionRef"] == {"name": "flights-v1"}
+    assert status(world, "Model")["latestPassed"] == "flights-v1"
+
+
+def test_somebody_may_have_to_approve_it() -> None:
+    """It has passed no gates, so this is how to let nobody serve it unseen."""
+    world = took_in(approvalPolicy="Manual")
+
+    assert "waits for approval" in status(world, "TrainingRun", "elsewhere")["summary"]
+    assert "latestPassed" not in status(world, "Model")
+
+
+def test_an_import_that_fails_for_good_says_why() -> None:
+    """As the step of any other run."""
+    world = took_in(Surroundings(user_error="import"))
+
+    found = status(world, "TrainingRun", "elsewhere")
+    assert {c["type"]: c["reason"] for c in found["conditions"]} == {"Failed": "UserError", "Stalled": "UserError"}
+    assert [step["name"] for step in found["steps"]] == ["import"]
+    assert world.all("ModelVersion") == []
+
+
+def test_numbers_go_on_where_versions_exist() -> None:
+    """An imported model takes the next number, whoever made those before it."""
+    world = World()
+    operator = Operator(world)
+    world.add(people.model())
+    world.add(people.version(3))
+    world.add(people.imported())
+    operator.settle()
+
+    assert [body["metadata"]["name"] for body in world.all("ModelVersion")] == ["flights-v3", "flights-v4"]
