@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pytest
 
 from tests.support.apiserver import Json
 from tests.support.customers import customers, parquet
-from tests.support.live import Live
+from tests.support.live import Live, host_of
 from tests.support.manifests import claim, pipeline
 from tests.support.s3server import PASSWORD, S3Server, free_port, serving
 
@@ -45,9 +44,7 @@ class Shop:
 def shop(begin: Callable[[str], Live], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A store that listens where the pods of the cluster can reach it."""
     live = begin("data")
-    (node,) = live.api.get("/api/v1/nodes")["items"]
-    address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
-    host = _as_seen_from(address)
+    host = host_of(live.api)
     with serving(tmp_path_factory.mktemp("s3") / "server", host=host) as store:
         folder = store.bucket("lake") / "customers"
         folder.mkdir()
@@ -149,13 +146,6 @@ def test_the_drift_of_new_data_is_held_against_the_champion(shop: Shop) -> None:
 
     moved = "feature 'age' has moved from the data of the champion drifting-v1 by a distance of"
     shop.live.reaches("TrainingPipeline", "drifting", "Stalled", moved, "at most 0.2 is allowed", seconds=300)
-
-
-def _as_seen_from(address: str) -> str:
-    """The address of this machine on the way to another; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((address, 9))
-        return str(probe.getsockname()[0])
 
 
 def _validated(live: Live, run: str) -> bool:

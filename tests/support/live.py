@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,15 @@ POLL_SECONDS = 0.2
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 OURS = {"mlwright.dev/e2e": "true"}
 """Label of the namespaces that tests make, by which leftovers are found."""
+
+
+def host_of(api: Api) -> str:
+    """Return the address under which pods reach this machine: the one that looks at their node. Nothing is sent."""
+    (node,) = api.get("/api/v1/nodes")["items"]
+    address = next(entry["address"] for entry in node["status"]["addresses"] if entry["type"] == "InternalIP")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((address, 9))
+        return str(probe.getsockname()[0])
 
 
 def administrator(kubeconfig: Path, folder: Path) -> Api:

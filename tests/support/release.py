@@ -13,8 +13,11 @@ from mlwright.adapters.kube.client import item
 from mlwright.plan.resources import DEPLOYMENT
 from tests.support.apiserver import Json
 from tests.support.chart import CHART, NAMESPACE, RELEASE, helm
+from tests.support.live import host_of
 
 READY_SECONDS: Final = 120
+OUTSIDE: Final = (5077, 5078)
+"""Ports; each cluster has a network of its own, so nobody else has them."""
 CHARTED: Final = ("operator", "trainer", "server")
 """Images that the chart names; the others are examples."""
 
@@ -43,6 +46,11 @@ class Release:
         if not self._stands():
             self.install()
 
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """What pods may ask on this machine: an address for an MLflow server, and one where nobody listens."""
+        return tuple(f"http://{host_of(self.api)}:{port}" for port in OUTSIDE)
+
     def install(self, **changed: str) -> None:
         """Install or upgrade the release and wait for its pods.
 
@@ -53,7 +61,10 @@ class Release:
         helm(
             *("upgrade", "--install", RELEASE, str(CHART), "--kubeconfig", kubeconfig),
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", f"{READY_SECONDS}s"),
-            values={"images": {name: self.images[name] for name in CHARTED} | changed},
+            values={
+                "images": {name: self.images[name] for name in CHARTED} | changed,
+                "outside": {"hosts": list(self.outside)},
+            },
         )
 
     def deployment(self) -> Json | None:

@@ -28,6 +28,7 @@ from mlwright.api.metrics import (
     REGRESSION_METRICS,
     metric_rules,
 )
+from mlwright.api.mirrors import Mirror, MirrorStatus
 from mlwright.api.parts import (
     ArtifactStore,
     PodSurface,
@@ -74,6 +75,7 @@ class TrainingPipelineSpec(Schema):
         default=None,
         description="Where runs and bundles are written; else Model.spec.artifacts, else the chart's default.",
     )
+    mirror: Mirror | None = Field(default=None, description="Where else the versions are shown.")
     image: str | None = Field(
         default=None,
         min_length=1,
@@ -120,6 +122,7 @@ class TrainingPipelineStatus(Status):
     )
     data: DataStatus | None = Field(default=None, description="What is known of the data, with triggers.dataChange.")
     guard: GuardStatus | None = Field(default=None, description="What the guard remembers of the runs.")
+    mirror: MirrorStatus | None = Field(default=None, description="What the mirror was told last.")
     latest_version: str | None = Field(
         default=None, max_length=63, description="The newest version that may be served."
     )

@@ -104,6 +104,9 @@ class Reason(StrEnum):
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."
     REPEATED_FAILURES = "RepeatedFailures", "A run is due, and too many failed in a row."
     # beside all that
+    MIRRORED = "Mirrored", "The mirror shows all versions and aliases that it is to show."
+    MIRRORING = "Mirroring", "The mirror is being told of versions or aliases."
+    MIRROR_FAILED = "MirrorFailed", "The mirror could not be told; it is tried again by itself, and no run is affected."
     DATA_UNSEEN = "DataUnseen", "The last look at the data failed; the next one comes by itself."
     # held by people
     PAUSED = "Paused", "The spec says paused."

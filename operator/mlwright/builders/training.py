@@ -11,6 +11,7 @@ from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.builders.containers import before, inputs, own_pod
 from mlwright.builders.looks import look
+from mlwright.builders.mirrors import mirror
 from mlwright.builders.outside import import_pod
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.builders.probes import probe
@@ -41,6 +42,7 @@ from mlwright.plan.training import (
     RemoveRun,
     RunSeen,
     StartLook,
+    StartMirror,
     StartProbe,
     StartRun,
     StartStep,
@@ -65,6 +67,8 @@ def for_pipeline(seen: PipelineSeen) -> Callable[[TrainingIntent], Write]:
                 return Create(_run(seen, intent))
             case StartProbe():
                 return Create(probe(seen, intent))
+            case StartMirror():
+                return Create(mirror(seen, intent))
             case RemoveJob(name, uid):
                 return Delete(JOB, seen.namespace, name, uid)
             case RemoveRun(name, uid):

@@ -47,7 +47,14 @@ def _pipeline_model(body: Body) -> str:
 
 
 def _run_pipeline(body: Body) -> str:
-    return str(body["spec"]["pipelineRef"]["name"])
+    """Return the pipeline; a run that takes in a model has none, and is found by the model."""
+    wanted = body["spec"].get("importFrom")
+    return imports_of(wanted["modelRef"]["name"]) if wanted else str(body["spec"]["pipelineRef"]["name"])
+
+
+def imports_of(model: str) -> str:
+    """Return the value under which runs are found that take in a model; no pipeline has such a name."""
+    return f"import/{model}"
 
 
 def _frozen_model(body: Body) -> str:

@@ -7,7 +7,7 @@
 | TrainingRun | its TrainingPipeline, a little later |
 | TrainingRun (that is new) | the one before it, in whose place it may have been started |
 | ModelVersion | its Model, the ModelDeployments and TrainingPipelines of that model, the run that made it |
-| Model (its spec) | the ModelDeployments and TrainingPipelines of it |
+| Model (its spec) | the ModelDeployments and TrainingPipelines of it, runs that take in a model for it |
 | TrainingPipeline (its spec) | its runs, which may have waited for it |
 | ModelDeployment (its spec) | its Model, of which a version may be in use no more |
 | Decision | its subject, and the Model of the version that it is about |
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
-from mlwright.controller.indexes import key_of, owner_of, related_value
+from mlwright.controller.indexes import imports_of, key_of, owner_of, related_value
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import (
     DECISION,
@@ -68,7 +68,7 @@ def may_wait(body: Body, key: Key) -> bool:
 
 
 def _run(body: Body, change: Change, names: Names) -> Iterator[Key]:
-    pipeline = related_value(TRAINING_RUN, body)
+    pipeline = ((body.get("spec") or {}).get("pipelineRef") or {}).get("name")
     yield from _single(TRAINING_PIPELINE.name, body, pipeline)
     if change is Change.SPEC and pipeline:
         yield from _single(TRAINING_RUN.name, body, _before(body, pipeline, names))
@@ -93,7 +93,9 @@ def _version(body: Body, _: Change, names: Names) -> Iterator[Key]:
 
 def _model(body: Body, change: Change, names: Names) -> Iterator[Key]:
     if change is Change.SPEC:
-        yield from _of_model(body, body["metadata"]["name"], names)
+        name = body["metadata"]["name"]
+        yield from _of_model(body, name, names)
+        yield from _referring(TRAINING_RUN, "pipeline", body, imports_of(name), names)
 
 
 def _pipeline(body: Body, change: Change, names: Names) -> Iterator[Key]:

@@ -184,6 +184,34 @@ class ProbeSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorJob:
+    """A Job that tells the mirror of a pipeline."""
+
+    name: str
+    uid: str
+    told: str
+    """The first digits of the digest of what it tells."""
+    attempt: int
+    state: JobState
+    ended: datetime | None
+    said: str
+    """Termination message of its pod, else why it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSeen:
+    """What the mirror of a pipeline is to show, and the Jobs that tell it."""
+
+    versions: tuple[Mapping[str, Any], ...] = ()
+    """Specs of ModelVersions by number: those that are new, and those that aliases name."""
+    through: int = 0
+    """Number of the newest version that was considered."""
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    """Aliases of the model that name versions of this pipeline."""
+    jobs: tuple[MirrorJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSeen:
     """A pipeline and all that belongs to it."""
 
@@ -214,6 +242,7 @@ class PipelineSeen:
     """All versions of the model, by number."""
     probes: tuple[ProbeSeen, ...] = ()
     """In the order of their slots."""
+    mirror: MirrorSeen = MirrorSeen()
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +403,17 @@ class StartLook:
 
 
 @dataclass(frozen=True, slots=True)
+class StartMirror:
+    """Create the Job that tells the mirror."""
+
+    digest: str
+    attempt: int
+    document: Mapping[str, Any]
+    image: str
+    image_pull_policy: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveRun:
     """Delete a run that ended long ago, and with it its Jobs; what it made stays."""
 
@@ -434,5 +474,14 @@ class RecordVersion:
 
 
 TrainingIntent = (
-    MakeModel | StartRun | StartProbe | StartLook | RemoveRun | Freeze | StartStep | RemoveJob | RecordVersion
+    MakeModel
+    | StartRun
+    | StartProbe
+    | StartLook
+    | StartMirror
+    | RemoveRun
+    | Freeze
+    | StartStep
+    | RemoveJob
+    | RecordVersion
 )

@@ -7,7 +7,7 @@ from typing import Final
 from mlwright.api.imports import ModelImport, asked_of
 from mlwright.bundle.origins import entries
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.digests import digest, short
+from mlwright.plan.digests import canonical, digest, short
 from mlwright.plan.steps import IMPORTING
 from mlwright.plan.training import Frozen, ModelKnown
 from mlwright.planners.outside import check_host
@@ -64,5 +64,5 @@ def _check(wanted: ModelImport, settings: Settings) -> None:
             "pickles are not loaded in this installation: export the model as ONNX or skops, or let the administrator"
             " set the chart's outside.allowUnsafeFormats",
         )
-    if len(str(asked_of(wanted)).encode()) > LARGEST_STEP:
+    if len(canonical(asked_of(wanted)).encode()) > LARGEST_STEP:
         raise InvalidSpecError(f"{FIELD}.features", f"is longer than the {LARGEST_STEP:,} bytes that a step reads")

@@ -17,7 +17,7 @@ from typing import Final
 from mlwright.api.runs import Trigger
 from mlwright.plan.plan import Decided
 from mlwright.plan.training import MakeModel, PipelineSeen, RemoveRun, RunBrief, StartRun, TrainingIntent
-from mlwright.planners import cron, guard, probing
+from mlwright.planners import cron, guard, mirroring, probing
 from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import Aspects, settled, starting
 from mlwright.planners.probing import Probing
@@ -58,6 +58,17 @@ def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
     cron.check(seen.spec.triggers.schedules, now)
     probing.check(seen)
     at = Situation(seen, settings, now, timetable(seen, now), probing.probing(seen, settings, now))
+    mirror = mirroring.mirroring(seen, settings, now)
+    decision = _moved(at, forget)
+    told = replace(decision.status, conditions=(*decision.status.conditions, *mirror.conditions))
+    told = replace(told, fields={**told.fields, "mirror": mirror.fields})
+    again = min((wait for wait in (decision.again, mirror.again) if wait is not None), default=None)
+    return replace(decision, status=told, intents=(*decision.intents, *mirror.intents), again=again)
+
+
+def _moved(at: Situation, forget: tuple[TrainingIntent, ...]) -> Decision:
+    """Start the run that is due, or say how things stand."""
+    seen, now = at.seen, at.now
     records: tuple[TrainingIntent, ...] = () if seen.model_exists else (MakeModel(seen.model),)
     trigger = due(at)
     held = guard.held(seen, trigger, now) if trigger else None

@@ -33,6 +33,8 @@ PROGRESS: Final = "progress"
 """What is no step either: a look at how far a tuning is."""
 IMPORT: Final = "import"
 """The one step of a run that takes in a model which was trained elsewhere."""
+MIRROR: Final = "mirror"
+"""What is no step either: it shows versions elsewhere."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
 
@@ -150,11 +152,22 @@ def _import(env: Mapping[str, str]) -> Result:
         return _failure(problem, IMPORT, place)
 
 
+def _mirror(env: Mapping[str, str]) -> Result:
+    """Show versions in MLflow: this belongs to no run and writes nothing here."""
+    try:
+        show = import_module("mlwright.trainer.mirror").show
+        sentence, results = show(env.get(VARIABLE), env, addresses.mount_root(env))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, MIRROR, None)
+    return Result(MIRROR, "", 0, Outcome.SUCCEEDED, sentence, results)
+
+
 _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     REVISION: _look,
     SWEEP: _sweep,
     PROGRESS: _progress,
     IMPORT: _import,
+    MIRROR: _mirror,
 }
 
 

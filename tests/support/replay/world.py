@@ -15,8 +15,9 @@ from pydantic_core import from_json, to_json
 
 from mlwright.api.conditions import timestamp
 from mlwright.constants import LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.controller.indexes import related_value
 from mlwright.controller.shelf import Change
-from mlwright.plan.resources import BY_NAME, Body, Key, ResourceKind
+from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
 
 NAMESPACE: Final = "demo"
@@ -25,7 +26,7 @@ START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _INDEXES: Final[dict[str, Callable[[Body], str]]] = {
     "ModelVersion": lambda body: str(body["spec"]["modelRef"]["name"]),
     "ModelDeployment": lambda body: str(body["spec"]["model"]["ref"]["name"]),
-    "TrainingRun": lambda body: str(body["spec"]["pipelineRef"]["name"]),
+    "TrainingRun": lambda body: related_value(TRAINING_RUN, body) or "",
     "TrainingPipeline": lambda body: str((body["spec"].get("modelRef") or body["metadata"])["name"]),
     "ControllerRevision": lambda body: str((body["metadata"].get("labels") or {}).get(LABEL_MODEL, "")),
     "Decision": lambda body: "{kind}/{name}".format(**body["spec"]["subjectRef"]),

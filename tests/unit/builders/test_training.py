@@ -20,6 +20,7 @@ from mlwright.plan.training import (
     RemoveJob,
     RemoveRun,
     StartLook,
+    StartMirror,
     StartProbe,
     StartRun,
     StartStep,
@@ -74,7 +75,8 @@ def told(job: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_intent_is_rendered() -> None:
     """By the pipeline or by the run."""
-    rendered = {MakeModel, StartRun, StartProbe, RemoveRun} | {Freeze, StartStep, StartLook, RemoveJob, RecordVersion}
+    rendered = {MakeModel, StartRun, StartProbe, StartMirror, RemoveRun}
+    rendered |= {Freeze, StartStep, StartLook, RemoveJob, RecordVersion}
 
     assert rendered == set(get_args(TrainingIntent))
 

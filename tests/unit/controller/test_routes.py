@@ -23,6 +23,7 @@ DEPLOYMENT = thing("ModelDeployment", "web", {"model": {"ref": {"name": "flights
 PIPELINE = thing("TrainingPipeline", "nightly", {"modelRef": {"name": "flights"}})
 RUN = thing("TrainingRun", "nightly-1", {"pipelineRef": {"name": "nightly"}})
 VERSION = thing("ModelVersion", "flights-v1", {"modelRef": {"name": "flights"}, "lineage": {"run": "nightly-1"}})
+IMPORT = thing("TrainingRun", "elsewhere", {"importFrom": {"modelRef": {"name": "taken"}}})
 DECISION = thing("Decision", "d", {"subjectRef": {"kind": "ModelDeployment", "name": "web"}})
 
 ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
@@ -46,6 +47,7 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
         Change.SPEC,
         {"TrainingRun by-hand", "TrainingPipeline nightly"},
     ),
+    "a run that takes in a model wakes itself": (IMPORT, Change.SPEC, {"TrainingRun elsewhere"}),
     "a version wakes its model, all that follow the model, and the run that made it": (
         VERSION,
         Change.SPEC,
@@ -61,6 +63,11 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
         thing("Model", "flights"),
         Change.SPEC,
         {"Model flights", "ModelDeployment web", "TrainingPipeline nightly"},
+    ),
+    "a model that appears wakes the run that takes one in for it, which may not have known where to write": (
+        thing("Model", "taken"),
+        Change.SPEC,
+        {"Model taken", "TrainingRun elsewhere"},
     ),
     "the status of a model wakes nobody else": (thing("Model", "flights"), Change.STATUS, {"Model flights"}),
     "a pipeline whose spec changed wakes its runs": (
@@ -87,7 +94,7 @@ def test_a_change_wakes_whom_it_concerns(row: tuple[Any, Change, set[str]]) -> N
     """All others sleep on."""
     body, change, expected = row
     cache = Cache()
-    for other in (DEPLOYMENT, PIPELINE, RUN):
+    for other in (DEPLOYMENT, PIPELINE, RUN, IMPORT):
         cache.put(other)
 
     assert {f"{key.kind} {key.name}" for key in affected(body, change, cache)} == expected

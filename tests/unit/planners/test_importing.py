@@ -14,6 +14,7 @@ from mlwright.planners.importing import freeze_import
 from mlwright.settings import Settings
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import SETTINGS as REPLAYED
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import status
 from tests.support.replay.world import World
@@ -107,6 +108,20 @@ def test_an_import_that_fails_for_good_says_why() -> None:
     assert {c["type"]: c["reason"] for c in found["conditions"]} == {"Failed": "UserError", "Stalled": "UserError"}
     assert [step["name"] for step in found["steps"]] == ["import"]
     assert world.all("ModelVersion") == []
+
+
+def test_a_model_that_comes_later_may_say_where_to_write() -> None:
+    """The run says what is missing, and goes on when it is there."""
+    world = World()
+    operator = Operator(world, settings=replace(REPLAYED, artifacts_uri=""))
+    world.add(people.imported())
+    operator.settle()
+    assert "nobody says where runs are written" in status(world, "TrainingRun", "elsewhere")["summary"]
+
+    world.add(people.model(artifacts={"uri": "pvc://artifacts/own"}))
+    operator.settle()
+
+    assert world.one("ModelVersion", "flights-v1")["spec"]["bundle"]["uri"].startswith("pvc://artifacts/own/")
 
 
 def test_numbers_go_on_where_versions_exist() -> None:

@@ -192,6 +192,18 @@ def unseen(operator: Operator) -> None:
     operator.settle()
 
 
+def mirrored(crashes: int) -> Callable[[Operator], None]:
+    """Return the story of a version that is mirrored, after so many failures."""
+
+    def given(operator: Operator) -> None:
+        """Let the mirror be told."""
+        operator.actors.around.crashes = {"mirror": crashes}
+        operator.world.add(people.pipeline(mirror={"mlflow": {"uri": "https://mlflow.example.com"}}))
+        operator.settle()
+
+    return given
+
+
 def paused_training(operator: Operator) -> None:
     """Let a good pipeline be paused."""
     trained(operator)
@@ -407,6 +419,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: a queue has not admitted the first run": queued,
     "TrainingRun: a queue has not admitted the Job of a step": queued,
     "TrainingPipeline: the last look at the data failed": unseen,
+    "TrainingPipeline: the mirror shows everything": mirrored(0),
+    "TrainingPipeline: the mirror could not be told": mirrored(4),
     "TrainingPipeline: paused": paused_training,
     "TrainingPipeline: suspended": suspended_training,
     "TrainingPipeline: the spec is impossible": impossible_training,

@@ -12,7 +12,7 @@ from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.reasons import Reason
 from mlwright.builders import training
 from mlwright.constants import ANNOTATION_APPROVE, ANNOTATION_RUN, STEP_CONTAINER
-from mlwright.controller.kinds import jobs, parsing
+from mlwright.controller.kinds import jobs, mirrors, parsing
 from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.digests import child_name
@@ -45,6 +45,7 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         next_number=_next_number(seen, made, cache),
         probes=_probes(seen, cache),
         history=tuple(_history(seen, cache)),
+        mirror=mirrors.seen(seen, cache),
     )
 
 

@@ -1,0 +1,229 @@
+"""The mirror of a pipeline: told once of everything, told again after a failure, and never in the way of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.training import JobState, MirrorJob, MirrorSeen, RemoveJob, StartMirror
+from mlwright.planners.mirroring import Mirroring, mirroring
+from mlwright.settings import Settings
+from tests.support.replay import people
+from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import Operator
+from tests.support.replay.people import edit, status, train_with
+from tests.support.replay.world import World
+from tests.unit.planners.given import NOW, SETTINGS, a_pipeline, said
+
+OPEN = replace(SETTINGS, outside_hosts="https://mlflow.example.com")
+MLFLOW = {"uri": "https://mlflow.example.com", "experiment": "churn"}
+SPEC = {
+    "version": 7,
+    "modelRef": {"name": "churn"},
+    "bundle": {"uri": "pvc://artifacts/b", "digest": "sha256:b", "format": "ONNX"},
+    "lineage": {"pipeline": "churn", "run": "churn-7", "parameters": {"C": 1}},
+}
+
+
+def moved(
+    *jobs: MirrorJob, mirror: Any = MLFLOW, settings: Settings = OPEN, told: dict[str, Any] | None = None, **more: Any
+) -> Mirroring:
+    """Return what is done about a mirror that is to show version 7, and has Jobs."""
+    seen = MirrorSeen(versions=(SPEC,), through=7, aliases={"champion": 7}, jobs=jobs)
+    spec = {"mirror": {"mlflow": mirror}} if mirror else {}
+    pipeline = a_pipeline().asking(**spec, **more).knowing(mirror=seen, status={"mirror": told} if told else {}).done()
+    return mirroring(pipeline, settings, NOW)
+
+
+def wanted() -> str:
+    """Return the first digits of the digest of what the mirror is to show."""
+    (start,) = moved().intents
+    assert isinstance(start, StartMirror)
+    return start.digest
+
+
+def a_job(state: JobState, attempt: int = 0, *, ago: timedelta = timedelta(0), words: str = "") -> MirrorJob:
+    """Return a Job that tells the mirror of version 7."""
+    ended = None if state is JobState.ACTIVE else NOW - ago
+    return MirrorJob(f"churn-mirror-{attempt}", f"uid-{attempt}", wanted(), attempt, state, ended, words)
+
+
+def condition(found: Mirroring) -> tuple[str, str]:
+    """Return status and reason of the condition."""
+    (verdict,) = found.conditions
+    return verdict.status, verdict.reason.value
+
+
+def test_a_new_version_is_told() -> None:
+    """The Job is told all that it needs; nothing is looked up in the pod."""
+    found = moved()
+
+    (start,) = found.intents
+    assert isinstance(start, StartMirror)
+    assert condition(found) == ("False", "Mirroring")
+    assert start.document["versions"] == [SPEC]
+    assert start.document["aliases"] == {"champion": 7}
+    assert start.document["hosts"] == ["https://mlflow.example.com"]
+
+
+def test_one_job_at_a_time() -> None:
+    """Two that tell the same would do it twice."""
+    assert moved(a_job(JobState.ACTIVE)).intents == ()
+    other = replace(a_job(JobState.ACTIVE), told="0000")
+    assert moved(other).intents == ()
+
+
+def test_what_was_told_stays_in_the_status() -> None:
+    """So that nothing is told again when its Job is gone."""
+    done = moved(a_job(JobState.COMPLETE, words=said("Succeeded", "shows churn: v7")))
+
+    assert condition(done) == ("True", "Mirrored")
+    assert done.fields is not None
+    assert (done.fields["through"], done.fields["sentence"]) == (7, "shows churn: v7")
+    later = moved(told=dict(done.fields))
+    assert (later.intents, condition(later), later.fields) == ((), ("True", "Mirrored"), done.fields)
+
+
+def test_a_failure_is_told_and_tried_again_later() -> None:
+    """The pauses grow; what was told before stays."""
+    words = said("UserError", "it does not answer", field="spec.mirror.mlflow.uri", remedy="asked again by itself")
+
+    waits = moved(a_job(JobState.FAILED, 2, ago=timedelta(minutes=1), words=words), told={"digest": "sha256:old"})
+    again = moved(a_job(JobState.FAILED, 2, ago=timedelta(minutes=5), words=words))
+
+    assert (condition(waits), waits.intents) == (("False", "MirrorFailed"), ())
+    assert "spec.mirror.mlflow.uri: it does not answer" in waits.conditions[0].message
+    assert waits.again == timedelta(minutes=3)
+    assert waits.fields == {"digest": "sha256:old"}
+    (start,) = again.intents
+    assert isinstance(start, StartMirror)
+    assert start.attempt == 3
+
+
+def test_of_jobs_that_ended_the_newest_stays() -> None:
+    """For its log."""
+    old, new = a_job(JobState.FAILED, 0, ago=timedelta(hours=1)), a_job(JobState.FAILED, 1, ago=timedelta(minutes=1))
+
+    assert [i for i in moved(old, new).intents if isinstance(i, RemoveJob)] == [RemoveJob(old.name, old.uid)]
+
+
+def test_a_mirror_that_is_taken_away_leaves_nothing_here() -> None:
+    """What it shows there stays; that is for its people to remove."""
+    job = a_job(JobState.FAILED)
+
+    found = moved(job, mirror=None)
+
+    assert (found.intents, found.conditions, found.fields) == ((RemoveJob(job.name, job.uid),), (), None)
+
+
+def test_a_suspended_pipeline_starts_no_pod() -> None:
+    """Nor for its mirror."""
+    found = moved(suspend=True)
+
+    assert (found.intents, condition(found)) == ((), ("False", "Mirroring"))
+
+
+def test_a_host_that_is_not_allowed_is_refused() -> None:
+    """The administrator says which are."""
+    with pytest.raises(InvalidSpecError, match=r"spec\.mirror\.mlflow\.uri: https://mlflow\.example\.com is not among"):
+        moved(settings=SETTINGS)
+
+
+def test_more_than_a_step_reads_is_told_in_short() -> None:
+    """Thousands of parameters must not keep a version from being shown."""
+    lineage = {**SPEC["lineage"], "parameters": {f"p{i}": "x" * 100 for i in range(2000)}}  # type: ignore[dict-item]
+    seen = MirrorSeen(versions=({**SPEC, "lineage": lineage},), through=7)
+    pipeline = a_pipeline().asking(mirror={"mlflow": MLFLOW}).knowing(mirror=seen).done()
+
+    (start,) = mirroring(pipeline, OPEN, NOW).intents
+
+    assert isinstance(start, StartMirror)
+    assert len(json.dumps(start.document)) < 100_000
+    assert start.document["versions"][0]["lineage"] == {"pipeline": "churn", "run": "churn-7"}
+
+
+MIRROR = {"mlflow": {"uri": "https://mlflow.example.com"}}
+
+
+def mirrored(around: Surroundings | None = None) -> tuple[Operator, World]:
+    """Return a world in which a pipeline with a mirror has made a version."""
+    world = World()
+    operator = Operator(world, Actors(around))
+    world.add(people.pipeline(mirror=MIRROR))
+    world.add(people.deployment(rollout={"setAlias": "champion"}))
+    operator.settle()
+    return operator, world
+
+
+def told(world: World) -> list[Any]:
+    """Return what the mirror was told, newest last: numbers of versions, and aliases."""
+    jobs = [job for job in world.all("Job") if "-mirror-" in job["metadata"]["name"]]
+    documents = [
+        json.loads(job["spec"]["template"]["spec"]["containers"][0]["env"][-1]["value"].replace("$$", "$"))
+        for job in jobs
+    ]
+    return [([spec["version"] for spec in one["versions"]], one["aliases"]) for one in documents]
+
+
+def of(world: World) -> dict[str, str]:
+    """Return the condition of the pipeline about its mirror."""
+    found = status(world, "TrainingPipeline")["conditions"]
+    return next({"status": c["status"], "reason": c["reason"]} for c in found if c["type"] == "Mirrored")
+
+
+def test_versions_and_moves_of_aliases_are_mirrored() -> None:
+    """Each change is told; the newest Job stays."""
+    operator, world = mirrored()
+    assert (told(world), of(world)) == ([([1], {"champion": 1})], {"status": "True", "reason": "Mirrored"})
+
+    train_with(world, 300)
+    operator.settle()
+
+    assert told(world) == [([2], {"champion": 2})]
+    assert status(world, "TrainingPipeline")["mirror"]["through"] == 2
+
+
+def test_a_mirror_that_is_away_harms_no_run() -> None:
+    """The version is made, served and promoted; the mirror is told when it is back."""
+    operator, world = mirrored(Surroundings(crashes={"mirror": 5}))
+
+    assert status(world, "TrainingPipeline")["lastRun"]["state"] == "Succeeded"
+    assert status(world, "ModelDeployment")["stable"]["version"] == "flights-v1"
+    assert of(world) == {"status": "False", "reason": "MirrorFailed"}
+    operator.settle(within=timedelta(hours=2))
+    assert of(world) == {"status": "True", "reason": "Mirrored"}
+
+
+def test_a_lost_status_tells_the_mirror_once_more() -> None:
+    """It finds by its tags what it knows, so that does no harm; a run starts by it never."""
+    operator, world = mirrored()
+    world.edit(world.one("TrainingPipeline", "flights"), lambda body: body["status"].pop("mirror"))
+    operator.settle()
+
+    assert of(world) == {"status": "True", "reason": "Mirrored"}
+    assert len(world.all("TrainingRun")) == 1
+
+
+def test_versions_from_before_the_mirror_are_shown_when_an_alias_names_them() -> None:
+    """Else a mirror that is new to an old model would be told of a thousand versions at once."""
+    world = World()
+    operator = Operator(world)
+    world.add(people.pipeline())
+    operator.settle()
+    for iterations in (300, 20):
+        train_with(world, iterations)
+        operator.settle()
+    edit(world, "TrainingPipeline", "flights", lambda spec: spec.update(mirror=MIRROR))
+    operator.settle()
+    assert told(world) == [([3], {})]
+
+    edit(world, "Model", "flights", lambda spec: spec.update(aliases=[{"name": "blue", "version": 1}]))
+    operator.settle()
+
+    assert told(world) == [([1], {"blue": 1})]
+    assert len(world.all("TrainingRun")) == 3
