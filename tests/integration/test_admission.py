@@ -555,6 +555,11 @@ REFUSALS |= {
         {"spec.importFrom.mlflow": {"uri": "https://mlflow.example.com/?key=1"}},
         AWAY | {"spec.importFrom": {**HASTE, "uri": "models:/churn/3"}},
     ),
+    "a mirror with a password in its address": Refusal(
+        "TrainingPipeline.spec.mirror.mlflow.uri",
+        "without user, password or query",
+        {"spec.mirror": {"mlflow": {"uri": "https://me:secret@mlflow.example.com"}}},
+    ),
     "a model of MLflow without its server": Refusal(
         "TrainingRun.spec.importFrom",
         "mlflow: name the server",

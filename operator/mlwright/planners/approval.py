@@ -23,7 +23,6 @@ def approval_of(name: str, spec: Mapping[str, Any], annotation: str) -> Approval
         annotation: Value of `mlwright.dev/approve` on it, which approves if it is the version's number.
     """
     told = spec.get("approval") or {}
-    verdict = spec.get("verdict") or {}
     if told.get("decision") == "Denied":
         return Approval("Denied", f"was denied{_by(told)}")
     if not needs(spec):
@@ -32,7 +31,7 @@ def approval_of(name: str, spec: Mapping[str, Any], annotation: str) -> Approval
         return Approval("Given", f"was approved{_by(told)}")
     if annotation == str(spec["version"]):
         return Approval("Given", f"was approved with {ANNOTATION_APPROVE}")
-    return Approval("Awaited", f"waits for approval: {why(verdict)}; {command(name, spec['version'])}")
+    return Approval("Awaited", f"waits for approval: {why(spec)}; {command(name, spec['version'])}")
 
 
 def ahead(number: int, outcome: str, frozen: Frozen, annotation: str) -> Mapping[str, Any] | None:
@@ -53,10 +52,13 @@ def needs(spec: Mapping[str, Any]) -> bool:
     return held or spec.get("approvalPolicy") == "Manual"
 
 
-def why(verdict: Mapping[str, Any]) -> str:
+def why(spec: Mapping[str, Any]) -> str:
     """Return why a person is asked: the sentence of the gate that could not decide, or the policy."""
-    results = tuple(verdict.get("gates") or ())
-    return gates.summary(results) if verdict.get("outcome") == "Held" else "evaluation.approvalPolicy was Manual"
+    verdict = spec.get("verdict") or {}
+    if verdict.get("outcome") == "Held":
+        return gates.summary(tuple(verdict.get("gates") or ()))
+    imported = bool((spec.get("lineage") or {}).get("source"))
+    return f"{'importFrom' if imported else 'evaluation'}.approvalPolicy was Manual"
 
 
 def command(name: str, number: int) -> str:

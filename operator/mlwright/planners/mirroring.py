@@ -15,6 +15,7 @@ from mlwright.api.conditions import Verdict, timestamp
 from mlwright.api.mirrors import Mirror
 from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
+from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest
 from mlwright.plan.pods import plain
 from mlwright.plan.training import JobState, MirrorJob, PipelineSeen, RemoveJob, StartMirror, TrainingIntent
@@ -50,14 +51,14 @@ def mirroring(seen: PipelineSeen, settings: Settings, now: datetime) -> Mirrorin
 
     Worked example: version 8 is new and the mirror was told of everything through 7 -> a Job starts, Mirrored is False
     (Mirroring); it completes -> Mirrored is True, and the status holds the digest of what was told.
-
-    Raises:
-        InvalidSpecError: the host of the mirror is not allowed here.
     """
     wanted = seen.spec.mirror
     if wanted is None:
         return Mirroring(intents=tuple(RemoveJob(job.name, job.uid) for job in seen.mirror.jobs))
-    check_host(wanted.mlflow.uri, "spec.mirror.mlflow.uri", settings)
+    try:
+        check_host(wanted.mlflow.uri, "spec.mirror.mlflow.uri", settings)
+    except InvalidSpecError as refusal:  # a mirror stands in no run's way, whatever the administrator allows
+        return _beside(seen, str(refusal), Reason.MIRROR_FAILED, None)
     whole = _digest(seen, wanted)
     before = seen.status.get("mirror") or {}
     if before.get("digest") == whole or not (seen.mirror.versions or before.get("digest")):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.apiserver import Client, Json
 from tests.support.chart import render
-from tests.support.objects import DEPLOYMENT, PIPELINE, changed
+from tests.support.objects import DEPLOYMENT, GONE, PIPELINE, RUN, changed
 from tests.support.waiting import eventually
 
 KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT}
@@ -90,6 +90,39 @@ def test_nobody_reads_a_secret_through_the_store_of_the_data(person: People, tea
     assert answer.status == 403
     assert "the spec names Secret password" in answer.body["message"]
     assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
+
+
+HASTE: Json = {"modelRef": {"name": "churn"}, "uri": "models:/churn/3", "mlflow": {"uri": "https://mlflow.example.com"}}
+OPENED: Json = {"uri": "https://mlflow.example.com", "secretRef": {"name": "password"}}
+OUTSIDE = {
+    "mirror": changed(PIPELINE, {"spec.mirror": {"mlflow": OPENED}}),
+    "import": changed(RUN, {"spec.pipelineRef": GONE, "spec.importFrom": {**HASTE, "mlflow": OPENED}}),
+    "pod of an import": changed(
+        RUN, {"spec.pipelineRef": GONE, "spec.importFrom": {**HASTE, "pod": {"env": _env("password")}}}
+    ),
+}
+
+
+@pytest.mark.parametrize("thing", OUTSIDE.values(), ids=OUTSIDE)
+def test_nobody_reads_a_secret_through_what_speaks_to_mlflow(person: People, team: str, thing: Json) -> None:
+    """The address beside it may be that of anything which the chart allows."""
+    dana, eve = person("dana", WRITE, _may("get", "secrets", "open")), person("eve", WRITE, _may("get", "secrets"))
+
+    answer = dana.create(thing, team)
+
+    assert (answer.status, "the spec names Secret password" in answer.body["message"]) == (403, True)
+    assert eve.create(thing, team).status == 201
+
+
+def test_an_import_acts_as_no_account_that_its_author_may_not_use(person: People, team: str) -> None:
+    """The sentence names the field of the import."""
+    wanted = {**HASTE, "pod": {"serviceAccountName": "payroll"}}
+    thing = changed(RUN, {"spec.pipelineRef": GONE, "spec.importFrom": wanted})
+
+    answer = person("dana", WRITE).create(thing, team)
+
+    assert answer.status == 403
+    assert "spec.importFrom.pod.serviceAccountName is payroll" in answer.body["message"]
 
 
 def test_who_may_get_a_secret_may_name_it(person: People, team: str) -> None:

@@ -96,7 +96,7 @@ def test_somebody_may_have_to_approve_it() -> None:
     """It has passed no gates, so this is how to let nobody serve it unseen."""
     world = took_in(approvalPolicy="Manual")
 
-    assert "waits for approval" in status(world, "TrainingRun", "elsewhere")["summary"]
+    assert "waits for approval: importFrom.approvalPolicy" in status(world, "TrainingRun", "elsewhere")["summary"]
     assert "latestPassed" not in status(world, "Model")
 
 
