@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster import doctor, images, toolchain
+from cluster import doctor, images, jobset, toolchain
 from cluster.apiserver import ApiServer
 from cluster.buildah import Buildah
 from cluster.errors import ClusterError
@@ -79,6 +79,10 @@ def _load(arguments: argparse.Namespace) -> None:
         say(name)
 
 
+def _jobset(_: argparse.Namespace) -> None:
+    jobset.install(choose(cluster_name()))
+
+
 def _apiserver(arguments: argparse.Namespace) -> None:
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
@@ -119,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     add("images", _images, "build images and load them").add_argument("names", nargs="*", metavar="IMAGE")
     add("load", _load, "load an image archive").add_argument("archive", type=Path)
+    add("jobset", _jobset, "install the JobSet controller, for steps that make JobSets")
     server = add("apiserver", _apiserver, "run an API server alone until Ctrl-C")
     server.add_argument("--controllers", nargs="*", default=[], metavar="NAME")
     add("doctor", _doctor, "say what this machine lacks")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from cluster import base, cgroups, kubeconfig, nodeconfig, objects, packages, pauseimage, toolchain
+from cluster import base, cgroups, kubeconfig, nodeconfig, objects, packages, programimage, toolchain
 from cluster.api import Api, Credentials
 from cluster.buildah import Buildah
 from cluster.commands import last_lines, run
@@ -190,7 +190,7 @@ class OwnNode:
         store = self._images()
         if nodeconfig.PAUSE_IMAGE not in store.names():
             file = self._state.root / "pause.tar"
-            pauseimage.write(file, program=toolchain.pause(), name=nodeconfig.PAUSE_IMAGE)
+            programimage.write(file, program=toolchain.pause(), name=nodeconfig.PAUSE_IMAGE)
             store.load(file)
             file.unlink()
 

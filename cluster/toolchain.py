@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cluster import packages
-from cluster.commands import run
+from cluster.commands import Argv, run
 from cluster.errors import ClusterError
 from cluster.locks import locked
 from cluster.paths import SOURCES, cache_root
@@ -22,6 +22,7 @@ KIND = "0.33.0"
 VERSITYGW = "1.8.0"
 _GO = (1, 26)
 _KEEP_BUILDS = 2
+_JOBSET = "sigs.k8s.io/jobset"  # controllers/jobset/go.mod says which version
 
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.split(".")
@@ -54,6 +55,22 @@ def kind() -> Path:
 def versitygw() -> Path:
     """A server of the S3 protocol over a directory, for tests; installed by Go on first use."""
     return _installed_by_go("versitygw", VERSITYGW, f"github.com/versity/versitygw/cmd/versitygw@v{VERSITYGW}")
+
+
+def jobset() -> Path:
+    """A folder with JobSet's controller, ``manager``, and its Helm chart, ``chart``; built on first use (minutes)."""
+    sources = SOURCES / "controllers" / "jobset"
+    home = cache_root() / "tools" / f"jobset-{_digest([sources / 'go.mod', sources / 'go.sum'], platform.machine())}"
+
+    def make(target: Path) -> None:
+        require_go()
+        flags: Argv = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", target / "manager"]
+        run("building JobSet", ["go", "build", *flags, _JOBSET], cwd=sources, env={"CGO_ENABLED": "0"})
+        module = run("finding the chart of JobSet", ["go", "list", "-m", "-f", "{{.Dir}}", _JOBSET], cwd=sources)
+        shutil.copytree(Path(module.strip(), "charts", "jobset"), target / "chart", copy_function=shutil.copyfile)
+
+    _made_once(home, "JobSet built", "takes some minutes the first time", make)
+    return home
 
 
 def kubectl() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -144,6 +145,39 @@ def test_what_containers_do_wrong_is_told(live: Live, release: Release) -> None:
         live.reaches("TrainingRun", f"{name}-1", "Failed", sentence)
 
 
+def test_a_step_that_takes_too_long_is_stopped(live: Live, release: Release) -> None:
+    """Its pod goes, and the run says which limit it broke."""
+    long = shell("long", release.images["containers"], "sleep 300", timeoutAfter="8s", retries={"limit": 0})
+    live.apply(asking("late", long))
+    live.reaches("TrainingRun", "late-1", "Failed", "long: it took longer than its timeoutAfter of 8 s and was stopped")
+
+    live.until("its pod is gone", lambda: not _running(live, "late-1") or None)
+
+
+def test_an_evicted_pod_and_a_job_that_is_deleted_are_no_failures(live: Live, release: Release) -> None:
+    """Both are started again, though the step may be tried only once: neither is the step's fault."""
+    long = shell("long", release.images["containers"], "sleep 15", retries={"limit": 0})
+    live.apply(asking("evicted", long), asking("deleted", long))
+    for name in ("evicted", "deleted"):
+        live.until(f"{name} runs", lambda run=f"{name}-1": _running(live, run) or None)  # type: ignore[misc]
+    evict(live, _pods(live, "evicted-1")[0])
+    live.kubectl("delete", "job/deleted-1-long-0", "--wait=false")
+    for name in ("evicted", "deleted"):
+        live.reaches("TrainingRun", f"{name}-1", "Complete", f"made {name}-v1", seconds=FINISHED)
+        attempts = {step["name"]: step["attempt"] for step in live.status("TrainingRun", f"{name}-1")["steps"]}
+        assert attempts["long"] == 0, name
+
+
+def evict(live: Live, pod: Json) -> None:
+    """Evict a pod, as somebody who empties a node does."""
+    name = pod["metadata"]["name"]
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": live.name}}
+    live.kubectl(
+        *("create", "--raw", f"/api/v1/namespaces/{live.name}/pods/{name}/eviction", "-f", "-"),
+        stdin=json.dumps(body).encode(),
+    )
+
+
 def test_a_failed_run_goes_on_from_its_failed_step(live: Live, release: Release) -> None:
     """What succeeded is not done again."""
     image = release.images["containers"]
@@ -177,8 +211,11 @@ def test_suspended_means_no_pods_and_a_run_is_ended_by_hand(live: Live, release:
 
 
 def _running(live: Live, run: str) -> bool:
-    pods = [pod for pod in live.all("Pod", step="long") if pod["metadata"]["labels"]["mlwright.dev/owner"] == run]
-    return any(pod["status"]["phase"] in {"Pending", "Running"} and _at_work(pod) for pod in pods)
+    return any(pod["status"]["phase"] in {"Pending", "Running"} and _at_work(pod) for pod in _pods(live, run))
+
+
+def _pods(live: Live, run: str) -> list[Json]:
+    return [pod for pod in live.all("Pod", step="long") if pod["metadata"]["labels"]["mlwright.dev/owner"] == run]
 
 
 def _at_work(pod: Json) -> bool:

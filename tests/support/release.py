@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cluster.api import Api
@@ -40,6 +40,8 @@ class Release:
 
     api: Api
     images: dict[str, str]
+    values: Json = field(default_factory=dict)
+    """What the administrator sets beside the images."""
 
     def ensure(self) -> None:
         """Bring the release back to what all tests expect; costs nothing when it is so."""
@@ -64,6 +66,7 @@ class Release:
             values={
                 "images": {name: self.images[name] for name in CHARTED} | changed,
                 "outside": {"hosts": list(self.outside)},
+                **self.values,
             },
         )
 

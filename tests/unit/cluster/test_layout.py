@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import pauseimage
+from cluster import programimage
 from cluster.layout import Layout
 
 
@@ -82,7 +82,7 @@ def test_the_pause_image_holds_its_program_and_runs_it(tmp_path: Path) -> None:
     program = tmp_path / "pause"
     program.write_bytes(b"program")
 
-    pauseimage.write(tmp_path / "pause.tar", program=program, name="localhost/mlwright/pause:1")
+    programimage.write(tmp_path / "pause.tar", program=program, name="localhost/mlwright/pause:1")
 
     found = members((tmp_path / "pause.tar").read_bytes())
     blobs = {name.rpartition("/")[2]: content for name, content in found.items() if name.startswith("blobs/")}

@@ -1,4 +1,4 @@
-"""The image that holds a pod's namespaces: one static program, so it is written by hand."""
+"""Images of one static program, such as the one that holds a pod's namespaces: there is nothing to build."""
 
 import hashlib
 import io
