@@ -26,7 +26,7 @@ from tests.support.shelf import Shelf
 
 SHARED = {"trained", "shelf"}
 """Fixtures of the session that cost minutes."""
-SHARING = {"test_bad_input", "test_data", "test_gates", "test_mlflow", "test_steps", "test_tuning"}
+SHARING = {"test_bad_input", "test_data", "test_gates", "test_mlflow", "test_registry", "test_steps", "test_tuning"}
 """Files whose tests happen in one namespace."""
 
 _begun: list[Live] = []

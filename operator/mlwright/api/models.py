@@ -65,6 +65,25 @@ class Retention(Schema):
     ] = Field(default="24h", description="How long a folder must have been unused before it is removed.")
 
 
+class VerifyKey(Schema):
+    """A public key that is trusted."""
+
+    name: ShortName = Field(description="Name of the key, for messages.")
+    pem: str = Field(
+        pattern=r"^-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PUBLIC KEY-----\n?$",
+        max_length=1024,
+        description="The key as PEM, on P-256, P-384 or P-521: what openssl ec -pubout writes.",
+    )
+
+
+class Verify(Schema):
+    """Which signatures servers ask for."""
+
+    keys: Annotated[tuple[VerifyKey, ...], ListMap("name")] = Field(
+        min_length=1, max_length=8, description="A bundle must be signed with one of these."
+    )
+
+
 class ModelSpec(Schema):
     """What is common to all versions of a model."""
 
@@ -82,6 +101,13 @@ class ModelSpec(Schema):
     )
     retention: Retention | None = Field(
         default=None, description="Remove versions that are old and not in use; without it all are kept."
+    )
+    verify: Verify | None = Field(
+        default=None,
+        description=(
+            "Serve only bundles that are signed with one of these keys. A change makes a new revision of each"
+            " deployment of the model; what serves goes on serving until that has proven itself."
+        ),
     )
 
 
@@ -131,6 +157,9 @@ class Bundle(Schema):
     format: Literal["ONNX", "Skops"] = Field(description="Format of the model in it.")
     bytes: int = Field(default=0, ge=0, description="Size in bytes.")
     format_reason: str = Field(default="", max_length=512, description="Why the format is not ONNX, if it is not.")
+    signed_by: str = Field(
+        default="", max_length=71, description="SHA-256 of the PEM of the public key that its files are signed with."
+    )
 
 
 class Lineage(Schema):

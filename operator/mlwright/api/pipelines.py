@@ -33,6 +33,7 @@ from mlwright.api.parts import (
     ArtifactStore,
     PodSurface,
     Ref,
+    SecretKey,
     Status,
 )
 from mlwright.api.steps import OnExit, Steps
@@ -45,6 +46,17 @@ from mlwright.api.triggers import (
     Triggers,
 )
 from mlwright.api.tuning import WITHOUT_TUNING, objective_rules
+
+
+class Signing(Schema):
+    """The key with which bundles are signed (OpenSSF model signing)."""
+
+    secret_ref: SecretKey = Field(
+        description=(
+            "Where the private key is: PEM of a key on P-256, P-384 or P-521, without password. Only the pod that"
+            " trains reads it."
+        )
+    )
 
 
 class TrainingPipelineSpec(Schema):
@@ -76,6 +88,9 @@ class TrainingPipelineSpec(Schema):
         description="Where runs and bundles are written; else Model.spec.artifacts, else the chart's default.",
     )
     mirror: Mirror | None = Field(default=None, description="Where else the versions are shown.")
+    signing: Signing | None = Field(
+        default=None, description="Sign every bundle, so that servers can tell that it was made here."
+    )
     image: str | None = Field(
         default=None,
         min_length=1,

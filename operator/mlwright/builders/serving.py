@@ -20,7 +20,7 @@ from mlwright.constants import (
     SERVER_PORT,
     SERVICE_PORT,
 )
-from mlwright.plan.digests import child_name, short
+from mlwright.plan.digests import canonical, child_name, short
 from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key, ResourceKind
 from mlwright.plan.serving import (
     Decide,
@@ -128,6 +128,8 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         "MLWRIGHT_TIMEOUT": str(int(parse_duration(spec.server.timeout).total_seconds())),
         "MLWRIGHT_MAX_BODY_BYTES": str(spec.server.max_body_megabytes * MEGABYTE),
     }
+    if seen.verify_keys:
+        variables["MLWRIGHT_VERIFY_KEYS"] = canonical(dict(seen.verify_keys))
     container = {
         "name": SERVER_CONTAINER,
         "image": spec.server.image or settings.server_image,

@@ -246,7 +246,7 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         document = step_document(seen, intent)
         pod = own_pod(intent, seen.name, run_uri(seen, frozen), document=document, resources=RESOURCES)
         return {"restartPolicy": "Never", **pod}
-    keys = data_keys(frozen.dataset) if template.uses == "Validate" else []  # no other of ours reads the data
+    keys = _keys(frozen, template.uses)
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
@@ -269,6 +269,13 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         told = step_document(seen, intent)
         pod["initContainers"] = before(intent, seen.name, run_uri(seen, frozen), document=told, resources=RESOURCES)
     return pod
+
+
+def _keys(frozen: Frozen, uses: str) -> list[dict[str, Any]]:
+    """Return the variables with what only one step may know: keys of the store to read data, that to sign bundles."""
+    if uses == "Train" and frozen.signing:
+        return [{"name": "MLWRIGHT_SIGNING_KEY", "valueFrom": {"secretKeyRef": dict(frozen.signing["secretRef"])}}]
+    return data_keys(frozen.dataset) if uses == "Validate" else []
 
 
 def run_uri(seen: RunSeen, frozen: Frozen) -> str:
@@ -295,6 +302,7 @@ def step_document(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         **owner_of_folder(seen.namespace, frozen),
         "dataset": {**frozen.dataset, "uri": made["data"]} if _reads_made(intent) else frozen.dataset,
         "training": frozen.training,
+        **({"signed": True} if frozen.signing else {}),
         "evaluation": {"metrics": list(frozen.metrics), "gates": list(measured_gates(frozen))},
         **({"champion": told} if (told := _told_champion(frozen)) else {}),
         "runUri": folder,

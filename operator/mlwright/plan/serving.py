@@ -83,6 +83,8 @@ class DeploymentSeen:
     model_uid: str = ""
     model_resource_version: str = ""
     aliases: Mapping[str, int] = field(default_factory=dict)
+    verify_keys: Mapping[str, str] = field(default_factory=dict)
+    """Public keys by name, one of which must have signed what is served; none: no signature is needed."""
     versions: tuple[VersionSeen, ...] = ()
     revisions: tuple[RevisionSeen, ...] = ()
     variants: tuple[VariantSeen, ...] = ()

@@ -147,6 +147,8 @@ class Frozen:
     """The version that it is compared with; empty when there was none, or nothing compares."""
     model_uid: str = ""
     """uid of the Model, which the run's folder is marked with; empty when there was none."""
+    signing: Mapping[str, Any] = field(default_factory=dict)
+    """With which key bundles are signed; empty without one."""
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Frozen:

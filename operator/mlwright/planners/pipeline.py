@@ -140,7 +140,9 @@ def _mended(at: Situation) -> Trigger | None:
     run = seen.runs[-1] if seen.runs else None
     if run is None or not run.stuck or run.frozen is None or not seen.spec.triggers.spec_change:
         return None
-    same = (run.frozen.pod, run.frozen.artifacts_uri) == (dump(seen.spec.pod), artifacts_uri(seen, settings))
+    signing = dump(seen.spec.signing) if seen.spec.signing else {}
+    now = (dump(seen.spec.pod), artifacts_uri(seen, settings), signing)
+    same = (run.frozen.pod, run.frozen.artifacts_uri, run.frozen.signing) == now
     # a run that waits for its data does so whatever the image: a new one alone never starts a run
     if same and (run.state == "Waiting" or run.frozen.image == training_image(seen, settings)):
         return None

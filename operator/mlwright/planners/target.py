@@ -74,6 +74,7 @@ def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
             "pod": essence(spec.pod),
             "grace": spec.termination_grace_period_seconds,
             "refresh": seen.refresh,
+            **({"verify": dict(seen.verify_keys)} if seen.verify_keys else {}),
         }
     )
 

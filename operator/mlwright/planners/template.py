@@ -128,6 +128,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str, at: da
         approval_policy=spec.evaluation.approval_policy,
         champion=seen.champion,
         model_uid=seen.model_uid,
+        signing=dump(spec.signing) if spec.signing else {},
     )
 
 

@@ -5,12 +5,13 @@ came out right. What was checked is what is loaded, since both happen on a priva
 others as well, who could change a file in between.
 """
 
+import contextlib
 import logging
 import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,14 @@ from mlwright.bundle.golden import GoldenRow, read_golden
 from mlwright.bundle.manifest import MANIFEST, Core, Format, Manifest, Signature
 from mlwright.bundle.models import load_model
 from mlwright.bundle.parity import compare_golden
+from mlwright.bundle.signatures import SIGNATURE
 from mlwright.bundle.tensors import to_inputs
 from mlwright.bundle.verification import verify
 from mlwright.process.threads import pool_size
 from mlwright.server.failures import UnservableError
 from mlwright.server.model import Model
 from mlwright.server.settings import Settings
+from mlwright.server.signature import check_apart
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ def load(settings: Settings, mount_root: Path) -> Model:
         folder = _locate(settings.bundle_uri, mount_root)
         with tempfile.TemporaryDirectory(prefix="bundle-") as private:
             manifest = fetch(folder, Path(private), settings.bundle_digest)
+            if settings.verify_keys:
+                _check_signature(folder, Path(private), settings.verify_keys)
             return _prove(settings, manifest.core, Path(private))
     except AddressError as problem:
         raise UnservableError(str(problem)) from problem
@@ -70,6 +75,14 @@ def fetch(source: Path, target: Path, digest: str) -> Manifest:
     for name in (MANIFEST, *(file.path for file in manifest.core.files)):
         shutil.copyfile(source / name, target / name, follow_symlinks=False)
     return verify(target, digest, max_bytes=MAX_BUNDLE_BYTES)
+
+
+def _check_signature(source: Path, private: Path, keys: Mapping[str, str]) -> None:
+    """Check the signature of what was fetched; the signature itself is fetched here, as nothing vouches for it."""
+    with contextlib.suppress(FileNotFoundError):
+        if not (source / SIGNATURE).is_symlink():
+            shutil.copyfile(source / SIGNATURE, private / SIGNATURE)
+    check_apart(private, keys)
 
 
 def _locate(uri: str, mount_root: Path) -> Path:

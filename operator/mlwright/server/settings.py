@@ -1,9 +1,10 @@
 """What the server is told at its start: the environment, read once, into one frozen value."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mlwright.process.threads import granted_cpus
@@ -38,6 +39,9 @@ class Settings:
     timeout_seconds: float  # for one request, from its headers to its answer
     max_body_bytes: int
     cpus: float
+    verify_keys: Mapping[str, str] = field(
+        default_factory=dict
+    )  # trusted public keys by name; none: no signature needed
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -57,6 +61,7 @@ class Settings:
             timeout_seconds=_read(env, "MLWRIGHT_TIMEOUT", "30", _positive_seconds),
             max_body_bytes=_read(env, "MLWRIGHT_MAX_BODY_BYTES", str(4 * 1024 * 1024), _positive_bytes),
             cpus=_read(env, "MLWRIGHT_CPU_LIMIT", str(granted_cpus()), _positive_seconds),
+            verify_keys=_read(env, "MLWRIGHT_VERIFY_KEYS", "{}", _keys),
         )
 
 
@@ -80,6 +85,16 @@ def _digest(text: str) -> str:
     if not _DIGEST.fullmatch(text):
         raise ValueError("sha256: followed by 64 hexadecimal digits")
     return text
+
+
+def _keys(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(pem, str) for pem in found.values()):
+        raise ValueError("a JSON object of PEMs by name")
+    return found
 
 
 def _port(text: str) -> int:

@@ -5,7 +5,7 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError
 from mlwright.process.last_words import leave_last_words, termination_log
-from mlwright.trainer import own
+from mlwright.trainer import own, signing
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import Step, StepName
@@ -84,7 +84,7 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
     if name in _NO_STEPS:
         return _NO_STEPS[name](env)
     try:
-        step = read_step(name, env.get(VARIABLE))
+        step = replace(read_step(name, env.get(VARIABLE)), signing_key=env.get(signing.VARIABLE, ""))
     except UserError as problem:
         return _failure(problem, name, None)
     number = env.get(NUMBER, "0")

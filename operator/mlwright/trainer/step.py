@@ -152,3 +152,7 @@ class Step:
     champion: Champion | None
     owner: Owner | None
     document: Mapping[str, Any] = field(repr=False)  # as it came, for the record of the run
+    signed: bool = False
+    """The bundle is to be signed."""
+    signing_key: str = field(default="", repr=False)
+    """PEM of the private key; it is in no document."""

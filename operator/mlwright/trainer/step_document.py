@@ -67,6 +67,7 @@ def read_step(name: str, text: str | None) -> Step:
         champion=_champion(document),
         owner=read_owner(document),
         document=document.members,
+        signed=document.members.get("signed") is True,
     )
 
 

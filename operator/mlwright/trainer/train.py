@@ -20,6 +20,7 @@ from mlwright.trainer.fitting import Fitted, answer_soundly, fit
 from mlwright.trainer.own_model import FILE, OwnModel, load_own
 from mlwright.trainer.preparation import check_prepared
 from mlwright.trainer.profiles import build_profile
+from mlwright.trainer.signing import sign
 from mlwright.trainer.step import Preprocessing, Step, StepName, Training
 from mlwright.trainer.storing import Trial, store
 from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
@@ -58,9 +59,15 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
         return _take_in(step, root, folder, (learned, held_out), dataset)
     parts = build_parts(step, learned, held_out, dataset)
     manifest = write_bundle(folder / BUNDLE, parts)
+    signer = _signed(step, folder)
     name = step.training.estimator.rpartition(".")[2]
     sentence = f"trained {name} on {rows(learned.rows)}, stored as {manifest.core.format}"
-    return sentence, _results(step, manifest)
+    return sentence, _results(step, manifest, signer)
+
+
+def _signed(step: Step, folder: Path) -> str:
+    """Sign the bundle if that is asked for; the fingerprint of the key, empty without one."""
+    return sign(folder / BUNDLE, step.signing_key) if step.signed else ""
 
 
 def _take_in(
@@ -71,9 +78,10 @@ def _take_in(
     learned, held_out = sides
     fitted = load_own(draft / FILE, step.training, learned)
     manifest = write_bundle(folder / BUNDLE, own_parts(step, fitted, learned, held_out, dataset))
+    signer = _signed(step, folder)
     shutil.rmtree(draft)
     sentence = f"took in the model that the container learned from {rows(learned.rows)}, stored as ONNX"
-    return sentence, _results(step, manifest)
+    return sentence, _results(step, manifest, signer)
 
 
 def own_parts(step: Step, fitted: OwnModel, learned: Side, held_out: Side, dataset: object) -> Parts:
@@ -156,13 +164,14 @@ def _golden_trial(fitted: Fitted, invented: tuple[GoldenRow, ...]) -> Trial:
     return Trial(to_inputs([row.inputs for row in invented], signature), expected_outputs(invented, signature))
 
 
-def _results(step: Step, manifest: Manifest) -> dict[str, Any]:
+def _results(step: Step, manifest: Manifest, signer: str) -> dict[str, Any]:
     run = addresses.parse(step.run_uri, field="runUri")
     bundle = {
         "uri": str(run.join(f"{step.name}-{step.run.attempt}", BUNDLE)),
         "digest": manifest.digest,
         "format": str(manifest.core.format),
         "bytes": manifest.bytes,
+        **({"signedBy": signer} if signer else {}),
     }
     results: dict[str, Any] = {"bundle": bundle, "environment": environment()}
     if manifest.format_reason:

@@ -32,6 +32,8 @@ class Surroundings:
     """The dataset is there."""
     broken: set[str] = field(default_factory=set)
     """Versions whose bundle no server can load."""
+    unsigned: set[str] = field(default_factory=set)
+    """Versions whose bundle no server loads that asks for a signature."""
     slow: set[str] = field(default_factory=set)
     """Versions whose server never becomes ready."""
     crashes: dict[str, int] = field(default_factory=dict)
@@ -255,6 +257,8 @@ class Actors:
         version = f"{env['MLWRIGHT_MODEL']}-v{env['MLWRIGHT_MODEL_VERSION']}"
         if version in self.around.broken:
             return crashing(container["name"], EXIT_USER_ERROR, "the bundle's digest is not the one asked for")
+        if version in self.around.unsigned and "MLWRIGHT_VERIFY_KEYS" in env:
+            return crashing(container["name"], EXIT_USER_ERROR, "it carries no signature (model.sig)")
         return running(ready=version not in self.around.slow)
 
 

@@ -33,6 +33,10 @@ def _train_and_sweep(world: World, _: Surroundings) -> None:
     world.add(people.pipeline(policy={"keepSucceeded": 1}))
 
 
+def _verify(spec: Body) -> None:
+    spec["verify"] = {"keys": [{"name": "team", "pem": "PEM"}]}
+
+
 def _alias(name: str, number: int) -> Act:
     entry = {"name": name, "version": number}
     return Act(
@@ -290,6 +294,15 @@ STORIES: Final = {
                 _alias("blue", 3),
                 _new_version(4),
             ),
+        ),
+        Story(
+            "a signature is asked for, and v2 has one",
+            (
+                _SERVE,
+                Act("ask for a signature", lambda world, _: edit(world, "Model", "flights", _verify), LONG),
+                _new_version(2),
+            ),
+            Surroundings(unsigned={"flights-v1"}),
         ),
         Story(
             "folders are swept",

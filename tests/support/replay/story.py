@@ -75,6 +75,7 @@ def copy_of(around: Surroundings) -> Surroundings:
         secrets=set(around.secrets),
         bad_images=set(around.bad_images),
         broken=set(around.broken),
+        unsigned=set(around.unsigned),
         slow=set(around.slow),
         silent=set(around.silent),
         endless=set(around.endless),

@@ -139,6 +139,38 @@ def test_only_the_step_that_reads_the_data_gets_the_keys_of_the_store() -> None:
     assert [volume["name"] for volume in validate["volumes"]] == ["tmp", "pvc-artifacts"]
 
 
+SIGNING = {"secretRef": {"name": "signing", "key": "private.pem"}}
+
+
+def secrets_of(container: dict[str, Any]) -> dict[str, Any]:
+    """Return what a container takes from Secrets."""
+    return {v["name"]: v["valueFrom"]["secretKeyRef"] for v in container["env"] if "valueFrom" in v}
+
+
+@pytest.mark.parametrize(
+    "name, secrets", [("validate", {}), ("train", {"MLWRIGHT_SIGNING_KEY": SIGNING["secretRef"]}), ("evaluate", {})]
+)
+def test_only_the_step_that_trains_gets_the_key_to_sign(name: str, secrets: dict[str, Any]) -> None:
+    """From the Secret, by the kubelet; the document holds no key."""
+    inputs = {"evaluate": {"validate": 0, "train": 0}, "train": {"validate": 0}}.get(name, {})
+    job = step(frozen=frozen(signing=SIGNING), step=name, inputs=inputs)
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    told = json.loads(next(v["value"] for v in container["env"] if v["name"] == "MLWRIGHT_STEP"))
+
+    assert secrets_of(container) == secrets
+    assert told["signed"] is True
+
+
+def test_a_container_of_somebodys_own_does_not_get_the_key_to_sign() -> None:
+    """It could sign whatever it likes."""
+    own = {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}}
+    job = step(frozen=frozen(signing=SIGNING, training=own), step="train", inputs={"validate": 0})
+    pod = job["spec"]["template"]
+    found = {c["name"]: secrets_of(c) for c in [*pod["spec"]["containers"], *pod["spec"]["initContainers"]]}
+
+    assert found == {"step": {"MLWRIGHT_SIGNING_KEY": SIGNING["secretRef"]}, "prepare": {}, "own": {}}
+
+
 def test_the_certificates_of_a_store_are_mounted() -> None:
     """Where the trainer looks for them."""
     pod = of_store("validate", caBundleRef={"name": "authorities", "key": "ca.crt"})

@@ -138,3 +138,23 @@ def test_the_folders_of_runs_that_something_uses_are_known() -> None:
 
     assert known - {"demo"} == {frozen, "borrowed-1-aa", "flights-0-bb"}
     assert uses_module.folders(world, "demo", "flights") - {"demo"} == {frozen, "borrowed-1-aa"}
+
+
+def test_the_folder_of_a_version_that_served_long_ago_is_not_in_use(serving: Operator) -> None:
+    """Its revision is kept as history; its record is not, and so nobody can go back to it."""
+    world = serving.world
+    for number in (1, 2, 3):
+        bundle = {
+            "uri": f"pvc://a/x/runs/run-{number}/train-0/bundle",
+            "digest": "sha256:" + "0" * 64,
+            "format": "ONNX",
+        }
+        for body in world.all("ControllerRevision"):
+            if body["data"]["version"] == f"flights-v{number}":
+                [container] = body["data"]["template"]["spec"]["containers"]
+                told = {"name": "MLWRIGHT_BUNDLE_URI", "value": bundle["uri"]}
+                container["env"] = [*(v for v in container["env"] if v["name"] != told["name"]), told]
+    for number in (1, 2, 3):
+        world.remove("ModelVersion", f"flights-v{number}")
+
+    assert uses_module.folders(world, "demo", "flights") == {"run-2", "run-3"}

@@ -105,6 +105,37 @@ def test_a_rejected_version_is_not_tried_again_by_itself(serving: Operator) -> N
     assert [write for write in serving.world.writes[before:] if not write.startswith("status")] == []
 
 
+def test_what_is_not_signed_goes_on_serving_until_something_signed_can(serving: Operator) -> None:
+    """The Model asks for a signature from now on: what serves is tried again with the check, and not taken away."""
+    serving.actors.around.unsigned.add("flights-v1")
+    keys = [{"name": "team", "pem": "PEM"}]
+    people.edit(serving.world, "Model", "flights", lambda spec: spec.update(verify={"keys": keys}))
+    serving.settle()
+    before = (
+        served(serving.world),
+        conditions(serving.world, "ModelDeployment"),
+        summary(serving.world, "ModelDeployment"),
+    )
+    serving.world.add(people.version(2))
+    serving.settle()
+
+    assert before[:2] == ("flights-v1", {"Ready": "True", "CandidateRejected": "True"})
+    assert "it carries no signature (model.sig)" in before[2]
+    assert served(serving.world) == "flights-v2"
+
+
+def test_a_signed_version_is_checked_when_that_is_asked_for(serving: Operator) -> None:
+    """The same version in a new revision, whose server checks the signature."""
+    keys = [{"name": "team", "pem": "PEM"}]
+    people.edit(serving.world, "Model", "flights", lambda spec: spec.update(verify={"keys": keys}))
+    serving.settle()
+    [deployment] = serving.world.all("Deployment")
+    told = {v["name"]: v.get("value") for v in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+    assert served(serving.world) == "flights-v1"
+    assert told["MLWRIGHT_VERIFY_KEYS"] == '{"team":"PEM"}'
+
+
 def test_retry_tries_a_rejected_version_again(serving: Operator) -> None:
     """The pods that failed before do not speak for the new ones."""
     serving.actors.around.broken.add("flights-v2")

@@ -44,12 +44,14 @@ def test_every_variable_is_read() -> None:
             "MLWRIGHT_TIMEOUT": "2.5",
             "MLWRIGHT_MAX_BODY_BYTES": "1000",
             "MLWRIGHT_CPU_LIMIT": "2.5",
+            "MLWRIGHT_VERIFY_KEYS": '{"team": "PEM"}',
         }
     )
 
     assert settings.identity == Identity("flights", "delays", "delays-7", "a1b2c3d4")
     assert (settings.port, settings.drain_seconds, settings.timeout_seconds) == (9000, 0.0, 2.5)
     assert (settings.max_body_bytes, settings.cpus) == (1000, 2.5)
+    assert settings.verify_keys == {"team": "PEM"}
 
 
 WRONG = {
@@ -65,6 +67,7 @@ WRONG = {
     "a drain in words": ("MLWRIGHT_DRAIN", "10s", "expected a number of seconds, 0 or more"),
     "no time at all": ("MLWRIGHT_TIMEOUT", "0", "expected a number above 0"),
     "a size with a unit": ("MLWRIGHT_MAX_BODY_BYTES", "4Mi", "expected a whole number of bytes above 0"),
+    "keys in a list": ("MLWRIGHT_VERIFY_KEYS", "[]", "MLWRIGHT_VERIFY_KEYS is '[]': expected a JSON object of PEMs"),
     "no CPU": ("MLWRIGHT_CPU_LIMIT", "0", "MLWRIGHT_CPU_LIMIT is '0': expected a number above 0"),
 }
 

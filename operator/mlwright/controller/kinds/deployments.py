@@ -38,7 +38,8 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
     model = cache.get(MODEL, owner.namespace, spec.model.ref.name)
     pods = tuple(pod_seen(pod, SERVER_CONTAINER) for pod in cache.children(POD, owner))
     service, budget = _namesake(cache, SERVICE, owner), _namesake(cache, DISRUPTION_BUDGET, owner)
-    aliases = {a["name"]: a["version"] for a in ((model or {}).get("spec") or {}).get("aliases") or ()}
+    of_model = (model or {}).get("spec") or {}
+    aliases = {a["name"]: a["version"] for a in of_model.get("aliases") or ()}
     revisions = (_revision(child) for child in cache.children(CONTROLLER_REVISION, owner))
     return DeploymentSeen(
         namespace=owner.namespace,
@@ -53,6 +54,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         model_uid=model["metadata"]["uid"] if model else "",
         model_resource_version=model["metadata"]["resourceVersion"] if model else "",
         aliases=aliases,
+        verify_keys={key["name"]: key["pem"] for key in (of_model.get("verify") or {}).get("keys") or ()},
         versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases)),
         revisions=tuple(revision for revision in revisions if revision is not None),
         variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),

@@ -103,7 +103,7 @@ def folders(cache: CacheView, namespace: str, model: str) -> frozenset[str]:
     """Return the names of all folders of runs that something uses: rather one too many than one too few.
 
     These are the folders of the runs that exist and of what they took over from earlier ones, of the versions of
-    whatever model (a bundle may be used under another name), and of what deployments serve or may go back to.
+    whatever model (a bundle may be used under another name), and of what deployments serve and served last.
     """
     found = set(_of_frozen(cache, namespace, model))
     for name in cache.names(MODEL_VERSION, namespace):
@@ -114,10 +114,13 @@ def folders(cache: CacheView, namespace: str, model: str) -> frozenset[str]:
 
 
 def _of_frozen(cache: CacheView, namespace: str, model: str) -> Iterator[str]:
+    """Return the folders of what is frozen: of every run, of deployments what serves, served last or has pods."""
+    used = {use.version for use in uses(cache, namespace, model)}
     for body in cache.related(CONTROLLER_REVISION, namespace, "model", model):
         data, owner = body.get("data") or {}, owner_of(body)
         yield data.get("folder", "")
-        for container in ((data.get("template") or {}).get("spec") or {}).get("containers") or ():
+        pod = (data.get("template") or {}).get("spec") or {} if data.get("version") in used else {}
+        for container in pod.get("containers") or ():
             told = {variable["name"]: variable.get("value", "") for variable in container.get("env") or ()}
             yield from _in_address(told.get("MLWRIGHT_BUNDLE_URI", ""))
         run = cache.get(TRAINING_RUN, namespace, owner.name) if owner and owner.kind == TRAINING_RUN.name else None
