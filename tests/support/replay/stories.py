@@ -73,6 +73,11 @@ def _train_and_serve(world: World, _: Surroundings) -> None:
     world.add(people.deployment(rollout={"setAlias": "champion"}))
 
 
+def _mirror_and_serve(world: World, _: Surroundings) -> None:
+    world.add(people.pipeline(mirror={"mlflow": {"uri": "https://mlflow.example.com"}}))
+    world.add(people.deployment(rollout={"setAlias": "champion"}))
+
+
 def _graph() -> Body:
     """Return a pipeline whose runs do more than the built-in steps."""
 
@@ -179,6 +184,13 @@ STORIES: Final = {
                 Act("take in another", lambda world, _: world.add(people.imported("other"))),
             ),
             Surroundings(crashes={"import": 1}, silent={"import"}),
+        ),
+        Story(
+            "versions are mirrored, and the alias that moves",
+            (
+                Act("train and serve", _mirror_and_serve),
+                Act("a better one", lambda world, _: train_with(world, 300)),
+            ),
         ),
         Story("a better version takes over", (_SERVE, _new_version(2))),
         Story("a broken version is rejected", (_SERVE, _new_version(2)), Surroundings(broken={"flights-v2"})),
