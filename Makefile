@@ -56,7 +56,7 @@ CORES := -n auto --dist worksteal
 ON_CLUSTER := -q -p no:randomly $(LEFT)
 E2E := tests/cluster tests/e2e $(ON_CLUSTER)
 # Tests on the cluster mostly wait for pods, so there may be more of them than cores.
-TOGETHER := -n 3 --dist loadgroup
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-unit test-properties test-integration test-faults test-e2e test-jobset
 test: ## Run everything that CI runs and print the seconds of each stage.

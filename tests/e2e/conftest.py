@@ -24,24 +24,15 @@ from tests.support.manifests import claim, config_map, deployment, pipeline
 from tests.support.release import Release, images
 from tests.support.shelf import Shelf
 
-SHARED = {"trained", "shelf"}
-"""Fixtures of the session that cost minutes."""
-SHARING = {"test_bad_input", "test_data", "test_gates", "test_mlflow", "test_registry", "test_steps", "test_tuning"}
-"""Files whose tests happen in one namespace."""
+LONGEST = ("test_gates", "test_data", "test_triggers", "test_steps", "test_bad_input", "test_registry", "test_mlflow")
 
 _begun: list[Live] = []
 """Namespaces that exist, for the report of a test that fails."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share what is costly to make: one worker makes it, once."""
-    for item in items:
-        wanted = set(getattr(item, "fixturenames", ()))
-        for shared in SHARED & wanted:
-            item.add_marker(pytest.mark.xdist_group(shared))
-        if item.path.stem in SHARING:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Begin with the files that take longest: each is one worker's, and the last one decides when all is over."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)
