@@ -76,7 +76,11 @@ def sweeping(seen: ModelSeen, settings: Settings, now: datetime) -> Sweeping:
     known = [sweep for sweep in seen.sweeps if sweep.slot <= slot]  # one of a later slot was made by a wrong clock
     ended = [sweep for sweep in known if _is_over(sweep, now)]
     ahead = [sweep for sweep in seen.sweeps if sweep.slot > slot]
-    removals = tuple(RemoveSweep(sweep.name, sweep.uid) for sweep in (*ended[:-1], *ahead))
+    kept = {
+        *ended[-1:],
+        *known[-1:],
+    }  # one of an earlier slot that is still at work was made by a leader that woke late
+    removals = tuple(RemoveSweep(sweep.name, sweep.uid) for sweep in (*known, *ahead) if sweep not in kept)
     due = not known or (known[-1].slot < slot and len(ended) == len(known))
     try:
         starts = (_start(seen, settings, slot, grace, now),) if due else ()

@@ -9,6 +9,8 @@ from mlwright.plan.resources import Body
 from tests.support.replay.world import World
 
 API: Final = "mlwright.dev/v1alpha1"
+PEM: Final = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"
+"""Looks like a public key, which is all that the operator knows of one."""
 
 
 def pipeline(iterations: int = 100, name: str = "flights", **spec: Any) -> Body:

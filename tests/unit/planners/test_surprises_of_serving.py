@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -108,7 +109,7 @@ def test_a_rejected_version_is_not_tried_again_by_itself(serving: Operator) -> N
 def test_what_is_not_signed_goes_on_serving_until_something_signed_can(serving: Operator) -> None:
     """The Model asks for a signature from now on: what serves is tried again with the check, and not taken away."""
     serving.actors.around.unsigned.add("flights-v1")
-    keys = [{"name": "team", "pem": "PEM"}]
+    keys = [{"name": "team", "pem": people.PEM}]
     people.edit(serving.world, "Model", "flights", lambda spec: spec.update(verify={"keys": keys}))
     serving.settle()
     before = (
@@ -126,14 +127,14 @@ def test_what_is_not_signed_goes_on_serving_until_something_signed_can(serving: 
 
 def test_a_signed_version_is_checked_when_that_is_asked_for(serving: Operator) -> None:
     """The same version in a new revision, whose server checks the signature."""
-    keys = [{"name": "team", "pem": "PEM"}]
+    keys = [{"name": "team", "pem": people.PEM}]
     people.edit(serving.world, "Model", "flights", lambda spec: spec.update(verify={"keys": keys}))
     serving.settle()
     [deployment] = serving.world.all("Deployment")
     told = {v["name"]: v.get("value") for v in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
 
     assert served(serving.world) == "flights-v1"
-    assert told["MLWRIGHT_VERIFY_KEYS"] == '{"team":"PEM"}'
+    assert json.loads(told["MLWRIGHT_VERIFY_KEYS"]) == {"team": people.PEM}
 
 
 def test_retry_tries_a_rejected_version_again(serving: Operator) -> None:

@@ -105,8 +105,11 @@ def test_one_sweep_for_each_slot_and_one_at_a_time(sweeps: tuple[SweepSeen, ...]
 def test_only_the_newest_sweep_is_kept() -> None:
     """It says what was found."""
     old, new = a_sweep(said(), slot=SLOT - HALF_DAY), a_sweep(said())
+    late = a_sweep(slot=SLOT - HALF_DAY, state=JobState.ACTIVE)
 
     assert removes(a_model(old, new)) == [old.name]
+    assert removes(a_model(late, new)) == [late.name]  # of a leader that woke up late
+    assert removes(a_model(old, replace(new, state=JobState.ACTIVE, ended=None, said=""))) == []
     assert removes(a_model(new, artifacts="Retain")) == [new.name]
 
 
