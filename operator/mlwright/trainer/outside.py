@@ -36,6 +36,20 @@ _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _BUSY: Final = 429
 _LATER: Final = "it is asked again by itself"
 
+_METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Azure, beside its link-local one
+        "192.0.0.192",  # Oracle Cloud
+        "fd00:ec2::254",  # Amazon
+        "fd20:ce::254",  # Google
+    )
+)
+"""Addresses of metadata services that are not link-local."""
+_NAT64: Final = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48"))
+"""Networks of addresses that end with an IPv4 address, to which a gateway leads (RFC 6052, RFC 8215)."""
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -207,9 +221,22 @@ def away(field: str, who: str, status: int) -> UserError | None:
 
 def _is_inner(text: str) -> bool:
     """Whether an address is this machine, the link that it hangs on (metadata services), or no host at all."""
-    address: Address = ipaddress.ip_address(text.partition("%")[0])
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return plain.is_loopback or plain.is_link_local or plain.is_unspecified or plain.is_multicast
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return any(_is_near(meant) for meant in (address, *_embedded(address)))
+
+
+def _is_near(address: Address) -> bool:
+    known = address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast
+    return known or address in _METADATA
+
+
+def _embedded(address: Address) -> tuple[Address, ...]:
+    """The IPv4 addresses to which an IPv6 address may lead."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return ()
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    translated = (last,) if any(address in network for network in _NAT64) else ()
+    return tuple(found for found in (address.ipv4_mapped, address.sixtofour, *translated) if found is not None)
 
 
 def _path(url: str) -> str:

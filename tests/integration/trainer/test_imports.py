@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
+from onnx import TensorProto, helper
 from sklearn.svm import LinearSVC
 
 from tests.support.imports import (
@@ -130,11 +131,12 @@ def test_a_pickle_that_is_allowed_becomes_something_safe(shop: Workshop, web: We
 
 
 def test_a_bundle_travels_as_it_is(shop: Workshop, web: WebServer) -> None:
-    """Its digest is the same here and there; profile and golden rows come along."""
+    """Its digest is the same here and there; profile and golden rows come along, and nothing that no digest names."""
     told = document(shop.write(flights_table()), attempt=0)
     assert [shop.run(step, told).code for step in ("validate", "train")] == [0, 0]
     trained = shop.message()["results"]["bundle"]
     bundle = shop.run_folder() / "train-0" / "bundle"
+    (bundle / "report.html").write_text("<script>alert()</script>")
 
     ended = fetched(shop, web, "flights.zip", folder_packed(bundle))
 
@@ -142,6 +144,8 @@ def test_a_bundle_travels_as_it_is(shop: Workshop, web: WebServer) -> None:
     assert "missing" in ended.results["source"]
     assert ended.results["source"]["missing"] == []
     assert served(shop, ended).signature.inputs
+    taken = {path.name for path in (shop.run_folder("elsewhere") / "import-0" / "bundle").iterdir()}
+    assert taken == {path.name for path in bundle.iterdir()} - {"report.html", "run.json"}
 
 
 def test_a_bundle_that_was_changed_on_its_way_is_refused(shop: Workshop, web: WebServer) -> None:
@@ -193,6 +197,31 @@ def test_what_cannot_be_understood_is_refused(
     assert ended.message["remedy"]
     left = {path.name for path in (shop.run_folder("elsewhere") / "import-0").iterdir()}
     assert left == {"result.json"}
+
+
+def branching(place: str) -> bytes:
+    """A model whose numbers lie in another file, though not in the main part of its graph."""
+    outer = TensorProto(name="outer", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    outer.external_data.add(key="location", value="numbers.bin")
+    constant = helper.make_node("Constant", [], ["chosen"], value=outer)
+    told = helper.make_tensor_value_info("chosen", TensorProto.FLOAT, [1])
+    branch = helper.make_graph([] if place == "initializer" else [constant], "branch", [], [told])
+    if place == "initializer":
+        outer.name = "chosen"
+        branch.initializer.append(outer)
+    node = helper.make_node("If", ["which"], ["answer"], then_branch=branch, else_branch=branch)
+    fed = helper.make_tensor_value_info("which", TensorProto.BOOL, [1])
+    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1])
+    content: bytes = helper.make_model(helper.make_graph([node], "model", [fed], [answer])).SerializeToString()
+    return content
+
+
+@pytest.mark.parametrize("place", ["initializer", "constant"])
+def test_numbers_in_other_files_are_refused_wherever_they_are_named(shop: Workshop, web: WebServer, place: str) -> None:
+    """A bundle holds all that its model needs, and no model reads files of the server."""
+    ended = fetched(shop, web, "a.onnx", branching(place))
+
+    assert (ended.code, "keeps its numbers in other files" in ended.message["sentence"]) == (64, True)
 
 
 def test_a_model_without_probabilities_is_refused(shop: Workshop, web: WebServer) -> None:

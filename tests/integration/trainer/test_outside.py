@@ -107,6 +107,34 @@ def test_a_name_that_leads_to_this_machine_is_refused(server: WebServer, tmp_pat
     assert server.asked == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "169.254.169.254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::7f00:1",
+        "2002:a9fe:a9fe::1",
+        "::ffff:169.254.169.254",
+    ],
+)
+def test_a_name_that_leads_to_a_metadata_service_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Those that are not link-local, and those behind a gateway to IPv4, as well; none is connected to."""
+    monkeypatch.setattr(outside.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (address, 443))])
+    monkeypatch.setattr(outside.socket, "create_connection", lambda *_, **__: pytest.fail("it was connected to"))
+
+    error = refused(
+        Outside(("https://models.example.com",), FIELD), "https://models.example.com/a.onnx", tmp_path / "f"
+    )
+
+    assert f"leads to {address}, which is this machine or its surroundings" in error.sentence
+
+
 def test_a_file_that_is_announced_too_large_is_not_read(server: WebServer, allowed: Outside, tmp_path: Path) -> None:
     """Nor one that turns out to be."""
     announced = server.put("/announced", b"x", announced=10**12)

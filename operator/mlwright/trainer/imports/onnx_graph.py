@@ -4,12 +4,13 @@ Nodes of ours stand before and behind the model's own: columns are cast to what 
 one table; its probabilities, or its one number, get the names and types of the contract.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import onnx
+from google.protobuf.message import Message
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Label, Signature, Tensor
@@ -81,7 +82,7 @@ def _read(content: bytes) -> onnx.ModelProto:
         raise UserError(URI, f"is no ONNX model: {type(problem).__name__}", _EXPORT) from problem
     if not model.graph.node:
         raise UserError(URI, "is no ONNX model, or an empty one", _EXPORT)
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer):
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise UserError(URI, "keeps its numbers in other files", "save the model as one file")
     releases = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
     if "ai.onnx" not in releases:
@@ -93,6 +94,19 @@ def _read(content: bytes) -> onnx.ModelProto:
     del model.graph.input[:]
     model.graph.input.extend(fed)
     return model
+
+
+def _tensors(message: Message) -> Iterator[onnx.TensorProto]:
+    """All tensors of a model, wherever they are: in branches, in attributes of nodes, in functions of its own."""
+    left = [message]
+    while left:
+        one = left.pop()
+        if isinstance(one, onnx.TensorProto):
+            yield one
+            continue
+        for field, value in one.ListFields():
+            if field.message_type is not None:
+                left.extend([value] if isinstance(value, Message) else value)
 
 
 @dataclass(frozen=True, slots=True)

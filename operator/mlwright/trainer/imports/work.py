@@ -9,7 +9,7 @@ from typing import Any
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import BundleError
 from mlwright.bundle.golden import read_golden
-from mlwright.bundle.manifest import MANIFEST, RUN_RECORD, Manifest
+from mlwright.bundle.manifest import MANIFEST, Manifest
 from mlwright.bundle.models import load_model
 from mlwright.bundle.parity import compare_golden
 from mlwright.bundle.tensors import to_inputs
@@ -22,8 +22,6 @@ from mlwright.trainer.imports.finding import Found, Kind, find
 from mlwright.trainer.imports.task import ImportTask
 from mlwright.trainer.imports.understanding import understand
 from mlwright.trainer.workspace import BUNDLE, Workspace
-
-REPORT = "report.html"
 
 
 def workspace(task: ImportTask, root: Path) -> Workspace:
@@ -59,15 +57,15 @@ def _written(found: Found, task: ImportTask, target: Path) -> tuple[Manifest, tu
 
 
 def _copied(source: Path, target: Path) -> Manifest:
-    """A bundle as it is: its files are those of its digest, and its model answers its golden rows."""
+    """A bundle as it is: its files are those of its digest, and its model answers its golden rows.
+
+    Its report and the record of its run stay behind: no digest vouches for them, and a page may hold scripts.
+    """
     try:
         manifest = verify(source, read_manifest(source).digest)
         target.mkdir()
         for name in (MANIFEST, *(file.path for file in manifest.core.files)):
             shutil.copyfile(source / name, target / name, follow_symlinks=False)
-        for name in (RUN_RECORD, REPORT):
-            if (source / name).is_file():
-                shutil.copyfile(source / name, target / name, follow_symlinks=False)
         core, rows = manifest.core, read_golden(target)
         answers = load_model(target, core).predict(to_inputs([row.inputs for row in rows], core.signature))
         parity = compare_golden(rows, answers, core.signature)
