@@ -32,7 +32,7 @@ def import_pod(intent: StartStep, namespace: str, run: str, where: Mapping[str, 
         "run": {"namespace": namespace, "name": run, "attempt": intent.attempt},
         "model": frozen.model,
         "import": asked,
-        "hosts": frozen.training["hosts"],
+        "hosts": list(intent.hosts),
         **where,
         "image": frozen.image,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from mlwright.api.imports import ModelImport, asked_of
-from mlwright.bundle.origins import entries
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
 from mlwright.plan.steps import IMPORTING
@@ -30,15 +29,14 @@ def freeze_import(wanted: ModelImport, model: ModelKnown, settings: Settings, *,
     Raises:
         InvalidSpecError: a host or a format is not allowed here, or nobody says which image imports or where to.
     """
-    _check(wanted, settings)
+    check_import(wanted, settings)
     asked = asked_of(wanted)
-    told = {"importFrom": asked, "hosts": list(entries(settings.outside_hosts))}
     return Frozen(
         pipeline="",
         generation=0,
         model=model.name,
         dataset={},
-        training={"seed": 0, **told},
+        training={"seed": 0, "importFrom": asked},
         metrics=(),
         gates=(),
         pod=dump(wanted.pod),
@@ -53,7 +51,12 @@ def freeze_import(wanted: ModelImport, model: ModelKnown, settings: Settings, *,
     )
 
 
-def _check(wanted: ModelImport, settings: Settings) -> None:
+def check_import(wanted: ModelImport, settings: Settings) -> None:
+    """Hold an import against what the administrator allows; it is asked before each pod, for that may change.
+
+    Raises:
+        InvalidSpecError: a host or a format is not allowed here, or the import is longer than a step reads.
+    """
     if wanted.mlflow is not None:
         check_host(wanted.mlflow.uri, f"{FIELD}.mlflow.uri", settings)
     else:

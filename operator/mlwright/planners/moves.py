@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.api.reasons import Reason
+from mlwright.bundle.origins import entries
 from mlwright.plan.resources import JOB, foreign
 from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen, StartStep
 from mlwright.planners import graph
@@ -235,4 +236,5 @@ def _attempt(at: Situation, step: Step, *, attempt: int, crashes: int, collects:
     before = graph.before(at.frozen.steps, step.template)
     inputs = {s.name: s.attempt for s in at.steps if s.name in before and s.state is StepState.SUCCEEDED}
     used = {s.name: s.kept.origin for s in at.steps if s.name in before and s.kept}
-    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects, at.retry, origins=used)
+    hosts = entries(at.settings.outside_hosts)
+    return StartStep(at.frozen, step.name, attempt, inputs, crashes, collects, at.retry, hosts, origins=used)

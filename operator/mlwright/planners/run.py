@@ -32,7 +32,7 @@ from mlwright.planners import data_checks, endings, gates, looking, moves, tunin
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.endings import COMMON, End
-from mlwright.planners.importing import freeze_import
+from mlwright.planners.importing import check_import, freeze_import
 from mlwright.planners.moves import Situation
 from mlwright.planners.results import part
 from mlwright.planners.runs import GOING
@@ -58,7 +58,8 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
     Worked example: validate-0 is complete and train has no Job -> StartStep("train", 0), "train starts", progress 1/3.
 
     Raises:
-        InvalidSpecError: the pipeline lacks something that only its author can give.
+        InvalidSpecError: the pipeline lacks something that only its author can give, or the administrator allows an
+            import no more.
     """
     at = _begun_again(Situation(seen, steps(seen, now), settings, now, last(seen, now)))
     decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
@@ -215,6 +216,8 @@ def _advance(at: Situation) -> Decision | None:
         return None
     whole = moves.together(found)
     starts = tuple(move.start for move in found if move.start is not None)
+    if at.seen.spec.import_from is not None and any(not start.collects for start in starts):
+        check_import(at.seen.spec.import_from, at.settings)  # what was allowed when the run was frozen may not be now
     looks = looking.looking(at)
     moments = [moment for moment in (whole.again, time_left(at), looks.again) if moment is not None]
     status = _going(at, whole.reason, whole.sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_the_server_is_judged_where_a_model_comes_from_mlflow() -> None:
     with pytest.raises(InvalidSpecError, match=r"mlflow\.uri.*https://else\.example\.com is not among"):
         frozen(uri="models:/churn/3", mlflow={"uri": "https://else.example.com"})
 
-    assert frozen(uri="models:/churn/3", mlflow=SERVER).training["hosts"] == [HOST, "https://mlflow.example.com"]
+    assert frozen(uri="models:/churn/3", mlflow=SERVER).training["importFrom"]["mlflow"] == SERVER
 
 
 def test_a_pickle_needs_the_administrator_as_well() -> None:
@@ -134,3 +135,40 @@ def test_numbers_go_on_where_versions_exist() -> None:
     operator.settle()
 
     assert [body["metadata"]["name"] for body in world.all("ModelVersion")] == ["flights-v3", "flights-v4"]
+
+
+def failed_import() -> tuple[Operator, World]:
+    """Return a world in which an import failed for good, and would succeed if it were tried again."""
+    world, around = World(), Surroundings(user_error="import")
+    operator = Operator(world, Actors(around))
+    world.add(people.imported())
+    operator.settle()
+    around.user_error = ""
+    return operator, world
+
+
+def test_a_host_that_was_forbidden_since_is_not_asked_again() -> None:
+    """What the administrator allowed when the run was frozen is not allowed for ever."""
+    operator, world = failed_import()
+    operator.settings = replace(REPLAYED, outside_hosts="https://other.example.com")
+
+    people.annotate(world, "TrainingRun", "elsewhere", retry="1")
+    operator.settle()
+
+    found = status(world, "TrainingRun", "elsewhere")
+    assert "https://models.example.com is not among the hosts" in found["summary"]
+    assert [job["metadata"]["name"] for job in world.all("Job")] == ["elsewhere-import-0"]
+
+
+def test_a_pod_gets_the_hosts_of_now() -> None:
+    """Redirects are held against them."""
+    operator, world = failed_import()
+    operator.settings = replace(REPLAYED, outside_hosts=f"{HOST},https://files.example.com")
+
+    people.annotate(world, "TrainingRun", "elsewhere", retry="1")
+    operator.settle()
+
+    told = [job["spec"]["template"]["spec"]["containers"][0]["env"] for job in world.all("Job")]
+    documents = [json.loads(e["value"].replace("$$", "$")) for env in told for e in env if e["name"] == "MLWRIGHT_STEP"]
+    assert documents[-1]["hosts"] == [HOST, "https://files.example.com"]
+    assert status(world, "TrainingRun", "elsewhere")["modelVersionRef"] == {"name": "flights-v1"}
