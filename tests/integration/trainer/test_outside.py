@@ -125,8 +125,10 @@ def test_a_name_that_leads_to_a_metadata_service_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     """Those that are not link-local, and those behind a gateway to IPv4, as well; none is connected to."""
-    monkeypatch.setattr(outside.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (address, 443))])
-    monkeypatch.setattr(outside.socket, "create_connection", lambda *_, **__: pytest.fail("it was connected to"))
+    monkeypatch.setattr("mlwright.trainer.outside.socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (address, 443))])
+    monkeypatch.setattr(
+        "mlwright.trainer.outside.socket.create_connection", lambda *_, **__: pytest.fail("it was connected to")
+    )
 
     error = refused(
         Outside(("https://models.example.com",), FIELD), "https://models.example.com/a.onnx", tmp_path / "f"
