@@ -34,5 +34,10 @@ class MirrorStatus(Schema):
 
     digest: str = Field(default="", max_length=71, description="Digest of what it was told to show.")
     through: int = Field(default=0, ge=0, description="Number of the newest version that was considered.")
+    failed: tuple[int, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Numbers of the newest versions that could not be shown; they are tried again every hour.",
+    )
     at: Timestamp | None = Field(default=None, description="When it was told.")
     sentence: Sentence = Field(default="", description="What it was told.")

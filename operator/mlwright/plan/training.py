@@ -206,10 +206,14 @@ class MirrorSeen:
 
     versions: tuple[Mapping[str, Any], ...] = ()
     """Specs of ModelVersions by number: those that are new, and those that aliases name."""
+    since: int = 0
+    """Number of the newest version that it was told of before, or would have been when it was new."""
     through: int = 0
     """Number of the newest version that was considered."""
     aliases: Mapping[str, int] = field(default_factory=dict)
     """Aliases of the model that name versions of this pipeline."""
+    kept: tuple[str, ...] = ()
+    """Names of all aliases of the model."""
     jobs: tuple[MirrorJob, ...] = ()
 
 

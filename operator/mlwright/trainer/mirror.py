@@ -1,8 +1,9 @@
 """`mirror`: show versions and aliases in MLflow, so that telling it once more shows the same.
 
 What MLflow knows is found by tags of ours, never by memory: a run by `mlwright.run` (the folder of the training run,
-which carries a hash of its uid), a model version by `mlwright.version`, a registered model by `mlwright.owner`. What is
-in MLflow and is not ours is left alone.
+which carries a hash of its uid), a model version by `mlwright.version` and `mlwright.digest`, a registered model by
+`mlwright.owner`, which holds the uid of the Model, an alias that we set by a tag of its own. What is in MLflow and is
+not ours is left alone.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 from mlwright.bundle import addresses
 from mlwright.bundle.documents import Document
-from mlwright.bundle.errors import BundleError
+from mlwright.bundle.errors import AddressError, BundleError
 from mlwright.bundle.manifest import Datatype, Format, Manifest
 from mlwright.bundle.verification import verify
 from mlwright.trainer.errors import SurroundingsError, UserError
@@ -22,8 +23,10 @@ from mlwright.trainer.mlflow import EXISTS, MISSING, Json, Mlflow, MlflowError, 
 from mlwright.trainer.outside import Outside
 
 FIELD: Final = "spec.mirror.mlflow"
-OWNER, RUN, VERSION, ALIASES = "mlwright.owner", "mlwright.run", "mlwright.version", "mlwright.aliases"
+OWNER, RUN, VERSION, DIGEST = "mlwright.owner", "mlwright.run", "mlwright.version", "mlwright.digest"
 """Tags by which we find what is ours."""
+ALIAS: Final = "mlwright.alias."
+"""Begin of the tag that tells that an alias is ours; one for each, so that two pipelines of a model lose none."""
 MODEL: Final = "model"
 """Folder of the model among the artifacts of a run; the bundle lies in it."""
 MOST: Final = 100
@@ -47,29 +50,37 @@ class Mirror:
     experiment: str
     versions: tuple[Mapping[str, Any], ...]
     aliases: Mapping[str, int]
+    kept: frozenset[str]
+    """Names of all aliases of the Model, those included that name versions which are not shown from here."""
     mlflow: Mlflow
     root: Path
 
 
 def show(text: str | None, env: Mapping[str, str], root: Path) -> tuple[str, Json]:
-    """Show everything; the sentence and the results.
+    """Show everything; the sentence and the results. A version that cannot be shown stands in no other's way.
 
     Raises:
         UserError: MLflow is away, lets nobody in, or holds something of that name that is not ours.
-        SurroundingsError: A bundle is not as its version says.
     """
     mirror = _read(text, env, root)
     try:
         experiment = _experiment(mirror)
         _register(mirror)
-        shown = [_version(mirror, experiment, spec) for spec in mirror.versions]
-        _alias(mirror)
+        shown, failed = _versions(mirror, experiment)
+        aliases = _alias(mirror)
     except MlflowError as problem:
         raise UserError(f"{FIELD}.uri", str(problem), "look at the log of the MLflow server") from problem
-    aliases = ", ".join(f"{name} names version {number}" for name, number in sorted(mirror.aliases.items()))
-    new = ", ".join(f"v{spec['version']}" for spec in mirror.versions) or "no new version"
-    sentence = f"{mirror.mlflow.uri} shows {mirror.model}: {new}" + (f"; {aliases}" if aliases else "")
-    return sentence, {"mirror": {"experiment": experiment, "versions": shown}}
+    results = {"experiment": experiment, "versions": list(shown.values()), "failed": sorted(failed)}
+    return _sentence(mirror, shown, failed, aliases), {"mirror": results}
+
+
+def _sentence(mirror: Mirror, shown: Mapping[int, str], failed: Mapping[int, str], aliases: Mapping[str, int]) -> str:
+    new = ", ".join(f"v{number}" for number in shown) or "no new version"
+    named = [f"{name} names version {number}" for name, number in sorted(aliases.items())]
+    lost = ", ".join(f"v{number}" for number in failed)
+    why = f"not shown: {lost}, because {next(iter(failed.values()))[:400]}" if failed else ""
+    parts = (f"{mirror.mlflow.uri} shows {mirror.model}: {new}", ", ".join(named), why)
+    return "; ".join(part for part in parts if part)
 
 
 def _read(text: str | None, env: Mapping[str, str], root: Path) -> Mirror:
@@ -81,11 +92,12 @@ def _read(text: str | None, env: Mapping[str, str], root: Path) -> Mirror:
     secret = server.child("secretRef").text("name") if server.has("secretRef") else ""
     outside = Outside(document.texts("hosts"), FIELD)
     return Mirror(
-        owner=f"{document.text('namespace')}/{document.text('model')}",
+        owner="/".join(document.text(part) for part in ("namespace", "model", "uid")),
         model=document.text("model"),
         experiment=server.text("experiment"),
         versions=tuple(entry.members for entry in document.children("versions")),
         aliases={name: document.child("aliases").integer(name) for name in document.child("aliases").members},
+        kept=frozenset(document.texts("kept")),
         mlflow=Mlflow.of(server.text("uri"), outside, env, secret),
         root=root,
     )
@@ -146,10 +158,22 @@ def _tags(thing: Mapping[str, Any]) -> dict[str, str]:
     return {str(tag["key"]): str(tag.get("value", "")) for tag in thing.get("tags") or ()}
 
 
+def _versions(mirror: Mirror, experiment: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Show all that can be shown; by their numbers those that MLflow gave them, and why others are not shown."""
+    shown: dict[int, str] = {}
+    failed: dict[int, str] = {}
+    for spec in mirror.versions:
+        try:
+            shown[int(spec["version"])] = _version(mirror, experiment, spec)
+        except (AddressError, MlflowError, SurroundingsError) as problem:
+            failed[int(spec["version"])] = str(problem)
+    return shown, failed
+
+
 def _version(mirror: Mirror, experiment: str, spec: Mapping[str, Any]) -> str:
     """Show one version; the number that MLflow gives it."""
     number = int(spec["version"])
-    known = _known(mirror, number)
+    known = _known(mirror, spec)
     if known is not None:
         return known
     run = _run(mirror, experiment, spec)
@@ -169,9 +193,13 @@ def _version(mirror: Mirror, experiment: str, spec: Mapping[str, Any]) -> str:
     return str(made["model_version"]["version"])
 
 
-def _known(mirror: Mirror, number: int) -> str | None:
-    """The number that MLflow gave a version of ours; None if it does not have it."""
-    asked = f"name='{mirror.model}' and tags.`{VERSION}` = '{number}'"
+def _known(mirror: Mirror, spec: Mapping[str, Any]) -> str | None:
+    """The number that MLflow gave a version of ours; None if it does not have it.
+
+    The number alone is no proof: another cluster, and a Model that was made anew, begin at 1 as well.
+    """
+    ours = f"tags.`{VERSION}` = '{spec['version']}' and tags.`{DIGEST}` = '{spec['bundle']['digest']}'"
+    asked = f"name='{mirror.model}' and {ours}"
     found = mirror.mlflow.get("model-versions/search", filter=asked, max_results="10").get("model_versions") or []
     return str(min(int(entry["version"]) for entry in found)) if found else None
 
@@ -196,7 +224,7 @@ def _about(spec: Mapping[str, Any]) -> dict[str, str]:
     lineage, data = spec["lineage"], spec["lineage"].get("dataset") or {}
     return {
         VERSION: str(spec["version"]),
-        "mlwright.digest": spec["bundle"]["digest"],
+        DIGEST: spec["bundle"]["digest"],
         "mlwright.format": spec["bundle"]["format"],
         "mlwright.bundle": spec["bundle"]["uri"],
         "mlwright.verdict": str((spec.get("verdict") or {}).get("outcome", "Passed")),
@@ -273,29 +301,29 @@ def _described(manifest: Manifest, run: Mapping[str, Any]) -> str:
     return json.dumps(described, indent=1) + "\n"
 
 
-def _alias(mirror: Mirror) -> None:
-    """Let aliases name what they name here, and take away those of ours that are gone."""
-    before, wanted = _ours(mirror), set(mirror.aliases)
-    _remember(mirror, before, before | wanted)  # first: no alias of ours may be one that nobody knows of
-    for name in sorted(before - wanted):
-        if _aliased(mirror, name):
-            mirror.mlflow.send("registered-models/alias", "DELETE", name=mirror.model, alias=name)
-    for name, number in sorted(mirror.aliases.items()):
-        version = _known(mirror, number)
-        if version is not None and _aliased(mirror, name) != version:
+def _alias(mirror: Mirror) -> dict[str, int]:
+    """Let aliases name what they name here, and take away those of ours that the Model has no more; those set."""
+    before = _registered(mirror)
+    for name in sorted(tag.removeprefix(ALIAS) for tag in before if tag.startswith(ALIAS)):
+        if name not in mirror.kept:
+            _take_away(mirror, name)
+    specs = {int(spec["version"]): spec for spec in mirror.versions}
+    known = {name: _known(mirror, specs[number]) for name, number in mirror.aliases.items() if number in specs}
+    there = {name: version for name, version in sorted(known.items()) if version is not None}
+    for name, version in there.items():
+        if before.get(f"{ALIAS}{name}") != "ours":  # first: no alias of ours may be one that nobody knows of
+            tag = {"key": f"{ALIAS}{name}", "value": "ours"}
+            mirror.mlflow.send("registered-models/set-tag", name=mirror.model, **tag)
+        if _aliased(mirror, name) != version:
             mirror.mlflow.send("registered-models/alias", name=mirror.model, alias=name, version=version)
-    _remember(mirror, before | wanted, wanted)
+    return {name: mirror.aliases[name] for name in there}
 
 
-def _ours(mirror: Mirror) -> set[str]:
-    """Names of the aliases that we set, as a tag of the registered model tells."""
-    return {name for name in _registered(mirror).get(ALIASES, "").split(",") if name}
-
-
-def _remember(mirror: Mirror, before: set[str], names: set[str]) -> None:
-    if names != before:
-        value = ",".join(sorted(names))
-        mirror.mlflow.send("registered-models/set-tag", name=mirror.model, key=ALIASES, value=value)
+def _take_away(mirror: Mirror, name: str) -> None:
+    """Take away an alias that we set, then the tag that tells so."""
+    if _aliased(mirror, name):
+        mirror.mlflow.send("registered-models/alias", "DELETE", name=mirror.model, alias=name)
+    mirror.mlflow.send("registered-models/delete-tag", "DELETE", name=mirror.model, key=f"{ALIAS}{name}")
 
 
 def _aliased(mirror: Mirror, name: str) -> str | None:

@@ -39,6 +39,8 @@ class Mlflow:
     outside: Outside
     headers: Mapping[str, str]
     secret: str = ""
+    secrets: tuple[str, ...] = ()
+    """What no message may show, longest first."""
 
     @classmethod
     def of(cls, uri: str, outside: Outside, env: Mapping[str, str], secret: str) -> "Mlflow":
@@ -54,7 +56,9 @@ class Mlflow:
                 f"Secret {secret!r} does not exist or holds none of MLflow's keys",
                 "give it MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
             )
-        return cls(uri.rstrip("/"), outside, headers, secret)
+        words = {env.get("MLFLOW_TRACKING_PASSWORD", ""), env.get("MLFLOW_TRACKING_TOKEN", "")}
+        words |= {header.partition(" ")[2] for header in headers.values()}
+        return cls(uri.rstrip("/"), outside, headers, secret, tuple(sorted(words - {""}, key=len, reverse=True)))
 
     def get(self, call: str, **arguments: str) -> Json:
         """Ask for something.
@@ -76,11 +80,19 @@ class Mlflow:
         said = answer.document()
         told = said if isinstance(said, dict) else {}
         if answer.status != HTTPStatus.OK and "error_code" in told:
-            raise MlflowError(str(told["error_code"]), answer.status, str(told.get("message", ""))[:300])
+            code, words = (self._hiding(str(told.get(key, ""))) for key in ("error_code", "message"))
+            raise MlflowError(code[:64], answer.status, words[:300])
         if answer.status != HTTPStatus.OK or not isinstance(said, dict):
             problem = f"{self.uri} is no MLflow server: it answers {answer.status}"
             raise UserError(f"{self.outside.field}.uri", problem, "correct the address")
         return told
+
+    def _hiding(self, text: str) -> str:
+        """What a server says, without what opens it: some repeat the headers that they got."""
+        for word in self.secrets:
+            for form in (word, quote(word, safe=""), json.dumps(word)[1:-1]):
+                text = text.replace(form, "***")
+        return text
 
     def _check(self, answer: Answer) -> None:
         if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from mlwright.trainer.mlflow import Mlflow, MlflowError
+from mlwright.trainer.outside import Outside
 from mlwright.trainer.program import main
 from tests.support.imports import served, take_in
 from tests.support.mlflow import MlflowServer, serving
@@ -60,17 +63,21 @@ def trained(shop: Workshop) -> Json:
     }
 
 
-def show(shop: Workshop, uri: str, model: str, *versions: Json, namespace: str = "demo", **aliases: int) -> Ended:
-    """Tell the mirror."""
+def show(
+    shop: Workshop, uri: str, model: str, *versions: Json, uid: str = "uid-1", kept: Sequence[str] = (), **aliases: int
+) -> Ended:
+    """Tell the mirror; `kept` are aliases of the Model that name versions which others show."""
     told = {
         "schemaVersion": 1,
-        "namespace": namespace,
+        "namespace": "demo",
         "pipeline": "flights",
         "model": model,
+        "uid": uid,
         "mlflow": {"uri": uri, "experiment": f"experiment of {model}"},
         "hosts": [uri],
         "versions": list(versions),
         "aliases": aliases,
+        "kept": [*aliases, *kept],
     }
     return Ended(main(["mirror"], shop.env(told)), shop.message())
 
@@ -165,12 +172,12 @@ def test_a_job_that_dies_is_taken_up_by_the_next(
 
     def dying(self: Mlflow, asked: str, method: str = "POST", **body: Any) -> Json:
         if asked == call:
-            raise MlflowError("DIED", 500, "the pod was evicted")
+            raise RuntimeError("the pod was evicted")
         return send(self, asked, method, **body)
 
     with monkeypatch.context() as patched:
         patched.setattr(Mlflow, "send", dying)
-        assert show(shop, server.uri, model, trained, champion=1).code == 64
+        assert show(shop, server.uri, model, trained, champion=1).code == 70
     assert show(shop, server.uri, model, trained, champion=1).code == 0
 
     assert (len(runs(server, model)), len(versions(server, model))) == (1, 1)
@@ -185,26 +192,28 @@ def test_aliases_follow_and_go(shop: Workshop, server: MlflowServer, trained: Js
 
     ended = show(shop, server.uri, "moves", trained, second, champion=2)
 
-    numbers = {tag["value"]: v["version"] for v in versions(server, "moves") for tag in v["tags"] if _is_ours(tag)}
+    there = numbers(server, "moves")
     assert ended.code == 0
-    assert aliases(server, "moves") == {"champion": numbers["2"], "theirs": numbers["1"]}
+    assert aliases(server, "moves") == {"champion": there["2"], "theirs": there["1"]}
 
 
-def _is_ours(tag: Json) -> bool:
-    return bool(tag["key"] == "mlwright.version")
+def numbers(server: MlflowServer, model: str) -> dict[str, str]:
+    """Return the numbers that MLflow gave the versions of a model, by ours."""
+    found = versions(server, model)
+    return {tag["value"]: v["version"] for v in found for tag in v["tags"] if tag["key"] == "mlwright.version"}
 
 
 def test_a_registered_model_of_somebody_else_is_left_alone(shop: Workshop, server: MlflowServer, trained: Json) -> None:
-    """Also one of another namespace; the remedy says how to hand it over."""
+    """Also that of a Model made anew or in another cluster; the remedy says how to hand it over."""
     asked(server, "registered-models/create", {"name": "theirs"})
     show(shop, server.uri, "ours", trained)
 
     foreign = show(shop, server.uri, "theirs", trained)
-    other = show(shop, server.uri, "ours", trained, namespace="elsewhere")
+    other = show(shop, server.uri, "ours", trained, uid="uid-2")
 
     assert (foreign.code, other.code) == (64, 64)
-    assert "set its tag mlwright.owner to demo/theirs" in foreign.message["remedy"]
-    assert "is that of demo/ours" in other.message["sentence"]
+    assert "set its tag mlwright.owner to demo/theirs/uid-1" in foreign.message["remedy"]
+    assert "is that of demo/ours/uid-1" in other.message["sentence"]
     assert versions(server, "theirs") == []
 
 
@@ -228,10 +237,100 @@ def test_a_server_that_is_away_is_told(shop: Workshop, trained: Json) -> None:
 
 
 def test_a_bundle_that_was_damaged_is_not_shown(shop: Workshop, server: MlflowServer, trained: Json) -> None:
-    """A mirror shows what is recorded, or nothing."""
-    next(Path(shop.root).rglob("golden.jsonl")).write_bytes(b"{}")
+    """A mirror shows what is recorded, or nothing; the other versions, and aliases, are shown."""
+    other = {**another(trained, shop), "version": 2}
+    (shop.run_folder() / "train-0" / "bundle" / "golden.jsonl").write_bytes(b"{}")
 
-    ended = show(shop, server.uri, "damaged", trained)
+    ended = show(shop, server.uri, "damaged", trained, other, blue=1, champion=2)
 
-    assert (ended.code, "the bundle of version 1 cannot be shown" in ended.message["sentence"]) == (70, True)
-    assert versions(server, "damaged") == []
+    assert (ended.code, ended.results["mirror"]["failed"]) == (0, [1])
+    assert "v2; champion names version 2; not shown: v1, because the bundle of version 1" in ended.message["sentence"]
+    assert numbers(server, "damaged") == {"2": "1"}
+    assert aliases(server, "damaged") == {"champion": "1"}
+
+
+def test_a_version_that_mlflow_refuses_stands_in_no_others_way(
+    shop: Workshop, server: MlflowServer, trained: Json
+) -> None:
+    """Its parameter is one that MLflow does not take."""
+    refused = {**trained, "lineage": {**trained["lineage"], "folder": "flights-x", "parameters": {"a\tb!": 1}}}
+
+    ended = show(shop, server.uri, "refused", refused, {**trained, "version": 2}, champion=2)
+
+    assert (ended.code, ended.results["mirror"]["failed"]) == (0, [1])
+    assert aliases(server, "refused") == {"champion": numbers(server, "refused")["2"]}
+
+
+def test_a_version_of_that_number_with_another_bundle_is_another_one(
+    shop: Workshop, server: MlflowServer, trained: Json
+) -> None:
+    """Two clusters, and a Model made anew, count from 1; an alias must never name the other's."""
+    show(shop, server.uri, "twice", trained, champion=1)
+    tag = {"name": "twice", "key": "mlwright.owner", "value": "demo/twice/uid-2"}
+    asked(server, "registered-models/set-tag", tag)
+    other = another(trained, shop)
+
+    assert show(shop, server.uri, "twice", other, uid="uid-2", champion=1).code == 0
+
+    (named,) = [v for v in versions(server, "twice") if v["version"] == aliases(server, "twice")["champion"]]
+    assert len(versions(server, "twice")) == 2
+    assert {t["key"]: t["value"] for t in named["tags"]}["mlwright.digest"] == other["bundle"]["digest"]
+
+
+def another(trained: Json, shop: Workshop) -> Json:
+    """Return the record of a version with another bundle, by a run of its own."""
+    told = document(shop.write(flights_table(rows=300), "other.parquet"), run="run-9")
+    ended = [shop.run(step, told) for step in ("validate", "train")]
+    bundle = ended[1].results["bundle"]
+    assert bundle["digest"] != trained["bundle"]["digest"]
+    return {**trained, "bundle": bundle, "lineage": {**trained["lineage"], "folder": "flights-9-x"}}
+
+
+def test_aliases_of_two_pipelines_of_a_model_stay(shop: Workshop, server: MlflowServer, trained: Json) -> None:
+    """An alias that the Model has is taken away by nobody, whichever pipeline made what it names now."""
+    second = {**trained, "version": 2, "lineage": {**trained["lineage"], "folder": "flights-2-x"}}
+    show(shop, server.uri, "shared", trained, champion=1)
+    show(shop, server.uri, "shared", second, champion=2)
+
+    show(shop, server.uri, "shared", kept=["champion"])
+    assert aliases(server, "shared") == {"champion": numbers(server, "shared")["2"]}
+
+    show(shop, server.uri, "shared")
+    assert aliases(server, "shared") == {}
+
+
+def test_what_opens_the_server_is_in_no_message() -> None:
+    """Some servers repeat the headers that they got."""
+    with echoing() as uri:
+        plain = Mlflow.of(uri, Outside((uri,), "mlflow"), {"MLFLOW_TRACKING_TOKEN": "a-token/of ours"}, "keys")
+        with pytest.raises(MlflowError) as caught:
+            plain.get("registered-models/get", name="flights")
+
+    assert "got Bearer ***" in str(caught.value)
+    assert "ours" not in str(caught.value)
+
+
+class _Echo(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Refuse, and repeat what opened the server."""
+        said = json.dumps({"error_code": "REFUSED", "message": f"got {self.headers['Authorization']}"}).encode()
+        self.send_response(400)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def echoing() -> Iterator[str]:
+    """Run a server that repeats in its errors what it was sent."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlwright.plan.training import JobState, MirrorJob, MirrorSeen, RemoveJob, StartMirror
@@ -28,13 +28,20 @@ SPEC = {
 
 
 def moved(
-    *jobs: MirrorJob, mirror: Any = MLFLOW, settings: Settings = OPEN, told: dict[str, Any] | None = None, **more: Any
+    *jobs: MirrorJob,
+    mirror: Any = MLFLOW,
+    settings: Settings = OPEN,
+    told: dict[str, Any] | None = None,
+    uid: str = "uid-model",
+    now: datetime = NOW,
+    **more: Any,
 ) -> Mirroring:
     """Return what is done about a mirror that is to show version 7, and has Jobs."""
-    seen = MirrorSeen(versions=(SPEC,), through=7, aliases={"champion": 7}, jobs=jobs)
+    seen = MirrorSeen(versions=(SPEC,), since=6, through=7, aliases={"champion": 7}, kept=("champion",), jobs=jobs)
     spec = {"mirror": {"mlflow": mirror}} if mirror else {}
-    pipeline = a_pipeline().asking(**spec, **more).knowing(mirror=seen, status={"mirror": told} if told else {}).done()
-    return mirroring(pipeline, settings, NOW)
+    known = {"mirror": seen, "model_uid": uid, "status": {"mirror": told} if told else {}}
+    pipeline = a_pipeline().asking(**spec, **more).knowing(**known).done()
+    return mirroring(pipeline, settings, now)
 
 
 def wanted() -> str:
@@ -66,6 +73,57 @@ def test_a_new_version_is_told() -> None:
     assert start.document["versions"] == [SPEC]
     assert start.document["aliases"] == {"champion": 7}
     assert start.document["hosts"] == ["https://mlflow.example.com"]
+    assert (start.document["uid"], start.document["kept"]) == ("uid-model", ["champion"])
+
+
+def test_another_model_of_that_name_is_told_anew() -> None:
+    """Its uid says whose the registered model is; without a Model nobody could say."""
+    told = done(words=said("Succeeded", "shows churn: v7"))
+
+    assert moved(told=told).intents == ()
+    (start,) = moved(told=told, uid="another").intents
+    assert isinstance(start, StartMirror)
+    assert condition(moved(uid="")) == ("False", "Mirroring")
+    assert moved(uid="").intents == ()
+
+
+def test_a_version_that_cannot_be_shown_is_tried_again_every_hour() -> None:
+    """The others are shown, and those that come are not held up."""
+    results = {"mirror": {"failed": [7, 99]}}
+    words = said("Succeeded", "shows churn: v8; not shown: v7, because it is damaged", results=results)
+    told = done(words=words)
+    assert (told["failed"], told["through"]) == ([7], 7)
+
+    waits = moved(a_job(JobState.COMPLETE, words=words), told=told, now=NOW + timedelta(minutes=20))
+    again = moved(a_job(JobState.COMPLETE, words=words), told=told, now=NOW + timedelta(hours=1))
+
+    assert (waits.intents, condition(waits), waits.again) == ((), ("False", "MirrorFailed"), timedelta(minutes=40))
+    (start,) = again.intents
+    assert isinstance(start, StartMirror)
+    assert (start.digest != wanted(), again.fields) == (True, told)
+
+
+def test_what_is_told_again_is_shown_in_the_end() -> None:
+    """The Job of the second time is another one, and when it is done the mirror waits for nothing."""
+    later = NOW + timedelta(hours=1)
+    told = done(words=said("Succeeded", "not shown: v7", results={"mirror": {"failed": [7]}}))
+    (start,) = moved(told=told, now=later).intents
+    assert isinstance(start, StartMirror)
+    job = replace(a_job(JobState.COMPLETE, words=said("Succeeded", "shows churn: v7")), told=start.digest, ended=later)
+
+    found = moved(job, told=told, now=later)
+
+    assert (condition(found), found.intents, found.again) == (("True", "Mirrored"), (), None)
+    assert found.fields is not None
+    assert "failed" not in found.fields
+    assert moved(job, told=dict(found.fields), now=later).intents == ()
+
+
+def done(words: str) -> dict[str, Any]:
+    """Return the status after a Job told the mirror."""
+    fields = moved(a_job(JobState.COMPLETE, words=words)).fields
+    assert fields is not None
+    return dict(fields)
 
 
 def test_one_job_at_a_time() -> None:
@@ -137,7 +195,7 @@ def test_more_than_a_step_reads_is_told_in_short() -> None:
     """Thousands of parameters must not keep a version from being shown."""
     lineage = {**SPEC["lineage"], "parameters": {f"p{i}": "x" * 100 for i in range(2000)}}  # type: ignore[dict-item]
     seen = MirrorSeen(versions=({**SPEC, "lineage": lineage},), through=7)
-    pipeline = a_pipeline().asking(mirror={"mlflow": MLFLOW}).knowing(mirror=seen).done()
+    pipeline = a_pipeline().asking(mirror={"mlflow": MLFLOW}).knowing(mirror=seen, model_uid="uid").done()
 
     (start,) = mirroring(pipeline, OPEN, NOW).intents
 
@@ -162,11 +220,12 @@ def mirrored(around: Surroundings | None = None) -> tuple[Operator, World]:
 def told(world: World) -> list[Any]:
     """Return what the mirror was told, newest last: numbers of versions, and aliases."""
     jobs = [job for job in world.all("Job") if "-mirror-" in job["metadata"]["name"]]
-    documents = [
-        json.loads(job["spec"]["template"]["spec"]["containers"][0]["env"][-1]["value"].replace("$$", "$"))
-        for job in jobs
-    ]
+    documents = [_document(job) for job in jobs]
     return [([spec["version"] for spec in one["versions"]], one["aliases"]) for one in documents]
+
+
+def _document(job: Any) -> Any:
+    return json.loads(job["spec"]["template"]["spec"]["containers"][0]["env"][-1]["value"].replace("$$", "$"))
 
 
 def of(world: World) -> dict[str, str]:
@@ -196,6 +255,33 @@ def test_a_mirror_that_is_away_harms_no_run() -> None:
     assert of(world) == {"status": "False", "reason": "MirrorFailed"}
     operator.settle(within=timedelta(hours=2))
     assert of(world) == {"status": "True", "reason": "Mirrored"}
+
+
+def test_versions_that_come_while_the_mirror_is_away_are_shown_when_it_is_back() -> None:
+    """Also when it was never reached before: what it was new to is kept in the status."""
+    around = Surroundings(crashes={"mirror": 1000})
+    operator, world = mirrored(around)
+    for iterations in (300, 20):
+        train_with(world, iterations)
+        operator.settle()
+    around.crashes.clear()
+    operator.settle(within=timedelta(hours=24))
+
+    assert of(world) == {"status": "True", "reason": "Mirrored"}
+    assert [numbers for numbers, _ in told(world)] == [[1, 2, 3]]
+
+
+def test_an_alias_that_names_a_version_from_elsewhere_is_told_as_kept() -> None:
+    """A mirror takes away only what the Model has no more."""
+    operator, world = mirrored()
+    world.add(people.imported())
+    operator.settle()
+    edit(world, "Model", "flights", lambda spec: spec.update(aliases=[{"name": "blue", "version": 2}]))
+    operator.settle()
+
+    (job,) = [job for job in world.all("Job") if "-mirror-" in job["metadata"]["name"]]
+    document = _document(job)
+    assert (document["kept"], document["aliases"]) == (["blue", "champion"], {})
 
 
 def test_a_lost_status_tells_the_mirror_once_more() -> None:

@@ -24,15 +24,19 @@ def seen(pipeline: PipelineSeen, cache: CacheView) -> MirrorSeen:
     if pipeline.spec.mirror is None:
         return MirrorSeen(jobs=found)
     known = sorted(numbers(cache, pipeline.namespace, pipeline.model))
-    told = (pipeline.status.get("mirror") or {}).get("through")
+    status = pipeline.status.get("mirror") or {}
+    told, failed = status.get("through"), status.get("failed") or ()
     before = told if told is not None else (known[-1] - 1 if known else 0)
     new = [number for number in known if number > before][:AT_ONCE]
     named = _aliases(pipeline, cache)
-    records = {n: record for n in sorted({*new, *named.values()}) if (record := _own(pipeline, n, cache)) is not None}
+    asked = sorted({*failed, *new, *named.values()})
+    records = {n: record for n in asked if (record := _own(pipeline, n, cache)) is not None}
     return MirrorSeen(
         versions=tuple(records.values()),
+        since=before,
         through=new[-1] if new else before,
         aliases={name: number for name, number in named.items() if number in records},
+        kept=tuple(sorted(named)),
         jobs=found,
     )
 
