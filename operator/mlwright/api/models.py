@@ -42,7 +42,8 @@ class Retention(Schema):
         le=10000,
         description=(
             "So many of the newest versions are kept. Older ones are removed unless they are in use: aliased, served or"
-            " served last, pinned, the newest that may be served, waiting for approval, compared with."
+            " served last, pinned, the newest that may be served, waiting for approval, compared with, made by a run"
+            " that exists, or recorded within the grace period."
         ),
     )
     artifacts: Literal["Retain", "Delete"] = Field(
@@ -62,7 +63,10 @@ class Retention(Schema):
                 ),
             )
         ),
-    ] = Field(default="24h", description="How long a folder must have been unused before it is removed.")
+    ] = Field(
+        default="24h",
+        description="How long a folder must have been unused, and how old a version's record must be, to be removed.",
+    )
 
 
 class VerifyKey(Schema):
@@ -129,6 +133,9 @@ class ArtifactsStatus(Schema):
     removed: int = Field(default=0, ge=0, description="How many it removed.")
     removed_bytes: int = Field(default=0, ge=0, description="Size of these in bytes.")
     unmarked: int = Field(default=0, ge=0, description="How many it left alone because nothing says whose they are.")
+    failed: int = Field(
+        default=0, ge=0, description="How many it could not read or remove; the next sweep tries again."
+    )
     sentence: Sentence = Field(default="", description="The same in words, or why the sweep failed.")
 
 

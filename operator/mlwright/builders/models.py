@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from mlwright.builders.sweeps import sweep
 from mlwright.plan.models import ModelIntent, ModelSeen, RemoveSweep, RemoveVersion, StartSweep
-from mlwright.plan.resources import JOB, MODEL_VERSION
-from mlwright.plan.writes import Create, Delete, Write
+from mlwright.plan.resources import JOB, MODEL_DEPLOYMENT, MODEL_VERSION
+from mlwright.plan.writes import Census, Create, Delete, Write
 
 
 def for_model(seen: ModelSeen) -> Callable[[ModelIntent], Write]:
@@ -16,7 +16,8 @@ def for_model(seen: ModelSeen) -> Callable[[ModelIntent], Write]:
     def render(intent: ModelIntent) -> Write:
         match intent:
             case RemoveVersion(name, uid, witnesses):
-                return Delete(MODEL_VERSION, seen.namespace, name, uid, witnesses)
+                deployments = Census(MODEL_DEPLOYMENT, seen.namespace, seen.name)
+                return Delete(MODEL_VERSION, seen.namespace, name, uid, witnesses, deployments)
             case StartSweep():
                 return Create(sweep(seen, intent))
             case RemoveSweep(name, uid):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mlwright.builders import meta
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
-from mlwright.constants import LABEL_MODEL, STEP_CONTAINER
+from mlwright.constants import LABEL_MODEL, LABEL_PROBE, STEP_CONTAINER
 from mlwright.plan.digests import canonical
 from mlwright.plan.models import ModelSeen, StartSweep
 from mlwright.plan.resources import Key
@@ -22,7 +22,7 @@ def sweep(seen: ModelSeen, intent: StartSweep) -> dict[str, Any]:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(intent.document["name"], owner, seen.uid, labels),
+        "metadata": meta.child(intent.document["name"], owner, seen.uid, labels | {LABEL_PROBE: str(intent.slot)}),
         "spec": {
             "backoffLimit": 0,  # the next sweep is the next try
             "activeDeadlineSeconds": intent.deadline,

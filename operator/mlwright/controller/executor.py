@@ -16,7 +16,7 @@ from mlwright.api.conditions import Verdict
 from mlwright.api.reasons import Reason
 from mlwright.constants import FIELD_MANAGER
 from mlwright.controller.comparison import as_wanted, same_intent, stamped
-from mlwright.controller.indexes import key_of
+from mlwright.controller.indexes import key_of, related_value
 from mlwright.controller.intake import Intake
 from mlwright.controller.ownership import (
     ADOPTED,
@@ -40,7 +40,7 @@ from mlwright.errors import (
 )
 from mlwright.plan.plan import Plan
 from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Body, ResourceKind
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
 from mlwright.ports.cluster import Cluster
 
 CONVERGING: Final = frozenset({DEPLOYMENT.name, SERVICE.name, DISRUPTION_BUDGET.name})
@@ -229,12 +229,28 @@ class Executor:
         self._wrote(None)
 
     async def _delete(self, write: Delete) -> None:
+        if write.census is not None:
+            await self._count(write.census, write.witnesses)
         for witness in write.witnesses:
             live = await self._refresh((witness.kind, witness.namespace, witness.name))
             if live is None or live["metadata"]["resourceVersion"] != witness.resource_version:
                 raise SupersededError(f"{witness.kind.name} {witness.name} is not as it was seen")
         await self._cluster.delete(write.kind, write.namespace, write.name, write.uid)
         self._wrote(None)
+
+    async def _count(self, census: Census, witnesses: tuple[Witness, ...]) -> None:
+        """Look live for others that refer to what a deletion is about; the cache hears of each that it had missed."""
+        known = {(witness.kind, witness.name) for witness in witnesses}
+        found: list[Body] = []
+        async for page in self._cluster.pages(census.kind):
+            alike = [body for body in page.items if body["metadata"]["namespace"] == census.namespace]
+            asking = [body for body in alike if related_value(census.kind, body) == census.value]
+            found = [*([] if page.first else found), *asking]
+        late = [body for body in found if (census.kind, body["metadata"]["name"]) not in known]
+        for body in late:
+            await self._refresh((census.kind, census.namespace, body["metadata"]["name"]))
+        if late:
+            raise SupersededError(f"{census.kind.name} {late[0]['metadata']['name']} was not seen yet")
 
     def _fields(self, child: Body) -> dict[str, str]:
         key = key_of(self._owner)

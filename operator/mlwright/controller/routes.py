@@ -11,6 +11,7 @@
 | TrainingPipeline (its spec) | its runs, which may have waited for it |
 | ModelDeployment (its spec) | its Model, of which a version may be in use no more |
 | Decision | its subject, and the Model of the version that it is about |
+| ControllerRevision of a run or a deployment | its Model, of which a version may be in use no more |
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Final, Protocol
 from mlwright.controller.indexes import imports_of, key_of, owner_of, related_value
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import (
+    CONTROLLER_REVISION,
     DECISION,
     MODEL,
     MODEL_DEPLOYMENT,
@@ -116,6 +118,11 @@ def _deployment(body: Body, change: Change, _: Names) -> Iterator[Key]:
         yield from _single(MODEL.name, body, related_value(MODEL_DEPLOYMENT, body))
 
 
+def _frozen(body: Body, _: Change, __: Names) -> Iterator[Key]:
+    """What is frozen goes with its run or deployment, which may have been the last that used a version."""
+    yield from _single(MODEL.name, body, related_value(CONTROLLER_REVISION, body))
+
+
 _ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {
     TRAINING_RUN.name: _run,
     MODEL_VERSION.name: _version,
@@ -123,6 +130,7 @@ _ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {
     TRAINING_PIPELINE.name: _pipeline,
     MODEL_DEPLOYMENT.name: _deployment,
     DECISION.name: _decision,
+    CONTROLLER_REVISION.name: _frozen,
 }
 
 

@@ -96,6 +96,8 @@ class VersionSeen:
     """What its run read."""
     uid: str = ""
     resource_version: str = ""
+    created: datetime | None = None
+    """When its record was made here; None for one that was not read from the cluster."""
 
     @property
     def approved(self) -> bool:

@@ -66,6 +66,16 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
+class Census:
+    """That no others of a kind refer to something than those that are witnesses."""
+
+    kind: ResourceKind
+    namespace: str
+    value: str
+    """By which the index of the kind finds them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete exactly this object (uid precondition) and, in the background, what it owns."""
 
@@ -75,6 +85,8 @@ class Delete:
     uid: str
     witnesses: tuple[Witness, ...] = ()
     """Read live right before: if one is not as it was, the plan is made anew. For what cannot be made again."""
+    census: Census | None = None
+    """Listed live before that: one that no event has told of yet counts as well."""
 
 
 Write = Create | Apply | ApplyEntry | Scale | Delete

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.reasons import Reason
+from mlwright.plan.steps import ON_EXIT
+from mlwright.planners.runs import GOING
 
 COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
 """What every status has beside a kind's own fields."""
@@ -39,6 +41,15 @@ def record(end: End) -> dict[str, str]:
         "outcome": end.outcome,
         "sentence": end.sentence[:MESSAGE_LENGTH],
     }
+
+
+def stopped(fields: Mapping[str, Any], but: frozenset[str] = frozenset({ON_EXIT})) -> dict[str, Any]:
+    """Return the fields of a run that is over: no step of it is at work for ever, but what runs at its end is now."""
+    entries = [
+        entry | {"state": "Stopped"} if entry["state"] in GOING and entry["name"] not in but else entry
+        for entry in fields["steps"]
+    ]
+    return {**fields, "steps": entries}
 
 
 def remembered(status: Mapping[str, Any]) -> End | None:

@@ -24,11 +24,13 @@ def decide(seen: ModelSeen, settings: Settings, now: datetime) -> Decision:
 
     Worked example: versions 1 and 2, of which 1 passed -> "2 versions, 1 of them may be served".
     """
-    kept, swept = retention.retention(seen), sweeping(seen, settings, now)
+    kept, swept = retention.retention(seen, now), sweeping(seen, settings, now)
     sentence = "; ".join(part for part in (_counted(seen), _retained(kept), swept.sentence) if part)
     conditions = (ready(Reason.SETTLED, sentence), *_dangling(seen), *retention.announced(kept), *swept.verdicts)
     status = StatusDraft(sentence, conditions, _fields(seen, kept) | {"artifacts": swept.fields})
-    return Decided(status, intents=(*retention.removals(seen, kept), *swept.intents), again=swept.next)
+    moments = [moment for moment in (swept.next, kept.next if kept else None) if moment is not None]
+    intents = (*retention.removals(seen, kept), *swept.intents)
+    return Decided(status, intents=intents, again=min(moments, default=None))
 
 
 def _fields(seen: ModelSeen, kept: Retention | None) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mlwright.api.conditions import Verdict
+from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.models import ModelSeen, RemoveVersion
 from mlwright.plan.resources import MODEL_VERSION
@@ -33,9 +35,11 @@ class Retention:
     """Versions that stay because they are in use, with why, by number."""
     removed: tuple[VersionSeen, ...]
     """Versions that go, by number."""
+    next: timedelta | None = None
+    """When one is no longer recent; None where none is."""
 
 
-def retention(seen: ModelSeen) -> Retention | None:
+def retention(seen: ModelSeen, now: datetime) -> Retention | None:
     """Return what is kept and what goes; None where nobody asked for it.
 
     Worked example: keepVersions is 2, v1 to v5 exist, the alias champion names v2 -> v1 and v3 go, v2 is kept.
@@ -44,16 +48,24 @@ def retention(seen: ModelSeen) -> Retention | None:
         return None
     versions = sorted(seen.versions, key=lambda version: version.number)
     beyond = versions[: -seen.spec.retention.keep_versions]
-    why = reasons(seen)
+    why = reasons(seen, now)
     kept = tuple((version.name, why[version.name]) for version in beyond if version.name in why)
     removed = tuple(version for version in beyond if version.name not in why)
-    return Retention(seen.spec.retention.keep_versions, kept, removed[:AT_ONCE])
+    left = [time for version in beyond if (time := _recent_for(seen, version, now)) > timedelta(0)]
+    return Retention(seen.spec.retention.keep_versions, kept, removed[:AT_ONCE], min(left, default=None))
 
 
-def reasons(seen: ModelSeen) -> dict[str, str]:
+def _recent_for(seen: ModelSeen, version: VersionSeen, now: datetime) -> timedelta:
+    """Return how long a version is still recent: what uses it may be about to come back, or to be created."""
+    if version.created is None or seen.spec.retention is None:
+        return timedelta(0)
+    return version.created + parse_duration(seen.spec.retention.grace_period) - now
+
+
+def reasons(seen: ModelSeen, now: datetime) -> dict[str, str]:
     """Return why versions are in use, by name."""
     named: dict[str, str] = {}
-    for version, why in _needed(seen):
+    for version, why in (*_needed(seen), *_recent(seen, now)):
         named.setdefault(version, why)
     for version, why in [*_compared(seen, named)]:
         named.setdefault(version, why)
@@ -76,6 +88,13 @@ def _needed(seen: ModelSeen) -> Iterator[tuple[str, str]]:
             yield version.name, "it waits for approval"
     for version in versions[:1]:
         yield version.name, "it has the highest number"
+
+
+def _recent(seen: ModelSeen, now: datetime) -> Iterator[tuple[str, str]]:
+    """Return the versions whose record was made, applied again or restored within the grace period."""
+    for version in seen.versions:
+        if seen.spec.retention is not None and _recent_for(seen, version, now) > timedelta(0):
+            yield version.name, f"it was recorded less than {seen.spec.retention.grace_period} ago"
 
 
 def _compared(seen: ModelSeen, used: Iterable[str]) -> Iterator[tuple[str, str]]:

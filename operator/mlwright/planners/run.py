@@ -28,18 +28,17 @@ from mlwright.plan.training import (
     TrainingIntent,
     VersionSeen,
 )
-from mlwright.planners import data_checks, endings, gates, looking, moves, tuning
+from mlwright.planners import data_checks, endings, gates, last_step, looking, moves, tuning
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.endings import COMMON, End
 from mlwright.planners.importing import check_import, freeze_import
 from mlwright.planners.moves import Situation
 from mlwright.planners.results import part
-from mlwright.planners.runs import GOING
 from mlwright.planners.step_status import shown
 from mlwright.planners.steps import Step, StepState, ended, last, steps
 from mlwright.planners.template import freeze
-from mlwright.planners.time_limit import time_left, timed_from
+from mlwright.planners.time_limit import standing, time_left, timed_from
 from mlwright.settings import Settings
 
 Decision = Decided[TrainingIntent]
@@ -140,7 +139,9 @@ def _without_pods(at: Situation) -> Decision:
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
     active = (job for job in at.seen.jobs if job.state is JobState.ACTIVE)
     stop = tuple(RemoveJob(job.name, job.uid, job.kind) for job in active)
-    return Decided(StatusDraft(sentence, (told,), _stopped(_fields(at))), intents=(*stop, *looking.away(at.seen)))
+    return Decided(
+        StatusDraft(sentence, (told,), endings.stopped(_fields(at))), intents=(*stop, *looking.away(at.seen))
+    )
 
 
 def _timed_out(at: Situation) -> Decision | None:
@@ -149,13 +150,7 @@ def _timed_out(at: Situation) -> Decision | None:
     if left is None or left > timedelta(0):
         return None
     limit = f"{at.frozen.timeout:g} s of spec.policy.timeoutAfter"
-    return _end(at, End("Failed", Reason.TIMED_OUT, f"took longer than the {limit}; {_standing(at)}"))
-
-
-def _standing(at: Situation) -> str:
-    """Return which steps a run did not get done."""
-    names = ", ".join(step.name for step in at.steps if not step.done)
-    return f"not done: {names}" if names else "all steps were done"
+    return _end(at, End("Failed", Reason.TIMED_OUT, f"took longer than the {limit}; {standing(at)}"))
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -293,11 +288,13 @@ def _wait(at: Situation, sentence: str) -> Decision:
 
 def _end(at: Situation, end: End) -> Decision:
     """The run is about to end: what runs at the end of every run comes first, and changes nothing of it."""
-    step, fields = at.last, {**_stopped(_fields(at, over=True)), **end.fields}
+    step, fields = at.last, {**endings.stopped(_fields(at, over=True)), **end.fields}
     if step is None or step.state not in {StepState.PENDING, StepState.QUEUED, StepState.RUNNING}:
         failed = step is not None and step.state is not StepState.SUCCEEDED and step.state is not StepState.UNREAD
         told = f"{end.sentence}; {step.name} failed: {moves.told(at, step)}" if step and failed else end.sentence
         return _over(at, replace(end, sentence=told, fields=fields))
+    if why := last_step.given_up(at, step, end):
+        return _without_last(at, step, replace(end, fields=fields), why)
     decision = _without_pods(at) if at.seen.suspended else _at_the_end(at, step, end)
     return replace(decision, status=replace(decision.status, fields={**fields, "ending": endings.record(end)}))
 
@@ -307,7 +304,16 @@ def _at_the_end(at: Situation, step: Step, end: End) -> Decision:
     move = moves.at_the_end(at, step, {"MLWRIGHT_OUTCOME": end.outcome, "MLWRIGHT_SENTENCE": end.sentence})
     status = _going(at, Reason.RUN_IN_PROGRESS, f"{end.sentence}; {move.sentence}")
     starts = (move.start,) if move.start else ()
-    return Decided(status, intents=(*_stop(at), *starts), again=move.again)
+    return Decided(status, intents=(*_stop(at), *starts), again=move.again or last_step.look_again(at, step))
+
+
+def _without_last(at: Situation, step: Step, end: End, why: str) -> Decision:
+    """End the run without what should run at its end, for which it waited long enough."""
+    handled = {"handledAbort": at.seen.abort or end.fields.get("handledAbort")}
+    fields = endings.stopped({**end.fields, **handled}, frozenset())
+    over = _over(at, replace(end, sentence=f"{end.sentence}; {step.name} did not run: {why}", fields=fields))
+    removal = (RemoveJob(step.job.name, step.job.uid),) if step.job else ()
+    return replace(over, intents=(*over.intents, *removal))
 
 
 def _over(at: Situation, end: End) -> Decision:
@@ -315,15 +321,6 @@ def _over(at: Situation, end: End) -> Decision:
     stays = (stalled(end.reason, end.sentence),) if end.type == "Failed" else ()
     conditions = (Verdict(end.type, "True", end.reason, end.sentence), *stays)
     return Decided(StatusDraft(end.sentence, conditions, end.fields), intents=_stop(at))
-
-
-def _stopped(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a run that is over: no step of it is at work for ever."""
-    entries = [
-        entry | {"state": "Stopped"} if entry["state"] in GOING and entry["name"] != ON_EXIT else entry
-        for entry in fields["steps"]
-    ]
-    return {**fields, "steps": entries}
 
 
 def _stop(at: Situation) -> tuple[TrainingIntent, ...]:

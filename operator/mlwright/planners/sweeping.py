@@ -6,7 +6,7 @@ it is made, and given up before that could be out of date. What may be removed i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -31,7 +31,7 @@ SELDOM: Final = timedelta(hours=24)
 """A sweep comes twice in a grace period, but not more often than the first and not more seldom than the second."""
 PLACES: Final = 8
 """Addresses that one sweep looks at; each may be a claim of its own."""
-COUNTS: Final = ("folders", "inUse", "waiting", "waitingBytes", "removed", "removedBytes", "unmarked")
+COUNTS: Final = ("folders", "inUse", "waiting", "waitingBytes", "removed", "removedBytes", "unmarked", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ def sweeping(seen: ModelSeen, settings: Settings, now: datetime) -> Sweeping:
     """
     if seen.spec.retention is None or not is_wanted(seen):
         return Sweeping(intents=tuple(RemoveSweep(job.name, job.uid) for job in seen.sweeps))
-    grace = parse_duration(seen.spec.retention.grace_period)
-    period = every(grace)
+    period = every(_grace(seen))
     slot = slot_of(now, period)
     known = [sweep for sweep in seen.sweeps if sweep.slot <= slot]  # one of a later slot was made by a wrong clock
     ended = [sweep for sweep in known if _is_over(sweep, now)]
@@ -83,13 +82,18 @@ def sweeping(seen: ModelSeen, settings: Settings, now: datetime) -> Sweeping:
     removals = tuple(RemoveSweep(sweep.name, sweep.uid) for sweep in (*known, *ahead) if sweep not in kept)
     due = not known or (known[-1].slot < slot and len(ended) == len(known))
     try:
-        starts = (_start(seen, settings, slot, grace, now),) if due else ()
+        starts = (_start(seen, settings, slot, _trusted(slot, period, ended), now),) if due else ()
         problem = ""
     except _ImpossibleError as error:
         starts, problem = (), str(error)
     told = _told(seen, ended[-1] if ended else None, problem)
     left = datetime.fromtimestamp(slot, UTC) + period - now
     return Sweeping((*removals, *starts), told.fields, told.verdicts, told.sentence, left)
+
+
+def _grace(seen: ModelSeen) -> timedelta:
+    assert seen.spec.retention is not None  # noqa: S101  # who asks has seen that folders are to be removed
+    return parse_duration(seen.spec.retention.grace_period)
 
 
 def _is_over(sweep: SweepSeen, now: datetime) -> bool:
@@ -99,7 +103,16 @@ def _is_over(sweep: SweepSeen, now: datetime) -> bool:
     return abs(now - sweep.ended) >= HEARD
 
 
-def _start(seen: ModelSeen, settings: Settings, slot: int, grace: timedelta, now: datetime) -> StartSweep:
+def _trusted(slot: int, period: timedelta, ended: Sequence[SweepSeen]) -> int:
+    """Return the earliest slot whose marks are believed: a folder was unused only while sweeps saw that it was.
+
+    One may fail, two may not; and what the last one that ended well did not see was put there since, mark and all.
+    """
+    good = [sweep.slot for sweep in ended if (told := parse_result(sweep.said)) and told.outcome == "Succeeded"]
+    return max(slot - 2 * int(period.total_seconds()), *good, 0)
+
+
+def _start(seen: ModelSeen, settings: Settings, slot: int, trusted: int, now: datetime) -> StartSweep:
     image = settings.trainer_image or next((trainer.image for trainer in seen.trainers if trainer.image), "")
     if not image:
         raise _ImpossibleError("no image sweeps: set the chart's images.trainer")
@@ -108,7 +121,9 @@ def _start(seen: ModelSeen, settings: Settings, slot: int, grace: timedelta, now
         "name": sweep_name(seen.name, slot),
         "owner": {"namespace": seen.namespace, "model": seen.name, "uid": seen.uid},
         "listedAt": now.isoformat(),
-        "graceSeconds": int(grace.total_seconds()),
+        "slot": slot,
+        "trustedSlot": trusted,
+        "graceSeconds": int(_grace(seen).total_seconds()),
         "places": list(_places(seen, settings)),
         "inUse": sorted(seen.folders),
     }
@@ -161,7 +176,7 @@ def _told(seen: ModelSeen, newest: SweepSeen | None, problem: str) -> Sweeping:
     fields = shown | {"sentence": sentence}
     if newest is not None and newest.ended is not None:
         fields["checkedAt"] = timestamp(newest.ended)
-    if good:
+    if good and not fields.get("failed"):
         return Sweeping(fields=fields, sentence=_of_folders(fields))
     return Sweeping(fields=fields, verdicts=(Verdict("SweepFailed", "True", Reason.SWEEP_FAILED, sentence),))
 

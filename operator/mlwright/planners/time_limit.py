@@ -25,6 +25,12 @@ def _resumed(at: Situation) -> bool:
     return suspended and not at.seen.suspended
 
 
+def standing(at: Situation) -> str:
+    """Return which steps a run did not get done."""
+    names = ", ".join(step.name for step in at.steps if not step.done)
+    return f"not done: {names}" if names else "all steps were done"
+
+
 def time_left(at: Situation) -> timedelta | None:
     """Return how long a run may still take, None for as long as it wants.
 

@@ -1,7 +1,7 @@
 """Whose a folder of a run is: a small file in it, written when the folder is made, which a sweep looks for.
 
-The owner is the Model by its uid, which no other cluster and no restored copy of this one has. So who shares a volume
-with others removes nothing of theirs, and a copy of a cluster removes nothing of the original's.
+The owner is the Model by its uid, which no other cluster has, nor a copy that was made by creating its objects anew. So
+who shares a volume with others removes nothing of theirs. Only a copy of etcd itself has the same uids.
 """
 
 import contextlib
@@ -16,6 +16,8 @@ from mlwright.bundle.documents import Document
 
 OWNED: Final = ".mlwright-owner.json"
 """Name of the mark."""
+READABLE: Final = 0o644
+"""Of the mark: sweeps may run as another user, and have to see whose a folder is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def claim(folder: Path, owner: Owner | None) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(owner.to_json())
             stream.flush()
+            os.fchmod(stream.fileno(), READABLE)
             os.fsync(stream.fileno())
         Path(draft).replace(folder / OWNED)
     except OSError:

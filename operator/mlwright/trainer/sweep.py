@@ -1,9 +1,10 @@
 """Removing the folders of runs that nothing uses, in two phases: a sweep marks them, a later one removes them.
 
 A folder goes only if it carries the mark of this very Model, is not in use when the list was made, has carried the mark
-of an earlier sweep for the grace period, and nothing in it was written since. It is renamed first, which happens as a
-whole or not at all; what crashed sweeps left under that name goes with the next. The mark of the owner goes last, so a
-folder that is half removed is still known as ours. Links are never followed, wherever they stand.
+of an earlier sweep for the grace period, which every sweep since has renewed, and nothing in it was written since. So a
+mark is worth nothing where nobody looked for a while, or where it came back out of a backup. A folder is renamed first,
+which happens as a whole or not at all; what crashed sweeps left under that name goes with the next. The mark of the
+owner goes last, so a folder that is half removed is still known as ours. Links are never followed, wherever they stand.
 """
 
 import errno
@@ -11,8 +12,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -25,7 +26,7 @@ from mlwright.trainer.possession import OWNED, owner_in
 from mlwright.trainer.sweep_task import FIELD, SweepTask
 
 UNUSED: Final = ".unused.json"
-"""The mark of a folder that a sweep found unused: since when."""
+"""The mark of a folder that a sweep found unused: since when, and for which slot it was seen so last."""
 REMOVED: Final = ".removed-"
 """Stands before the name of a folder that is being removed."""
 LIST_LASTS: Final = timedelta(minutes=15)
@@ -56,6 +57,9 @@ class Tally:
     removed: int = 0
     removed_bytes: int = 0
     unmarked: int = 0
+    failed: int = 0
+    problem: str = ""
+    """Of the first folder that could not be dealt with."""
     names: list[str] = field(default_factory=list)
 
     def to_results(self) -> dict[str, Any]:
@@ -68,6 +72,7 @@ class Tally:
             "removed": self.removed,
             "removedBytes": self.removed_bytes,
             "unmarked": self.unmarked,
+            "failed": self.failed,
         }
         return {"sweep": counts}
 
@@ -82,6 +87,8 @@ class Tally:
             parts += [f"{self.removed} removed ({_megabytes(self.removed_bytes)}): {shown}"]
         if self.unmarked:
             parts += [f"{self.unmarked} left alone, because they carry no mark of ours"]
+        if self.failed:
+            parts += [f"{self.failed} could not be read or removed and wait for the next sweep ({self.problem})"]
         return "; ".join(parts)
 
 
@@ -101,16 +108,18 @@ def sweep(task: SweepTask, root: Path, now: Clock = lambda: datetime.now(UTC)) -
         The sentence and the results.
 
     Raises:
-        UserError: A place is shared with another installation, or lies behind a link; nothing in it was touched.
+        UserError: A place is shared with another installation, or lies behind a link; nothing in any was touched.
         SurroundingsError: The list of what is in use is too old.
-        OSError: The volume cannot be read or written.
+        OSError: A volume cannot be read, or the mark of a folder's owner.
     """
     _check_age(task, now())
     tally = Tally()
-    for address in task.places:
-        with _opened(address, root) as place:
-            if place is not None:
-                _Place(task, address, place, tally, now).sweep()
+    with ExitStack() as stack:
+        opened = [(address, stack.enter_context(_opened(address, root))) for address in task.places]
+        places = [_Place(task, address, place, tally, now) for address, place in opened if place is not None]
+        found = [(place, place.checked()) for place in places]
+        for place, whose in found:
+            place.sweep(whose)
     return tally.sentence(task.grace), tally.to_results()
 
 
@@ -161,20 +170,32 @@ class _Place:
     tally: Tally
     now: Clock
 
-    def sweep(self) -> None:
-        """Look at every folder; nothing is touched unless all marks are ours."""
+    def checked(self) -> dict[str, Whose]:
+        """Look whose each folder is; nothing is touched anywhere unless all marks in all places are ours."""
         with os.scandir(self.descriptor) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         whose = {name: self._whose(name) for name in names}
         self._check_shared([name for name in names if whose[name] is Whose.FOREIGN])
-        for name in names:
-            if name.startswith(REMOVED):
-                self._finish(name, whose[name])
-            elif whose[name] is Whose.OURS:
-                with suppress(FileNotFoundError):  # another sweep is removing it
-                    self._look(name)
-            else:
-                self.tally.unmarked += 1
+        return whose
+
+    def sweep(self, whose: Mapping[str, Whose]) -> None:
+        """Deal with every folder; one with which that is impossible keeps no other."""
+        for name in whose:
+            try:
+                self._deal(name, whose[name])
+            except FileNotFoundError:  # another sweep is removing it
+                continue
+            except OSError as problem:
+                self.tally.failed += 1
+                self.tally.problem = self.tally.problem or f"{name}: {problem.strerror}"
+
+    def _deal(self, name: str, whose: Whose) -> None:
+        if name.startswith(REMOVED):
+            self._finish(name, whose)
+        elif whose is Whose.OURS:
+            self._look(name)
+        else:
+            self.tally.unmarked += 1
 
     def _check_shared(self, foreign: list[str]) -> None:
         if foreign:
@@ -184,8 +205,15 @@ class _Place:
             raise UserError(FIELD, f"{sentence}, which may use ours, so nothing is removed", remedy)
 
     def _whose(self, name: str) -> Whose:
-        with self._folder(name) as folder:
-            mark = _read(folder, OWNED) if folder is not None else None
+        try:
+            with self._folder(name) as folder:
+                mark = _read(folder, OWNED) if folder is not None else None
+        except PermissionError:
+            sentence = (
+                f"{self.address} holds a folder whose owner this pod may not read ({name}), so nothing is removed"
+            )
+            remedy = "let all pipelines of the model run as the same user (pod.securityContext), or move it away"
+            raise UserError(FIELD, sentence, remedy) from None
         if mark is None:
             return Whose.NOBODYS
         return Whose.OURS if owner_in(mark) == self.task.owner else Whose.FOREIGN
@@ -215,27 +243,42 @@ class _Place:
                 return
             size, written = _measured(folder)
             since = self._since(folder, written)
-        if since is None or self.now() - since < self.task.grace:
+            waits = self.now() - since < self.task.grace
+            if waits:
+                self._mark(folder, since)
+        if waits:
             self.tally.waiting += 1
             self.tally.waiting_bytes += size
         else:
             self._remove(name, size)
 
-    def _since(self, folder: int, written: float) -> datetime | None:
-        """Since when a folder is unused; marks it if it was not, if it was written since, or if the mark is broken."""
-        since, now = _unused_since(folder), self.now()
-        if since is not None and since <= now:
-            marked = os.stat(UNUSED, dir_fd=folder, follow_symlinks=False).st_mtime
-            if written <= marked + AT_ONCE.total_seconds():
-                return since
-        with suppress(FileNotFoundError):
-            os.unlink(UNUSED, dir_fd=folder)
-        mark = json.dumps({"since": now.isoformat(), "sweep": self.task.name}).encode()
+    def _since(self, folder: int, written: float) -> datetime:
+        """Since when a folder is unused: since now if its mark is not to be believed, or it was written since."""
+        since, now = self._marked_since(folder), self.now()
+        if since is None or since > now:
+            return now
+        marked = os.stat(UNUSED, dir_fd=folder, follow_symlinks=False).st_mtime
+        return since if written <= marked + AT_ONCE.total_seconds() else now
+
+    def _marked_since(self, folder: int) -> datetime | None:
+        """What the mark says; None if there is none, if it is broken, or if a sweep since did not see it."""
+        mark = _read(folder, UNUSED)
+        try:
+            told = json.loads(mark or b"")
+            since, slot = datetime.fromisoformat(told["since"]), int(told["slot"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        seen = self.task.trusted <= slot <= self.task.slot
+        return since if since.tzinfo and seen else None
+
+    def _mark(self, folder: int, since: datetime) -> None:
+        """Write the mark anew. One that is lost in the middle, or to another sweep, begins anew: nothing goes early."""
+        _unlink(UNUSED, folder)
+        mark = json.dumps({"since": since.isoformat(), "slot": self.task.slot, "sweep": self.task.name}).encode()
         with suppress(FileExistsError):  # another sweep was quicker
             descriptor = os.open(UNUSED, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(mark)
-        return None
 
     def _remove(self, name: str, size: int) -> None:
         _check_age(self.task, self.now())
@@ -304,16 +347,6 @@ def _read(folder: int, name: str) -> bytes | None:
         return os.read(descriptor, _MARK_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     finally:
         os.close(descriptor)
-
-
-def _unused_since(folder: int) -> datetime | None:
-    """What the mark of an earlier sweep says; None if there is none, or it is broken."""
-    mark = _read(folder, UNUSED)
-    try:
-        since = datetime.fromisoformat(json.loads(mark or b"")["since"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return since if since.tzinfo else None
 
 
 def _measured(folder: int) -> tuple[int, float]:

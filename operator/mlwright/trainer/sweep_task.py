@@ -32,6 +32,10 @@ class SweepTask:
     """Folders that hold the folders of runs."""
     in_use: frozenset[str]
     """Names of folders of runs."""
+    slot: int
+    """When this sweep was due, in seconds since 1970."""
+    trusted: int
+    """The earliest slot of a sweep whose mark is believed: since then every sweep that ended well saw the folder."""
 
 
 def read_task(env: Mapping[str, str]) -> SweepTask:
@@ -52,6 +56,8 @@ def read_task(env: Mapping[str, str]) -> SweepTask:
         grace=timedelta(seconds=document.integer("graceSeconds")),
         places=tuple(addresses.parse(uri, field=FIELD, schemes=(Scheme.PVC,)) for uri in document.texts("places")),
         in_use=frozenset(document.texts("inUse")),
+        slot=document.integer("slot"),
+        trusted=document.integer("trustedSlot"),
     )
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from tests.integration.chart.test_policies import WRITE, People
-from tests.support.apiserver import Client, Json, collection
-from tests.support.objects import PIPELINE, VERSION, changed
+from tests.support.apiserver import Answer, Client, Json, collection
+from tests.support.objects import MODEL, PIPELINE, VERSION, changed
 from tests.support.waiting import eventually
 
 DELETE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["delete", "deletecollection"]}
@@ -169,6 +169,32 @@ def test_other_changes_of_such_a_pipeline_are_not_asked(admin: Client, person: P
 
     assert dana.merge(PIPELINE, team, {"spec": {"evaluation": {"approvalPolicy": "Manual"}}}).status == 200
     assert dana.merge(PIPELINE, team, {"spec": {"training": {"seed": 8}}}).status == 200
+
+
+KEEPS: Json = {"spec": {"retention": {"keepVersions": 3}}}
+
+
+def test_nobody_has_versions_deleted_without_the_right(admin: Client, person: People, team: str) -> None:
+    """The operator, which may delete them, does what a Model says."""
+    assert admin.create(MODEL, team).status == 201
+    dana, erin = person("dana", WRITE), person("erin", WRITE, APPROVE)
+    other = changed(MODEL, {"metadata.name": "other", "spec": KEEPS["spec"]})
+
+    refused = eventually(lambda: _refused(dana.merge(MODEL, team, KEEPS)), "the policy refuses")
+    created = dana.create(other, team).status
+    allowed = erin.merge(MODEL, team, KEEPS).status
+    stricter = dana.merge(MODEL, team, {"spec": {"retention": {"artifacts": "Delete"}}}).status
+    alias = dana.merge(MODEL, team, {"spec": {"aliases": [{"name": "blue", "version": 8}]}}).status
+
+    assert (created, allowed, stricter, alias) == (403, 200, 403, 200)
+    assert (
+        f"dana@{team} may not have versions deleted in namespace {team}: ask for the verb approve on modelversions, or"
+        " leave spec.retention of Model churn as it is" in refused
+    )
+
+
+def _refused(answer: Answer) -> str | None:
+    return str(answer.body["message"]) if answer.status == 403 else None
 
 
 def test_administrators_of_a_namespace_may_approve(admin: Client) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from cluster.apiserver import ApiServer
+from mlwright.adapters.clock import SystemClock
 from mlwright.adapters.kube.client import item
 from mlwright.plan.resources import JOB, MODEL, MODEL_VERSION, Body
 from tests.support.apiserver import APPLY, Client
@@ -21,6 +23,22 @@ from tests.support.scripts import Stories, Story
 from tests.support.world import Space, World
 
 PATIENCE = 60.0
+
+
+class Ahead(SystemClock):
+    """A clock that a test puts forward, until nothing in the cluster was recorded lately."""
+
+    by = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the time of the machine, and what it is ahead of that."""
+        return super().now() + self.by
+
+
+@pytest.fixture
+def clock() -> Ahead:
+    """The operator's clock."""
+    return Ahead()
 
 
 @pytest.fixture
@@ -39,9 +57,9 @@ async def world(kube: Kube) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def live(apiserver: ApiServer, kube: Kube, namespace: str) -> AsyncIterator[None]:
+async def live(apiserver: ApiServer, kube: Kube, namespace: str, clock: Ahead) -> AsyncIterator[None]:
     """An operator for the namespace, and pods that do what is asked."""
-    operator = InProcess(apiserver, replace(SETTINGS, namespace=namespace)).start()
+    operator = InProcess(apiserver, replace(SETTINGS, namespace=namespace), clock=clock).start()
     stories = Stories()
     stories.tell(namespace, Story())
     async with Kubelet(kube, stories, namespace):
@@ -157,7 +175,10 @@ def numbers(space: Space) -> list[int]:
     return sorted(body["spec"]["version"] for body in space.of("ModelVersion"))
 
 
-async def test_versions_that_nothing_uses_go(kube: Kube, world: World, namespace: str) -> None:
+KEEP_ONE = {"keepVersions": 1, "gracePeriod": "1h"}
+
+
+async def test_versions_that_nothing_uses_go(kube: Kube, world: World, namespace: str, clock: Ahead) -> None:
     """Aliased, served and served last stay, until they are so no more; the highest number is remembered."""
     await begin(kube, world, namespace)
     for number in (2, 3, 4, 5):
@@ -165,7 +186,11 @@ async def test_versions_that_nothing_uses_go(kube: Kube, world: World, namespace
         await world.until(namespace, lambda s, n=number: champion(s) == n, f"v{number} serves", PATIENCE)  # type: ignore[misc]
     blue = [{"name": "blue", "version": 2}]
     assert await apply(kube, namespace, "git", blue) == 200
-    await kube.merge(MODEL, namespace, "churn", {"spec": {"retention": {"keepVersions": 1}}})
+    await kube.merge(MODEL, namespace, "churn", {"spec": {"retention": KEEP_ONE}})
+    words = "churn-v1 because it was recorded less than 1h ago"
+    await world.until(namespace, lambda s: words in s.summary("Model", "churn"), "all are recent", PATIENCE)
+    clock.by = timedelta(hours=2)
+    await kube.merge(MODEL, namespace, "churn", {"metadata": {"labels": {"an": "hour-later"}}})
     await world.until(namespace, lambda s: numbers(s) == [2, 4, 5], "v1 and v3 go", PATIENCE)
     space = await world.until(
         namespace, lambda s: s.summary("Model", "churn").startswith("3 versions"), "that is told", PATIENCE

@@ -28,6 +28,7 @@ from mlwright.trainer.workspace import Workspace
 OURS = Owner("demo", "flights", "uid-1")
 THEIRS = Owner("demo", "flights", "uid-of-another-cluster")
 DAY = timedelta(hours=24)
+HALF_A_DAY = 12 * 3600
 PLACE = "pvc://artifacts/mlwright/demo/flights/runs"
 
 
@@ -37,6 +38,8 @@ class Store:
 
     root: Path
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    trusted: int = 0
+    """Slot of the last sweep that is known to have ended well; 0 when none is."""
 
     @property
     def runs(self) -> Path:
@@ -54,7 +57,9 @@ class Store:
     def task(self, in_use: Iterable[str] = (), **known: Any) -> SweepTask:
         """Return what a sweep is told now."""
         place = parse(PLACE, field="test")
+        slot = int(self.now.timestamp()) // HALF_A_DAY * HALF_A_DAY
         told = {"name": "flights-sweep-1", "owner": OURS, "listed_at": self.now, "grace": DAY, "places": (place,)}
+        told |= {"slot": slot, "trusted": max(slot - 2 * HALF_A_DAY, self.trusted)}
         return SweepTask(**{**told, "in_use": frozenset(in_use), **known})
 
     def sweep(self, in_use: Iterable[str] = (), **known: Any) -> dict[str, int]:
@@ -129,6 +134,105 @@ def test_what_a_run_writes_into_is_not_removed(store: Store) -> None:
     assert later.exists()
 
 
+def test_a_mark_is_worth_nothing_where_nobody_looked_for_a_while(store: Store) -> None:
+    """Sweeps were off for days, and what was in use meanwhile has left no trace."""
+    store.sweep(["flights-2-bb"])
+    store.later(timedelta(days=10))
+    first = store.sweep(["flights-2-bb"])
+    store.later(timedelta(hours=12))
+    second = store.sweep(["flights-2-bb"])
+    store.later(timedelta(hours=12))
+    third = store.sweep(["flights-2-bb"])
+
+    assert [found["removed"] for found in (first, second, third)] == [0, 0, 1]
+
+
+def test_a_folder_that_was_put_back_with_its_mark_begins_anew(store: Store) -> None:
+    """From a backup, with all its times: somebody wants it, and has yet to apply the record."""
+    store.sweep(["flights-2-bb"])
+    shutil.copytree(store.runs / "flights-1-aa", store.root / "backup")
+    for _ in range(2):
+        store.later(timedelta(hours=12))
+        store.sweep(["flights-2-bb"])
+        store.trusted = store.task().slot
+    assert store.names() == ["flights-2-bb"]
+    shutil.copytree(store.root / "backup", store.runs / "flights-1-aa")
+
+    assert store.sweep(["flights-2-bb"])["waiting"] == 1
+    store.later(timedelta(hours=12))
+    assert store.sweep(["flights-2-bb"])["removed"] == 0
+
+
+@pytest.mark.parametrize("mark", [b"", b"{", b'{"since": "2026-01-01T00:00:00+00:00"}', b'{"slot": 1}'])
+def test_a_mark_without_a_slot_is_made_anew(store: Store, mark: bytes) -> None:
+    """Nobody knows when the folder was seen last."""
+    (store.runs / "flights-1-aa" / UNUSED).write_bytes(mark)
+
+    assert store.sweep(["flights-2-bb"])["waiting"] == 1
+
+
+def test_a_shared_place_keeps_all_places_as_they_are(store: Store) -> None:
+    """Two claims may be parts of one store, and whoever writes to one may use what lies in the other."""
+    other = parse("pvc://second/mlwright/demo/flights/runs", field="test")
+    places = (*store.task().places, other)
+    (store.root / "pvc/second/mlwright/demo/flights/runs").mkdir(parents=True)
+    store.sweep(places=places)
+    foreign = store.root / "pvc/second/mlwright/demo/flights/runs/flights-9-zz"
+    foreign.mkdir()
+    claim(foreign, THEIRS)
+    store.later(DAY)
+    with pytest.raises(UserError, match="flights-9-zz"):
+        store.sweep(places=places)
+
+    assert store.names() == ["flights-1-aa", "flights-2-bb"]
+
+
+def test_a_folder_that_cannot_be_removed_keeps_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user wrote it, or a client of NFS holds a file in it: it is counted, named, and tried again."""
+    store.sweep()
+    store.later(DAY)
+    rename = os.rename
+
+    def refuses(name: str, *told: Any, **more: Any) -> None:
+        if name == "flights-1-aa":
+            raise PermissionError(13, "Permission denied")
+        rename(name, *told, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", refuses)
+        sentence, results = sweep(store.task(), store.root, lambda: store.now)
+    again = store.sweep()
+
+    assert (results["sweep"]["removed"], results["sweep"]["failed"]) == (1, 1)
+    assert sentence.endswith(
+        "1 could not be read or removed and wait for the next sweep (flights-1-aa: Permission denied)"
+    )
+    assert (again["removed"], again["failed"]) == (1, 0)
+
+
+def test_where_the_mark_of_an_owner_cannot_be_read_nothing_is_removed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be that of another installation."""
+    opened = os.open
+
+    def refuses(name: Any, *told: Any, **more: Any) -> int:
+        if name == "flights-2-bb":
+            raise PermissionError(13, "Permission denied")
+        return opened(name, *told, **more)
+
+    monkeypatch.setattr(os, "open", refuses)
+    with pytest.raises(UserError, match=r"whose owner this pod may not read \(flights-2-bb\), so nothing is removed"):
+        store.sweep()
+
+    assert not list(store.runs.rglob(UNUSED))
+
+
+def test_everybody_may_read_whose_a_folder_is(store: Store) -> None:
+    """Pods of another pipeline may run as another user, and sweep."""
+    assert (store.runs / "flights-1-aa" / OWNED).stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize("mark", [b"", b"{", b'{"since": 1}', b'{"since": "2026-01-01T00:00:00"}', b"\xff"])
 def test_a_broken_mark_is_made_anew(store: Store, mark: bytes) -> None:
     """A sweep that crashed in the middle of it, or somebody's edit, removes nothing."""
@@ -140,7 +244,7 @@ def test_a_broken_mark_is_made_anew(store: Store, mark: bytes) -> None:
 
 def test_a_mark_of_the_future_is_made_anew(store: Store) -> None:
     """The clock of that node went ahead; else the folder would stay for years, or a clock set back would remove it."""
-    mark = {"since": (store.now + timedelta(days=900)).isoformat(), "sweep": "x"}
+    mark = {"since": (store.now + timedelta(days=900)).isoformat(), "slot": store.task().slot, "sweep": "x"}
     (store.runs / "flights-1-aa" / UNUSED).write_text(json.dumps(mark), encoding="utf-8")
     store.sweep(["flights-2-bb"])
 
@@ -317,6 +421,8 @@ def test_it_is_a_program(store: Store, tmp_path: Path) -> None:
         "name": "flights-sweep-1",
         "owner": {"namespace": "demo", "model": "flights", "uid": "uid-1"},
         "listedAt": store.now.isoformat(),
+        "slot": 43200,
+        "trustedSlot": 0,
         "graceSeconds": 86400,
         "places": [PLACE],
         "inUse": ["flights-1-aa"],

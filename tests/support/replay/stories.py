@@ -23,7 +23,7 @@ def _serve(world: World) -> None:
 
 
 def _serve_keeping_one(world: World, _: Surroundings) -> None:
-    world.add(people.model(retention={"keepVersions": 1}))
+    world.add(people.model(retention={"keepVersions": 1, "gracePeriod": "1h"}))
     world.add(people.version(1))
     world.add(people.deployment())
 
@@ -305,6 +305,8 @@ STORIES: Final = {
                 _new_version(3),
                 _alias("blue", 3),
                 _new_version(4),
+                Act("they are old", lambda *_: None, timedelta(minutes=90)),
+                _alias("blue", 4),
             ),
         ),
         Story(

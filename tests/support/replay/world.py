@@ -18,7 +18,7 @@ from mlwright.constants import LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.controller.indexes import related_value
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
 
 NAMESPACE: Final = "demo"
 START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -182,7 +182,8 @@ class World:
                 self._apply_entry(body, manager)
             case Scale(kind, _, name, replicas, version):
                 self._scale(kind.name, name, replicas, version)
-            case Delete(kind, _, name, uid, witnesses):
+            case Delete(kind, _, name, uid, witnesses, census):
+                self._count(census, witnesses)
                 for witness in witnesses:
                     self._check(witness)
                 self._delete(kind.name, name, uid)
@@ -232,6 +233,13 @@ class World:
             raise Refusal(f"{kind} {name} changed")
         self.edit(held, lambda found: found["spec"].update(replicas=replicas))
         self.writes.append(f"scale {kind} {name} to {replicas}")
+
+    def _count(self, census: Census | None, witnesses: Iterable[Witness]) -> None:
+        names = {witness.name for witness in witnesses if census and witness.kind is census.kind}
+        for body in self.all(census.kind.name) if census else ():
+            name = body["metadata"]["name"]
+            if census and name not in names and _INDEXES[census.kind.name](body) == census.value:
+                raise Refusal(f"{census.kind.name} {name} was not seen yet")
 
     def _check(self, witness: Witness) -> None:
         held = self.objects.get(witness.kind.name, {}).get(witness.name)

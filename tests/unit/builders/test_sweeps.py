@@ -7,8 +7,8 @@ import json
 from mlwright.api.models import ModelSpec
 from mlwright.builders.models import for_model
 from mlwright.plan.models import ModelSeen, RemoveSweep, RemoveVersion, StartSweep
-from mlwright.plan.resources import JOB, MODEL_VERSION, Body
-from mlwright.plan.writes import Create, Delete
+from mlwright.plan.resources import JOB, MODEL_DEPLOYMENT, MODEL_VERSION, Body
+from mlwright.plan.writes import Census, Create, Delete
 from tests.support.podsecurity import violations
 
 SEEN = ModelSeen("churn", ModelSpec(), (), namespace="demo", uid="u")
@@ -32,6 +32,7 @@ def test_it_belongs_to_the_model_and_is_given_up_in_time() -> None:
     found = job()
 
     assert found["metadata"]["name"] == "churn-sweep-1"
+    assert found["metadata"]["labels"]["mlwright.dev/probe"] == "1"
     assert found["metadata"]["ownerReferences"][0] | {"uid": "u"} == found["metadata"]["ownerReferences"][0]
     assert (found["spec"]["activeDeadlineSeconds"], found["spec"]["backoffLimit"]) == (600, 0)
 
@@ -66,4 +67,6 @@ def test_what_is_removed_is_removed_by_its_uid() -> None:
     render = for_model(SEEN)
 
     assert render(RemoveSweep("s", "1")) == Delete(JOB, "demo", "s", "1")
-    assert render(RemoveVersion("v", "2", ())) == Delete(MODEL_VERSION, "demo", "v", "2", ())
+    assert render(RemoveVersion("v", "2", ())) == Delete(
+        MODEL_VERSION, "demo", "v", "2", (), Census(MODEL_DEPLOYMENT, "demo", "churn")
+    )

@@ -24,8 +24,8 @@ from mlwright.errors import (
     RefusedError,
     UnavailableError,
 )
-from mlwright.plan.resources import DEPLOYMENT, MODEL, SERVICE, Body, Key
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness
+from mlwright.plan.resources import DEPLOYMENT, MODEL, MODEL_DEPLOYMENT, SERVICE, Body, Key
+from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness
 from mlwright.ports.events import Notice
 from mlwright.ports.outside import Outside
 from mlwright.settings import Settings
@@ -545,6 +545,26 @@ def test_what_cannot_be_made_again_is_deleted_only_in_the_world_that_was_seen() 
     story.look()
 
     assert before == (Result.SUPERSEDED, True)
+    assert ("Service", "demo", "flights-1") not in story.cluster.objects
+
+
+def test_what_cannot_be_made_again_is_not_deleted_while_somebody_refers_to_it_of_whom_no_event_told() -> None:
+    """A watch stood still while a deployment was created, which pins what is about to go; then it is known."""
+    story = Story()
+    story.settle()
+    uid = story.cluster.read("Service", "flights-1")["metadata"]["uid"]
+    census = Census(MODEL_DEPLOYMENT, "demo", "m")
+    story.toy.writes = lambda _: (Delete(SERVICE, "demo", "flights-1", uid, (), census),)
+    for name, model in (("late", "m"), ("of-another", "x")):
+        spec = {"model": {"ref": {"name": model}}}
+        story.cluster.put({"kind": "ModelDeployment", "metadata": {"namespace": "demo", "name": name}, "spec": spec})
+    result, there = story.look().result, ("Service", "demo", "flights-1") in story.cluster.objects
+    known = story.intake.cache.get(MODEL_DEPLOYMENT, "demo", "late")
+    story.cluster.objects.pop(("ModelDeployment", "demo", "late"))
+    story.look()
+
+    assert (result, there) == (Result.SUPERSEDED, True)
+    assert known is not None
     assert ("Service", "demo", "flights-1") not in story.cluster.objects
 
 

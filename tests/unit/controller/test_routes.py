@@ -25,6 +25,8 @@ RUN = thing("TrainingRun", "nightly-1", {"pipelineRef": {"name": "nightly"}})
 VERSION = thing("ModelVersion", "flights-v1", {"modelRef": {"name": "flights"}, "lineage": {"run": "nightly-1"}})
 IMPORT = thing("TrainingRun", "elsewhere", {"importFrom": {"modelRef": {"name": "taken"}}})
 DECISION = thing("Decision", "d", {"subjectRef": {"kind": "ModelDeployment", "name": "web"}})
+FROZEN = thing("ControllerRevision", "nightly-1", owner=("TrainingRun", "nightly-1"))
+FROZEN["metadata"]["labels"]["mlwright.dev/model"] = "flights"
 
 ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
     "a Job wakes its run": (
@@ -83,6 +85,11 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
     ),
     "a deployment wakes its model": (DEPLOYMENT, Change.SPEC, {"ModelDeployment web", "Model flights"}),
     "the status of a deployment wakes nobody else": (DEPLOYMENT, Change.STATUS, {"ModelDeployment web"}),
+    "what was frozen of a model wakes it, and its owner": (
+        FROZEN,
+        Change.SPEC,
+        {"ControllerRevision nightly-1", "TrainingRun nightly-1", "Model flights"},
+    ),
     "a decision wakes its subject": (DECISION, Change.SPEC, {"Decision d", "ModelDeployment web"}),
     "a thing of nobody wakes itself": (thing("Service", "s"), Change.SPEC, {"Service s"}),
     "a version of another shape wakes itself": (thing("ModelVersion", "odd"), Change.SPEC, {"ModelVersion odd"}),

@@ -268,3 +268,16 @@ def test_an_annotation_that_no_record_could_hold_stands_for_itself() -> None:
     assert parsing.annotation(body, "a") == parsing.annotation(body, "a")
     assert parsing.annotation(body, "b") == "y" * 253
     assert parsing.annotation({"metadata": {}}, "a") == ""
+
+
+def test_the_sweep_of_a_model_with_a_long_name_is_known() -> None:
+    """Names of Jobs are cut, so the slot stands in a label."""
+    name = "m" * 63
+    operator = Operator(World())
+    operator.world.add(people.model(name, retention={"keepVersions": 1, "artifacts": "Delete"}))
+    operator.settle()
+    [job] = operator.world.all("Job")
+    [sweep] = models.gather(operator.world.one("Model", name), operator.world).sweeps
+
+    assert (sweep.name, str(sweep.slot)) == (job["metadata"]["name"], job["metadata"]["labels"]["mlwright.dev/probe"])
+    assert people.status(operator.world, "Model", name)["artifacts"]["folders"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mlwright.controller.kinds import models
 from mlwright.controller.kinds import uses as uses_module
 from mlwright.plan.models import Use
+from mlwright.plan.resources import Body
 from tests.support.replay import people
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import edit
@@ -26,6 +28,7 @@ def serving() -> Operator:
     for number in (2, 3):
         operator.world.add(people.version(number))
         operator.settle()
+    operator.world.pass_time(timedelta(days=2))
     return operator
 
 
@@ -88,6 +91,43 @@ def test_the_champion_that_a_run_compares_with_is_used() -> None:
         Use("flights-v1", during["flights-v1"])
         not in models.gather(operator.world.one("Model", "flights"), operator.world).uses
     )
+
+
+MANUFACTURED = [
+    pytest.param(lambda: people.run("by-hand"), id="by hand"),
+    pytest.param(lambda: people.imported("by-hand", approvalPolicy="Automatic"), id="taken in"),
+]
+
+
+@pytest.mark.parametrize("by_hand", MANUFACTURED)
+@pytest.mark.parametrize("jobs", [True, False], ids=["with Jobs", "without Jobs"])
+def test_a_run_whose_status_is_lost_records_nothing_again(by_hand: Callable[[], Body], jobs: bool) -> None:  # noqa: FBT001
+    """Its old bundle would be the newest version: the one that it made stays as long as the run does."""
+    operator = Operator(World())
+    world = operator.world
+    world.add(people.model())
+    world.add(people.pipeline(triggers={"specChange": False}))
+    world.add(by_hand())
+    operator.settle(timedelta(minutes=30))
+    for number in (2, 3):
+        world.add(people.version(number))
+    world.pass_time(timedelta(days=2))
+    keep_one(world)
+    operator.settle()
+    left = names(world)
+    for body in [*world.all("TrainingRun"), *world.all("Model"), *world.all("TrainingPipeline")]:
+        world.edit(body, lambda found: found.pop("status"))
+    for job in [] if jobs else list(world.all("Job")):
+        world.remove("Job", job["metadata"]["name"])
+    operator.look_at_all()
+    operator.settle(timedelta(minutes=30))
+    told = people.conditions(world, "TrainingRun", "by-hand")
+    world.remove("TrainingRun", "by-hand")
+    operator.settle()
+
+    assert left == ["flights-v1", "flights-v3"]
+    assert told == {"Complete": "True"}
+    assert names(world) == ["flights-v3"]
 
 
 def test_old_versions_go_and_their_numbers_do_not_come_again(serving: Operator) -> None:

@@ -108,6 +108,63 @@ def test_a_job_that_a_person_suspends_says_how_it_goes_on() -> None:
     )
 
 
+def held_at_the_end(**policy: object) -> Operator:
+    """Return an operator whose run has made its version, and waits for a queue with what runs at its end."""
+    operator = Operator(World(), Actors(Surroundings(queue="open")))
+    on_exit = {"container": {"image": "tidy:1"}, "timeoutAfter": "10m"}
+    operator.world.add(people.pipeline(policy={"queueName": "q", **policy}, onExit=on_exit))
+    operator.until(lambda: "flights-1-evaluate-0" in operator.world.objects.get("Job", {}))
+    operator.until(lambda: step(operator, "evaluate")["state"] == "Succeeded")
+    operator.actors.around.queue = "closed"
+    operator.settle(timedelta(minutes=1))
+    assert step(operator, "on-exit")["state"] == "Queued"
+    return operator
+
+
+def test_a_run_does_not_wait_for_its_end_longer_than_that_may_take() -> None:
+    """A deadline does not count while a Job is suspended, so the run counts itself, and ends as it was told to."""
+    operator = held_at_the_end()
+    operator.settle(timedelta(minutes=10))
+    says = people.summary(operator.world, "TrainingRun", "flights-1")
+
+    assert people.conditions(operator.world, "TrainingRun", "flights-1") == {"Complete": "True"}
+    assert says.endswith(
+        "; on-exit did not run: its Job was suspended for longer than the 600 s of onExit.timeoutAfter"
+    )
+    assert step(operator, "on-exit")["state"] == "Stopped"
+    assert "flights-1-on-exit-0" not in operator.world.objects["Job"]
+    assert operator.undeclared() == []
+
+
+def test_who_ends_a_run_ends_its_wait_for_a_queue() -> None:
+    """Also when its end was decided before."""
+    operator = held_at_the_end()
+    people.annotate(operator.world, "TrainingRun", "flights-1", abort="ann")
+    operator.settle(timedelta(seconds=20))
+
+    assert people.conditions(operator.world, "TrainingRun", "flights-1") == {"Complete": "True"}
+    assert people.status(operator.world, "TrainingRun", "flights-1")["handledAbort"] == "ann"
+
+
+def test_a_run_that_waits_with_its_end_gives_way() -> None:
+    """Where the pipeline replaces its runs."""
+    operator = held_at_the_end(overlap="Replace")
+    people.train_with(operator.world, 300)
+    operator.settle(timedelta(seconds=20))
+
+    assert people.conditions(operator.world, "TrainingRun", "flights-1") == {"Complete": "True"}
+    assert "flights-2 was started in the place" in people.summary(operator.world, "TrainingRun", "flights-1")
+
+
+def test_a_run_that_waits_with_its_end_is_over_when_its_time_is() -> None:
+    """The limit of the whole run counts as well."""
+    operator = held_at_the_end(timeoutAfter="5m")
+    operator.settle(timedelta(minutes=5))
+
+    assert people.conditions(operator.world, "TrainingRun", "flights-1") == {"Complete": "True"}
+    assert "longer than the 300 s of policy.timeoutAfter" in people.summary(operator.world, "TrainingRun", "flights-1")
+
+
 def test_only_jobs_of_a_pipeline_with_a_queue_name_it() -> None:
     """The label is Kueue's own."""
     labels = closed().world.one("Job", JOB)["metadata"]["labels"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def compared(champion: int) -> tuple[dict[str, Any], ...]:
     return ({"name": "no-worse", "outcome": "Failed", "champion": champion, "sentence": "it is worse"},)
 
 
+DAY = timedelta(days=1)
 FIVE = tuple(a_version(number) for number in range(1, 6))
 
 
@@ -83,12 +85,24 @@ def test_without_retention_everything_stays() -> None:
 )
 def test_what_is_in_use_stays(seen: ModelSeen, kept: dict[str, str]) -> None:
     """With the reason, also in the status."""
-    found = retention.retention(seen)
+    found = retention.retention(seen, NOW)
 
     assert found is not None
     assert dict(found.kept) == kept
     said = [f"{name} because {why}" for name, why in kept.items()]
     assert decide(seen).status.fields["retention"]["sentence"].endswith(f"kept beside the newest: {said[0]}")
+
+
+def test_what_was_recorded_lately_stays_for_the_grace_period() -> None:
+    """It was applied again or restored, and what is to use it may come after it; then it is looked at again."""
+    known = [a_version(number, created=NOW - timedelta(hours=24 + number)) for number in (1, 2, 3)]
+    again = a_version(1, created=NOW - timedelta(hours=23))
+    decision = decide(a_model(again, *known[1:]))
+
+    assert removed(a_model(again, *known[1:])) == ["churn-v2"]
+    assert "kept beside the newest: churn-v1 because it was recorded less than 24h ago" in decision.status.summary
+    assert decision.again == timedelta(hours=1)
+    assert removed(a_model(*known)) == ["churn-v1", "churn-v2"]
 
 
 def test_the_champion_of_a_version_that_nobody_uses_may_go() -> None:
@@ -141,6 +155,7 @@ def models(draw: st.DrawFn) -> ModelSeen:
         state, against = draw(STATES), draw(st.none() | st.integers(1, 30))
         approval = {"awaited": AWAITED, "denied": DENIED}.get(state)
         known: dict[str, Any] = {"approval": approval} if approval else {}
+        known["created"] = draw(st.none() | st.integers(-2, 50).map(lambda hours: NOW - timedelta(hours=hours)))
         gates = compared(against) if against else ()
         versions.append(a_version(number, passed=state != "rejected", gates=gates, **known))
     return a_model(
@@ -158,6 +173,7 @@ def in_use(seen: ModelSeen) -> set[str]:
     names |= {version.name for version in seen.versions if version.awaited}
     good = [version.name for version in seen.versions if version.approved]
     newest = [version.name for version in seen.versions]
+    names |= {version.name for version in seen.versions if version.created and version.created > NOW - DAY}
     assert seen.spec.retention is not None
     return names | set(good[-1:]) | set(newest[-seen.spec.retention.keep_versions :])
 
@@ -177,7 +193,7 @@ def test_the_order_in_which_things_are_told_does_not_matter(seen: ModelSeen, cha
     spec = seen.spec.model_copy(update={"aliases": tuple(aliases)})
     shuffled = replace(seen, versions=tuple(versions), uses=tuple(uses), spec=spec)
 
-    assert retention.retention(shuffled) == retention.retention(seen)
+    assert retention.retention(shuffled, NOW) == retention.retention(seen, NOW)
 
 
 @settings(max_examples=50)

@@ -97,6 +97,7 @@ def retained(operator: Operator) -> None:
     operator.world.add(people.model(retention={"keepVersions": 1}))
     for number in (1, 2):
         operator.world.add(people.version(number))
+    operator.world.pass_time(timedelta(days=2))
     operator.settle()
 
 

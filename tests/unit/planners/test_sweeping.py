@@ -21,7 +21,8 @@ from tests.unit.planners.given import NOW, SETTINGS, named
 
 SLOT = slot_of(NOW, timedelta(hours=12))
 HALF_DAY = 12 * 3600
-COUNTS = {"folders": 3, "inUse": 1, "waiting": 1, "waitingBytes": 10, "removed": 1, "removedBytes": 20, "unmarked": 0}
+COUNTS = {"folders": 3, "inUse": 1, "waiting": 1, "waitingBytes": 10, "removed": 1, "removedBytes": 20}
+COUNTS |= {"unmarked": 0, "failed": 0}
 
 
 def a_model(*sweeps: SweepSeen, **known: Any) -> ModelSeen:
@@ -68,11 +69,39 @@ def test_a_sweep_is_told_all_that_it_may_rest_on() -> None:
         "schemaVersion": 1,
         "name": f"churn-sweep-{SLOT}",
         "owner": {"namespace": "demo", "model": "churn", "uid": "u"},
+        "slot": SLOT,
+        "trustedSlot": SLOT - 2 * HALF_DAY,
         "listedAt": NOW.isoformat(),
         "graceSeconds": 86400,
         "places": ["pvc://artifacts/runs/demo/churn/runs", "pvc://other/a/demo/churn/runs"],
         "inUse": ["churn-1-a", "churn-2-b"],
     }
+
+
+@pytest.mark.parametrize(
+    "before, trusted",
+    [
+        (a_sweep(said(), slot=SLOT - HALF_DAY), SLOT - HALF_DAY),
+        (a_sweep(said(outcome="UserError"), slot=SLOT - HALF_DAY, state=JobState.FAILED), SLOT - 2 * HALF_DAY),
+        (a_sweep(said(), slot=SLOT - 9 * HALF_DAY), SLOT - 2 * HALF_DAY),
+    ],
+    ids=["done", "failed", "long ago"],
+)
+def test_marks_are_believed_that_the_last_sweeps_have_seen(before: SweepSeen, trusted: int) -> None:
+    """An older one stands on what was put back, or was in use while nobody looked."""
+    (start,) = starts(a_model(before))
+
+    assert start.document["trustedSlot"] == trusted
+
+
+def test_a_sweep_that_could_not_remove_everything_is_told() -> None:
+    """With the sentence of the sweep, and a condition."""
+    words = json.dumps({"outcome": "Succeeded", "sentence": "1 left", "results": {"sweep": {**COUNTS, "failed": 1}}})
+    draft = status(a_model(a_sweep(words)))
+
+    assert draft.fields["artifacts"]["failed"] == 1
+    assert named(draft.conditions) == {"Ready": "True Settled", "SweepFailed": "True SweepFailed"}
+    assert draft.conditions[1].message == "1 left"
 
 
 @pytest.mark.parametrize(

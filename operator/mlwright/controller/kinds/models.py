@@ -10,7 +10,7 @@ from mlwright.builders import models
 from mlwright.controller.kinds import parsing
 from mlwright.controller.kinds.champions import champion
 from mlwright.controller.kinds.sweeps import sweeps
-from mlwright.controller.kinds.uses import folders, uses, witnesses
+from mlwright.controller.kinds.uses import folders, makers, uses, witnesses
 from mlwright.controller.kinds.versions import locks, records
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.models import ModelSeen, TrainerSeen
@@ -46,7 +46,7 @@ def _too_many(seen: ModelSeen) -> bool:
 def _with_uses(seen: ModelSeen, body: Body, cache: CacheView) -> ModelSeen:
     return replace(
         seen,
-        uses=uses(cache, seen.namespace, seen.name),
+        uses=(*uses(cache, seen.namespace, seen.name), *makers(cache, seen.namespace, seen.versions)),
         champion=champion(cache, seen.namespace, seen.name).get("version", 0),
         witnesses=witnesses(cache, body),
     )

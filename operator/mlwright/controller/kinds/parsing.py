@@ -11,6 +11,7 @@ from mlwright.constants import ANNOTATION_APPROVE, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.controller.reconciler import CacheView
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import digest
+from mlwright.plan.pods import moment
 from mlwright.plan.resources import CONTROLLER_REVISION, TRAINING_RUN, Body
 from mlwright.plan.training import DataRead, Frozen, VersionSeen
 from mlwright.planners import gates
@@ -73,6 +74,7 @@ def version_seen(body: Body) -> VersionSeen:
     """Return a ModelVersion as planners see it."""
     content: dict[str, Any] = body["spec"]
     lineage, verdict = content.get("lineage") or {}, content.get("verdict") or {}
+    created = body["metadata"].get("creationTimestamp")
     return VersionSeen(
         name=body["metadata"]["name"],
         number=content["version"],
@@ -90,6 +92,7 @@ def version_seen(body: Body) -> VersionSeen:
         data=data_read(lineage.get("dataset")),
         uid=body["metadata"].get("uid", ""),
         resource_version=body["metadata"].get("resourceVersion", ""),
+        created=moment(created) if created else None,
     )
 
 

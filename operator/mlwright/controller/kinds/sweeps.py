@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mlwright.constants import STEP_CONTAINER
+from mlwright.constants import LABEL_PROBE, STEP_CONTAINER
 from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.reconciler import CacheView
 from mlwright.plan.models import SweepSeen
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import JOB, POD, Body, Key
 from mlwright.plan.training import JobState
+from mlwright.planners.sweeping import sweep_name
 
 SLOT_DIGITS: Final = 12
-"""Digits of seconds since 1970 in a name."""
+"""Digits of seconds since 1970."""
 
 
 def sweeps(cache: CacheView, owner: Key) -> tuple[SweepSeen, ...]:
@@ -27,8 +28,8 @@ def sweeps(cache: CacheView, owner: Key) -> tuple[SweepSeen, ...]:
 
 def _sweep(body: Body, model: str, pods: Sequence[PodSeen]) -> SweepSeen | None:
     meta, status = body["metadata"], body.get("status") or {}
-    slot = parsing.number_after(f"{model}-sweep-", meta["name"], longest=SLOT_DIGITS)
-    if not slot:
+    slot = parsing.number_after("", meta["labels"].get(LABEL_PROBE, ""), longest=SLOT_DIGITS)
+    if not slot or meta["name"] != sweep_name(model, slot):
         return None
     state, final = jobs.state(status)
     said = [pod.exit_message for pod in pods if jobs.made(pod, meta) and pod.exit_message]

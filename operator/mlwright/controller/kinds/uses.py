@@ -1,11 +1,11 @@
-"""What needs a version of a model: deployments that serve or served it, runs that compare with it.
+"""What needs a version of a model: deployments that serve or served it, runs that made it or compare with it.
 
 What a deployment serves is found by what was frozen for it, since its spec may name another model by now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from mlwright.constants import LABEL_REVISION
@@ -25,6 +25,7 @@ from mlwright.plan.resources import (
     Body,
     Key,
 )
+from mlwright.plan.training import VersionSeen
 from mlwright.plan.writes import Witness
 from mlwright.planners.decisions import chain
 
@@ -34,6 +35,17 @@ def uses(cache: CacheView, namespace: str, model: str) -> tuple[Use, ...]:
     served = (use for key in _deployments(cache, namespace, model) for use in _of_deployment(cache, key, model))
     compared = (use for key in _owners(cache, namespace, model, TRAINING_RUN.name) for use in _of_run(cache, key))
     return (*served, *compared)
+
+
+def makers(cache: CacheView, namespace: str, versions: Iterable[VersionSeen]) -> Iterator[Use]:
+    """Return the versions whose run exists, by its name: it may carry another uid since it was restored.
+
+    Of a run without its status nothing but its version tells that it is done; without that it would record its bundle
+    again, as the newest.
+    """
+    for version in versions:
+        if version.run and cache.get(TRAINING_RUN, namespace, version.run) is not None:
+            yield Use(version.name, f"{TRAINING_RUN.name} {version.run}, which made it, exists")
 
 
 def witnesses(cache: CacheView, body: Body) -> tuple[Witness, ...]:
