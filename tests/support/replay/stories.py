@@ -57,8 +57,15 @@ def _set(name: str, **change: object) -> Act:
     return Act(name, lambda world, _: edit(world, "ModelDeployment", "flights", lambda spec: spec.update(change)))
 
 
-def _new_version(number: int) -> Act:
-    return Act(f"v{number} appears", lambda world, _: world.add(people.version(number)), LONG)
+def _add_version(world: World, number: int, of: str) -> None:
+    """Add a version, as one that was recorded at another time if that is told."""
+    world.add(people.version(number))
+    if of:
+        world.one("ModelVersion", f"flights-v{number}")["metadata"]["creationTimestamp"] = of
+
+
+def _new_version(number: int, of: str = "") -> Act:
+    return Act(f"v{number} appears", lambda world, _: _add_version(world, number, of), LONG)
 
 
 def _follow_alias(world: World, _: Surroundings) -> None:
@@ -300,13 +307,11 @@ STORIES: Final = {
             "old versions go",
             (
                 Act("serve v1 and keep one version", _serve_keeping_one),
-                _new_version(2),
+                _new_version(2, of="2025-12-02T00:00:00Z"),
                 _alias("blue", 1),
-                _new_version(3),
+                _new_version(3, of="2025-12-03T00:00:00Z"),
                 _alias("blue", 3),
-                _new_version(4),
-                Act("they are old", lambda *_: None, timedelta(minutes=90)),
-                _alias("blue", 4),
+                _new_version(4, of="2025-12-04T00:00:00Z"),
             ),
         ),
         Story(
