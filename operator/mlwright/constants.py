@@ -39,9 +39,12 @@ ANNOTATION_CRASHES: Final = "mlwright.dev/crashes"
 ANNOTATION_RUN: Final = "mlwright.dev/run"
 ANNOTATION_RETRY: Final = "mlwright.dev/retry"
 ANNOTATION_ABORT: Final = "mlwright.dev/abort"
+ANNOTATION_PROMOTE: Final = "mlwright.dev/promote"
+"""On a deployment the number of a version: it takes over without what is left of its rollout."""
 ANNOTATION_REFRESH: Final = "mlwright.dev/refresh"
 ANNOTATION_APPROVE: Final = "mlwright.dev/approve"
-"""On a version its number: it may be served. On a pipeline the number of a version to come."""
+"""On a version its number: it may be served. On a pipeline the number of a version to come. On a deployment the number
+of the version whose rollout goes on behind its steps of type Approval."""
 
 MOUNT_ROOT: Final = "/mlwright"
 """Where pods find what storage addresses name."""

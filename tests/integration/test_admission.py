@@ -519,6 +519,11 @@ REFUSALS: dict[str, Refusal] = {
         "must be longer than 0s",
         {"spec.rollout.progressDeadline": "0m0s"},
     ),
+    "steps that nothing passes": Refusal(
+        "ModelDeployment.spec.rollout",
+        "set strategy BlueGreen, or remove steps",
+        {"spec.rollout.steps": [{"name": "ask", "type": "Approval"}]},
+    ),
     "no time for an answer": Refusal(
         "ModelDeployment.spec.server.timeout", "must be longer than 0s", {"spec.server.timeout": "0s"}
     ),

@@ -6,8 +6,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Duration, ListMap, PositiveDuration, Rule, Schema, Sentence, ShortName, Timestamp
+from mlwright.api.fields import (
+    Duration,
+    ListMap,
+    ListSet,
+    PositiveDuration,
+    Rule,
+    Schema,
+    Sentence,
+    ShortName,
+    Timestamp,
+)
 from mlwright.api.parts import PodSurface, Ref, Status
+
+VersionNumber = Annotated[int, Field(ge=1, le=999999999)]
 
 
 class ModelSelector(Schema):
@@ -51,13 +63,59 @@ class Server(Schema):
     drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
 
 
+class RolloutStep(Schema):
+    """One step that a new version passes before it takes over."""
+
+    name: ShortName = Field(description="Name of the step.")
+    type: Literal["Approval"] = Field(
+        description=(
+            "Approval: wait until somebody approves the version, with the annotation mlwright.dev/approve or in"
+            " approvedVersions."
+        )
+    )
+
+
 class Rollout(Schema):
     """How a new version replaces the old one."""
 
-    strategy: Literal["AllAtOnce"] = Field(
+    strategy: Literal["AllAtOnce", "BlueGreen"] = Field(
         default="AllAtOnce",
         description=(
             "AllAtOnce: all pods of the new version are ready before traffic moves, and only then the old ones go."
+            " BlueGreen: the same, and steps are passed before traffic moves."
+        ),
+    )
+    steps: Annotated[tuple[RolloutStep, ...], ListMap("name")] = Field(
+        default=(),
+        max_length=16,
+        description=(
+            "What a new version passes, in this order, before it takes over. An edit acts on the next rollout; the one"
+            " that goes on keeps the steps with which it began."
+        ),
+    )
+    bake: Duration = Field(
+        default="0s",
+        description=(
+            "How long the new version has all traffic while the old one stays warm. If its pods fail meanwhile, traffic"
+            " goes back and the version is rejected. The old pods go, and setAlias is set, only afterwards."
+        ),
+    )
+    approved_versions: Annotated[tuple[VersionNumber, ...], ListSet()] = Field(
+        default=(), max_length=32, description="Numbers of versions that need not wait at steps of type Approval."
+    )
+    on_new_version: Literal["Queue", "Restart"] = Field(
+        default="Queue",
+        description=(
+            "When a newer version appears while one passes its steps or bakes. Queue: the newest waits until that is"
+            " decided. Restart: it takes its place at once. Whoever edits spec.model or the pods restarts in any case."
+        ),
+    )
+    on_failure: Literal["Rollback", "Pause"] = Field(
+        default="Rollback",
+        description=(
+            "When a new version fails, all traffic goes back to the old one. Rollback: its pods go. Pause: they stay to"
+            " be looked at, until the annotation mlwright.dev/abort or mlwright.dev/retry is set or another version"
+            " comes."
         ),
     )
     progress_deadline: PositiveDuration = Field(
@@ -68,7 +126,13 @@ class Rollout(Schema):
         ),
     )
     set_alias: ShortName | None = Field(
-        default=None, description="Alias of the Model that is set to the version after it took over."
+        default=None, description="Alias of the Model that is set to the version after it took over and baked."
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.steps) || size(self.steps) == 0 || self.strategy != 'AllAtOnce'",
+            "steps are not passed with strategy AllAtOnce: set strategy BlueGreen, or remove steps",
+        ),
     )
 
 
@@ -113,6 +177,38 @@ class Variant(Schema):
     sentence: Sentence = Field(default="", description="How its pods are.")
 
 
+class CandidateRevision(Schema):
+    """The revision that is about to take over."""
+
+    version: str = Field(max_length=63, description="The ModelVersion.")
+    revision: str = Field(max_length=63, description="The revision.")
+    digest: str = Field(default="", max_length=71, description="Digest of its bundle.")
+    step: str = Field(default="", max_length=63, description="The step that it is at; empty while its pods start.")
+
+
+class StageStatus(Schema):
+    """One stage of the rollout that goes on."""
+
+    name: str = Field(max_length=63, description="Name of the step; the last stage is bake.")
+    type: str = Field(max_length=16, description="What it waits for.")
+    percent: int = Field(ge=0, le=100, description="Share of the traffic that the new revision has in it.")
+    size: int = Field(ge=0, le=100, description="Pods that it needs, in percent of spec.replicas.")
+    hold: int = Field(default=0, ge=0, description="Seconds that it lasts.")
+
+
+class RolloutStatus(Schema):
+    """How far the rollout is that goes on. Were it lost, it would go on at the share of traffic that it has."""
+
+    revision: str = Field(max_length=63, description="The revision that is about to take over.")
+    version: int = Field(ge=1, description="Number of its version.")
+    stage: int = Field(ge=0, le=32, description="The stage that it is at, from 0.")
+    since: Timestamp | None = Field(default=None, description="Since when its share of the traffic is applied.")
+    lacking: Timestamp | None = Field(default=None, description="Since when it lacks pods that it needs.")
+    stages: tuple[StageStatus, ...] = Field(
+        max_length=32, description="The steps as they were when it was ready first, and the bake."
+    )
+
+
 class ServedRevision(Schema):
     """The revision that serves."""
 
@@ -127,7 +223,8 @@ class ModelDeploymentStatus(Status):
 
     url: str = Field(default="", max_length=512, description="Where predictions are asked for, inside the cluster.")
     stable: ServedRevision | None = Field(default=None, description="The revision that serves.")
-    candidate: ServedRevision | None = Field(default=None, description="The revision that is about to take over.")
+    candidate: CandidateRevision | None = Field(default=None, description="The revision that is about to take over.")
+    rollout: RolloutStatus | None = Field(default=None, description="How far its rollout is.")
     variants: Annotated[tuple[Variant, ...], ListMap("name")] = Field(
         default=(), max_length=8, description="The served revisions."
     )

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     STARTING = "Starting", "The first pods are starting."
     RUN_IN_PROGRESS = "RunInProgress", "A run is going on."
     ROLLING_OUT = "RollingOut", "A new revision is about to take over."
+    HOLDING = "Holding", "A new revision answers a share of the requests for the time that its step asks for."
+    BAKING = "Baking", "A new revision has all traffic and proves itself; the one before stays warm."
     SCALING = "Scaling", "The number of pods is being changed."
     WAITING = (
         "Waiting",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,12 +23,12 @@ from mlwright.constants import (
 from mlwright.plan.digests import canonical, child_name, short
 from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key, ResourceKind
 from mlwright.plan.serving import (
+    ALL,
     Decide,
     DeploymentSeen,
     Forget,
     KeepBudget,
     KeepVariant,
-    PointService,
     RecordRevision,
     RemoveBudget,
     RemoveVariant,
@@ -36,9 +36,10 @@ from mlwright.plan.serving import (
     ScaleVariant,
     ServingIntent,
     SetAlias,
+    ShareTraffic,
     StartVariant,
 )
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
 from mlwright.planners.template import dump
 from mlwright.settings import Settings
 
@@ -64,6 +65,10 @@ class _Of:
     def delete(self, kind: ResourceKind, name: str, uid: str) -> Write:
         return Delete(kind, self.seen.namespace, name, uid)
 
+    def remove(self, intent: RemoveVariant) -> Write:
+        variant = intent.variant
+        return Delete(DEPLOYMENT, self.seen.namespace, variant.object, variant.uid, self.seen.witnesses)
+
     def scale(self, intent: ScaleVariant) -> Write:
         variant = intent.variant
         return Scale(DEPLOYMENT, self.seen.namespace, variant.object, intent.replicas, variant.resource_version)
@@ -74,11 +79,11 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     StartVariant: lambda of, intent: Create(_deployment(of.seen, of.owner, intent.revision, intent.replicas)),
     KeepVariant: lambda of, intent: Apply(_deployment(of.seen, of.owner, intent.revision, None)),
     ScaleVariant: lambda of, intent: of.scale(intent),
-    RemoveVariant: lambda of, intent: of.delete(DEPLOYMENT, intent.variant.object, intent.variant.uid),
-    PointService: lambda of, intent: Apply(_service(of.seen, of.owner, intent.revision)),
+    RemoveVariant: lambda of, intent: of.remove(intent),
+    ShareTraffic: lambda of, intent: Apply(_service(of.seen, of.owner, _whole(intent.weights))),
     KeepBudget: lambda of, _: Apply(_budget(of.seen, of.owner)),
     RemoveBudget: lambda of, intent: of.delete(DISRUPTION_BUDGET, of.seen.name, intent.uid),
-    Decide: lambda of, intent: Create(_decision(of.seen, of.owner, intent)),
+    Decide: lambda of, intent: Create(_decision(of.seen, of.owner, intent), _against(of.seen, intent)),
     SetAlias: lambda of, intent: ApplyEntry(_alias(of.seen, intent), manager=f"mlwright-alias-{of.seen.name}"),
     Forget: lambda of, intent: of.delete(BY_NAME[intent.kind], intent.name, intent.uid),
 }
@@ -173,6 +178,11 @@ def _deployment(seen: DeploymentSeen, owner: Key, revision: RevisionSeen, replic
     }
 
 
+def _whole(weights: Mapping[str, int]) -> str:
+    """Return the revision that answers everything: a Service alone cannot split."""
+    return next(revision for revision, percent in weights.items() if percent == ALL)
+
+
 def _service(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
@@ -211,8 +221,18 @@ def _decision(seen: DeploymentSeen, owner: Key, intent: Decide) -> dict[str, Any
             "after": intent.after,
             "sentence": intent.sentence[:MESSAGE_LENGTH],
             "evidence": dict(intent.evidence),
+            "by": intent.by,
         },
     }
+
+
+def _against(seen: DeploymentSeen, intent: Decide) -> tuple[Witness, ...]:
+    """Return what a rejection rests on: the candidate's pods, and that it is one. A promotion has its name as lock."""
+    if intent.type != "Reject":
+        return ()
+    judged = (v for v in seen.variants if v.revision == intent.revision.name)
+    pods = (Witness(DEPLOYMENT, seen.namespace, v.object, v.resource_version) for v in judged)
+    return (*seen.witnesses, *pods)
 
 
 def decision_name(seen: DeploymentSeen, intent: Decide) -> str:
@@ -222,8 +242,12 @@ def decision_name(seen: DeploymentSeen, intent: Decide) -> str:
     recorded. Of a rejection: was this revision tried, since somebody asked last to try again?
     """
     question = [intent.after] if intent.type == "Promote" else [intent.revision.name, intent.epoch]
-    key = [f"{seen.namespace}/{seen.name}", intent.type, *question]
-    return child_name(seen.name, intent.type.lower(), short(key, 10))
+    return record_name(seen.namespace, seen.name, intent.type, question)
+
+
+def record_name(namespace: str, name: str, type_: str, question: Sequence[str]) -> str:
+    """Return the name of a Decision about a deployment, by the question that it answers."""
+    return child_name(name, type_.lower(), short([f"{namespace}/{name}", type_, *question], 10))
 
 
 def _alias(seen: DeploymentSeen, intent: SetAlias) -> dict[str, Any]:

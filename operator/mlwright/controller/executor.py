@@ -108,8 +108,8 @@ class Executor:
 
     async def _perform(self, write: Write) -> None:
         match write:
-            case Create(body):
-                await self._guarded(self._place(body), lambda: self._create(body))
+            case Create(body, witnesses):
+                await self._guarded(self._place(body), lambda: self._create(body, witnesses))
             case Apply(body):
                 await self._guarded(self._place(body), lambda: self._apply(body))
             case ApplyEntry(body, manager):
@@ -164,12 +164,13 @@ class Executor:
         self._wrote(await self._cluster.adopt(child, self._owner))
         logger.info("child adopted", extra=self._fields(child))
 
-    async def _create(self, body: Body) -> None:
+    async def _create(self, body: Body, witnesses: tuple[Witness, ...] = ()) -> None:
         place = self._place(body)
         held = self._held(place)
         if held is not None:
             self._check_taken(held, body, known=place in self._known)
             return
+        await self._hear(witnesses)
         try:
             made = await self._cluster.create(stamped(body) if body["kind"] in CONVERGING else body)
         except AlreadyExistsError as error:
@@ -231,12 +232,16 @@ class Executor:
     async def _delete(self, write: Delete) -> None:
         if write.census is not None:
             await self._count(write.census, write.witnesses)
-        for witness in write.witnesses:
+        await self._hear(write.witnesses)
+        await self._cluster.delete(write.kind, write.namespace, write.name, write.uid)
+        self._wrote(None)
+
+    async def _hear(self, witnesses: tuple[Witness, ...]) -> None:
+        """Read live what a write rests on; if it is not as it was seen, nothing is written."""
+        for witness in witnesses:
             live = await self._refresh((witness.kind, witness.namespace, witness.name))
             if live is None or live["metadata"]["resourceVersion"] != witness.resource_version:
                 raise SupersededError(f"{witness.kind.name} {witness.name} is not as it was seen")
-        await self._cluster.delete(write.kind, write.namespace, write.name, write.uid)
-        self._wrote(None)
 
     async def _count(self, census: Census, witnesses: tuple[Witness, ...]) -> None:
         """Look live for others that refer to what a deletion is about; the cache hears of each that it had missed."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.training import VersionSeen
+from mlwright.plan.writes import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,30 @@ class DecisionSeen:
     created: datetime
 
 
+ALL: Final = 100
+"""Percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharesSeen:
+    """How the traffic of a deployment is shared by its revisions, in percent; a revision without any is left out."""
+
+    requested: Mapping[str, int] = field(default_factory=dict)
+    """As it was asked for last; empty before anything was."""
+    verified: Mapping[str, int] = field(default_factory=dict)
+    """As it is known to be applied everywhere now; empty while nobody knows."""
+
+    @property
+    def whole(self) -> str:
+        """The revision that is asked to answer everything and is known to do so; empty if there is none."""
+        known = dict(self.requested) == dict(self.verified)
+        return next((name for name, percent in self.requested.items() if percent == ALL and known), "")
+
+    def has(self, revision: str) -> bool:
+        """Tell whether a revision has a share, or may still have one."""
+        return bool(self.requested.get(revision) or self.verified.get(revision))
+
+
 @dataclass(frozen=True, slots=True)
 class DeploymentSeen:
     """A ModelDeployment and all that belongs to it."""
@@ -80,6 +105,10 @@ class DeploymentSeen:
     """Value of the refresh annotation: part of what makes a revision."""
     status: Mapping[str, Any]
     model_exists: bool
+    approve: str = ""
+    """Values of the annotations by which people speak of a version: its number."""
+    promote: str = ""
+    abort: str = ""
     model_uid: str = ""
     model_resource_version: str = ""
     aliases: Mapping[str, int] = field(default_factory=dict)
@@ -89,8 +118,9 @@ class DeploymentSeen:
     revisions: tuple[RevisionSeen, ...] = ()
     variants: tuple[VariantSeen, ...] = ()
     decisions: tuple[DecisionSeen, ...] = ()
-    service_revision: str = ""
-    """The revision that the Service selects; empty when there is no Service."""
+    shares: SharesSeen = SharesSeen()
+    witnesses: tuple[Witness, ...] = ()
+    """What tells which revisions have traffic, as it was seen: nothing that may serve goes if one of it has changed."""
     budget_uid: str = ""
     """uid of the PodDisruptionBudget; empty when there is none."""
 
@@ -146,10 +176,10 @@ class RemoveVariant:
 
 
 @dataclass(frozen=True, slots=True)
-class PointService:
-    """Keep the Service, and let it lead to the pods of a revision."""
+class ShareTraffic:
+    """Keep the address, and share what comes there by revision, in percent; the shares sum to 100."""
 
-    revision: str
+    weights: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +204,8 @@ class Decide:
     after: str
     sentence: str
     evidence: Mapping[str, Any]
+    by: str = "mlwright"
+    """Who decided: the annotation by which a person did, or mlwright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +231,7 @@ ServingIntent = (
     | KeepVariant
     | ScaleVariant
     | RemoveVariant
-    | PointService
+    | ShareTraffic
     | KeepBudget
     | RemoveBudget
     | Decide

@@ -9,6 +9,16 @@ from mlwright.plan.resources import Body, ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """An object as it was when something was decided upon it."""
+
+    kind: ResourceKind
+    namespace: str
+    name: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """POST an object that is made once.
 
@@ -18,6 +28,8 @@ class Create:
     """
 
     body: Body
+    witnesses: tuple[Witness, ...] = ()
+    """Read live right before, as those of a deletion. For a record that holds something against somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +64,6 @@ class Scale:
     namespace: str
     name: str
     replicas: int
-    resource_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """An object as it was when something was decided upon it."""
-
-    kind: ResourceKind
-    namespace: str
-    name: str
     resource_version: str
 
 

@@ -1,7 +1,7 @@
-"""ModelDeployment: one stable revision serves; a new one takes over only when all of its pods are ready.
+"""ModelDeployment: one stable revision serves; a new one takes over when its pods are ready and it passed its stages.
 
-Invariants: the Service leads to a revision without ready pods only while no other that served has any; the pods that
-serve go only after traffic has moved; a promotion and a rejection are recorded before anything is done about them; a
+Invariants: traffic goes to a revision without ready pods only while no other that served has any; the pods that serve
+go only after traffic has moved; a promotion and a rejection are recorded before anything is done about them; a
 rejected revision is not tried again (until somebody sets mlwright.dev/retry) and never blocks a later one. Rules are
 asked in order; the first that has something to say decides.
 """
@@ -10,40 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from mlwright.api.conditions import Verdict, ready, reconciling, stalled
-from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.plan import Decided
-from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import (
-    Decide,
+    ALL,
+    DecisionSeen,
     DeploymentSeen,
-    PointService,
     RecordRevision,
     RemoveVariant,
-    RevisionSeen,
     ScaleVariant,
     ServingIntent,
     SetAlias,
+    ShareTraffic,
     Target,
-    VariantSeen,
 )
 from mlwright.planners import upkeep
-from mlwright.planners.decisions import rejection, rejections
-from mlwright.planners.health import Health, failure, health, time_left
-from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions, waiting
+from mlwright.planners.decisions import rejection
+from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, roll, sooner
+from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
 from mlwright.planners.situation import Situation, look
 from mlwright.planners.target import Obstacle, variant
 from mlwright.settings import Settings
 
 Decision = Decided[ServingIntent]
-
-SHOWN: Final = 10
-"""Pods of which a rejection tells."""
-LOOK_AGAIN: Final = timedelta(seconds=30)
-"""Pods in trouble do not always say so by an event of theirs."""
 
 
 def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
@@ -65,8 +57,8 @@ def _suspended(at: Situation) -> Decision | None:
     # a candidate starts anew afterwards: its deadline must not run out while it may not have pods
     remove = tuple(RemoveVariant(v) for v in at.seen.variants if v.revision != kept and not v.deleting)
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
-    address = (PointService(kept),) if kept else ()
-    intents = (*scale, *remove, *address, *upkeep.no_budget(at.seen))
+    address = (ShareTraffic({kept: ALL}),) if kept else ()
+    intents = (*address, *scale, *remove, *upkeep.no_budget(at.seen))
     return Decided(draft(at, sentence, ready(Reason.SUSPENDED, sentence), told), intents=intents)
 
 
@@ -75,9 +67,8 @@ def _paused(at: Situation) -> Decision | None:
         return None
     sentence = f"paused: nothing is decided until spec.paused is false; {serving(at)}"
     told = Verdict("Paused", "True", Reason.PAUSED, sentence)
-    return Decided(
-        draft(at, sentence, *stable_conditions(at), told, candidate=at.candidate), intents=_keep(at), again=_mend(at)
-    )
+    status = draft(at, sentence, *stable_conditions(at), told, candidate=at.candidate, progress=at.progress)
+    return Decided(status, intents=as_it_is(at), again=_mend(at))
 
 
 def _obstructed(at: Situation) -> Decision | None:
@@ -87,8 +78,8 @@ def _obstructed(at: Situation) -> Decision | None:
     sentence = f"{at.goal.sentence}; {serving(at)}" if at.stable else at.goal.sentence
     tell = reconciling if at.goal.waiting else stalled
     conditions = (ready(at.goal.reason, sentence, "False"), tell(at.goal.reason, sentence))
-    intents, again = _keep_only(at, at.stable.name if at.stable else at.seen.service_revision)
-    return Decided(draft(at, sentence, *conditions), intents=intents, again=_sooner(again, _mend(at)))
+    intents, again = _keep_only(at, at.stable.name if at.stable else at.seen.shares.whole)
+    return Decided(draft(at, sentence, *conditions), intents=intents, again=sooner(again, _mend(at)))
 
 
 def _rejected(at: Situation) -> Decision | None:
@@ -96,16 +87,17 @@ def _rejected(at: Situation) -> Decision | None:
     refused = rejection(at.seen, at.goal.revision) if isinstance(at.goal, Target) else None
     if refused is None or at.stable is None or at.stable.name == refused.revision:
         return None
-    sentence = f"{refused.sentence}; {serving(at)}"
-    kept, again = _keep_only(at, at.stable.name)
+    stay = {at.stable.name} | ({refused.revision} if _examined(at, refused) else set())
+    sentence = f"{refused.sentence}{_EXAMINED if len(stay) > 1 else ''}; {serving(at)}"
+    kept, again = _keep_only(at, *stay)
     intents = (*kept, *upkeep.forget(at.seen, {at.stable.name, refused.revision}))
     if at.seen.spec.model.type == "Version":
         sentence = f"{sentence}; pin another version, or set the annotation mlwright.dev/retry to try again"
         verdicts = (ready(Reason.VERSION_REJECTED, sentence, "False"), stalled(Reason.VERSION_REJECTED, sentence))
-        return Decided(draft(at, sentence, *verdicts), intents=intents, again=_sooner(again, _mend(at)))
+        return Decided(draft(at, sentence, *verdicts), intents=intents, again=sooner(again, _mend(at)))
     told = Verdict("CandidateRejected", "True", Reason.CANDIDATE_REJECTED, sentence)
     status = draft(at, sentence, *stable_conditions(at), told)
-    return Decided(status, intents=intents, again=_sooner(again, _mend(at)))
+    return Decided(status, intents=intents, again=sooner(again, _mend(at)))
 
 
 def _unrecorded(at: Situation) -> Decision | None:
@@ -117,70 +109,6 @@ def _unrecorded(at: Situation) -> Decision | None:
     return Decided(moving(at, f"{goal.version.name} is about to start"), records=(RecordRevision(goal, number),))
 
 
-def _rolling(at: Situation) -> Decision | None:
-    """A revision that is not the stable one is asked for: start it, wait for it, then promote or reject it."""
-    candidate = at.candidate
-    if candidate is None:
-        return None
-    running = variant(at.seen, candidate.name)
-    if running is None or _tried_before(at.seen, running):
-        return _start(at, candidate, running)
-    wanted = max(1, at.seen.spec.replicas)
-    deadline = parse_duration(at.seen.spec.rollout.progress_deadline)
-    state = health(running, wanted)
-    if state.complete:
-        return _promote(at, candidate, state)
-    if at.stable and (why := failure(running, wanted, deadline, at.now)):
-        return _reject(at, candidate, running, why)
-    retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
-    intents = (*upkeep.run(at.seen, candidate, wanted), *_keep(at, candidate), *retire)
-    left = time_left(running, deadline, at.now)
-    judged = left if left > timedelta(0) else None  # past, and not judged: the first version, or one that cannot start
-    return Decided(waiting(at, candidate, state), intents=intents, again=_sooner(judged, LOOK_AGAIN, again))
-
-
-def _tried_before(seen: DeploymentSeen, running: VariantSeen) -> bool:
-    """Tell whether the Deployment is the one that was rejected before somebody asked to try again."""
-    return any(refused.created > running.created for refused in rejections(seen, running.revision))
-
-
-def _start(at: Situation, candidate: RevisionSeen, tried: VariantSeen | None) -> Decision:
-    """Start the candidate, after pods of other revisions have made room: never three with pods at a time."""
-    retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
-    room = at.stable is None or not any(v.revision not in _both(at, candidate) for v in at.seen.variants)
-    remove = (RemoveVariant(tried),) if tried else ()
-    start = upkeep.run(at.seen, candidate, max(1, at.seen.spec.replicas)) if room and not tried else ()
-    sentence = f"{candidate.version} starts" if room else f"{candidate.version} starts when earlier pods are gone"
-    return Decided(moving(at, sentence), intents=(*retire, *remove, *_keep(at, candidate), *start), again=again)
-
-
-def _promote(at: Situation, candidate: RevisionSeen, state: Health) -> Decision:
-    sentence = f"{candidate.version} takes over: {state.counted}"
-    after = at.promoted.name if at.promoted else ""
-    evidence = {
-        "ready": state.ready,
-        "wanted": state.wanted,
-        "replaces": at.stable.version if at.stable else "",
-        "digest": candidate.digest,
-    }
-    record = Decide("Promote", candidate, at.seen.epoch, after, sentence, evidence)
-    return Decided(moving(at, sentence), records=(record,))
-
-
-def _reject(at: Situation, candidate: RevisionSeen, running: VariantSeen, why: str) -> Decision:
-    sentence = f"{candidate.version} is rejected: {why}"
-    pods = [_seen(pod) for pod in running.pods if not pod.ready][:SHOWN]
-    evidence = {"pods": pods, "digest": candidate.digest}
-    record = Decide("Reject", candidate, at.seen.epoch, "", sentence, evidence)
-    return Decided(moving(at, sentence), records=(record,), intents=(RemoveVariant(running),))
-
-
-def _seen(pod: PodSeen) -> dict[str, Any]:
-    """Return what a rejection keeps of a pod, which will be gone."""
-    known = {"exitCode": pod.exit_code, "restarts": pod.restarts, "waiting": pod.waiting_reason or None}
-    return {"name": pod.name, **{key: value for key, value in known.items() if value is not None}}
-
-
 def _settled(at: Situation) -> Decision:
     """The stable revision is the one that is asked for."""
     assert at.stable is not None  # noqa: S101  # without a stable one the rule before is rolling
@@ -189,7 +117,7 @@ def _settled(at: Situation) -> Decision:
     waits = awaiting(at)
     sentence = "; ".join((f"{serving(at)}{_aliasless(at)}", *(verdict.message for verdict in waits)))
     status = draft(at, sentence, *stable_conditions(at), *waits)
-    return Decided(status, intents=intents, again=_sooner(again, _mend(at)))
+    return Decided(status, intents=intents, again=sooner(again, _mend(at)))
 
 
 RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
@@ -198,26 +126,28 @@ RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
     _obstructed,
     _rejected,
     _unrecorded,
-    _rolling,
+    roll,
     _settled,
 )
 
 
-def _keep(at: Situation, otherwise: RevisionSeen | None = None) -> upkeep.Intents:
-    """Keep what serves; before anything does, let the address lead to `otherwise`."""
-    if at.stable is not None:
-        return upkeep.keep(at.seen, at.stable)
-    return upkeep.address(at.seen, otherwise) if otherwise else ()
+_EXAMINED: Final = (
+    "; its pods stay to be looked at (spec.rollout.onFailure is Pause) until mlwright.dev/abort or mlwright.dev/retry"
+    " is set"
+)
 
 
-def _keep_only(at: Situation, revision: str) -> tuple[upkeep.Intents, timedelta | None]:
+def _examined(at: Situation, refused: DecisionSeen) -> bool:
+    """Tell whether the pods of a rejected version stay, because nobody has seen them yet."""
+    known = isinstance(at.goal, Target) and at.seen.abort != str(at.goal.version.number)
+    there = variant(at.seen, refused.revision) is not None
+    return known and there and at.seen.spec.rollout.on_failure == "Pause"
+
+
+def _keep_only(at: Situation, *revisions: str) -> tuple[upkeep.Intents, timedelta | None]:
     """Keep what serves and remove all other variants when that is safe."""
-    retire, again = upkeep.retire(at.seen, keep={revision}, since=at.since, now=at.now)
-    return (*_keep(at), *retire), again
-
-
-def _both(at: Situation, candidate: RevisionSeen) -> set[str]:
-    return {candidate.name} | ({at.stable.name} if at.stable else set())
+    retire, again = upkeep.retire(at.seen, keep=set(revisions), since=at.since, now=at.now)
+    return (*keep(at), *retire), again
 
 
 def _mend(at: Situation) -> timedelta | None:
@@ -226,16 +156,12 @@ def _mend(at: Situation) -> timedelta | None:
     return LOOK_AGAIN if lacking or at.stable_health.trouble else None
 
 
-def _sooner(*moments: timedelta | None) -> timedelta | None:
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
 def _alias(at: Situation) -> tuple[ServingIntent, ...]:
     """Set the alias after the takeover is done: the Service leads to the stable revision and its pods are ready."""
     name = at.seen.spec.rollout.set_alias
     if not name or not at.seen.model_exists or at.stable is None or not isinstance(at.goal, Target):
         return ()
-    done = at.seen.service_revision == at.stable.name and at.stable_health.complete
+    done = at.seen.shares.whole == at.stable.name and at.stable_health.complete
     version = at.goal.version.number
     return (SetAlias(name, version),) if done and at.seen.aliases.get(name) != version else ()
 

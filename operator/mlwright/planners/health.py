@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.pods import PodSeen, diagnose, plain
 from mlwright.plan.serving import VariantSeen
+
+LOOPS: Final = 3
+"""A server that was ready and has ended so often does not recover by itself; its traffic waits for it no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,32 @@ def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetim
         return ""
     state = health(variant, wanted)
     return f"{state.counted} after {_words(deadline)}{': ' + state.trouble if state.trouble else ''}"
+
+
+def fault(variant: VariantSeen, state: Health, since: datetime, deadline: timedelta, now: datetime) -> str:
+    """Return why a candidate that was ready once has failed for good; empty while it may recover.
+
+    Args:
+        variant: its Deployment.
+        state: how its pods are.
+        since: when pods were first missed; how long they have run says nothing here.
+        deadline: how long they may be missed.
+        now: the time.
+    """
+    if state.complete:
+        return ""
+    ended = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR or _loops(pod)), None)
+    if ended is not None:
+        said = plain(ended.exit_message) or "it left no message"
+        again = f" again and again ({ended.restarts} times)" if ended.restarts else ""
+        return f"pod {ended.name} ended with exit code {ended.exit_code}{again}: {said}"
+    if now - since < deadline or _blocked(variant):
+        return ""
+    return f"{state.counted} for {_words(deadline)}{': ' + state.trouble if state.trouble else ''}"
+
+
+def _loops(pod: PodSeen) -> bool:
+    return pod.exit_code is not None and pod.restarts >= LOOPS
 
 
 def time_left(variant: VariantSeen, deadline: timedelta, now: datetime) -> timedelta:

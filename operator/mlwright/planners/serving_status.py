@@ -7,9 +7,11 @@ from typing import Any
 from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.constants import LABEL_DEPLOYMENT
-from mlwright.plan.serving import RevisionSeen
+from mlwright.plan.rollout import Onward, Progress
+from mlwright.plan.serving import RevisionSeen, Target
 from mlwright.planners.health import Health, health
 from mlwright.planners.situation import Situation
+from mlwright.planners.stages import pods
 from mlwright.planners.target import awaited, variant
 from mlwright.planners.upkeep import lead
 
@@ -36,9 +38,18 @@ def _instead(at: Situation, stable: RevisionSeen) -> str:
     return f"; {other.version} still answers" if other else ""
 
 
+def beside(at: Situation) -> str:
+    """Return how the stable revision is while another one is about to take over, in words."""
+    shares = at.seen.shares.requested
+    if at.stable is None or not shares or shares.get(at.stable.name):
+        return serving(at)
+    trouble = f"; {at.stable_health.trouble}" if at.stable_health.trouble else ""
+    return f"{at.stable.version} is warm with {at.stable_health.counted}{trouble}"
+
+
 def stable_conditions(at: Situation) -> tuple[Verdict, ...]:
     """Return Ready, and what is wrong with the pods that serve."""
-    sentence, state = serving(at), at.stable_health
+    sentence, state = beside(at) if at.progress else serving(at), at.stable_health
     if at.stable is None:
         return (ready(Reason.STARTING, sentence, "Unknown"),)
     if state.trouble:
@@ -62,11 +73,23 @@ def unhealthy(sentence: str) -> tuple[Verdict, ...]:
     return ready(Reason.PODS_UNHEALTHY, sentence, "False"), reconciling(Reason.PODS_UNHEALTHY, sentence), told
 
 
-def moving(at: Situation, sentence: str) -> StatusDraft:
+def moving(at: Situation, sentence: str, progress: Progress | None = None) -> StatusDraft:
     """Return the status while a revision is about to take over; Ready goes on speaking of the one that serves."""
     reason = Reason.ROLLING_OUT if at.stable else Reason.STARTING
     now = [c for c in stable_conditions(at) if c.type != "Reconciling"]
-    return draft(at, sentence, *now, reconciling(reason, sentence), candidate=at.candidate)
+    return draft(at, sentence, *now, reconciling(reason, sentence), candidate=at.candidate, progress=progress)
+
+
+def rolling(at: Situation, step: Onward) -> StatusDraft:
+    """Return the status while a candidate passes its stages; what is queued behind it is said as well."""
+    later = at.asked.version.name if isinstance(at.asked, Target) and at.asked != at.goal else ""
+    queued = f"; {later} waits until that is decided" if later else ""
+    sentence = f"{step.sentence}; {beside(at)}{queued}"
+    told = [c for c in stable_conditions(at) if c.type != "Reconciling"]
+    told += [reconciling(step.reason, sentence), Verdict("RolloutProgressing", "True", step.reason, sentence)]
+    if step.reason is Reason.AWAITING_APPROVAL:
+        told.append(Verdict("AwaitingApproval", "True", step.reason, sentence))
+    return draft(at, sentence, *told, candidate=at.candidate, progress=step.progress)
 
 
 def waiting(at: Situation, candidate: RevisionSeen, state: Health) -> StatusDraft:
@@ -78,19 +101,28 @@ def waiting(at: Situation, candidate: RevisionSeen, state: Health) -> StatusDraf
     return draft(at, sentence, *unhealthy(sentence), candidate=candidate) if state.trouble else moving(at, sentence)
 
 
-def draft(at: Situation, sentence: str, *conditions: Verdict, candidate: RevisionSeen | None = None) -> StatusDraft:
+def draft(
+    at: Situation,
+    sentence: str,
+    *conditions: Verdict,
+    candidate: RevisionSeen | None = None,
+    progress: Progress | None = None,
+) -> StatusDraft:
     """Return a status with the fields that every situation has."""
-    return StatusDraft(sentence, conditions, fields(at, candidate))
+    return StatusDraft(sentence, conditions, fields(at, candidate, progress))
 
 
-def fields(at: Situation, candidate: RevisionSeen | None) -> dict[str, Any]:
-    """Return url, stable, candidate, variants, and what the scale subresource reads."""
+def fields(at: Situation, candidate: RevisionSeen | None, progress: Progress | None) -> dict[str, Any]:
+    """Return url, stable, candidate, rollout, variants, and what the scale subresource reads."""
     seen = at.seen
-    roles = (("stable", at.stable, seen.spec.replicas), ("candidate", candidate, max(1, seen.spec.replicas)))
+    wanted = pods(progress.now, seen.spec.replicas) if progress else max(1, seen.spec.replicas)
+    roles = (("stable", at.stable, seen.spec.replicas), ("candidate", candidate, wanted))
+    step = {"step": progress.now.name} if progress else {}
     return {
         "url": url(seen.namespace, seen.name),
         "stable": _stable(at),
-        "candidate": _served(candidate) if candidate else None,
+        "candidate": _served(candidate) | step if candidate else None,
+        "rollout": progress.told() if progress else None,
         "variants": [_variant(at, role, revision, wanted) for role, revision, wanted in roles if revision is not None],
         "replicas": sum(v.replicas for v in seen.variants),
         "selector": f"{LABEL_DEPLOYMENT}={seen.name}",
@@ -100,7 +132,7 @@ def fields(at: Situation, candidate: RevisionSeen | None) -> dict[str, Any]:
 def _stable(at: Situation) -> dict[str, Any] | None:
     if at.stable is None:
         return None
-    leads = at.since is not None and at.seen.service_revision == at.stable.name
+    leads = at.since is not None and at.seen.shares.whole == at.stable.name
     return _served(at.stable) | ({"since": timestamp(at.since)} if leads and at.since else {})
 
 
@@ -115,7 +147,7 @@ def _variant(at: Situation, role: str, revision: RevisionSeen, wanted: int) -> d
         "name": role,
         "version": revision.version,
         "revision": revision.name,
-        "weight": 100 if role == "stable" else 0,
+        "weight": at.seen.shares.requested.get(revision.name, 0),
         "replicas": running.replicas if running else 0,
         "ready": running.ready if running else 0,
         "sentence": state.trouble or state.counted,

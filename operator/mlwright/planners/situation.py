@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlwright.plan.pods import moment
+from mlwright.plan.rollout import Progress, progress_told
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, Target
 from mlwright.planners.decisions import promotion, rejections
 from mlwright.planners.health import Health, health
-from mlwright.planners.target import Obstacle, resolve, variant
+from mlwright.planners.target import Obstacle, held, resolve, variant
 from mlwright.settings import Settings
 
 
@@ -20,6 +21,9 @@ class Situation:
     seen: DeploymentSeen
     now: datetime
     goal: Target | Obstacle
+    """What is aimed at."""
+    asked: Target | Obstacle
+    """What the spec asks for: another one than the goal while it waits for a rollout."""
     stable: RevisionSeen | None
     """The revision that serves."""
     promoted: DecisionSeen | None
@@ -33,26 +37,34 @@ class Situation:
         return next((r for r in self.seen.revisions if r.name == self.goal.revision), None)
 
     @property
+    def progress(self) -> Progress | None:
+        """How far the rollout of the candidate is; None before it was ready, or when that was lost."""
+        found = progress_told(self.seen.status)
+        return found if found and self.candidate and found.revision == self.candidate.name else None
+
+    @property
     def since(self) -> datetime | None:
-        """When the Service was first seen to lead to the stable revision; None when there is no stable one.
+        """When all traffic was first seen to go to the stable revision; None when there is no stable one.
 
         Kept in the status; were that lost, it counts from now. A moment to come (a clock was set back) is now.
         """
         if self.stable is None:
             return None
         told = self.seen.status.get("stable") or {}
-        same = told.get("revision") == self.stable.name and self.seen.service_revision == self.stable.name
+        same = told.get("revision") == self.stable.name == self.seen.shares.whole
         return min(moment(told["since"]), self.now) if same and told.get("since") else self.now
 
 
 def look(seen: DeploymentSeen, settings: Settings, now: datetime) -> Situation:
     """Return the situation of a deployment."""
-    goal = resolve(seen, settings)
+    asked = resolve(seen, settings)
+    goal = held(seen, asked)
     serving = stable(seen, goal)
     return Situation(
         seen=seen,
         now=now,
         goal=goal,
+        asked=asked,
         stable=serving,
         promoted=promotion(seen),
         stable_health=health(variant(seen, serving.name) if serving else None, seen.spec.replicas),
@@ -75,4 +87,4 @@ def stable(seen: DeploymentSeen, goal: Target | Obstacle) -> RevisionSeen | None
         for v in seen.variants
         if v.ready and not v.deleting and v.revision in revisions.keys() - {asked} and not rejections(seen, v.revision)
     ]
-    return max(answering, key=lambda r: (r.name == seen.service_revision, r.number), default=None)
+    return max(answering, key=lambda r: (seen.shares.requested.get(r.name, 0), r.number), default=None)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from mlwright.api.reasons import Reason
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
+from mlwright.plan.rollout import progress_told
 from mlwright.plan.serving import DeploymentSeen, Target, VariantSeen
 from mlwright.plan.training import VersionSeen
+from mlwright.planners.decisions import promotion, rejection
 from mlwright.planners.template import essence, parse_address
 from mlwright.settings import Settings
 
@@ -36,6 +38,30 @@ def resolve(seen: DeploymentSeen, settings: Settings) -> Target | Obstacle:
         )
     found = _version(seen)
     return found if isinstance(found, Obstacle) else _servable(seen, found, settings)
+
+
+def held(seen: DeploymentSeen, asked: Target | Obstacle) -> Target | Obstacle:
+    """Return what is aimed at: the version whose rollout goes on, while a newer one waits; else what is asked for.
+
+    Only a version that came by itself waits. Whoever pins another one, goes back to what serves, or edits server or
+    pods, is heard at once.
+    """
+    progress = progress_told(seen.status)
+    if progress is None or isinstance(asked, Obstacle) or not _queues(seen, asked, progress.revision):
+        return asked
+    version = next((version for version in seen.versions if version.number == progress.version), None)
+    if version is None or not version.approved or revision_name(seen, version) != progress.revision:
+        return asked
+    return Target(version, progress.revision)
+
+
+def _queues(seen: DeploymentSeen, asked: Target, revision: str) -> bool:
+    """Tell whether the version that is asked for waits for the rollout of a revision."""
+    last = promotion(seen)
+    decided = rejection(seen, revision) is not None or (last is not None and last.revision == revision)
+    back = last is not None and last.revision == asked.revision
+    follows = seen.spec.model.type != "Version" and seen.spec.rollout.on_new_version == "Queue"
+    return follows and not decided and not back and asked.revision != revision
 
 
 def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) -> Target | Obstacle:

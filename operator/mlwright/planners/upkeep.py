@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.plan.serving import (
+    ALL,
     DecisionSeen,
     DeploymentSeen,
     Forget,
     KeepBudget,
     KeepVariant,
-    PointService,
     RemoveBudget,
     RemoveVariant,
     RevisionSeen,
     ScaleVariant,
     ServingIntent,
+    ShareTraffic,
     StartVariant,
 )
-from mlwright.planners.decisions import chain
+from mlwright.planners.decisions import chain, rejection
 from mlwright.planners.target import variant
 
 SETTLE: Final = timedelta(seconds=5)
@@ -49,24 +50,32 @@ def run(seen: DeploymentSeen, revision: RevisionSeen, wanted: int) -> Intents:
 
 
 def address(seen: DeploymentSeen, revision: RevisionSeen) -> Intents:
-    """Let the Service lead to a revision, and protect pods from drains when there are enough to spare one."""
+    """Let all traffic go to a revision, or to the one that answers instead of it; keep the disruption budget."""
+    return share(seen, {lead(seen, revision): ALL})
+
+
+def share(seen: DeploymentSeen, weights: Mapping[str, int]) -> Intents:
+    """Share the traffic, and protect pods from drains when there are enough to spare one."""
     budget = (KeepBudget(),) if seen.spec.replicas > 1 else no_budget(seen)
-    return (PointService(lead(seen, revision)), *budget)
+    return (ShareTraffic({revision: percent for revision, percent in weights.items() if percent}), *budget)
 
 
 def lead(seen: DeploymentSeen, revision: RevisionSeen) -> str:
     """Return the revision that answers: the given one, unless an older one still answers better.
 
     The given one may have failed since it was promoted. One that answers now, or was promoted once, is better while it
-    has more ready pods and the given one lacks some.
+    has more ready pods and the given one lacks some. One that was rejected is better than nothing, and than nothing
+    else.
     """
     ready = {v.revision: v.ready for v in seen.variants if not v.deleting}
-    own = ready.get(revision.name, 0)
-    proven = {seen.service_revision, *(decision.revision for decision in chain(seen.decisions))} - {revision.name}
+    own, leads = ready.get(revision.name, 0), seen.shares.requested
+    proven = {*leads, *(decision.revision for decision in chain(seen.decisions))} - {revision.name}
+    if own:
+        proven = {name for name in proven if rejection(seen, name) is None}
     rivals = {name: ready[name] for name in proven & ready.keys() if ready[name] > own}
     if not rivals or own >= seen.spec.replicas:
         return revision.name
-    return max(rivals, key=lambda name: (name == seen.service_revision, rivals[name], name))
+    return max(rivals, key=lambda name: (leads.get(name, 0), rivals[name], name))
 
 
 def no_budget(seen: DeploymentSeen) -> Intents:
@@ -79,19 +88,19 @@ def retire(
 ) -> tuple[Intents, timedelta | None]:
     """Return the removal of variants that serve nobody any more, or how long to wait for it.
 
-    Nothing goes before the Service leads to a kept revision, and what the Service may have led to stays until the
+    Nothing goes before all traffic is known to go to kept revisions, and what may have had traffic stays until the
     proxies of the nodes have had time to follow.
 
     Args:
         seen: the deployment.
         keep: revisions that stay.
-        since: when the Service was first seen to lead to the stable revision; None when there is no stable one.
+        since: when all traffic was first seen to go to the stable revision; None when there is no stable one.
         now: the time.
     """
     leavers = tuple(RemoveVariant(v) for v in seen.variants if v.revision not in keep and not v.deleting)
     if not leavers:
         return (), None
-    if seen.service_revision not in keep:
+    if not seen.shares.verified or not {*seen.shares.requested, *seen.shares.verified} <= set(keep):
         return (), SETTLE
     left = SETTLE - (now - since) if since is not None else timedelta(0)
     return ((), left) if left > timedelta(0) else (leavers, None)

@@ -7,7 +7,7 @@ import pytest
 from cluster.apiserver import ApiServer
 from tests.integration.chart.test_policies import WRITE, People
 from tests.support.apiserver import Answer, Client, Json, collection
-from tests.support.objects import MODEL, PIPELINE, VERSION, changed
+from tests.support.objects import DEPLOYMENT, MODEL, PIPELINE, VERSION, changed
 from tests.support.waiting import eventually
 
 DELETE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["delete", "deletecollection"]}
@@ -206,3 +206,34 @@ def test_administrators_of_a_namespace_may_approve(admin: Client) -> None:
 
     eventually(lambda: verbs("admin") or None, "admin holds the verb")
     assert verbs("edit") == []
+
+
+ASKING = changed(
+    DEPLOYMENT, {"spec.rollout": {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}}
+)
+COMMANDS: dict[str, Json] = {
+    **{name: {"metadata": {"annotations": {f"mlwright.dev/{name}": "8"}}} for name in ("approve", "promote", "abort")},
+    "approved in the spec": {"spec": {"rollout": {"approvedVersions": [8]}}},
+    "without its step": {"spec": {"rollout": {"steps": []}}},
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nobody_commands_a_rollout_without_the_right(admin: Client, person: People, team: str, name: str) -> None:
+    """Neither by an annotation nor by the spec."""
+    assert admin.create(ASKING, team).status == 201
+
+    refused = person("dana", WRITE).merge(ASKING, team, COMMANDS[name])
+    allowed = person("erin", WRITE, APPROVE).merge(ASKING, team, COMMANDS[name])
+
+    assert (refused.status, allowed.status) == (403, 200)
+    assert f"dana@{team} may not command rollouts in namespace {team}" in refused.body["message"]
+
+
+def test_to_write_a_deployment_needs_no_such_right(person: People, team: str) -> None:
+    """Nor does a retry, which only begins again."""
+    dana = person("dana", WRITE)
+
+    assert dana.create(ASKING, team).status == 201
+    assert dana.merge(ASKING, team, {"spec": {"rollout": {"bake": "30m"}}}).status == 200
+    assert dana.merge(ASKING, team, {"metadata": {"annotations": {"mlwright.dev/retry": "1"}}}).status == 200

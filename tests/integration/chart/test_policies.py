@@ -265,5 +265,13 @@ def test_the_expressions_fit_the_schemas(admin: Client) -> None:
     assert {name: typed for name, typed in checked.items() if typed} == {}
     assert checked.keys() >= {
         f"{name}.mlwright.mlwright-system"
-        for name in ("secrets", "serviceaccounts", "resources", "approval", "approvalahead", "retention")
+        for name in (
+            "secrets",
+            "serviceaccounts",
+            "resources",
+            "approval",
+            "approvalahead",
+            "approvalofrollouts",
+            "retention",
+        )
     }

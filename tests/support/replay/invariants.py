@@ -50,7 +50,7 @@ def _service(world: World, wanted: Body) -> None:
 def _removal(world: World, write: Delete) -> None:
     """The pods that the Service leads to stay while they answer."""
     held = world.objects.get("Deployment", {}).get(write.name)
-    if held is None or held["metadata"]["uid"] != write.uid:
+    if held is None or held["metadata"]["uid"] != write.uid or not _as_seen(world, write):
         return
     owner = held["metadata"]["labels"][LABEL_OWNER]
     service, spec = world.objects.get("Service", {}).get(owner), world.one("ModelDeployment", owner)["spec"]
@@ -60,15 +60,16 @@ def _removal(world: World, write: Delete) -> None:
         raise BrokenInvariantError(f"{write.name} is removed although the Service leads to it")
 
 
+def _as_seen(world: World, write: Delete) -> bool:
+    """Tell whether what a removal rests on is as it was; otherwise it has no effect."""
+    found = ((witness, world.objects.get(witness.kind.name, {}).get(witness.name)) for witness in write.witnesses)
+    return all(body is not None and body["metadata"]["resourceVersion"] == w.resource_version for w, body in found)
+
+
 def _retired(world: World, write: Delete) -> None:
     """A version that has pods or an alias stays; a removal that was decided upon another world has no effect."""
     held = world.objects.get("ModelVersion", {}).get(write.name)
-    as_seen = all(
-        world.objects.get(witness.kind.name, {}).get(witness.name, {}).get("metadata", {}).get("resourceVersion")
-        == witness.resource_version
-        for witness in write.witnesses
-    )
-    if held is None or not as_seen:
+    if held is None or not _as_seen(world, write):
         return
     running = {body["metadata"]["labels"].get(LABEL_VERSION) for body in world.all("Deployment")}
     aliased = {alias["version"] for body in world.all("Model") for alias in body["spec"].get("aliases", ())}

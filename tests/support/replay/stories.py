@@ -22,6 +22,23 @@ def _serve(world: World) -> None:
     world.add(people.deployment())
 
 
+def _serve_rolling(**rollout: object) -> Act:
+    def serve(world: World, _: Surroundings) -> None:
+        world.add(people.model())
+        world.add(people.version(1))
+        world.add(people.deployment(rollout={"setAlias": "champion", **rollout}))
+
+    return Act("serve v1", serve)
+
+
+_ASK: Final = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
+
+
+def _command(**value: str) -> Act:
+    [(name, version)] = value.items()
+    return Act(f"{name} v{version}", lambda world, _: annotate(world, "ModelDeployment", "flights", **value), LONG)
+
+
 def _serve_keeping_one(world: World, _: Surroundings) -> None:
     world.add(people.model(retention={"keepVersions": 1, "gracePeriod": "1h"}))
     world.add(people.version(1))
@@ -312,6 +329,7 @@ STORIES: Final = {
                 _new_version(3, of="2025-12-03T00:00:00Z"),
                 _alias("blue", 3),
                 _new_version(4, of="2025-12-04T00:00:00Z"),
+                Act("an hour and a half goes by", lambda world, _: world.pass_time(timedelta(minutes=90))),
             ),
         ),
         Story(
@@ -368,6 +386,51 @@ STORIES: Final = {
             "a candidate is superseded",
             (_SERVE, Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=1)), _new_version(3)),
             Surroundings(slow={"flights-v2"}),
+        ),
+        Story(
+            "a version is approved, bakes and takes over",
+            (_serve_rolling(**_ASK, bake="10m"), _new_version(2), _command(approve="2")),
+        ),
+        Story(
+            "a version fails in its bake",
+            (
+                _serve_rolling(bake="30m"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=5)),
+                Act("its pods fail", lambda _, around: around.broken.add("flights-v2"), LONG),
+                Act("v3", lambda world, _: world.add(people.version(3)), timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a version waits until the bake of another one is over",
+            (
+                _serve_rolling(bake="10m"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=2)),
+                Act("v3", lambda world, _: world.add(people.version(3)), timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a rollout is ended by hand, tried again, and hurried",
+            (
+                _serve_rolling(**_ASK, bake="10m", onFailure="Pause"),
+                _new_version(2),
+                _command(abort="2"),
+                Act("take that back", lambda world, _: take_back(world, "ModelDeployment", "flights", "abort")),
+                _command(retry="1"),
+                _command(promote="2"),
+            ),
+        ),
+        Story(
+            "suspended and paused in a bake",
+            (
+                _serve_rolling(bake="20m"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=2)),
+                _set("pause", paused=True),
+                _set("go on", paused=False),
+                _set("three pods", replicas=3),
+                _set("suspend", suspend=True),
+                _set("resume", suspend=False),
+                Act("wait", lambda *_: None, timedelta(hours=1)),
+            ),
         ),
         Story(
             "suspended, paused, scaled",

@@ -174,7 +174,8 @@ class World:
         for watch in self.watchers:
             watch(write)
         match write:
-            case Create(body):
+            case Create(body, witnesses):
+                self._check(witnesses)
                 self._create(body, owner)
             case Apply(body):
                 self._apply(body, owner)
@@ -184,8 +185,7 @@ class World:
                 self._scale(kind.name, name, replicas, version)
             case Delete(kind, _, name, uid, witnesses, census):
                 self._count(census, witnesses)
-                for witness in witnesses:
-                    self._check(witness)
+                self._check(witnesses)
                 self._delete(kind.name, name, uid)
 
     def _create(self, body: Body, owner: Body) -> None:
@@ -241,10 +241,11 @@ class World:
             if census and name not in names and _INDEXES[census.kind.name](body) == census.value:
                 raise Refusal(f"{census.kind.name} {name} was not seen yet")
 
-    def _check(self, witness: Witness) -> None:
-        held = self.objects.get(witness.kind.name, {}).get(witness.name)
-        if held is None or held["metadata"]["resourceVersion"] != witness.resource_version:
-            raise Refusal(f"{witness.kind.name} {witness.name} is not as it was seen")
+    def _check(self, witnesses: Iterable[Witness]) -> None:
+        for witness in witnesses:
+            held = self.objects.get(witness.kind.name, {}).get(witness.name)
+            if held is None or held["metadata"]["resourceVersion"] != witness.resource_version:
+                raise Refusal(f"{witness.kind.name} {witness.name} is not as it was seen")
 
     def _delete(self, kind: str, name: str, uid: str) -> None:
         held = self.objects.get(kind, {}).get(name)

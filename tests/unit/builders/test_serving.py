@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -15,17 +16,17 @@ from mlwright.plan.serving import (
     Forget,
     KeepBudget,
     KeepVariant,
-    PointService,
     RecordRevision,
     RemoveBudget,
     RemoveVariant,
     ScaleVariant,
     ServingIntent,
     SetAlias,
+    ShareTraffic,
     StartVariant,
     Target,
 )
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
 from tests.support.podsecurity import violations
 from tests.unit.planners.given import SETTINGS, a_deployment, a_version
 
@@ -171,7 +172,7 @@ def test_what_serves_keeps_its_labels_when_another_model_is_asked_for() -> None:
 
 def test_the_service_leads_to_one_revision() -> None:
     """Only its selector ever changes."""
-    one, other = body(PointService(FIRST.name)), body(PointService(SECOND.name))
+    one, other = body(ShareTraffic({FIRST.name: 100})), body(ShareTraffic({SECOND.name: 100}))
 
     assert one["metadata"]["name"] == "churn"
     assert one["spec"].pop("selector") == {
@@ -192,7 +193,12 @@ def test_the_budget_lets_one_pod_go_at_a_time() -> None:
 
 @pytest.mark.parametrize(
     "intent",
-    [RecordRevision(Target(a_version(7), "0a1b2c3d"), 1), KeepVariant(FIRST), PointService(FIRST.name), KeepBudget()],
+    [
+        RecordRevision(Target(a_version(7), "0a1b2c3d"), 1),
+        KeepVariant(FIRST),
+        ShareTraffic({FIRST.name: 100}),
+        KeepBudget(),
+    ],
     ids=lambda intent: type(intent).__name__,
 )
 def test_every_child_is_labelled_and_owned(intent: ServingIntent) -> None:
@@ -261,6 +267,16 @@ def test_what_is_removed_or_scaled_is_what_was_seen() -> None:
     assert rendered(RemoveVariant(stable)) == Delete(_kind("Deployment"), "demo", stable.object, stable.uid)
     assert rendered(RemoveBudget("u")) == Delete(_kind("PodDisruptionBudget"), "demo", "churn", "u")
     assert rendered(Forget("Decision", "d", "u")) == Delete(_kind("Decision"), "demo", "d", "u")
+
+
+def test_a_removal_of_pods_carries_what_tells_who_has_traffic() -> None:
+    """So it has no effect when that has changed since it was decided."""
+    witness = Witness(_kind("Service"), "demo", "churn", "9")
+    seen = replace(SEEN, witnesses=(witness,))
+    write = rendered(RemoveVariant(SEEN.variants[0]), seen)
+
+    assert isinstance(write, Delete)
+    assert write.witnesses == (witness,)
 
 
 def _kind(name: str) -> ResourceKind:

@@ -138,7 +138,7 @@ def test_only_the_service_of_the_deployments_name_counts(trained: World) -> None
     trained.add(wrong)
     seen = deployments.gather(trained.one("ModelDeployment", "flights"), trained)
 
-    assert seen.service_revision == seen.revisions[0].name
+    assert seen.shares.whole == seen.revisions[0].name
 
 
 def test_versions_are_locked_by_their_names(trained: World) -> None:

@@ -23,7 +23,6 @@ from mlwright.plan.serving import (
     Forget,
     KeepBudget,
     KeepVariant,
-    PointService,
     RecordRevision,
     RemoveBudget,
     RemoveVariant,
@@ -31,6 +30,8 @@ from mlwright.plan.serving import (
     ScaleVariant,
     ServingIntent,
     SetAlias,
+    SharesSeen,
+    ShareTraffic,
     StartVariant,
     VariantSeen,
 )
@@ -89,7 +90,8 @@ class Deployment:
     revisions: list[RevisionSeen] = field(default_factory=list)
     variants: list[VariantSeen] = field(default_factory=list)
     decisions: list[DecisionSeen] = field(default_factory=list)
-    led: str = ""
+    shares: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] | None = None
 
     def asking(self, **spec: Any) -> Self:
         """Set fields of the spec, in camelCase."""
@@ -176,8 +178,8 @@ class Deployment:
         return self
 
     def leading_to(self, number: int) -> Self:
-        """Let the Service lead to a revision."""
-        self.led = self.revision(number)
+        """Let all traffic go to a revision."""
+        self.shares = {self.revision(number): 100}
         return self
 
     def stable(self, number: int, *, ready: int, **state: Any) -> Self:
@@ -198,6 +200,9 @@ class Deployment:
         """Return the short name of the revision of a version."""
         return revision_name(self._shell(), next(v for v in self.versions if v.number == number))
 
+    def _seen_shares(self) -> SharesSeen:
+        return SharesSeen(requested=self.shares, verified=self.shares if self.applied is None else self.applied)
+
     def _model(self) -> ModelDeploymentSpec:
         return ModelDeploymentSpec.model_validate({"model": {"ref": {"name": "churn"}}, "replicas": 2, **self.spec})
 
@@ -215,7 +220,7 @@ class Deployment:
             revisions=tuple(self.revisions),
             variants=tuple(self.variants),
             decisions=tuple(self.decisions),
-            service_revision=self.led,
+            shares=self._seen_shares(),
         )
 
 
@@ -474,13 +479,19 @@ def words(seen: DeploymentSeen, intents: Iterable[ServingIntent]) -> list[str]:
     return [_WORDS[type(intent)](versions, intent) for intent in intents]
 
 
+def _shares(known: Mapping[str, str], weights: Mapping[str, int]) -> str:
+    if len(weights) == 1:
+        return f"point to {known[next(iter(weights))]}"
+    return "share " + ", ".join(f"{known[revision]} {percent} %" for revision, percent in weights.items())
+
+
 _WORDS: Final[dict[type[ServingIntent], Callable[[Mapping[str, str], Any], str]]] = {
     RecordRevision: lambda _, i: f"record {i.target.version.name.removeprefix('churn-')} as {i.number}",
     StartVariant: lambda known, i: f"start {known[i.revision.name]} with {i.replicas}",
     KeepVariant: lambda known, i: f"keep {known[i.revision.name]}",
     ScaleVariant: lambda known, i: f"scale {known[i.variant.revision]} to {i.replicas}",
     RemoveVariant: lambda known, i: f"remove {known.get(i.variant.revision, 'a stranger')}",
-    PointService: lambda known, i: f"point to {known[i.revision]}",
+    ShareTraffic: lambda known, i: _shares(known, i.weights),
     KeepBudget: lambda _, __: "keep budget",
     RemoveBudget: lambda _, __: "remove budget",
     Decide: lambda known, i: f"{i.type.lower()} {known[i.revision.name]}",

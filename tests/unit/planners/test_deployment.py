@@ -64,13 +64,13 @@ CASES: dict[str, Case] = {
         given=lambda: serving().asking(suspend=True).knowing(budget_uid="uid-budget"),
         says="suspended: no pods run until spec.suspend is false",
         conditions={"Ready": "True Suspended", "Suspended": "True Suspended"},
-        intents=["scale v1 to 0", "point to v1", "remove budget"],
+        intents=["point to v1", "scale v1 to 0", "remove budget"],
     ),
     "suspended: a candidate goes and starts anew afterwards": Case(
         given=lambda: serving().candidate(2, ready=0).asking(suspend=True),
         says="suspended: no pods run until spec.suspend is false",
         conditions={"Ready": "True Suspended", "Suspended": "True Suspended"},
-        intents=["scale v1 to 0", "remove v2", "point to v1"],
+        intents=["point to v1", "scale v1 to 0", "remove v2"],
     ),
     "suspended wins over paused": Case(
         given=lambda: a_deployment().asking(suspend=True, paused=True),
@@ -361,7 +361,7 @@ CASES: dict[str, Case] = {
             serving()
             .candidate(2, ready=0, created=NOW - timedelta(minutes=9))
             .rejected(2, created=NOW - timedelta(minutes=1))
-            .knowing(epoch="1")
+            .knowing(epoch="1", status=_settled_since(serving(), "2026-01-02T11:00:00Z"))
         ),
         says="churn-v2 starts",
         conditions={"Ready": "True Serving", "Reconciling": "True RollingOut"},
@@ -525,7 +525,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_obstructed",
         "_rejected",
         "_unrecorded",
-        "_rolling",
+        "roll",
         "_settled",
     ]
 

@@ -18,6 +18,7 @@ from tests.support.replay.world import World
 
 PAGE = Path(__file__).parents[3] / "docs" / "states.md"
 SOON = timedelta(seconds=20)
+ASK = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -402,6 +403,17 @@ def imageless(operator: Operator) -> None:
     operator.settle()
 
 
+def rolling(**rollout: object) -> Callable[[Operator], None]:
+    """Let v1 be served and v2 pass the stages of a rollout."""
+
+    def given(operator: Operator) -> None:
+        served(operator, rollout=rollout)
+        operator.world.add(people.version(2))
+        operator.settle(SOON)
+
+    return given
+
+
 FOLLOWING = {"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}
 GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: the first run goes on": training,
@@ -451,6 +463,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: the pinned version was rejected": pinned_rejected,
     "ModelDeployment: no version passed its gates, so there is nothing to serve": nothing_approved,
     "ModelDeployment: following, a newer version waits for approval": awaited_next,
+    "ModelDeployment: a newer version waits at a step for approval": rolling(**ASK),
+    "ModelDeployment: a newer version has all traffic and bakes": rolling(bake="30m"),
     "ModelDeployment: the only version, or the one that is asked for, waits for approval": awaited_first,
     "ModelDeployment: pods that serve fail": pods_fail,
     "ModelDeployment: the number of pods is being changed": scaling,

@@ -7,7 +7,15 @@ from datetime import datetime
 
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.builders import serving
-from mlwright.constants import ANNOTATION_REFRESH, ANNOTATION_RETRY, LABEL_REVISION, SERVER_CONTAINER
+from mlwright.constants import (
+    ANNOTATION_ABORT,
+    ANNOTATION_APPROVE,
+    ANNOTATION_PROMOTE,
+    ANNOTATION_REFRESH,
+    ANNOTATION_RETRY,
+    LABEL_REVISION,
+    SERVER_CONTAINER,
+)
 from mlwright.controller.kinds import parsing
 from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
@@ -26,7 +34,9 @@ from mlwright.plan.resources import (
     Key,
     ResourceKind,
 )
-from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, VariantSeen
+from mlwright.plan.rollout import progress_told
+from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, SharesSeen, VariantSeen
+from mlwright.plan.writes import Witness
 from mlwright.planners import deployment
 from mlwright.settings import Settings
 
@@ -49,17 +59,21 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         spec=spec,
         epoch=parsing.annotation(body, ANNOTATION_RETRY),
         refresh=parsing.annotation(body, ANNOTATION_REFRESH),
+        approve=parsing.annotation(body, ANNOTATION_APPROVE),
+        promote=parsing.annotation(body, ANNOTATION_PROMOTE),
+        abort=parsing.annotation(body, ANNOTATION_ABORT),
         status=body.get("status") or {},
         model_exists=model is not None,
         model_uid=model["metadata"]["uid"] if model else "",
         model_resource_version=model["metadata"]["resourceVersion"] if model else "",
         aliases=aliases,
         verify_keys={key["name"]: key["pem"] for key in (of_model.get("verify") or {}).get("keys") or ()},
-        versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases)),
+        versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases, body)),
         revisions=tuple(revision for revision in revisions if revision is not None),
         variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),
         decisions=decisions(cache, body),
-        service_revision=(service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else "",
+        shares=_shares(service),
+        witnesses=tuple(_witness(kind, body) for kind, body in ((MODEL_DEPLOYMENT, body), (SERVICE, service)) if body),
         budget_uid=budget["metadata"]["uid"] if budget else "",
     )
 
@@ -71,9 +85,23 @@ def decisions(cache: CacheView, body: Body) -> tuple[DecisionSeen, ...]:
     return tuple(_decision(decision) for decision in found)
 
 
-def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int]) -> set[int]:
-    """Return the numbers of the versions that the spec names, itself or by its alias."""
-    return {n for n in (spec.model.version, aliases.get(spec.model.alias or "")) if n is not None}
+def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int], body: Body) -> set[int]:
+    """Return the numbers of the versions that the spec names, itself or by its alias, and of one that rolls out."""
+    rolling = progress_told(body.get("status") or {})
+    named = (spec.model.version, aliases.get(spec.model.alias or ""), rolling.version if rolling else None)
+    return {number for number in named if number is not None}
+
+
+def _shares(service: Body | None) -> SharesSeen:
+    """Return the shares of a deployment that is reached by its Service alone: all leads to one revision."""
+    led = (service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else ""
+    shares = {led: 100} if led else {}
+    return SharesSeen(requested=shares, verified=shares)
+
+
+def _witness(kind: ResourceKind, body: Body) -> Witness:
+    meta = body["metadata"]
+    return Witness(kind, meta["namespace"], meta["name"], meta["resourceVersion"])
 
 
 def _namesake(cache: CacheView, kind: ResourceKind, owner: Key) -> Body | None:

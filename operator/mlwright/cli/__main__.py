@@ -1,0 +1,131 @@
+"""`kubectl mlwright COMMAND ...`: reads the command line, asks, prints.
+
+Exit codes: 0 done, 1 not as things stand (or `verify` found a difference), 2 wrong usage, 3 not found, 4 refused by the
+API server, 5 kubectl or the API server cannot be reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+from mlwright.cli import commands, proof, reports
+from mlwright.cli.answers import Answer, CommandError
+from mlwright.cli.kubectl import Body, Kubectl
+from mlwright.cli.subjects import find
+
+DEPLOYMENT: Final = ("ModelDeployment",)
+SERVED_OR_TRAINED: Final = ("ModelDeployment", "TrainingPipeline")
+WITH_RUNS: Final = (*SERVED_OR_TRAINED, "TrainingRun")
+EVERYTHING: Final = (*WITH_RUNS, "Model")
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    out: TextIO = sys.stdout,
+    err: TextIO = sys.stderr,
+    program: str = "kubectl",
+) -> int:
+    """Run one command and return its exit code."""
+    told = _parser().parse_args(argv)
+    flags = tuple(
+        f"--{name}={value}" for name in ("namespace", "context", "kubeconfig") if (value := getattr(told, name))
+    )
+    try:
+        answer = _answer(Kubectl(flags, program), told)
+    except CommandError as error:
+        err.write(f"kubectl mlwright {told.command}: {error}\n")
+        return error.code
+    out.write((json.dumps(answer.data, indent=2) if told.output == "json" else answer.text) + "\n")
+    return answer.code
+
+
+def _answer(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
+    if told.command == "status" and not told.name:
+        return reports.overview(kubectl)
+    return _COMMANDS[told.command](kubectl, told)
+
+
+def _read(report: Callable[[Body, list[Body]], Answer]) -> Callable[[Kubectl, argparse.Namespace], Answer]:
+    """Return a command that reads an object and what was decided about it."""
+
+    def answer(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
+        body = find(kubectl, told.name, EVERYTHING)
+        return report(body, reports.about(body, kubectl.all("Decision")))
+
+    return answer
+
+
+def _verify(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
+    body = find(kubectl, told.name, DEPLOYMENT)
+    records = proof.Records(
+        deployment=body,
+        decisions=reports.about(body, kubectl.all("Decision")),
+        versions={version["metadata"]["name"]: version for version in kubectl.all("ModelVersion")},
+        revisions=proof.by_revision(kubectl.revisions(body["metadata"]["name"])),
+    )
+    return proof.verify(records)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+_COMMANDS: Final[Mapping[str, Callable[[Kubectl, argparse.Namespace], Answer]]] = {
+    "status": lambda k, told: reports.status(find(k, told.name, EVERYTHING)),
+    "why": _read(reports.why),
+    "history": _read(reports.history),
+    "verify": _verify,
+    "approve": lambda k, told: commands.approve(
+        k, find(k, told.name, (*SERVED_OR_TRAINED, "ModelVersion")), told.version
+    ),
+    "promote": lambda k, told: commands.promote(k, find(k, told.name, DEPLOYMENT), told.version),
+    "abort": lambda k, told: commands.abort(k, find(k, told.name, WITH_RUNS), told.version),
+    "retry": lambda k, told: commands.retry(k, find(k, told.name, WITH_RUNS), _now()),
+    "rollback": lambda k, told: commands.rollback(k, find(k, told.name, DEPLOYMENT), told.version),
+    "run": lambda k, told: commands.run(k, find(k, told.name, ("TrainingPipeline",)), _now()),
+}
+_HELP: Final[Mapping[str, str]] = {
+    "status": "how an object is; without a name, how everything in the namespace is",
+    "why": "why an object is as it is: conditions, what happened, what was decided",
+    "history": "what was decided about an object and what happened to it, the oldest first",
+    "verify": "recompute the records of a deployment; exit code 1 when something differs",
+    "approve": "approve a version: of a deployment's rollout, of a pipeline ahead, or mv/NAME itself",
+    "promote": "let the version that rolls out take over without the rest of its rollout",
+    "abort": "end the rollout of a deployment, or the newest run of a pipeline",
+    "retry": "try again what a deployment rejected, or the newest run of a pipeline that failed",
+    "rollback": "end the rollout that goes on, else go back to the version that served before",
+    "run": "ask a pipeline for a run",
+}
+_WITH_VERSION: Final = frozenset({"approve", "promote", "abort", "rollback"})
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("-n", "--namespace", help="namespace of the object; that of the context otherwise")
+    shared.add_argument("--context", help="context of the kubeconfig")
+    shared.add_argument("--kubeconfig", help="kubeconfig file")
+    shared.add_argument("-o", "--output", choices=["text", "json"], default="text", help="json for programs")
+    parser = argparse.ArgumentParser(
+        prog="kubectl mlwright",
+        description="Asks and commands the models of a namespace.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+    )
+    parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in _COMMANDS:
+        own = parsers.add_parser(name, parents=[shared], help=_HELP[name], description=_HELP[name])
+        own.add_argument("name", nargs="?" if name == "status" else None, help="NAME, or KIND/NAME such as md/flights")
+        if name in _WITH_VERSION:
+            own.add_argument(
+                "version", nargs="?", type=int, help="number of the version; that which rolls out otherwise"
+            )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

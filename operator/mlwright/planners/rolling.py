@@ -1,0 +1,223 @@
+"""A revision that is not the stable one is asked for: start it, let it pass its stages, then promote or reject it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from mlwright.api.fields import parse_duration
+from mlwright.constants import ANNOTATION_APPROVE
+from mlwright.plan.plan import Decided
+from mlwright.plan.pods import PodSeen
+from mlwright.plan.rollout import Failed, Onward, Progress, Proven
+from mlwright.plan.serving import (
+    ALL,
+    Decide,
+    DeploymentSeen,
+    KeepVariant,
+    RemoveVariant,
+    RevisionSeen,
+    ServingIntent,
+    Target,
+    VariantSeen,
+)
+from mlwright.planners import upkeep
+from mlwright.planners.decisions import rejections
+from mlwright.planners.health import failure, health, time_left
+from mlwright.planners.rollout import Commands, Rollout, follow
+from mlwright.planners.serving_status import moving, rolling, waiting
+from mlwright.planners.situation import Situation
+from mlwright.planners.stages import pods, resumed, stages
+from mlwright.planners.target import variant
+
+Decision = Decided[ServingIntent]
+
+SHOWN: Final = 10
+"""Pods of which a rejection tells."""
+LOOK_AGAIN: Final = timedelta(seconds=30)
+"""Pods in trouble do not always say so by an event of theirs."""
+
+
+def roll(at: Situation) -> Decision | None:
+    """Return the next move of a rollout, None when there is no candidate."""
+    candidate = at.candidate
+    if candidate is None:
+        return None
+    running = variant(at.seen, candidate.name)
+    if running is None or _tried_before(at.seen, running):
+        return _start(at, candidate, running)
+    progress = _progress(at, candidate)
+    wanted = pods(progress.now, at.seen.spec.replicas)
+    state = health(running, wanted)
+    begun = at.progress is not None or at.seen.shares.has(candidate.name)
+    if at.stable is None and state.complete:
+        return _promote(at, candidate, Proven(state.counted))
+    if at.stable is None or not (begun or state.complete):
+        return _prepare(at, candidate, running, wanted)
+    return _pass(at, candidate, running, progress)
+
+
+def keep(at: Situation, otherwise: RevisionSeen | None = None) -> upkeep.Intents:
+    """Keep what serves; before anything does, let the address lead to `otherwise`."""
+    if at.stable is not None:
+        return upkeep.keep(at.seen, at.stable)
+    return upkeep.address(at.seen, otherwise) if otherwise else ()
+
+
+def as_it_is(at: Situation) -> upkeep.Intents:
+    """Keep what serves, and the share of a candidate that has one and answers, without going on."""
+    candidate = at.candidate
+    running = variant(at.seen, candidate.name) if candidate else None
+    percent = at.seen.shares.requested.get(candidate.name, 0) if candidate else 0
+    if at.stable is None or candidate is None or running is None or not running.ready or not percent:
+        return keep(at)
+    repaired = upkeep.run(at.seen, at.stable, at.seen.spec.replicas)
+    return (KeepVariant(candidate), *repaired, *_shared(at, at.stable, candidate, percent))
+
+
+def sooner(*moments: timedelta | None) -> timedelta | None:
+    """Return the first of several moments, None when there is none."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _progress(at: Situation, candidate: RevisionSeen) -> Progress:
+    """Return how far the rollout is; where nothing tells, it goes on at the share that the candidate has."""
+    if at.progress is not None:
+        return at.progress
+    assert isinstance(at.goal, Target)  # noqa: S101  # there is no candidate without one
+    asked = stages(at.seen.spec.rollout)
+    share = at.seen.shares.requested.get(candidate.name, 0) if at.stable else 0
+    return Progress(candidate.name, at.goal.version.number, asked, stage=resumed(asked, share))
+
+
+def _tried_before(seen: DeploymentSeen, running: VariantSeen) -> bool:
+    """Tell whether the Deployment is the one that was rejected before somebody asked to try again."""
+    return any(refused.created > running.created for refused in rejections(seen, running.revision))
+
+
+def _start(at: Situation, candidate: RevisionSeen, tried: VariantSeen | None) -> Decision:
+    """Start the candidate, after pods of other revisions have made room: never three with pods at a time."""
+    stay = _both(at, candidate) if tried is None else _both(at, candidate) - {candidate.name}
+    retire, again = upkeep.retire(at.seen, keep=stay, since=at.since, now=at.now)
+    room = at.stable is None or not any(v.revision not in _both(at, candidate) for v in at.seen.variants)
+    wanted = pods(_progress(at, candidate).now, at.seen.spec.replicas)
+    start = upkeep.run(at.seen, candidate, wanted) if room and not tried else ()
+    sentence = f"{candidate.version} starts" if room else f"{candidate.version} starts when earlier pods are gone"
+    return Decided(moving(at, sentence), intents=(*retire, *keep(at, candidate), *start), again=again)
+
+
+def _prepare(at: Situation, candidate: RevisionSeen, running: VariantSeen, wanted: int) -> Decision:
+    """Wait for the pods of a candidate that was never ready; it has until the deadline."""
+    deadline = parse_duration(at.seen.spec.rollout.progress_deadline)
+    if at.stable and (why := _given_up(at) or failure(running, wanted, deadline, at.now)):
+        return _reject(at, candidate, running, why)
+    retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
+    intents = (*upkeep.run(at.seen, candidate, wanted), *keep(at, candidate), *retire)
+    left = time_left(running, deadline, at.now)
+    judged = left if left > timedelta(0) else None  # past, and not judged: the first version, or one that cannot start
+    status = waiting(at, candidate, health(running, wanted))
+    return Decided(status, intents=intents, again=sooner(judged, LOOK_AGAIN, again))
+
+
+def _pass(at: Situation, candidate: RevisionSeen, running: VariantSeen, progress: Progress) -> Decision:
+    """Let a candidate that was ready pass its stages."""
+    match follow(_rollout(at, candidate, running, progress)):
+        case Failed() as failed:
+            return _reject(at, candidate, running, failed)
+        case Proven() as proven:
+            return _promote(at, candidate, proven, progress)
+        case Onward() as onward:
+            return _go_on(at, candidate, onward)
+
+
+def _go_on(at: Situation, candidate: RevisionSeen, step: Onward) -> Decision:
+    """Keep both revisions at the size that they need and share the traffic; the stable one keeps its size for good."""
+    assert at.stable is not None  # noqa: S101  # without a stable one there are no stages
+    wanted = pods(step.progress.now, at.seen.spec.replicas)
+    both = (*upkeep.run(at.seen, candidate, wanted), *upkeep.run(at.seen, at.stable, at.seen.spec.replicas))
+    retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
+    intents = (*both, *_shared(at, at.stable, candidate, step.percent), *retire)
+    later = timedelta(seconds=step.again) if step.again is not None else None
+    return Decided(rolling(at, step), intents=intents, again=sooner(later, again))
+
+
+def _shared(at: Situation, stable: RevisionSeen, candidate: RevisionSeen, percent: int) -> upkeep.Intents:
+    """Return the intents that give the candidate its share; without any, the stable one is reached as ever."""
+    if not percent:
+        return upkeep.address(at.seen, stable)
+    return upkeep.share(at.seen, {stable.name: ALL - percent, candidate.name: percent})
+
+
+def _rollout(at: Situation, candidate: RevisionSeen, running: VariantSeen, progress: Progress) -> Rollout:
+    return Rollout(
+        owner=at.seen.name,
+        version=candidate.version,
+        progress=progress,
+        running=running,
+        state=health(running, pods(progress.now, at.seen.spec.replicas)),
+        requested=at.seen.shares.requested.get(candidate.name, 0),
+        verified=at.seen.shares.verified.get(candidate.name, 0),
+        stable_ready=at.stable_health.ready,
+        commands=commands(at.seen, progress.version),
+        deadline=parse_duration(at.seen.spec.rollout.progress_deadline),
+        now=at.now,
+    )
+
+
+def commands(seen: DeploymentSeen, version: int) -> Commands:
+    """Return what people said of a version."""
+    listed = "spec.rollout.approvedVersions" if version in seen.spec.rollout.approved_versions else ""
+    annotated = f"{ANNOTATION_APPROVE}={version}" if seen.approve == str(version) else ""
+    return Commands(approve=annotated or listed, promote=seen.promote == str(version), abort=seen.abort == str(version))
+
+
+def _given_up(at: Situation) -> Failed | None:
+    """Return that somebody asked to end the rollout before the candidate was ready."""
+    assert isinstance(at.goal, Target)  # noqa: S101  # there is no candidate without one
+    asked = f"mlwright.dev/abort={at.goal.version.number}"
+    return Failed(f"somebody asked for it with {asked}", by=asked) if at.seen.abort == asked.partition("=")[2] else None
+
+
+def _promote(at: Situation, candidate: RevisionSeen, proven: Proven, progress: Progress | None = None) -> Decision:
+    sentence = f"{candidate.version} takes over: {proven.why}"
+    after = at.promoted.name if at.promoted else ""
+    wanted = max(1, at.seen.spec.replicas)
+    running = variant(at.seen, candidate.name)
+    evidence = {
+        "ready": running.ready if running else 0,
+        "wanted": wanted,
+        "replaces": at.stable.version if at.stable else "",
+        "digest": candidate.digest,
+        **(_passed(at, progress) if progress else {}),
+    }
+    record = Decide("Promote", candidate, at.seen.epoch, after, sentence, evidence, by=proven.by or "mlwright")
+    return Decided(moving(at, sentence, at.progress), records=(record,))
+
+
+def _passed(at: Situation, progress: Progress) -> dict[str, Any]:
+    """Return what a promotion keeps of the stages that were passed."""
+    approved = commands(at.seen, progress.version).approve
+    told = {"steps": [stage.name for stage in progress.stages[:-1]], "baked": progress.now.hold}
+    return {"rollout": told | ({"approved": approved} if approved else {})} if any(told.values()) else {}
+
+
+def _reject(at: Situation, candidate: RevisionSeen, running: VariantSeen, why: str | Failed) -> Decision:
+    """Record a rejection. Pods that may have traffic, or are to be looked at, stay for now."""
+    failed = why if isinstance(why, Failed) else Failed(why)
+    sentence = f"{candidate.version} is rejected: {failed.why}"
+    shown = [_seen(pod) for pod in running.pods if not pod.ready][:SHOWN]
+    share = at.seen.shares.requested.get(candidate.name, 0)
+    evidence = {"pods": shown, "digest": candidate.digest, **({"percent": share} if share else {})}
+    record = Decide("Reject", candidate, at.seen.epoch, "", sentence, evidence, by=failed.by or "mlwright")
+    stays = at.seen.shares.has(candidate.name) or (at.seen.spec.rollout.on_failure == "Pause" and not failed.by)
+    return Decided(moving(at, sentence), records=(record,), intents=() if stays else (RemoveVariant(running),))
+
+
+def _seen(pod: PodSeen) -> dict[str, Any]:
+    """Return what a rejection keeps of a pod, which will be gone."""
+    known = {"exitCode": pod.exit_code, "restarts": pod.restarts, "waiting": pod.waiting_reason or None}
+    return {"name": pod.name, **{key: value for key, value in known.items() if value is not None}}
+
+
+def _both(at: Situation, candidate: RevisionSeen) -> set[str]:
+    return {candidate.name} | ({at.stable.name} if at.stable else set())

@@ -1,0 +1,188 @@
+"""A rollout whose candidate was ready once: what comes next. Pure.
+
+Rules are asked in order; the first that has something to say decides. At most one stage further per look, and only
+upon what was seen: a share is raised when all pods that it needs are ready, time counts from when the share is known to
+be applied everywhere, and what lacks pods never gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from mlwright.api.conditions import timestamp
+from mlwright.api.reasons import Reason
+from mlwright.constants import ANNOTATION_ABORT, ANNOTATION_APPROVE, ANNOTATION_PROMOTE
+from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType, Step
+from mlwright.plan.serving import ALL, VariantSeen
+from mlwright.planners.health import Health, fault
+
+LOOK_AGAIN: Final = 30.0
+"""Seconds; pods in trouble do not always say so by an event of theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What people said of this very version."""
+
+    approve: str = ""
+    """How they approved it: in the spec or with the annotation; empty if they did not."""
+    promote: bool = False
+    abort: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What the rules look at."""
+
+    owner: str
+    """Name of the deployment."""
+    version: str
+    progress: Progress
+    running: VariantSeen
+    state: Health
+    """Of the pods that the stage needs."""
+    requested: int
+    """Share of the traffic that the candidate was given last."""
+    verified: int
+    """Share that it is known to have everywhere."""
+    stable_ready: int
+    commands: Commands
+    deadline: timedelta
+    now: datetime
+
+    @property
+    def target(self) -> int:
+        """The share that the stage asks for."""
+        stage = self.progress.now
+        return self.requested if stage.free else stage.percent
+
+    def onward(
+        self, reason: Reason, sentence: str, percent: int, again: float | None = None, **known: object
+    ) -> Onward:
+        """Return that it goes on, with what changes of its progress."""
+        progress = replace(self.progress, **known) if known else self.progress  # type: ignore[arg-type]  # its fields
+        return Onward(progress, percent, reason, sentence, again)
+
+
+def follow(at: Rollout) -> Step:
+    """Return the next step of a rollout.
+
+    Worked example: the bake began 10 minutes ago, lasts 30, and all pods are ready -> Onward with the same share, to be
+    looked at again in 20 minutes.
+    """
+    return next(step for rule in RULES if (step := rule(at)) is not None)
+
+
+def _aborted(at: Rollout) -> Step | None:
+    if not at.commands.abort:
+        return None
+    asked = f"{ANNOTATION_ABORT}={at.progress.version}"
+    return Failed(f"{_where(at)}, somebody asked for it with {asked}", by=asked)
+
+
+def _failed(at: Rollout) -> Step | None:
+    """Pods that ended for good or again and again, or that lack for too long."""
+    lacking = at.progress.lacking or at.now
+    why = fault(at.running, at.state, lacking, at.deadline, at.now)
+    return Failed(f"{_where(at)}, {why}") if why else None
+
+
+def _hurried(at: Rollout) -> Step | None:
+    """Somebody wants it to take over without what is left."""
+    if not at.commands.promote or at.progress.last:
+        return None
+    stage = len(at.progress.stages) - 1
+    sentence = f"{at.version} takes over as soon as its pods are ready, as {_promoted(at)} asks"
+    return at.onward(Reason.ROLLING_OUT, sentence, _kept(at), 0.0, stage=stage, since=None, lacking=None)
+
+
+def _lacking(at: Rollout) -> Step | None:
+    """Without the pods that it needs nothing goes on, and nothing is gained."""
+    if at.state.complete:
+        return None
+    percent, trouble = _kept(at), f": {at.state.trouble}" if at.state.trouble else ""
+    sentence = f"{at.version} {_where(at)} has {at.state.counted}{trouble}"
+    since = at.progress.since if percent == at.target else None
+    lacking = min(at.progress.lacking or at.now, at.now)
+    left = (lacking + at.deadline - at.now).total_seconds()
+    again = min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN
+    return at.onward(Reason.ROLLING_OUT, sentence, percent, again, since=since, lacking=lacking)
+
+
+def _kept(at: Rollout) -> int:
+    """Return the share of a candidate that lacks pods: what it has, or none if the stable revision answers better."""
+    percent = min(at.requested, at.target)
+    worse = at.running.ready == 0 or (percent == ALL and at.running.ready < at.stable_ready)
+    return 0 if not at.state.complete and worse and at.stable_ready else percent
+
+
+def _unverified(at: Rollout) -> Step | None:
+    """Ask for the share of the stage until it is seen everywhere."""
+    if at.progress.now.free or at.requested == at.verified == at.target:
+        return None
+    sentence = f"{at.version} is about to answer {at.target} % of the requests {_where(at)}"
+    return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN, since=None, lacking=None)
+
+
+def _unapproved(at: Rollout) -> Step | None:
+    stage = at.progress.now
+    if stage.type is not StageType.APPROVAL or at.commands.approve:
+        return None
+    command = f"kubectl annotate --overwrite modeldeployment {at.owner} {ANNOTATION_APPROVE}={at.progress.version}"
+    sentence = f"{at.version} waits for approval {_where(at)}; approve it with: {command}"
+    return at.onward(Reason.AWAITING_APPROVAL, sentence, at.target, lacking=None)
+
+
+def _holding(at: Rollout) -> Step | None:
+    stage, since = at.progress.now, min(at.progress.since or at.now, at.now)
+    left = (since + timedelta(seconds=stage.hold) - at.now).total_seconds()
+    if left <= 0 or at.commands.promote:
+        return None
+    until = timestamp(since + timedelta(seconds=stage.hold))
+    baking = stage.type is StageType.BAKE
+    what = "bakes with all traffic" if baking else f"answers {stage.percent} % of the requests {_where(at)}"
+    reason = Reason.BAKING if baking else Reason.HOLDING
+    return at.onward(reason, f"{at.version} {what} until {until}", at.target, left, since=since, lacking=None)
+
+
+def _onward(at: Rollout) -> Step:
+    stage = at.progress.now
+    if at.progress.last:
+        return Proven(_done(at), by=_promoted(at) if at.commands.promote else "")
+    following = at.progress.stages[at.progress.stage + 1]
+    sentence = f"{at.version} passed step {stage.name}; next is {following.name}"
+    number = at.progress.stage + 1
+    return at.onward(Reason.ROLLING_OUT, sentence, at.target, 0.0, stage=number, since=None, lacking=None)
+
+
+RULES: Final[tuple[Callable[[Rollout], Step | None], ...]] = (
+    _aborted,
+    _failed,
+    _hurried,
+    _lacking,
+    _unverified,
+    _unapproved,
+    _holding,
+    _onward,
+)
+
+
+def _where(at: Rollout) -> str:
+    return "in its bake" if at.progress.now.type is StageType.BAKE else f"at step {at.progress.now.name}"
+
+
+def _promoted(at: Rollout) -> str:
+    return f"{ANNOTATION_PROMOTE}={at.progress.version}"
+
+
+def _done(at: Rollout) -> str:
+    """Return why it takes over."""
+    if at.commands.promote:
+        return f"{at.state.counted}, and {_promoted(at)} asks for it"
+    steps = [stage.name for stage in at.progress.stages[:-1]]
+    passed = f", steps passed: {', '.join(steps)}" if steps else ""
+    hold = at.progress.now.hold
+    return f"{at.state.counted}{passed}{f', baked for {hold} s' if hold else ''}"

@@ -1,0 +1,47 @@
+"""The stages of a rollout, as its spec asks for them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from mlwright.api.deployments import Rollout
+from mlwright.api.fields import parse_duration
+from mlwright.plan.rollout import Stage, StageType
+
+
+def stages(rollout: Rollout) -> tuple[Stage, ...]:
+    """Return the stages; the last is always the bake, which has no length where spec.rollout.bake is absent.
+
+    With a bake the candidate has all traffic during it, while the revision before stays warm.
+
+    Example: BlueGreen with a step of type Approval and `bake: 30m` -> Approval at 0 %, then Bake at 100 % for 1800 s.
+    """
+    found = tuple(_steps(rollout))
+    hold = int(parse_duration(rollout.bake).total_seconds())
+    before = found[-1].percent if found else 0
+    return (*found, Stage("bake", StageType.BAKE, 100 if hold else before, 100, hold))
+
+
+def _steps(rollout: Rollout) -> Iterator[Stage]:
+    for step in rollout.steps:
+        yield Stage(step.name, StageType(step.type), 0, 100)
+
+
+def pods(stage: Stage, replicas: int) -> int:
+    """Return how many pods a candidate needs in a stage; at least one.
+
+    >>> pods(Stage("five", StageType.WEIGHT, percent=5, size=5), 10)
+    1
+    >>> pods(Stage("half", StageType.WEIGHT, percent=50, size=50), 5)
+    3
+    """
+    return max(1, ceil(replicas * stage.size / 100))
+
+
+def resumed(found: tuple[Stage, ...], percent: int) -> int:
+    """Return the stage at which a rollout goes on whose progress was lost: the first with the share that it has.
+
+    So what clients get does not change; only times begin anew.
+    """
+    return next((number for number, stage in enumerate(found) if stage.percent >= percent), len(found) - 1)

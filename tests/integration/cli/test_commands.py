@@ -1,0 +1,319 @@
+"""`kubectl mlwright`, each command against a real API server, through a real kubectl."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cluster import toolchain
+from cluster.apiserver import ApiServer
+from mlwright.builders.serving import record_name
+from mlwright.cli.__main__ import main
+from tests.support.apiserver import Client, Json, collection
+from tests.support.objects import DECISION, DEPLOYMENT, PIPELINE, RUN, VERSION, changed
+
+ROLLING: Json = {
+    "summary": "churn-v8 waits for approval at step ask; churn-v7 serves with 2 of 2 pods ready",
+    "stable": {"version": "churn-v7", "revision": "aaaaaaaa"},
+    "candidate": {"version": "churn-v8", "revision": "bbbbbbbb", "step": "ask"},
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "reason": "Serving",
+            "message": "churn-v7 serves with 2 of 2 pods ready",
+            "lastTransitionTime": "2026-01-02T03:04:05Z",
+        }
+    ],
+    "variants": [
+        {
+            "name": "stable",
+            "version": "churn-v7",
+            "revision": "aaaaaaaa",
+            "weight": 100,
+            "sentence": "2 of 2 pods ready",
+        }
+    ],
+    "rollout": {
+        "revision": "bbbbbbbb",
+        "version": 8,
+        "stage": 0,
+        "stages": [
+            {"name": "ask", "type": "Approval", "percent": 0, "size": 100},
+            {"name": "bake", "type": "Bake", "percent": 100, "size": 100, "hold": 600},
+        ],
+    },
+    "history": [{"time": "2026-01-02T03:04:05Z", "reason": "RollingOut", "sentence": "churn-v8 starts"}],
+}
+SERVING: Json = {
+    "summary": "churn-v8 serves with 2 of 2 pods ready",
+    "stable": {"version": "churn-v8", "revision": "bbbbbbbb"},
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What it printed for programs."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(apiserver: ApiServer, namespace: str) -> Run:
+    """Run a command in the namespace of the test."""
+
+    def do(*arguments: str, kubectl: str = "") -> Said:
+        out, err = io.StringIO(), io.StringIO()
+        flags = (f"--kubeconfig={apiserver.kubeconfig}", f"--namespace={namespace}")
+        code = main([*arguments, *flags], out=out, err=err, program=kubectl or str(toolchain.kubectl()))
+        return Said(code, out.getvalue(), err.getvalue())
+
+    return do
+
+
+@pytest.fixture
+def told(client: Client, namespace: str) -> Callable[..., None]:
+    """Make objects, each with its status."""
+
+    def make(thing: Json, status: Json | None = None) -> None:
+        assert client.create(thing, namespace).status == 201
+        if status:
+            assert client.merge(thing, namespace, {"status": status}, "/status").status == 200
+
+    return make
+
+
+Told = Callable[..., None]
+
+
+def decision(type_: str, namespace: str, after: str = "", *, number: int = 8, **spec: Any) -> Json:
+    """Return a decision about churn, with the name that its question has."""
+    revision = "bbbbbbbb" if number == 8 else "aaaaaaaa"
+    question = [after] if type_ == "Promote" else [revision, ""]
+    name = record_name(namespace, "churn", type_, question)
+    told = {"type": type_, "revision": revision, "version": f"churn-v{number}", "after": after, **spec}
+    told["sentence"] = f"churn-v{number}: {type_}"
+    return changed(DECISION, {"metadata.name": name, "spec": DECISION["spec"] | told})
+
+
+def annotations(client: Client, namespace: str, kind: str = "ModelDeployment", name: str = "churn") -> Json:
+    """Return the annotations of an object."""
+    found: Json = client.read(kind, namespace, name)["metadata"].get("annotations") or {}
+    return found
+
+
+def test_status_says_who_serves_and_what_comes(run: Run, told: Told) -> None:
+    """The sentence, the variants, and the step that the rollout is at."""
+    told(DEPLOYMENT, ROLLING)
+
+    said = run("status", "churn")
+
+    assert said.code == 0
+    assert ROLLING["summary"] in said.out
+    assert "stable   churn-v7  aaaaaaaa  100 %   2 of 2 pods ready" in said.out
+    assert "rollout: [ask] -> bake" in said.out
+
+
+def test_status_without_a_name_shows_everything(run: Run, told: Told) -> None:
+    """One line for each pipeline and deployment."""
+    told(DEPLOYMENT, ROLLING)
+    told(PIPELINE)
+
+    said = run("status", "-o", "json")
+
+    assert [(one["kind"], one["ready"]) for one in said.data["objects"]] == [
+        ("TrainingPipeline", "Unknown"),
+        ("ModelDeployment", "True"),
+    ]
+
+
+def test_why_tells_conditions_and_decisions(run: Run, told: Told, namespace: str) -> None:
+    """In the operator's own sentences."""
+    told(DEPLOYMENT, ROLLING)
+    told(decision("Promote", namespace, number=7))
+
+    said = run("why", "md/churn")
+
+    assert "Ready  True  Serving: churn-v7 serves with 2 of 2 pods ready" in said.out
+    assert "Promote  churn-v7: Promote" in said.out
+
+
+def test_history_is_in_order(run: Run, told: Told, namespace: str) -> None:
+    """The oldest first; transitions and decisions together."""
+    told(DEPLOYMENT, ROLLING)
+    told(decision("Promote", namespace, number=7, by="mlwright.dev/promote=7"))
+
+    events = run("history", "churn", "-o", "json").data["events"]
+
+    assert [event["what"] for event in events] == ["RollingOut", "Promote"]
+    assert events[1]["sentence"] == "churn-v7: Promote (by mlwright.dev/promote=7)"
+
+
+@pytest.mark.parametrize("command", ["approve", "promote", "abort"])
+def test_a_command_names_the_version_that_rolls_out(
+    run: Run, told: Told, client: Client, namespace: str, command: str
+) -> None:
+    """So that it counts for that one only."""
+    told(DEPLOYMENT, ROLLING)
+
+    said = run(command, "churn", "-o", "json")
+
+    assert (said.code, said.data["annotations"]) == (0, {f"mlwright.dev/{command}": "8"})
+    assert annotations(client, namespace)[f"mlwright.dev/{command}"] == "8"
+
+
+@pytest.mark.parametrize("command", ["approve", "promote", "abort"])
+def test_without_a_rollout_there_is_nothing_to_command(run: Run, told: Told, command: str) -> None:
+    """Unless the version is named: then it is said ahead."""
+    told(DEPLOYMENT, SERVING)
+
+    said = run(command, "churn")
+
+    assert said.code == 1
+    assert "churn has no rollout under way" in said.err
+    assert SERVING["summary"] in said.err
+    assert run(command, "churn", "9").code == 0
+
+
+def test_retry_takes_an_end_by_hand_back(run: Run, told: Told, client: Client, namespace: str) -> None:
+    """It would end the rollout again at once."""
+    told(changed(DEPLOYMENT, {"metadata.annotations": {"mlwright.dev/abort": "8"}}), SERVING)
+
+    assert run("retry", "churn").code == 0
+
+    assert list(annotations(client, namespace)) == ["mlwright.dev/retry"]
+
+
+def test_rollback_ends_a_rollout(run: Run, told: Told, client: Client, namespace: str) -> None:
+    """What served goes on serving."""
+    told(DEPLOYMENT, ROLLING)
+
+    said = run("rollback", "churn")
+
+    assert "churn-v7 serves" in said.out
+    assert annotations(client, namespace) == {"mlwright.dev/abort": "8"}
+
+
+def test_rollback_pins_what_served_before(run: Run, told: Told, client: Client, namespace: str) -> None:
+    """And lets it take over without steps."""
+    told(DEPLOYMENT, SERVING)
+    first = decision("Promote", namespace, number=7)
+    told(first)
+    told(decision("Promote", namespace, after=first["metadata"]["name"]))
+
+    said = run("rollback", "churn")
+
+    assert said.code == 0, said.err
+    assert "pin it there too" in said.out
+    spec = client.read("ModelDeployment", namespace, "churn")["spec"]
+    assert spec["model"] == {"ref": {"name": "churn"}, "type": "Version", "version": 7}
+    assert annotations(client, namespace) == {"mlwright.dev/promote": "7"}
+
+
+def test_rollback_without_an_earlier_version_asks_for_one(run: Run, told: Told) -> None:
+    """Nothing is guessed."""
+    told(DEPLOYMENT, SERVING)
+
+    said = run("rollback", "churn")
+
+    assert (said.code, "say it with rollback churn VERSION" in said.err) == (1, True)
+    assert run("rollback", "churn", "8").code == 1
+
+
+def test_a_version_is_approved_itself_or_ahead(run: Run, told: Told, client: Client, namespace: str) -> None:
+    """On the version when it is there, else on its pipeline."""
+    told(PIPELINE)
+    told(VERSION)
+
+    assert [run("approve", "churn", number).code for number in ("8", "9")] == [0, 0]
+
+    assert annotations(client, namespace, "ModelVersion", "churn-v8") == {"mlwright.dev/approve": "8"}
+    assert annotations(client, namespace, "TrainingPipeline") == {"mlwright.dev/approve": "9"}
+
+
+def test_runs_are_asked_for_ended_and_tried_again(run: Run, told: Told, client: Client, namespace: str) -> None:
+    """By the name of their pipeline."""
+    told(PIPELINE, {"lastRun": {"name": "churn-1", "number": 1, "state": "Running"}})
+    told(RUN)
+
+    assert [run(command, "churn").code for command in ("run", "abort", "retry")] == [0, 0, 1]
+    assert list(annotations(client, namespace, "TrainingPipeline")) == ["mlwright.dev/run"]
+    assert list(annotations(client, namespace, "TrainingRun", "churn-1")) == ["mlwright.dev/abort"]
+
+
+def test_verify_holds_for_what_the_operator_writes(run: Run, told: Told, namespace: str) -> None:
+    """Names, digests and the chain are computed again."""
+    told(VERSION)
+    told(DEPLOYMENT, SERVING)
+    first = decision("Promote", namespace, number=7)
+    told(first)
+    digest = {"digest": VERSION["spec"]["bundle"]["digest"]}
+    told(decision("Promote", namespace, after=first["metadata"]["name"], evidence=digest))
+
+    said = run("verify", "churn")
+
+    assert (said.code, said.out.splitlines()[-1]) == (0, "2 decisions, all hold"), said.out
+
+
+def test_verify_finds_what_was_forged(run: Run, told: Told, namespace: str, client: Client) -> None:
+    """A digest that is not the version's, a name that answers another question, an end that does not serve."""
+    told(VERSION)
+    told(DEPLOYMENT, SERVING)
+    told(decision("Promote", namespace, number=7))
+    forged = decision("Reject", namespace, evidence={"digest": "sha256:" + "1" * 64})
+    told(changed(forged, {"metadata.name": "churn-reject-forged"}))
+
+    said = run("verify", "churn", "-o", "json")
+
+    wrong = {one["name"]: one["differences"] for one in said.data["decisions"] if one["differences"]}
+    assert said.code == 1
+    assert len(wrong["churn-reject-forged"]) == 2
+    assert said.data["chain"] == ["its end is revision aaaaaaaa, and status.stable is bbbbbbbb"]
+    assert client.request("GET", collection("Decision", namespace)).status == 200
+
+
+@pytest.mark.parametrize(
+    "arguments, code, sentence",
+    [
+        (("status", "nobody"), 3, "there is no ModelDeployment nor TrainingPipeline nor TrainingRun nor Model nobody"),
+        (("why", "md/nobody"), 3, "there is no ModelDeployment nobody in this namespace"),
+        (("promote", "tp/churn"), 2, "tp is no kind of this command: use md"),
+        (("approve", "tp/churn"), 2, "say which version of pipeline churn is approved"),
+        (("status", "churn"), 2, "churn is the name of 2 objects: write md/churn or tp/churn"),
+        (("retry", "tp/churn"), 1, "pipeline churn has no run"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_remedy(
+    run: Run, told: Told, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    """And with an exit code of its own."""
+    told(DEPLOYMENT)
+    told(PIPELINE)
+
+    said = run(*arguments)
+
+    assert (said.code, said.out) == (code, "")
+    assert sentence in said.err
+
+
+def test_a_kubectl_that_is_not_there(run: Run) -> None:
+    """The plugin is started by it, and may be started by hand."""
+    said = run("status", kubectl="kubectl-of-nobody")
+
+    assert (said.code, "kubectl-of-nobody cannot be run" in said.err) == (5, True)
