@@ -189,10 +189,12 @@ def test_one_namespace_needs_the_same_rules() -> None:
 
 def test_policies_of_one_namespace_concern_no_other() -> None:
     """A team's operator does not rule over other teams' pipelines."""
-    bindings = [t for t in render({"watchNamespace": "team-a"}) if t["kind"] == "ValidatingAdmissionPolicyBinding"]
+    things = render({"watchNamespace": "team-a"})
+    policies = [t for t in things if t["kind"] == "ValidatingAdmissionPolicy"]
+    bindings = [t for t in things if t["kind"] == "ValidatingAdmissionPolicyBinding"]
     selector = {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}}
 
-    assert [b["spec"]["matchResources"] for b in bindings] == [{"namespaceSelector": selector}] * 5
+    assert [b["spec"]["matchResources"] for b in bindings] == [{"namespaceSelector": selector}] * len(policies)
 
 
 def test_releases_of_one_name_do_not_meet() -> None:
