@@ -60,17 +60,22 @@ class Election:
         Raises:
             LeadershipLostError: somebody else holds it, or no renewal succeeded in time.
         """
+        pause = RETRY
         while True:
-            await asyncio.sleep(min(RETRY, self._left()))
-            try:
-                async with asyncio.timeout(min(ATTEMPT, self._left())):
-                    held = await self._try()
-            except (ClusterError, TimeoutError) as error:
-                logger.warning("lease not renewed", extra={"error": str(error) or "no answer in time"})
-                held = True
-            if not held:
-                self._proven_until = float("-inf")
+            await asyncio.sleep(min(pause, self._left()))
+            pause = await self._renew()
             self.fence()
+
+    async def _renew(self) -> float:
+        """Try once to stay the leader; return the seconds until the next time: none after a call that hung."""
+        try:
+            async with asyncio.timeout(min(ATTEMPT, self._left())):
+                if not await self._try():
+                    self._proven_until = float("-inf")
+        except (ClusterError, TimeoutError) as error:
+            logger.warning("lease not renewed", extra={"error": str(error) or "no answer in time"})
+            return RETRY if isinstance(error, ClusterError) else 0.0
+        return RETRY
 
     def _left(self) -> float:
         """Seconds for which it is certain that nobody else acts."""

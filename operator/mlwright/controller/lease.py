@@ -20,8 +20,11 @@ DEADLINE: Final = 10.0
 """Seconds after which the holder gives up if no renewal succeeds."""
 RETRY: Final = 2.0
 """Seconds between renewals, and between looks of those who wait."""
-ATTEMPT: Final = 3.0
-"""Seconds that one renewal may take: after a call that hangs there is time for another within the deadline."""
+ATTEMPT: Final = (DEADLINE - RETRY) / 2
+"""Seconds that one renewal may take: after a call that hangs there is time for another as long within the deadline.
+
+No shorter, for an API server that has too much to do answers after seconds, and to stop then makes more work for it.
+"""
 
 
 class Move(StrEnum):

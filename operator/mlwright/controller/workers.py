@@ -28,6 +28,7 @@ async def work(queue: WorkQueue, cycle: Cycle, metrics: Metrics) -> None:
             queue.done(key)
         metrics.looked(key.kind, outcome.result, time.perf_counter() - begun)
         schedule(queue, key, outcome)
+        await asyncio.sleep(0)  # a look at what is settled waits for nobody, and others have a turn as well
 
 
 def schedule(queue: WorkQueue, key: Key, outcome: Outcome) -> None:

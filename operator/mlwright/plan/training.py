@@ -98,6 +98,8 @@ class VersionSeen:
     resource_version: str = ""
     created: datetime | None = None
     """When its record was made here; None for one that was not read from the cluster."""
+    leaving: bool = False
+    """It is deleted already, and only somebody's finalizer keeps it."""
 
     @property
     def approved(self) -> bool:

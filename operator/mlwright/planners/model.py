@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ def decide(seen: ModelSeen, settings: Settings, now: datetime) -> Decision:
 
 def _fields(seen: ModelSeen, kept: Retention | None) -> dict[str, Any]:
     good = [version.name for version in seen.versions if version.approved]
-    last = last_number(seen.status, seen.versions)
+    last = last_number(seen.status, seen.versions, (alias.version for alias in seen.spec.aliases))
     return {
         "versions": len(seen.versions),
         "highest": last,
@@ -50,13 +50,13 @@ def _retained(kept: Retention | None) -> str:
     return retention.sentence(kept) if kept is not None and (kept.kept or kept.removed) else ""
 
 
-def last_number(status: Mapping[str, Any], versions: tuple[VersionSeen, ...]) -> int:
+def last_number(status: Mapping[str, Any], versions: tuple[VersionSeen, ...], aliased: Iterable[int] = ()) -> int:
     """Return the highest number that a version of the model ever had, as far as anything remembers.
 
     The number of a version that was deleted must not come again: an alias or a pinned deployment would serve another
-    bundle without anybody having asked for it.
+    bundle without anybody having asked for it. Aliases remember what a status that was lost does not.
     """
-    return max(status.get("highest") or 0, 0, *(version.number for version in versions))
+    return max(status.get("highest") or 0, 0, *aliased, *(version.number for version in versions))
 
 
 def _counted(seen: ModelSeen) -> str:

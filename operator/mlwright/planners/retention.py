@@ -46,7 +46,7 @@ def retention(seen: ModelSeen, now: datetime) -> Retention | None:
     """
     if seen.spec.retention is None:
         return None
-    versions = sorted(seen.versions, key=lambda version: version.number)
+    versions = sorted((version for version in seen.versions if not version.leaving), key=lambda version: version.number)
     beyond = versions[: -seen.spec.retention.keep_versions]
     why = reasons(seen, now)
     kept = tuple((version.name, why[version.name]) for version in beyond if version.name in why)

@@ -172,6 +172,10 @@ def _unfrozen(at: Situation) -> Decision | None:
     if frozen is None:
         name = at.seen.spec.pipeline
         return _wait(at, f"TrainingPipeline {name} (spec.pipelineRef) does not exist; the run starts when it does")
+    model = at.seen.model
+    if model is not None and not model.exists:  # the folder of the run carries the mark of its Model, once frozen
+        sentence = f"Model {model.name} is made first; the run starts when it is there"
+        return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), records=(MakeModel(model.name),))
     seen = replace(at.seen, frozen=frozen)
     started = replace(at, seen=seen, steps=steps(seen, at.now), last=last(seen, at.now))
     begun = next(move for rule in (_failed, _advance, _without_version) if (move := rule(started)) is not None)

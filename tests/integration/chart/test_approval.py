@@ -7,13 +7,17 @@ import pytest
 from cluster.apiserver import ApiServer
 from tests.integration.chart.test_policies import WRITE, People
 from tests.support.apiserver import Answer, Client, Json, collection
-from tests.support.objects import DEPLOYMENT, MODEL, PIPELINE, VERSION, changed
+from tests.support.objects import DEPLOYMENT, GONE, MODEL, PIPELINE, RUN, VERSION, changed
 from tests.support.waiting import eventually
 
 DELETE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["delete", "deletecollection"]}
 APPROVE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["approve"]}
 WORD: Json = {"spec": {"approval": {"decision": "Approved", "by": "dana"}}}
 NOTE: Json = {"metadata": {"annotations": {"mlwright.dev/approve": "8"}}}
+IMPORT = changed(
+    RUN,
+    {"spec.pipelineRef": GONE, "spec.importFrom": {"modelRef": {"name": "churn"}, "uri": "https://example.com/a.onnx"}},
+)
 SAID: Json = {"spec.approval": {"decision": "Approved"}}
 MANUAL = changed(PIPELINE, {"spec.evaluation": {"approvalPolicy": "Manual"}})
 
@@ -71,6 +75,18 @@ def test_nobody_creates_a_version_without_the_right(person: People, team: str, v
         f"dana@{team} may not create ModelVersion churn-v8 in namespace {team}: ask for the verb approve on"
         " modelversions" in answer.body["message"]
     )
+
+
+def test_nobody_takes_in_a_model_that_is_served_at_once_without_the_right(person: People, team: str) -> None:
+    """An import passes no gates, so it is a version made by hand in another way."""
+    dana, erin = person("dana", WRITE), person("erin", WRITE, APPROVE)
+
+    answer = dana.create(IMPORT, team)
+
+    assert answer.status == 403
+    assert "set spec.importFrom.approvalPolicy to Manual, or ask for the verb approve" in answer.body["message"]
+    assert dana.create(changed(IMPORT, {"spec.importFrom.approvalPolicy": "Manual"}), team).status == 201
+    assert erin.create(changed(IMPORT, {"metadata.name": "another"}), team).status == 201
 
 
 def test_whoever_may_approve_creates_versions(person: People, team: str) -> None:

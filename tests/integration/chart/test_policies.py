@@ -92,7 +92,12 @@ def test_nobody_reads_a_secret_through_the_store_of_the_data(person: People, tea
     assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
 
 
-HASTE: Json = {"modelRef": {"name": "churn"}, "uri": "models:/churn/3", "mlflow": {"uri": "https://mlflow.example.com"}}
+HASTE: Json = {
+    "modelRef": {"name": "churn"},
+    "uri": "models:/churn/3",
+    "mlflow": {"uri": "https://mlflow.example.com"},
+    "approvalPolicy": "Manual",
+}
 OPENED: Json = {"uri": "https://mlflow.example.com", "secretRef": {"name": "password"}}
 OUTSIDE = {
     "mirror": changed(PIPELINE, {"spec.mirror": {"mlflow": OPENED}}),

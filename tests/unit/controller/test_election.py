@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -158,6 +159,21 @@ def test_a_leader_survives_a_call_that_hangs() -> None:
         alive = not holding.done()
         holding.cancel()
         return alive
+
+    assert virtually(story())
+
+
+def test_a_leader_survives_an_api_server_that_answers_after_seconds() -> None:
+    """It has much to do, of which the leader's end would make more."""
+
+    async def story() -> bool:
+        leases = MemoryLeases()
+        election = candidate(leases, "a")
+        await election.acquire()
+        leases.delay = 3.5
+        with suppress(TimeoutError):
+            await asyncio.wait_for(election.hold(), 6 * DEADLINE)
+        return election.leading
 
     assert virtually(story())
 

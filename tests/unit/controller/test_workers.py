@@ -83,3 +83,32 @@ def test_a_stop_lets_looks_finish_that_are_short(seconds: float, finished: list[
 
     assert done == finished
     assert took <= 6.0
+
+
+class Settled:
+    """A cycle of which every look finds that nothing is to do."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def look(self, _key: Key) -> Outcome:
+        """Look without asking anybody."""
+        self.looks += 1
+        return Outcome(Result.DONE)
+
+
+def test_looks_that_ask_nobody_leave_room_for_others() -> None:
+    """Thousands of them after a restart or a resync must not keep the leader from renewing its Lease."""
+
+    async def story() -> list[int]:
+        queue, cycle, seen = WorkQueue(Random(1)), Settled(), []  # noqa: S311  # seeded
+        for number in range(100):
+            queue.add(Key("Model", "demo", f"m{number}"))
+        tasks = [asyncio.create_task(workers.work(queue, cast("Cycle", cycle), Metrics()))]
+        while cycle.looks < 100:
+            await asyncio.sleep(0)
+            seen.append(cycle.looks)
+        await workers.stop(queue, tasks, 6.0)
+        return seen
+
+    assert virtually(story())[:5] == [1, 2, 3, 4, 5]

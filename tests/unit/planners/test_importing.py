@@ -93,6 +93,14 @@ def test_a_version_is_made_of_a_model_from_elsewhere() -> None:
     assert status(world, "Model")["latestPassed"] == "flights-v1"
 
 
+def test_the_folder_of_a_first_import_carries_the_mark_of_its_model() -> None:
+    """Else nobody would ever remove it; so the Model is made before anything is frozen."""
+    world = took_in()
+
+    frozen = world.one("ControllerRevision", "elsewhere")["data"]
+    assert frozen["model_uid"] == world.one("Model", "flights")["metadata"]["uid"]
+
+
 def test_somebody_may_have_to_approve_it() -> None:
     """It has passed no gates, so this is how to let nobody serve it unseen."""
     world = took_in(approvalPolicy="Manual")

@@ -79,3 +79,8 @@ def test_an_alias_that_leads_nowhere_is_told(number: int) -> None:
 def test_a_number_that_was_used_is_used_up(remembered: int | None, versions: tuple[int, ...], last: int) -> None:
     """Even if its version was deleted: an alias may still name it."""
     assert last_number({"highest": remembered}, tuple(map(a_version, versions))) == last
+
+
+def test_an_alias_remembers_a_number_that_a_lost_status_does_not() -> None:
+    """The next version must not be served under it."""
+    assert last_number({}, (a_version(3),), [11, 2]) == 11

@@ -57,6 +57,14 @@ def test_what_is_beyond_the_newest_goes() -> None:
     )
 
 
+def test_versions_that_are_leaving_hold_up_no_other() -> None:
+    """Somebody's finalizer keeps them, and to delete them again changes nothing."""
+    stuck = tuple(replace(a_version(number), leaving=True) for number in range(1, 30))
+    others = tuple(a_version(number) for number in range(30, 33))
+
+    assert removed(a_model(*stuck, *others, keep=2)) == ["churn-v30"]
+
+
 def test_without_retention_everything_stays() -> None:
     """Nobody asked for it."""
     assert not decide(ModelSeen("churn", ModelSpec(), FIVE)).intents

@@ -93,6 +93,7 @@ def version_seen(body: Body) -> VersionSeen:
         uid=body["metadata"].get("uid", ""),
         resource_version=body["metadata"].get("resourceVersion", ""),
         created=moment(created) if created else None,
+        leaving="deletionTimestamp" in body["metadata"],
     )
 
 

@@ -101,7 +101,8 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
         return replace(seen, frozen=frozen)
     made = versions(cache, seen.namespace, frozen.model)
     model = cache.get(MODEL, seen.namespace, frozen.model) or {}
-    last = last_number(model.get("status") or {}, made)
+    aliased = (alias["version"] for alias in (model.get("spec") or {}).get("aliases") or [])
+    last = last_number(model.get("status") or {}, made, aliased)
     ahead = parsing.annotation(pipeline, ANNOTATION_APPROVE) if pipeline else ""
     now = champion(cache, seen.namespace, frozen.model).get("name", "") if compares(frozen) else ""
     return replace(seen, frozen=frozen, versions=made, last_number=last, approved_ahead=ahead, champion=now)
