@@ -1,0 +1,68 @@
+"""What a check of a spec asks, as lines, budget and guard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from mlwright.api.analysis import AccuracyCheck, Analysis, Check, ErrorRate, LatencyCheck
+from mlwright.plan.analysis import Case, Stage
+from mlwright.stats.rates import Line
+from mlwright.stats.trial import Question
+
+SHARES: Final = {Stage.STEPS: 0.8, Stage.BAKE: 0.2}
+"""How the error budget is divided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and its words.
+
+    Attributes:
+        question: What is asked of the counts.
+        bad: What is counted, such as "answered with an error".
+        thing: What is counted among, such as "requests".
+    """
+
+    question: Question
+    bad: str
+    thing: str = "requests"
+
+
+def asked(analysis: Analysis, check: Check, case: Case) -> Asked:
+    """Return what a check that counts bad requests asks."""
+    if check.latency is not None:
+        lines, bad, thing = _lines(check.latency), f"slower than {check.latency.bound}", "answers"
+    elif check.disagreement is not None:
+        line = Line(check.disagreement.max, ratio=0.0)
+        lines, bad, thing = (line, line), "answered otherwise than by stable", "copied requests"
+    elif check.type == "Accuracy":
+        lines, bad, thing = _accuracy(check.accuracy or AccuracyCheck()), "wrong", "labelled answers"
+    else:
+        lines, bad, thing = _lines(check.error_rate or ErrorRate()), "answered with an error", "requests"
+    question = Question(
+        worse=lines[0],
+        fine=lines[1],
+        alpha=budget(analysis, case.stage),
+        beta=1 - analysis.confidence,
+        block=case.noise.block if analysis.noise == "Auto" else 0,
+    )
+    return Asked(question, bad, thing)
+
+
+def budget(analysis: Analysis, stage: Stage) -> float:
+    """Return the chance of a false rollback that one check may use in a stage: the budget is shared, queries have none.
+
+    >>> round(budget(Analysis(checks=(Check(name="errors", type="ErrorRate"),)), Stage.STEPS), 6)
+    0.008
+    """
+    sharing = sum(check.type != "Query" for check in analysis.checks)
+    return SHARES[stage] * analysis.false_rollback / max(1, sharing)
+
+
+def _lines(settings: ErrorRate | LatencyCheck) -> tuple[Line, Line]:
+    return Line(settings.max_increase), Line(settings.pass_margin)
+
+
+def _accuracy(settings: AccuracyCheck) -> tuple[Line, Line]:
+    return Line(settings.max_decrease), Line(settings.pass_margin)
