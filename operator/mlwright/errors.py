@@ -55,3 +55,7 @@ class UnavailableError(ClusterError):
 
 class NameConflictError(MlwrightError):
     """A child's name is taken by an object that is not ours; it is left alone."""
+
+
+class MetricsError(MlwrightError):
+    """The store of metrics gave no answer that can be used; the sentence says why."""

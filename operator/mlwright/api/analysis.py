@@ -77,7 +77,7 @@ class AccuracyCheck(Schema):
 
 
 class PredictionDrift(Schema):
-    """How far the candidate's answers are distributed from stable's in the same time."""
+    """How far the labels that the candidate answers are distributed from stable's in the same time."""
 
     max_distance: PositivePart = Field(
         default=0.1, description="The largest Jensen-Shannon distance; a rollback needs proof that it is more."

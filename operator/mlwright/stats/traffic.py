@@ -16,7 +16,7 @@ def requests_to_pass(rate: float, margin: float, share: float) -> float:
     """Requests to a candidate as good as stable until a step passes, in the median; one in ten steps needs twice that.
 
     >>> round(requests_to_pass(0.01, 0.01, 0.1))
-    1267
+    1173
 
     Args:
         rate: Share of bad requests of both, 0 to 1.
@@ -33,7 +33,7 @@ def requests_to_rollback(rate: float, worse: float, allowed: float) -> float:
     """Requests to a candidate of a worse rate until it is rolled back, in the median, at a small share.
 
     >>> round(requests_to_rollback(0.01, 0.02, 0.001))
-    2024
+    2029
 
     Args:
         rate: Share of bad requests of stable.

@@ -1,0 +1,1 @@
+"""The store of metrics that speaks Prometheus' HTTP API."""
