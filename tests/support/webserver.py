@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 
 
@@ -43,6 +44,18 @@ def serving() -> Iterator[WebServer]:
     """Run a server on a free port of this machine."""
     server = WebServer("")
 
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(server)) as http:
+        server.url = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.asked.append((self.path, dict(self.headers)))
@@ -53,26 +66,23 @@ def serving() -> Iterator[WebServer]:
             if page.announced != -1:
                 self.send_header("Content-Length", str(page.announced or len(page.body)))
             self.end_headers()
-            self._write(page)
+            _write(self.wfile, page)
 
-        def _write(self, page: Page) -> None:
-            piece = max(1, len(page.body) // 10)
-            try:
-                for start in range(0, len(page.body), piece):
-                    self.wfile.write(page.body[start : start + piece])
-                    time.sleep(page.seconds)
-            except OSError:
-                return  # whoever asked has heard enough
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        server.url = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    return Handler
+
+
+def _write(file: BufferedIOBase, page: Page) -> None:
+    piece = max(1, len(page.body) // 10)
+    try:
+        for start in range(0, len(page.body), piece):
+            file.write(page.body[start : start + piece])
+            time.sleep(page.seconds)
+    except OSError:
+        return  # whoever asked has heard enough
