@@ -24,6 +24,8 @@ from mlwright.adapters.kube.connect import UnreachableError, connect
 from mlwright.adapters.kube.events import KubeEvents
 from mlwright.adapters.kube.leases import KubeLeases
 from mlwright.adapters.kube.transport import Transport
+from mlwright.adapters.prometheus.access import Credentials
+from mlwright.adapters.prometheus.client import Prometheus
 from mlwright.bundle.origins import entries
 from mlwright.controller import logs, operator
 from mlwright.controller.health import HealthServer, Pulse
@@ -110,17 +112,29 @@ class _Process:
         transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called)
         clock = SystemClock()
         kinds = (*KINDS, *await _foreign(transport, settings))
+        store = _store(settings)
         outside = Outside(
             cluster=KubeCluster(transport, settings.namespace, kinds),
             access=access,
             leases=KubeLeases(transport, clock, _lease_namespace(settings), settings.lease_name),
             events=KubeEvents(transport, clock, settings.identity),
             clock=clock,
+            metrics=store,
         )
         try:
             await operator.run(outside, settings, RECONCILERS, self._stop, gauges=self._gauges, kinds=kinds)
         finally:
+            if store is not None:
+                await store.close()
             await transport.close()
+
+
+def _store(settings: Settings) -> Prometheus | None:
+    """Return the store of metrics that the installation names."""
+    if not settings.prometheus_url:
+        return None
+    folder = Path(settings.prometheus_folder) if settings.prometheus_folder else None
+    return Prometheus(settings.prometheus_url, Credentials(folder))
 
 
 async def _foreign(transport: Transport, settings: Settings) -> tuple[ResourceKind, ...]:

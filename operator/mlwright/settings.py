@@ -44,6 +44,13 @@ class Settings:
 
     None by default: an address in a spec would else let whoever writes it ask anything that this network reaches.
     """
+    prometheus_url: str = ""
+    """Address of the Prometheus that scrapes serving pods: http://HOST:PORT or https://HOST/PATH.
+
+    Empty: no candidate can be judged by its traffic.
+    """
+    prometheus_folder: str = ""
+    """Folder of the mounted Secret that opens it: token, or username and password; ca.crt; tls.crt and tls.key."""
     unsafe_formats: bool = False
     """Whether an import may load a pickle in its own pod, where its author asks for that."""
     log_format: str = "json"

@@ -22,6 +22,10 @@
   value: {{ join "," .Values.outside.hosts | quote }}
 - name: MLWRIGHT_UNSAFE_FORMATS
   value: {{ .Values.outside.allowUnsafeFormats | quote }}
+- name: MLWRIGHT_PROMETHEUS_URL
+  value: {{ .Values.prometheus.url | quote }}
+- name: MLWRIGHT_PROMETHEUS_FOLDER
+  value: {{ ternary "/mlwright/prometheus" "" (ne .Values.prometheus.secretName "") | quote }}
 - name: MLWRIGHT_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
 - name: MLWRIGHT_LOG_LEVEL

@@ -6,10 +6,11 @@ nobody can change it by accident. What is held is as old as the last event, list
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mlwright.controller.indexes import INDEXES
 from mlwright.controller.shelf import Change, Name, Shelf
+from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
 from mlwright.ports.cluster import Page
 
@@ -19,6 +20,8 @@ class Cache:
 
     def __init__(self, kinds: Iterable[ResourceKind] = KINDS) -> None:
         self._shelves = {kind.name: Shelf(kind) for kind in kinds}
+        self._wanted: dict[Key, Measure] = {}
+        self._measured: dict[Key, Measured] = {}
 
     def put(self, body: Body) -> Change:
         """Take in an object and tell what is new about it."""
@@ -43,6 +46,28 @@ class Cache:
     def kind(self, body: Body) -> ResourceKind:
         """Return the kind of an object."""
         return self._shelves[body["kind"]].kind
+
+    def measured(self, owner: Key) -> Measured | None:
+        """Return what was counted for an object, or None when nothing was yet."""
+        return self._measured.get(owner)
+
+    def remember(self, owner: Key, measured: Measured) -> None:
+        """Take in what was counted for an object, if it is still wanted."""
+        if owner in self._wanted:
+            self._measured[owner] = measured
+
+    def want(self, owner: Key, measure: Measure | None) -> None:
+        """Let something be counted for an object from now on; None: nothing, and what was counted is forgotten."""
+        if measure is None:
+            self._wanted.pop(owner, None)
+            self._measured.pop(owner, None)
+        else:
+            self._wanted[owner] = measure
+
+    @property
+    def wanted(self) -> Mapping[Key, Measure]:
+        """What is to be counted, by object."""
+        return self._wanted
 
     def foreign(self) -> tuple[ResourceKind, ...]:
         """Return the kinds of other controllers whose objects are children of ours."""

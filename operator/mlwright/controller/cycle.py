@@ -102,6 +102,7 @@ class Cycle:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._told.pop(key, None)
             self._postponed.discard(key)
+            self._intake.cache.want(key, None)
             return Outcome(Result.GONE)
         try:
             return await self._move(key, body)
@@ -140,6 +141,7 @@ class Cycle:
         return Outcome(_STALLED[reason])
 
     async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:
+        self._intake.cache.want(key, plan.measure)
         if done.seen and not body.get("status") and key not in self._postponed:
             # what was just made is in the cache: one look further the first status says more, and is written once
             self._postponed.add(key)

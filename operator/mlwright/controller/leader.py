@@ -14,6 +14,7 @@ from mlwright.controller.cache import Cache
 from mlwright.controller.cycle import Cycle
 from mlwright.controller.health import Pulse
 from mlwright.controller.intake import Intake
+from mlwright.controller.meter import Meter
 from mlwright.controller.metrics import Metrics
 from mlwright.controller.queue import WorkQueue
 from mlwright.controller.reconciler import Reconciler
@@ -69,6 +70,7 @@ class Leader:
             (reconciler.kind.name for reconciler in looked_after),
         )
         self._announcer = Announcer(outside.events, lambda: self._queue.idle, gauges.metrics.dropped)
+        self._meter = Meter(outside.metrics, outside.clock, self._cache, self._queue.add)
         self._cycle = Cycle(
             looked_after,
             outside,
@@ -109,6 +111,7 @@ class Leader:
             self._task(self._resync(), "resync"),
             self._task(self._announcer.run(), "events"),
             self._task(watching.check(), "watching"),
+            self._task(self._meter.run(), "meter"),
         ]
         kopf = self._task(watching.run(), "kopf")  # the last: it ends every task that began after it
         try:

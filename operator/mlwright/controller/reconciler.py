@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from mlwright.plan.measuring import Measured
 from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key, ResourceKind
 from mlwright.settings import Settings
@@ -31,6 +32,10 @@ class CacheView(Protocol):
 
     def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
         """Return the objects whose labels name `owner`, sorted by name."""
+        ...
+
+    def measured(self, owner: Key) -> Measured | None:
+        """Return what was counted for an object, or None when nothing was yet."""
         ...
 
     def foreign(self) -> tuple[ResourceKind, ...]:

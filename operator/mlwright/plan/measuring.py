@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlwright.api.analysis import Check
+from mlwright.plan.analysis import Reading
+from mlwright.stats.guard import Noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Measure:
     """In their order; the last is the one that is judged now."""
     checks: tuple[Check, ...]
     warmup: timedelta
+    noise_wanted: bool = False
+    """Whether to look, too, at how stable's bad requests were spread before the first phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +77,18 @@ class Series:
 
     labels: Mapping[str, str]
     samples: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was counted when it was last asked for.
+
+    Attributes:
+        measure: What was wanted then; a reading of another step or revision says nothing of this one.
+        readings: By name of the check.
+        noise: How stable's bad requests were spread before the first phase; None while that is not asked for.
+    """
+
+    measure: Measure
+    readings: Mapping[str, Reading]
+    noise: Noise | None = None

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
+from mlwright.plan.measuring import Measure
 from mlwright.plan.writes import Write
 
 Intent = TypeVar("Intent")
@@ -27,6 +28,8 @@ class Plan:
     writes: tuple[Write, ...] = ()
     again: timedelta | None = None
     """When to look again even if nothing is heard of."""
+    measure: Measure | None = None
+    """What is to be counted; the next look after it was finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Decided(Generic[Intent]):
     records: tuple[Intent, ...] = ()
     intents: tuple[Intent, ...] = ()
     again: timedelta | None = None
+    measure: Measure | None = None
 
     def rendered(self, render: Callable[[Intent], Write]) -> Plan:
         """Return the Plan, each intent turned into a write by `render`."""
@@ -46,4 +50,5 @@ class Decided(Generic[Intent]):
             records=tuple(render(intent) for intent in self.records),
             writes=tuple(render(intent) for intent in self.intents),
             again=self.again,
+            measure=self.measure,
         )

@@ -79,6 +79,21 @@ def count(measure: Measure, check: Check, found: Found, now: float) -> Reading:
     return Counted(tuple(look for looks in counted for look in looks), trouble=trouble)
 
 
+def gains_of_stable(measure: Measure, check: Check, found: Found) -> list[tuple[float, float, float]]:
+    """Return (scrape, requests, bad ones) of stable within the last phase; good ones are bad ones below 0.
+
+    A lie among them is no answer: nothing is returned.
+    """
+    pods = {pod.name: pod for side in (measure.candidate, measure.stable) for pod in side.pods}
+    own = {metric: _own(series, pods) for metric, series in found.items()}
+    if any(_lies(series) for several in own.values() for series in several):
+        return []
+    phase = measure.phases[-1]
+    gains = (gain for metric, several in own.items() for gain in _gains(measure, check, metric, several, pods))
+    within = (gain for gain in gains if phase.since <= gain.at <= (phase.until or math.inf) and not gain.candidate)
+    return [(gain.at, *_of_side({(False, gain.part): gain.amount})) for gain in within]
+
+
 # which series count
 
 
@@ -234,12 +249,13 @@ def _looks(grid: _Grid, gains: Iterable[_Gain]) -> list[Look]:
 
 
 def _counts(sums: Mapping[tuple[bool, Part], float]) -> Counts:
-    return Counts(*_of_side(sums, candidate=True), *_of_side(sums, candidate=False))
+    own, stable = _of_side(sums, candidate=True), _of_side(sums)
+    return Counts(own[0], max(0.0, own[1]), stable[0], max(0.0, stable[1]))
 
 
-def _of_side(sums: Mapping[tuple[bool, Part], float], *, candidate: bool) -> tuple[float, float]:
+def _of_side(sums: Mapping[tuple[bool, Part], float], *, candidate: bool = False) -> tuple[float, float]:
     whole, bad, good, both = (sums.get((candidate, one), 0.0) for one in (Part.ALL, Part.BAD, Part.GOOD, Part.BOTH))
-    return whole + both, max(0.0, bad + both - good)
+    return whole + both, bad + both - good
 
 
 def _spreads(grid: _Grid, gains: Sequence[_Gain]) -> list[Spread]:

@@ -9,6 +9,7 @@ from mlwright.ports.clock import Clock
 from mlwright.ports.cluster import Cluster
 from mlwright.ports.events import Events
 from mlwright.ports.leases import Leases
+from mlwright.ports.metrics import MetricsStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,5 @@ class Outside:
     leases: Leases
     events: Events
     clock: Clock
+    metrics: MetricsStore | None = None
+    """None where the installation names no Prometheus."""

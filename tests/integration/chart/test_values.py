@@ -63,6 +63,7 @@ def test_values_arrive_in_the_settings() -> None:
         stepAttempts=5,
         training={"resources": [{"group": "a.io", "version": "v1", "plural": "as", "kind": "A"}]},
         outside={"hosts": ["https://*.example.com", "http://mlflow.mlops:5000"], "allowUnsafeFormats": True},
+        prometheus={"url": "https://metrics.example.com/prometheus", "secretName": "metrics"},
         log={"format": "text", "level": "DEBUG"},
     )
 
@@ -77,6 +78,8 @@ def test_values_arrive_in_the_settings() -> None:
         step_attempts=5,
         training_resources="a.io/v1/as/A",
         outside_hosts="https://*.example.com,http://mlflow.mlops:5000",
+        prometheus_url="https://metrics.example.com/prometheus",
+        prometheus_folder="/mlwright/prometheus",
         unsafe_formats=True,
         log_format="text",
         log_level="DEBUG",
@@ -84,6 +87,16 @@ def test_values_arrive_in_the_settings() -> None:
         lease_namespace="metadata.namespace",
         identity="metadata.name",
     )
+
+
+def test_the_secret_of_prometheus_is_mounted_where_it_is_looked_for() -> None:
+    """Read-only, and only where one is named."""
+    spec, plain = _operator(prometheus={"secretName": "metrics"}), _operator()
+
+    assert {"name": "prometheus", "secret": {"secretName": "metrics"}} in spec["volumes"]
+    mount = {"name": "prometheus", "mountPath": "/mlwright/prometheus", "readOnly": True}
+    assert mount in spec["containers"][0]["volumeMounts"]
+    assert [volume["name"] for volume in plain["volumes"]] == ["tmp"]
 
 
 def test_what_steps_may_make_is_a_right_of_the_operator() -> None:

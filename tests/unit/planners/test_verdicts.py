@@ -47,7 +47,7 @@ def case(step: int = 0, stage: Stage = Stage.STEPS, **readings: Reading) -> Case
 
 def judged(analysis: Analysis, **readings: Reading) -> Judgement:
     """The judgement in the first step."""
-    return evaluate(analysis, case(**readings))
+    return evaluate(analysis, Case(Stage.STEPS, 0, COUNTING, readings))
 
 
 def test_a_candidate_as_good_as_stable_passes() -> None:

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import binom
 
 from mlwright.stats.rates import RATIO_WEIGHTS, RATIOS, SMALLER, SMALLER_WEIGHTS, Counts, Line, factors
 
 
-def mean(line: Line, grid: tuple[float, ...], sides: tuple[int, int], rates: tuple[float, float]) -> np.ndarray:  # type: ignore[type-arg]
+def mean(
+    line: Line, grid: tuple[float, ...], sides: tuple[int, int], rates: tuple[float, float]
+) -> NDArray[np.float64]:
     """The exact mean of the factors over everything that independent requests can do."""
     n, m = sides
     total = np.zeros(len(grid))

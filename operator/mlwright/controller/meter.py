@@ -1,0 +1,161 @@
+"""The meter: asks the store of metrics for what plans want counted, and wakes the objects that wait for it.
+
+What it holds can be forgotten: counts are in the store, and a new leader asks for all of them again. Only pods that are
+gone are known here alone; what they counted is lost to a rollout that a new leader takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mlwright.api.analysis import Check
+from mlwright.controller.cache import Cache
+from mlwright.errors import MetricsError
+from mlwright.plan.analysis import Counted, Failed, Reading
+from mlwright.plan.measuring import Measure, Measured, Series, Side, Watched
+from mlwright.plan.resources import Key
+from mlwright.planners.counting import LOOK, count
+from mlwright.planners.minutes import COUNTED, before, chosen, minutes
+from mlwright.planners.selections import selections
+from mlwright.ports.clock import Clock
+from mlwright.ports.metrics import MetricsStore
+from mlwright.stats.guard import Noise
+
+logger = logging.getLogger(__name__)
+
+EVERY: Final = 10.0
+"""Seconds between two questions about one object; a scrape every 15 s is the usual."""
+TICK: Final = 0.5
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is known of the questions about one object."""
+
+    phase: tuple[str, int, float]
+    at: float = -math.inf
+    pods: dict[tuple[str, str], Watched] = field(default_factory=dict)
+    """Every pod that was ever wanted, by revision and name."""
+    noise: Noise | None = None
+
+
+class Meter:
+    """Measures for one term of leading."""
+
+    def __init__(self, store: MetricsStore | None, clock: Clock, cache: Cache, wake: Callable[[Key], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._cache = cache
+        self._wake = wake
+        self._asked: dict[Key, _Asked] = {}
+
+    async def run(self) -> None:
+        """Measure what is wanted, for ever; several objects at a time."""
+        while True:
+            await self.round()
+            await asyncio.sleep(TICK)
+
+    async def round(self) -> None:
+        """Measure what is due."""
+        wanted = dict(self._cache.wanted)
+        self._asked = {key: self._known(key, measure) for key, measure in wanted.items()}
+        now = self._clock.monotonic()
+        due = [key for key, asked in self._asked.items() if now - asked.at >= EVERY]
+        await asyncio.gather(*(self._measure(key, wanted[key], self._asked[key]) for key in due))
+
+    def _known(self, key: Key, measure: Measure) -> _Asked:
+        """Return what is known; another step is asked about at once, another candidate from the start."""
+        phase = (measure.candidate.revision, measure.phases[-1].step, measure.phases[-1].since)
+        asked = self._asked.get(key)
+        if asked is None or asked.phase[0] != phase[0]:
+            asked = _Asked(phase)
+        elif asked.phase != phase:
+            asked.phase, asked.at = phase, -math.inf
+        for side in (measure.candidate, measure.stable):
+            asked.pods.update({(side.revision, pod.name): pod for pod in side.pods})
+        return asked
+
+    async def _measure(self, key: Key, measure: Measure, asked: _Asked) -> None:
+        asked.at = self._clock.monotonic()
+        whole = replace(
+            measure, candidate=_with_gone(measure.candidate, asked), stable=_with_gone(measure.stable, asked)
+        )
+        if measure.noise_wanted and asked.noise is None:
+            asked.noise = await self._noise(whole)
+        readings = {check.name: await self._reading(whole, check) for check in measure.checks}
+        self._cache.remember(key, Measured(measure, readings, asked.noise))
+        self._wake(key)
+
+    async def _reading(self, measure: Measure, check: Check) -> Reading:
+        try:
+            if check.query is not None:
+                return await self._numbers(measure, check)
+            found, now = await self._found(measure, check)
+            return count(measure, check, found, now)
+        except MetricsError as error:
+            return Failed(str(error))
+
+    async def _noise(self, measure: Measure) -> Noise | None:
+        """Return how stable's bad requests were spread; None while nobody can tell."""
+        history = before(measure)
+        try:
+            rows = [
+                (check.name, minutes(history, check, (await self._found(history, check))[0]))
+                for check in measure.checks
+                if check.type in COUNTED
+            ]
+        except MetricsError as error:
+            logger.warning("the history of stable cannot be read", extra={"error": str(error)})
+            return None
+        return chosen(rows)
+
+    async def _found(self, measure: Measure, check: Check) -> tuple[dict[str, tuple[Series, ...]], float]:
+        now = self._clock.now().timestamp()
+        until = measure.phases[-1].until or now
+        store = self._there()
+        return {one.metric: await store.samples(one, until) for one in selections(measure, check)}, now
+
+    async def _numbers(self, measure: Measure, check: Check) -> Counted:
+        """Ask a query as of each of the last looks of this step: how often it failed in a row needs no memory."""
+        assert check.query is not None  # noqa: S101  # asked by the caller
+        store, now = self._there(), self._clock.now().timestamp()
+        query = _filled(check.query.promql, measure)
+        moments = [now - LOOK * place for place in reversed(range(check.query.failures))]
+        asked = [moment for moment in moments if moment >= measure.phases[-1].since]
+        numbers = [await store.number(query, moment) for moment in asked]
+        missing = "" if numbers and numbers[-1] is not None else "the query returned no number"
+        return Counted(values=tuple(number for number in numbers if number is not None), trouble=missing)
+
+    def _there(self) -> MetricsStore:
+        if self._store is None:
+            raise MetricsError("this installation names no Prometheus: set prometheus.url of the chart")
+        return self._store
+
+
+def _with_gone(side: Side, asked: _Asked) -> Side:
+    """Add the pods that were wanted once and are gone: what they counted still counts."""
+    there = {pod.name for pod in side.pods}
+    gone = (
+        replace(pod, gone=True)
+        for (revision, name), pod in asked.pods.items()
+        if revision == side.revision and name not in there
+    )
+    return replace(side, pods=(*side.pods, *gone))
+
+
+def _filled(promql: str, measure: Measure) -> str:
+    """Put the names into a query; they are names of Kubernetes, which need no escape."""
+    names = {
+        "namespace": measure.namespace,
+        "deployment": measure.deployment,
+        "candidate": measure.candidate.revision,
+        "stable": measure.stable.revision,
+    }
+    for name, value in names.items():
+        promql = promql.replace(f"${{{name}}}", value)
+    return promql
