@@ -18,9 +18,7 @@ QUESTION = Question(worse=Line(0.001), fine=Line(0.01), alpha=0.008)
 GUARDED = Question(worse=Line(0.001), fine=Line(0.01), alpha=0.008, block=SHORT)
 
 
-def looks(
-    rates: tuple[float, float], number: int, *, step: int = 0, seed: int = SEED, seconds: float = 15
-) -> list[Look]:
+def looks(rates: tuple[float, float], number: int, *, step: int = 0, seed: int = SEED, seconds: int = 15) -> list[Look]:
     """Looks at 10 requests a second to the candidate and 90 to stable."""
     chance = np.random.default_rng(seed)
     own, rest = 10 * seconds, 90 * seconds
