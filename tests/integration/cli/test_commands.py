@@ -112,7 +112,7 @@ def decision(type_: str, namespace: str, after: str = "", *, number: int = 8, **
     return changed(DECISION, {"metadata.name": name, "spec": DECISION["spec"] | told})
 
 
-def annotations(client: Client, namespace: str, kind: str = "ModelDeployment", name: str = "churn") -> Json:
+def notes(client: Client, namespace: str, kind: str = "ModelDeployment", name: str = "churn") -> Json:
     """Return the annotations of an object."""
     found: Json = client.read(kind, namespace, name)["metadata"].get("annotations") or {}
     return found
@@ -175,7 +175,7 @@ def test_a_command_names_the_version_that_rolls_out(
     said = run(command, "churn", "-o", "json")
 
     assert (said.code, said.data["annotations"]) == (0, {f"mlwright.dev/{command}": "8"})
-    assert annotations(client, namespace)[f"mlwright.dev/{command}"] == "8"
+    assert notes(client, namespace)[f"mlwright.dev/{command}"] == "8"
 
 
 @pytest.mark.parametrize("command", ["approve", "promote", "abort"])
@@ -197,7 +197,7 @@ def test_retry_takes_an_end_by_hand_back(run: Run, told: Told, client: Client, n
 
     assert run("retry", "churn").code == 0
 
-    assert list(annotations(client, namespace)) == ["mlwright.dev/retry"]
+    assert list(notes(client, namespace)) == ["mlwright.dev/retry"]
 
 
 def test_rollback_ends_a_rollout(run: Run, told: Told, client: Client, namespace: str) -> None:
@@ -207,7 +207,7 @@ def test_rollback_ends_a_rollout(run: Run, told: Told, client: Client, namespace
     said = run("rollback", "churn")
 
     assert "churn-v7 serves" in said.out
-    assert annotations(client, namespace) == {"mlwright.dev/abort": "8"}
+    assert notes(client, namespace) == {"mlwright.dev/abort": "8"}
 
 
 def test_rollback_pins_what_served_before(run: Run, told: Told, client: Client, namespace: str) -> None:
@@ -223,7 +223,7 @@ def test_rollback_pins_what_served_before(run: Run, told: Told, client: Client, 
     assert "pin it there too" in said.out
     spec = client.read("ModelDeployment", namespace, "churn")["spec"]
     assert spec["model"] == {"ref": {"name": "churn"}, "type": "Version", "version": 7}
-    assert annotations(client, namespace) == {"mlwright.dev/promote": "7"}
+    assert notes(client, namespace) == {"mlwright.dev/promote": "7"}
 
 
 def test_rollback_without_an_earlier_version_asks_for_one(run: Run, told: Told) -> None:
@@ -243,8 +243,8 @@ def test_a_version_is_approved_itself_or_ahead(run: Run, told: Told, client: Cli
 
     assert [run("approve", "churn", number).code for number in ("8", "9")] == [0, 0]
 
-    assert annotations(client, namespace, "ModelVersion", "churn-v8") == {"mlwright.dev/approve": "8"}
-    assert annotations(client, namespace, "TrainingPipeline") == {"mlwright.dev/approve": "9"}
+    assert notes(client, namespace, "ModelVersion", "churn-v8") == {"mlwright.dev/approve": "8"}
+    assert notes(client, namespace, "TrainingPipeline") == {"mlwright.dev/approve": "9"}
 
 
 def test_runs_are_asked_for_ended_and_tried_again(run: Run, told: Told, client: Client, namespace: str) -> None:
@@ -253,8 +253,8 @@ def test_runs_are_asked_for_ended_and_tried_again(run: Run, told: Told, client: 
     told(RUN)
 
     assert [run(command, "churn").code for command in ("run", "abort", "retry")] == [0, 0, 1]
-    assert list(annotations(client, namespace, "TrainingPipeline")) == ["mlwright.dev/run"]
-    assert list(annotations(client, namespace, "TrainingRun", "churn-1")) == ["mlwright.dev/abort"]
+    assert list(notes(client, namespace, "TrainingPipeline")) == ["mlwright.dev/run"]
+    assert list(notes(client, namespace, "TrainingRun", "churn-1")) == ["mlwright.dev/abort"]
 
 
 def test_verify_holds_for_what_the_operator_writes(run: Run, told: Told, namespace: str) -> None:

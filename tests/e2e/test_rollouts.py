@@ -1,0 +1,78 @@
+"""A version is approved, bakes and takes over; another one is taken back in its bake. Clients notice neither."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from cluster import toolchain
+from examples.flights.errands import load
+from mlwright.cli.__main__ import main
+from tests.support.flights import request
+from tests.support.live import Live
+from tests.support.manifests import FLIGHTS, deployment, model, version
+from tests.support.release import Release
+from tests.support.shelf import Shelf
+
+CONNECTIONS = 4
+ROLLOUT = {
+    "strategy": "BlueGreen",
+    "steps": [{"name": "ask", "type": "Approval"}],
+    "bake": "15s",
+    "setAlias": "champion",
+}
+
+
+def test_a_version_bakes_and_another_is_taken_back_and_no_request_fails(shelf: Shelf, release: Release) -> None:
+    """By the commands of the plugin; the alias names only what has baked, and the records hold together."""
+    live = shelf.live
+    serve(live, "gradual", shelf.digest)
+
+    with load(live, "gradual", json.dumps(request()), release.images["trainer"], connections=CONNECTIONS) as clients:
+        live.apply(version("gradual", 2, FLIGHTS, shelf.digest))
+        live.reaches("ModelDeployment", "gradual", "AwaitingApproval", "gradual-v2 waits for approval at step ask")
+        command(live, "approve", "gradual")
+        live.reaches("ModelDeployment", "gradual", "RolloutProgressing", "gradual-v2 bakes with all traffic until")
+        assert champion(live, "gradual") == 1
+        live.until("gradual-v2 is the champion", lambda: champion(live, "gradual") == 2)
+
+        command(live, "approve", "gradual", "3")
+        live.apply(version("gradual", 3, FLIGHTS, shelf.digest))
+        live.reaches("ModelDeployment", "gradual", "RolloutProgressing", "gradual-v3 bakes with all traffic until")
+        command(live, "rollback", "gradual")
+        live.reaches("ModelDeployment", "gradual", "CandidateRejected", "gradual-v3 is rejected: in its bake")
+        live.until("gradual-v2 serves alone", lambda: versions(live, "gradual") == {"gradual-v2"})
+
+    assert clients.counted is not None
+    assert clients.counted["failures"] == {}
+    assert clients.counted["versions"].keys() == {"1", "2", "3"}
+    assert champion(live, "gradual") == 2
+    assert command(live, "verify", "gradual").splitlines()[-1] == "3 decisions, all hold"
+
+
+def serve(live: Live, name: str, digest: str) -> None:
+    """Record version 1 of a model and serve it under the same name."""
+    served = deployment(name, name, server={"drain": "5s"}, rollout=ROLLOUT)
+    live.apply(model(name), version(name, 1, FLIGHTS, digest), served)
+    live.reaches("ModelDeployment", name, "Ready", f"{name}-v1 serves with 1 of 1 pods ready")
+    live.until(f"{name}-v1 is the champion", lambda: champion(live, name) == 1)
+
+
+def command(live: Live, *arguments: str) -> str:
+    """Run a command of the plugin, which must succeed, and return what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    flags = (f"--kubeconfig={live.kubeconfig}", f"--namespace={live.name}")
+    code = main([*arguments, *flags], out=out, err=err, program=str(toolchain.kubectl()))
+    assert code == 0, err.getvalue() + out.getvalue()
+    return out.getvalue()
+
+
+def champion(live: Live, name: str) -> int:
+    """Return the version that the alias champion names; 0 while there is none."""
+    aliases = live.get(f"model/{name}", "{.spec.aliases[?(@.name=='champion')].version}")
+    return int(aliases or 0)
+
+
+def versions(live: Live, name: str) -> set[str]:
+    """Return the versions that have pods."""
+    return {pod["metadata"]["labels"]["mlwright.dev/version"] for pod in live.all("Pod", deployment=name)}
