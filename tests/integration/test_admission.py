@@ -536,6 +536,12 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 REFUSALS |= {
+    "feedback without keys": Refusal(
+        "ModelDeployment.spec.feedback", "feedback needs feedback.keySecretRef", {"spec.feedback": {"enabled": True}}
+    ),
+    "no time for labels": Refusal(
+        "ModelDeployment.spec.feedback.labelWindow", "must be longer than 0s", {"spec.feedback": {"labelWindow": "0s"}}
+    ),
     "an approval of what the gates rejected": Refusal(
         "ModelVersion.spec",
         "a version that its gates rejected cannot be approved",
@@ -762,6 +768,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
         "server": {"timeout": "30s", "maxBodyMegabytes": 4, "drain": "10s"},
         "replicas": 1,
         "rollout": {"strategy": "AllAtOnce", "progressDeadline": "10m"},
+        "feedback": {"enabled": False, "labelWindow": "168h"},
         "terminationGracePeriodSeconds": 60,
         "suspend": False,
         "paused": False,

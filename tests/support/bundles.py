@@ -28,6 +28,8 @@ from mlwright.bundle.manifest import (
     Tensor,
 )
 from mlwright.bundle.models import load_model
+from mlwright.bundle.profile import Profile
+from mlwright.bundle.profiling import profile_booleans, profile_labels, profile_numbers, profile_texts
 from mlwright.bundle.tensors import plain_outputs, to_inputs
 from mlwright.scoring import Task
 
@@ -51,6 +53,21 @@ FLIGHT_ROWS: tuple[dict[str, Scalar], ...] = (
     {"distance": 760.0, "dep_hour": 18, "weekend": False, "carrier": ""},
 )
 
+UNKNOWN = Profile(0, (), ())
+FLIGHT_PROFILE = Profile(
+    rows=1000,
+    features=(
+        profile_numbers("distance", Datatype.FP64, np.linspace(100.0, 2500.0, 1000)),
+        profile_numbers("dep_hour", Datatype.INT64, np.repeat(np.arange(5.0, 24.0), 50)),
+        profile_booleans("weekend", np.arange(1000) % 7 > 4),
+        profile_texts("carrier", {"UA": 600, "AA": 399, "B6": 1}),
+    ),
+    outputs=(
+        profile_labels("label", Datatype.BOOL, (False, True), (700, 300)),
+        profile_numbers("probabilities", Datatype.FP64, np.linspace(0.0, 1.0, 1000)),
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -67,7 +84,7 @@ class Bundle:
 
 def write_flight_bundle(folder: Path) -> Bundle:
     """An ONNX bundle that tells late flights by all four kinds of features."""
-    return write_bundle(folder, Format.ONNX, flight_graph(), FLIGHT, FLIGHT_ROWS)
+    return write_bundle(folder, Format.ONNX, flight_graph(), FLIGHT, FLIGHT_ROWS, profile=FLIGHT_PROFILE)
 
 
 def write_bundle(
@@ -78,11 +95,12 @@ def write_bundle(
     rows: Sequence[Mapping[str, Scalar]],
     *,
     framework: Mapping[str, str] | None = None,
+    profile: Profile = UNKNOWN,
 ) -> Bundle:
     """Write a bundle around a model file; its golden answers are what the model says now."""
     folder.mkdir(parents=True)
     (folder / MODEL_FILE[form]).write_bytes(model)
-    (folder / PROFILE).write_text("{}")
+    (folder / PROFILE).write_bytes(profile.to_json())
     draft = _core(form, signature, framework, ())
     answers = load_model(folder, draft).predict(to_inputs(rows, signature))
     golden = [GoldenRow(row, plain_outputs(answers, place)) for place, row in enumerate(rows)]
@@ -98,7 +116,7 @@ def seal(folder: Path, form: Format, signature: Signature, framework: Mapping[st
     return Bundle(folder, manifest)
 
 
-def flight_graph() -> bytes:
+def flight_graph(bias: float = -1.6) -> bytes:
     """An ONNX model: a logistic regression on numbers and on one carrier."""
     inputs = [
         helper.make_tensor_value_info(name, kind, [None, 1])
@@ -129,7 +147,7 @@ def flight_graph() -> bytes:
     constants = [
         numpy_helper.from_array(np.array(["UA"], dtype=object), "united"),
         helper.make_tensor("weights", TensorProto.DOUBLE, [4, 1], [-0.0005, 0.12, -0.3, 0.4]),
-        helper.make_tensor("bias", TensorProto.DOUBLE, [1], [-1.6]),
+        helper.make_tensor("bias", TensorProto.DOUBLE, [1], [bias]),
         helper.make_tensor("one", TensorProto.DOUBLE, [1], [1.0]),
         helper.make_tensor("half", TensorProto.DOUBLE, [1], [0.5]),
         helper.make_tensor("column", TensorProto.INT64, [1], [1]),

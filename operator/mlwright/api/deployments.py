@@ -17,7 +17,7 @@ from mlwright.api.fields import (
     ShortName,
     Timestamp,
 )
-from mlwright.api.parts import PodSurface, Ref, Status
+from mlwright.api.parts import ObjectRef, PodSurface, Ref, Status
 
 VersionNumber = Annotated[int, Field(ge=1, le=999999999)]
 
@@ -136,6 +136,31 @@ class Rollout(Schema):
     )
 
 
+class Feedback(Schema):
+    """What clients may tell later about predictions: what was true, or what they were worth."""
+
+    enabled: bool = Field(
+        default=False, description="Answers carry a prediction id, and feedback is taken at /v2/models/NAME/feedback."
+    )
+    key_secret_ref: ObjectRef | None = Field(
+        default=None,
+        description=(
+            "Secret with the keys that seal prediction ids, each of 32 bytes or 64 hexadecimal digits. The key whose"
+            " name sorts last seals, all of them open; changes act within two minutes, without a restart."
+        ),
+    )
+    label_window: PositiveDuration = Field(
+        default="168h", description="For how long after a prediction its feedback is taken."
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.enabled || has(self.keySecretRef)",
+            "feedback needs feedback.keySecretRef, a Secret whose keys seal prediction ids: name one, or set"
+            " feedback.enabled to false",
+        ),
+    )
+
+
 class ModelDeploymentSpec(Schema):
     """How a model is served."""
 
@@ -143,6 +168,9 @@ class ModelDeploymentSpec(Schema):
     server: Server = Field(default=Server(), description="Settings of the built-in model server.")
     replicas: int = Field(default=1, ge=0, le=1000, description="Number of pods.")
     rollout: Rollout = Field(default=Rollout(), description="How a new version replaces the old one.")
+    feedback: Feedback = Field(
+        default=Feedback(), description="What clients may tell later about predictions; off when absent."
+    )
     pod: PodSurface = Field(default=PodSurface(), description="The serving pods.")
     termination_grace_period_seconds: int = Field(
         default=60,

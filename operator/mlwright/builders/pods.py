@@ -29,7 +29,9 @@ _COPIED: Final = (
 )
 
 
-def pod_spec(container: Mapping[str, Any], surface: Mapping[str, Any], mounts: Iterable[Mount]) -> dict[str, Any]:
+def pod_spec(
+    container: Mapping[str, Any], surface: Mapping[str, Any], mounts: Iterable[Mount | SecretMount]
+) -> dict[str, Any]:
     """Return a pod spec around one container.
 
     No API token, no service links, no privileges, a read-only root; `/tmp` is the one writable place beside the mounts.
@@ -156,10 +158,40 @@ class Mount:
             return {"name": self.name, "configMap": {"name": self.address.volume, "optional": True}}
         return {"name": self.name, "persistentVolumeClaim": {"claimName": self.address.volume}}
 
+    @property
+    def folder(self) -> str:
+        """Folder in which the container finds it."""
+        return f"{MOUNT_ROOT}/{self.address.scheme}/{self.address.volume}"
+
     def mount(self) -> dict[str, Any]:
         """Return the volume mount of the container."""
-        path = f"{MOUNT_ROOT}/{self.address.scheme}/{self.address.volume}"
-        return {"name": self.name, "mountPath": path, **({"readOnly": True} if self.read_only else {})}
+        return {"name": self.name, "mountPath": self.folder, **({"readOnly": True} if self.read_only else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class SecretMount:
+    """A Secret, where a pod finds its keys as files; the pod starts when it exists."""
+
+    secret: str
+
+    @property
+    def name(self) -> str:
+        """Name of the volume, a DNS label."""
+        plain = self.secret.replace(".", "-")
+        return child_name("secret", plain, *([short(self.secret)] if plain != self.secret else []))
+
+    @property
+    def path(self) -> str:
+        """Folder in which the container finds one file for each key."""
+        return f"{MOUNT_ROOT}/secret/{self.secret}"
+
+    def volume(self) -> dict[str, Any]:
+        """Return the volume of the pod."""
+        return {"name": self.name, "secret": {"secretName": self.secret}}
+
+    def mount(self) -> dict[str, Any]:
+        """Return the volume mount of the container."""
+        return {"name": self.name, "mountPath": self.path, "readOnly": True}
 
 
 def merged(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
@@ -172,5 +204,5 @@ def merged(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
     return tuple(found.values())
 
 
-def _volume_mounts(mounts: Iterable[Mount]) -> list[dict[str, Any]]:
+def _volume_mounts(mounts: Iterable[Mount | SecretMount]) -> list[dict[str, Any]]:
     return [{"name": "tmp", "mountPath": "/tmp"}, *(mount.mount() for mount in mounts)]  # noqa: S108  # an emptyDir of the pod

@@ -106,6 +106,11 @@ def quantile_edges(present: Numbers, *, whole: bool = False) -> tuple[float, ...
     return tuple(edges)
 
 
+def confidence(probabilities: Numbers) -> Numbers:
+    """One number for the probabilities of a row, `[n]`: of the positive class, or with more than two the largest."""
+    return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities.max(axis=1)  # noqa: PLR2004
+
+
 def _last_of_bin(counts: NDArray[np.int64], reached: NDArray[np.int64], start: int, bins_left: int) -> int:
     """Index of the last distinct value of the bin that begins at `start`."""
     last = len(counts) - 1

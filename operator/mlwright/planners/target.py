@@ -87,7 +87,7 @@ def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) ->
 def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
     """Return the short name of the revision: a hash of what people asked for.
 
-    Model version, server, pods and the refresh token are part of it; replicas, rollout and the operator's own defaults
+    Model version, server, feedback, pods and the refresh token are part of it; replicas, rollout and the operator's own defaults
     are not, so an upgrade of the operator makes no new revision.
     """
     spec = seen.spec
@@ -101,6 +101,7 @@ def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
             "grace": spec.termination_grace_period_seconds,
             "refresh": seen.refresh,
             **({"verify": dict(seen.verify_keys)} if seen.verify_keys else {}),
+            **({"feedback": essence(spec.feedback)} if spec.feedback.enabled else {}),
         }
     )
 

@@ -19,11 +19,15 @@ class AnswerEncoder:
         self._head = {"model_name": identity.deployment, "model_version": identity.version}
         self._datatypes = dict(outputs)
 
-    def encode(self, request: InferRequest, outputs: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    def encode(
+        self, request: InferRequest, outputs: Mapping[str, npt.NDArray[Any]], parameters: Mapping[str, str]
+    ) -> bytes:
         """Write the outputs asked for, each flattened row by row as the protocol wants it."""
         document: dict[str, object] = dict(self._head)
         if request.id is not None:
             document["id"] = request.id
+        if parameters:
+            document["parameters"] = dict(parameters)
         document["outputs"] = [self._tensor(name, outputs[name]) for name in request.outputs]
         return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 

@@ -8,7 +8,7 @@ than the answer; others run on threads, so that health is answered whatever the 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,7 +18,8 @@ import orjson
 
 from mlwright.server import bodies, metadata
 from mlwright.server.admission import MAX_HELD_BYTES, Admission
-from mlwright.server.model import Model
+from mlwright.server.feedback import MAX_FEEDBACK_BYTES, Feedback
+from mlwright.server.model import Answer, Model
 from mlwright.server.problems import RefusedError, come_back
 from mlwright.server.settings import Identity
 from mlwright.server.telemetry import CONTENT_TYPE, Telemetry
@@ -38,6 +39,7 @@ _READ = ("GET", "HEAD")
 _WRITE = ("POST",)
 _LOADING_RETRY_SECONDS = 2
 _INFER = "/infer"
+_FEEDBACK = "/feedback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Application:
         """Take who answers, what a request may take, and the threads on which costly requests run."""
         self.telemetry = Telemetry(identity)
         self.model: Model | None = None  # set once, when the model has proven itself
+        self.feedback: Feedback | None = None  # set once, where the deployment takes any
         self.draining = False
         self._identity = identity
         self._limits = limits
@@ -131,6 +134,7 @@ class Application:
             routes[path] = _Route(_READ, self._model_metadata)
             routes[f"{path}/ready"] = _Route(_READ, self._model_ready)
             routes[f"{path}{_INFER}"] = _Route(_WRITE, self._infer)
+            routes[f"{path}{_FEEDBACK}"] = _Route(_WRITE, self._take_feedback)
         return routes
 
     def _route(self, scope: Scope) -> _Route:
@@ -173,14 +177,28 @@ class Application:
                 async with asyncio.timeout(self._limits.timeout_seconds):
                     body = await bodies.read(receive, ticket, announced, self._limits.max_body_bytes)
                     late = _late_answer
-                    return Reply(await self._predict(model, body))
+                    answer = await self._predict(model, body, _traceparent(scope["headers"]))
+                    return Reply(answer.body, headers=_JSON + answer.headers)
         except TimeoutError:
             raise late() from None
 
-    async def _predict(self, model: Model, body: bytes) -> bytes:
+    async def _predict(self, model: Model, body: bytes, traceparent: str | None) -> Answer:
         if len(body) <= model.cheap_bytes:
-            return model.answer(body)
-        return await asyncio.get_running_loop().run_in_executor(self._workers, model.answer, body)
+            return model.answer(body, traceparent)
+        return await asyncio.get_running_loop().run_in_executor(self._workers, model.answer, body, traceparent)
+
+    async def _take_feedback(self, scope: Scope, receive: Receive) -> Reply:
+        if self.feedback is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, "no feedback is taken here: see spec.feedback of the deployment")
+        announced = bodies.announced_bytes(scope["headers"])
+        limit = min(MAX_FEEDBACK_BYTES, self._limits.max_body_bytes)
+        try:
+            with self._admission.ticket() as ticket:
+                async with asyncio.timeout(self._limits.timeout_seconds):
+                    body = await bodies.read(receive, ticket, announced, limit)
+        except TimeoutError:
+            raise _late_body() from None
+        return Reply(self.feedback.take(body, time.time()))
 
     def _loaded(self) -> Model:
         if self.model is None:
@@ -188,6 +206,10 @@ class Application:
                 HTTPStatus.SERVICE_UNAVAILABLE, "the model is still loading", seconds=_LOADING_RETRY_SECONDS
             )
         return self.model
+
+
+def _traceparent(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"traceparent"), None)
 
 
 def _late_body() -> RefusedError:

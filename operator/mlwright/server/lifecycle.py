@@ -17,6 +17,7 @@ from mlwright.process.threads import pool_size
 from mlwright.server import listener, loading
 from mlwright.server.application import Application, Limits
 from mlwright.server.model import Model
+from mlwright.server.oversight import Oversight
 from mlwright.server.settings import Settings
 from mlwright.server.telemetry import resident_bytes
 
@@ -35,18 +36,22 @@ async def serve(settings: Settings, mount_root: Path) -> None:
     """
     workers = ThreadPoolExecutor(max(_MIN_WORKERS, pool_size(settings.cpus)), "infer")
     app = Application(settings.identity, Limits(settings.timeout_seconds, settings.max_body_bytes), workers)
+    oversight = Oversight(settings, app.telemetry)
+    app.feedback = oversight.feedback
     stop = _Stop.on_signals()
     with listener.open_socket(settings.port) as sock:
         server = listener.build(app, settings.timeout_seconds)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         serving.add_done_callback(lambda _: stop.ask_now())  # without a listener there is nothing to wait for
+        watching = asyncio.create_task(oversight.run())
         log.info("listening", extra={"port": sock.getsockname()[1], "bundle": settings.bundle_uri})
         try:
-            await _be_ready(app, settings, mount_root, stop)
+            await _be_ready(app, oversight, settings, mount_root, stop)
             await _drain(app, settings.drain_seconds, stop)
         finally:
             server.stop()
             await serving
+            watching.cancel()
             workers.shutdown(wait=False, cancel_futures=True)
     log.info("stopped")
 
@@ -77,7 +82,7 @@ class _Stop:
         self.hurry.set()
 
 
-async def _be_ready(app: Application, settings: Settings, mount_root: Path, stop: _Stop) -> None:
+async def _be_ready(app: Application, oversight: Oversight, settings: Settings, mount_root: Path, stop: _Stop) -> None:
     """Load and be ready until asked to stop; a stop while loading is not kept waiting."""
     started = time.monotonic()
     asked = asyncio.create_task(stop.asked.wait())
@@ -85,14 +90,16 @@ async def _be_ready(app: Application, settings: Settings, mount_root: Path, stop
     await asyncio.wait((loaded, asked), return_when=asyncio.FIRST_COMPLETED)
     if not loaded.done():
         return
-    app.model = loaded.result()
+    model = loaded.result()
+    oversight.watch(model)
+    app.model = model
     log.info(
         "ready",
         extra={
             "load_seconds": round(time.monotonic() - started, 2),
             "resident_mb": round(resident_bytes() / 1e6),
-            "platform": app.model.platform,
-            "cheap_bytes": app.model.cheap_bytes,
+            "platform": model.platform,
+            "cheap_bytes": model.cheap_bytes,
         },
     )
     await asked

@@ -24,6 +24,7 @@ from mlwright.bundle.golden import GoldenRow, read_golden
 from mlwright.bundle.manifest import MANIFEST, Core, Format, Manifest, Signature
 from mlwright.bundle.models import load_model
 from mlwright.bundle.parity import compare_golden
+from mlwright.bundle.profile import read_profile
 from mlwright.bundle.signatures import SIGNATURE
 from mlwright.bundle.tensors import to_inputs
 from mlwright.bundle.verification import verify
@@ -100,6 +101,7 @@ def _prove(settings: Settings, core: Core, folder: Path) -> Model:
     model = Model(settings.identity, core, predictor)
     rows = read_golden(folder)
     _self_test(model, rows)
+    model.profile = read_profile(folder)
     model.cheap_bytes = _warm_up(model, rows[0])
     return model
 

@@ -36,8 +36,8 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], otherwise: str = "the model has") -> str:
     """A question after the known name that was probably meant, or else what is known."""
     # Comparing long texts is quadratic, and this one comes from a stranger.
     close = difflib.get_close_matches(name[:_SHOWN], names := list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"the model has {listed(names)}"
+    return f"did you mean {close[0]}?" if close else f"{otherwise} {listed(names)}"

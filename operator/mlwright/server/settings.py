@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from mlwright.process.threads import granted_cpus
@@ -42,6 +43,10 @@ class Settings:
     verify_keys: Mapping[str, str] = field(
         default_factory=dict
     )  # trusted public keys by name; none: no signature needed
+    feedback_keys: Path | None = None  # folder with the keys of prediction ids; None: no feedback is taken
+    label_window_seconds: float = 604_800.0  # for how long after a prediction its feedback is taken
+    traffic: Path | None = None  # folder with the document that says which revision gets copies of requests
+    shadow_address: tuple[str, int] | None = None  # where it is found; None: at the Service of its name
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -62,6 +67,10 @@ class Settings:
             max_body_bytes=_read(env, "MLWRIGHT_MAX_BODY_BYTES", str(4 * 1024 * 1024), _positive_bytes),
             cpus=_read(env, "MLWRIGHT_CPU_LIMIT", str(granted_cpus()), _positive_seconds),
             verify_keys=_read(env, "MLWRIGHT_VERIFY_KEYS", "{}", _keys),
+            feedback_keys=_folder(env, "MLWRIGHT_FEEDBACK_KEYS"),
+            label_window_seconds=_read(env, "MLWRIGHT_LABEL_WINDOW", "604800", _positive_seconds),
+            traffic=_folder(env, "MLWRIGHT_TRAFFIC"),
+            shadow_address=_read(env, "MLWRIGHT_SHADOW_ADDRESS", "", _address),
         )
 
 
@@ -73,6 +82,10 @@ def _read(env: Mapping[str, str], variable: str, default: str | None, parse: Cal
         return parse(text)
     except ValueError as problem:
         raise UnservableError(f"{variable} is {text!r}: expected {problem}") from problem
+
+
+def _folder(env: Mapping[str, str], variable: str) -> Path | None:
+    return Path(env[variable]) if env.get(variable) else None
 
 
 def _name(text: str) -> str:
@@ -101,6 +114,15 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) not in _PORTS:
         raise ValueError("a port number from 0 to 65535")
     return int(text)
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host:
+        raise ValueError("HOST:PORT")
+    return host, _port(port)
 
 
 def _positive_bytes(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What the server counts: prediction requests and the time they took, by outcome.
+"""What the server counts: prediction requests and the time they took, by outcome, and whatever else has series.
 
 Every series exists at zero before the server is ready, so that a rate over the first minute is a number and not a gap.
 Counted by hand, by the event loop alone: a general client library took 17 ms to print these series, during which no
@@ -8,10 +8,11 @@ request was answered, and several microseconds to count one request; this takes 
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 
+from mlwright.server.exposition import head, pairs
 from mlwright.server.settings import Identity
 
 # Every status that a prediction request can end with.
@@ -33,6 +34,11 @@ class Telemetry:
 
     def __init__(self, identity: Identity) -> None:
         self._outcomes = {code: _Outcome(_labels(identity, code)) for code in CODES}
+        self._others: list[Callable[[], Iterable[str]]] = []
+
+    def show(self, lines: Callable[[], Iterable[str]]) -> None:
+        """Show the series of somebody else, too, from now on."""
+        self._others.append(lines)
 
     def count(self, code: int, started: float) -> None:
         """Count one prediction request that started at `started` (time.perf_counter) and has just been answered."""
@@ -42,14 +48,15 @@ class Telemetry:
         """All series in Prometheus' text format."""
         outcomes = self._outcomes.values()
         lines = [
-            *_head(_REQUESTS, "counter", "Prediction requests by status."),
+            *head(_REQUESTS, "counter", "Prediction requests by status."),
             *(outcome.total() for outcome in outcomes),
-            *_head(_SECONDS, "histogram", "Time from the headers of a prediction request to its answer."),
+            *head(_SECONDS, "histogram", "Time from the headers of a prediction request to its answer."),
             *(line for outcome in outcomes for line in outcome.histogram()),
-            *_head(_MEMORY, "gauge", "Memory of this process that is in RAM."),
+            *head(_MEMORY, "gauge", "Memory of this process that is in RAM."),
             f"{_MEMORY} {resident_bytes()}",
-            *_head(_CPU, "counter", "CPU time of this process."),
+            *head(_CPU, "counter", "CPU time of this process."),
             f"{_CPU} {time.process_time()}",
+            *(line for lines in self._others for line in lines()),
         ]
         return ("\n".join(lines) + "\n").encode()
 
@@ -84,16 +91,12 @@ def resident_bytes() -> int:
 
 
 def _labels(identity: Identity, code: int) -> str:
-    # No value needs escaping: the settings admit letters, digits, dots, dashes and underscores only.
-    pairs = {
-        "deployment": identity.deployment,
-        "model": identity.model,
-        "version": identity.version,
-        "revision": identity.revision,
-        "code": str(code),
-    }
-    return ",".join(f'{name}="{value}"' for name, value in pairs.items())
-
-
-def _head(name: str, kind: str, meaning: str) -> tuple[str, str]:
-    return f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"
+    return pairs(
+        {
+            "deployment": identity.deployment,
+            "model": identity.model,
+            "version": identity.version,
+            "revision": identity.revision,
+            "code": str(code),
+        }
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Tensor
 from mlwright.bundle.profile import Distribution, Profile
-from mlwright.bundle.profiling import profile_booleans, profile_labels, profile_numbers, profile_texts
+from mlwright.bundle.profiling import confidence, profile_booleans, profile_labels, profile_numbers, profile_texts
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.scoring import Task
 from mlwright.trainer.answering import Answering
@@ -81,8 +81,3 @@ def _profile_outputs(fitted: Answering, outputs: Arrays) -> tuple[Distribution, 
     counts = np.bincount(class_places(outputs[LABEL], classes), minlength=len(classes)).tolist()
     labels = profile_labels(LABEL, fitted.signature.outputs[0].datatype, classes, counts)
     return (labels, profile_numbers(PROBABILITIES, Datatype.FP64, confidence(outputs[PROBABILITIES])))
-
-
-def confidence(probabilities: Array) -> Array:
-    """One number for the probabilities of a row, `[n]`: of the positive class, or with more than two the largest."""
-    return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities.max(axis=1)  # noqa: PLR2004

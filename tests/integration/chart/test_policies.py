@@ -74,7 +74,7 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
 
     assert answer.status == 403
     assert (
-        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, mlflow or signing), and"
+        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, mlflow, signing or feedback), and"
         f" dana@{team} may not get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
@@ -133,6 +133,17 @@ def test_an_import_acts_as_no_account_that_its_author_may_not_use(person: People
 def test_nobody_signs_with_a_key_that_is_not_theirs_to_read(person: People, team: str) -> None:
     """What they train would then bear somebody else's signature."""
     thing = changed(PIPELINE, {"spec.signing": {"secretRef": {"name": "password", "key": "private.pem"}}})
+
+    answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
+
+    assert answer.status == 403
+    assert "the spec names Secret password" in answer.body["message"]
+    assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
+
+
+def test_nobody_seals_predictions_with_a_key_that_is_not_theirs_to_read(person: People, team: str) -> None:
+    """A server would answer with what somebody else's key makes of it."""
+    thing = changed(DEPLOYMENT, {"spec.feedback": {"enabled": True, "keySecretRef": {"name": "password"}}})
 
     answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
 

@@ -111,6 +111,43 @@ def test_the_server_is_told_what_it_serves() -> None:
     ]
 
 
+def test_the_server_finds_who_gets_copies() -> None:
+    """The ConfigMap need not exist, and pods start without it."""
+    template = revision()["data"]["template"]["spec"]
+
+    assert env()["MLWRIGHT_TRAFFIC"] == "/mlwright/configmap/churn-traffic"
+    assert {"name": "configmap-churn-traffic", "configMap": {"name": "churn-traffic", "optional": True}} in template[
+        "volumes"
+    ]
+
+
+KEYS = {"enabled": True, "keySecretRef": {"name": "feedback.keys"}, "labelWindow": "24h"}
+
+
+def test_the_server_finds_the_keys_of_prediction_ids() -> None:
+    """They are files, so that they can be changed without a restart."""
+    template = revision(feedback=KEYS)["data"]["template"]["spec"]
+    told = env(feedback=KEYS)
+    volume = next(volume for volume in template["volumes"] if "secret" in volume)
+    mount = next(m for m in template["containers"][0]["volumeMounts"] if m["name"] == volume["name"])
+
+    assert (told["MLWRIGHT_FEEDBACK_KEYS"], told["MLWRIGHT_LABEL_WINDOW"]) == (
+        "/mlwright/secret/feedback.keys",
+        "86400",
+    )
+    assert volume["secret"] == {"secretName": "feedback.keys"}
+    assert "." not in volume["name"]
+    assert (mount["mountPath"], mount["readOnly"]) == ("/mlwright/secret/feedback.keys", True)
+
+
+def test_without_feedback_there_are_no_keys() -> None:
+    """A Secret that is named ahead is not mounted, and need not exist."""
+    off = {**KEYS, "enabled": False}
+
+    assert "MLWRIGHT_FEEDBACK_KEYS" not in env(feedback=off)
+    assert not any("secret" in volume for volume in revision(feedback=off)["data"]["template"]["spec"]["volumes"])
+
+
 @pytest.mark.parametrize(
     "drain, grace, told", [("10s", 60, "10"), ("1m", 60, "55"), ("10s", 12, "7"), ("3s", 3, "0"), ("0s", 60, "0")]
 )

@@ -1,0 +1,111 @@
+"""From an answer with a prediction id to feedback at the server's own path."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlwright.server.application import Application
+from mlwright.server.failures import UnservableError
+from mlwright.server.model import Model
+from mlwright.server.oversight import Oversight
+from mlwright.server.settings import Settings
+from tests.support.asgi import Answer, ask, infer
+from tests.support.flights import request
+from tests.unit.server.conftest import IDENTITY
+
+FEEDBACK = "/v2/models/flights/feedback"
+
+
+def settings(keys: Path | None) -> Settings:
+    return Settings(IDENTITY, "pvc://artifacts/flights", "sha256:0", 0, 0, 1, 4096, 1, feedback_keys=keys)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A mounted Secret with one key."""
+    (tmp_path / "key-1").write_text("0f" * 32)
+    return tmp_path
+
+
+@pytest.fixture
+def watched(app: Application, model: Model, keys: Path) -> Application:
+    """An application that takes feedback."""
+    oversight = Oversight(settings(keys), app.telemetry)
+    oversight.watch(model)
+    app.feedback = oversight.feedback
+    return app
+
+
+async def give(app: Application, **document: object) -> Answer:
+    answer = await ask(app, "POST", FEEDBACK, chunks=[json.dumps(document).encode()])
+    assert answer is not None
+    return answer
+
+
+async def test_an_answer_carries_its_id_twice(watched: Application) -> None:
+    """A program finds it in the document, a proxy in the header."""
+    answer = await infer(watched, request())
+
+    assert answer.headers["x-mlwright-prediction-id"] == answer.json["parameters"]["prediction_id"]
+
+
+async def test_feedback_finds_its_prediction(watched: Application) -> None:
+    """What was answered is known again from the id alone, and the series tell it."""
+    asked = await infer(watched, request())
+
+    answer = await give(watched, prediction_id=asked.json["parameters"]["prediction_id"], labels=[False, False])
+
+    assert (answer.status, answer.json["accepted"]) == (200, {"labels": 2, "rewards": 0})
+    exposition = watched.telemetry.exposition().decode()
+    assert 'predicted_revision="a1b2c3d4",correct="true"} 1\n' in exposition
+    assert 'predicted_revision="a1b2c3d4",correct="false"} 1\n' in exposition
+
+
+async def test_only_the_outputs_asked_for_are_sent_and_all_are_sealed(watched: Application) -> None:
+    """Who asks for probabilities alone can still label them."""
+    asked = await infer(watched, request(outputs=[{"name": "probabilities"}]))
+
+    answer = await give(watched, prediction_id=asked.json["parameters"]["prediction_id"], labels=[False, None])
+
+    assert answer.json["accepted"]["labels"] == 1
+
+
+async def test_refused_feedback_is_told_in_the_form_of_the_protocol(watched: Application) -> None:
+    """As every other error."""
+    answer = await give(watched, prediction_id="x", labels=[True])
+
+    assert answer.status == 403
+    assert answer.error.startswith("prediction_id: no answer of this deployment")
+
+
+async def test_without_feedback_there_is_no_id_and_nothing_is_taken(app: Application) -> None:
+    """The sentence says where it is switched on."""
+    answer = await give(app, prediction_id="x", labels=[True])
+
+    assert "parameters" not in (await infer(app, request())).json
+    assert answer.status == 404
+    assert "spec.feedback" in answer.error
+
+
+KEYS = {
+    "an empty Secret": ({}, "it holds no key"),
+    "a short key": ({"key-1": "0f" * 32, "key-2": "0f"}, "key-2: a key has 32 bytes"),
+}
+
+
+@pytest.mark.parametrize("files, words", KEYS.values(), ids=KEYS.keys())
+def test_without_usable_keys_it_does_not_serve(
+    loading_app: Application, tmp_path: Path, files: dict[str, str], words: str
+) -> None:
+    """The sentence names the key, and never what it holds."""
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+
+    with pytest.raises(UnservableError, match=r"spec\.feedback\.keySecretRef") as refused:
+        Oversight(settings(tmp_path), loading_app.telemetry)
+
+    assert words in str(refused.value)
+    assert "0f" not in str(refused.value)
