@@ -62,5 +62,11 @@ def config_map(name: str, files: Mapping[str, bytes]) -> Json:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "binaryData": data}
 
 
+def secret(name: str, files: Mapping[str, bytes]) -> Json:
+    """Return a Secret that holds files."""
+    data = {key: base64.b64encode(content).decode() for key, content in files.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+
+
 def _ours(kind: str, name: str, spec: Json) -> Json:
     return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}

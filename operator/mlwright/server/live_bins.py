@@ -5,18 +5,19 @@ somebody asks for the counts. Whoever reads the series reads exact counts.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from mlwright.bundle.bins import BinCounter, Tally, feature_counter, output_counter
-from mlwright.bundle.manifest import PROBABILITIES
+from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype
 from mlwright.bundle.profile import Distribution, Profile
 from mlwright.bundle.profiling import confidence
-from mlwright.bundle.tensors import Array, Arrays
+from mlwright.bundle.tensors import DTYPES, Arrays
 from mlwright.server.exposition import head, labelled
+from mlwright.server.row_blocks import Block, Gatherer, Numbers, Table, Texts
 from mlwright.server.settings import Identity
 
 MOST_FEATURES: Final = 20
@@ -27,9 +28,6 @@ KEPT_ROWS: Final = 256
 FEATURES: Final = "mlwright_feature_bin_total"
 OUTPUTS: Final = "mlwright_output_bin_total"
 
-_Answered = tuple[Arrays, Arrays]
-"""The columns of one request, and the outputs that answered it."""
-
 
 class LiveBins:
     """The bins of one served model. `record` may be called on several threads."""
@@ -37,17 +35,19 @@ class LiveBins:
     def __init__(self, identity: Identity, profile: Profile) -> None:
         """Take who answers, and the profile that its bundle holds; one without features counts nothing."""
         ranked = sorted(profile.features, key=lambda feature: feature.rank or len(profile.features))
-        self._features = [_Counted.of(FEATURES, identity, one) for one in ranked[:MOST_FEATURES]]
-        self._outputs = [_Counted.of(OUTPUTS, identity, one) for one in profile.outputs]
+        self._features = _groups([_Counted.feature(identity, one) for one in ranked[:MOST_FEATURES]])
+        self._outputs = _groups([_Counted.output(identity, one) for one in profile.outputs], _classes(profile))
         self._lock = threading.Lock()
-        self._kept: list[_Answered] = []
+        self._kept: list[tuple[int, list[Block]]] = []
         self._rows = 0
 
     def record(self, columns: Arrays, outputs: Arrays) -> None:
-        """Count one answered request, now or with others; its arrays must not be changed any more."""
+        """Count one answered request, now or with others."""
         rows = len(next(iter(outputs.values())))
+        blocks = [group.gatherer.block(columns) for group in self._features]
+        blocks += [group.gatherer.block(outputs) for group in self._outputs]
         with self._lock:
-            self._kept.append((columns, outputs))
+            self._kept.append((rows, blocks))
             self._rows += rows
             due = self._rows >= KEPT_ROWS
         if due:
@@ -57,33 +57,30 @@ class LiveBins:
         """All series in Prometheus' text format, everything recorded so far counted."""
         self._count_kept()
         yield from head(FEATURES, "counter", "Rows of requests by the bin of the model's profile that a feature is in.")
-        for counted in self._features:
-            yield from counted.lines()
+        yield from (line for group in self._features for counted in group.counted for line in counted.lines())
         yield from head(OUTPUTS, "counter", "Answered rows by the bin of the model's profile that an output is in.")
-        for counted in self._outputs:
-            yield from counted.lines()
+        yield from (line for group in self._outputs for counted in group.counted for line in counted.lines())
 
     def _count_kept(self) -> None:
         with self._lock:
             taken, self._kept, self._rows = self._kept, [], 0
         if not taken:
             return
-        columns, outputs = zip(*taken, strict=True)
-        tallies = [counted.count(columns) for counted in self._features]
-        tallies += [counted.count(outputs) for counted in self._outputs]
+        rows, blocks = zip(*taken, strict=True)
+        groups = (*self._features, *self._outputs)
+        tallies = [group.count(part, rows) for group, part in zip(groups, zip(*blocks, strict=True), strict=True)]
         with self._lock:
-            for counted, tally in zip((*self._features, *self._outputs), tallies, strict=True):
-                counted.tally += tally
+            for group, found in zip(groups, tallies, strict=True):
+                for counted, tally in zip(group.counted, found, strict=True):
+                    counted.tally += tally
 
 
 @dataclass(slots=True)
 class _Counted:
     """One feature or output."""
 
-    name: str
+    distribution: Distribution
     counter: BinCounter
-    column: Callable[[Sequence[Array]], Array]
-    """From the arrays of several requests to all of their values."""
     series: tuple[str, ...]
     tally: Tally = field(init=False)
 
@@ -91,34 +88,55 @@ class _Counted:
         self.tally = np.zeros(len(self.counter.slots), dtype=np.int64)
 
     @classmethod
-    def of(cls, metric: str, identity: Identity, distribution: Distribution) -> "_Counted":
-        kind = "feature" if metric == FEATURES else "output"
-        counter = feature_counter(distribution) if metric == FEATURES else output_counter(distribution)
-        labels = {"deployment": identity.deployment, "revision": identity.revision, kind: distribution.name}
-        series = tuple(labelled(metric, labels | {"bin": slot}) for slot in counter.slots)
-        scores = metric == OUTPUTS and distribution.name == PROBABILITIES
-        return cls(distribution.name, counter, _scores if scores else joined, series)
+    def feature(cls, identity: Identity, distribution: Distribution) -> "_Counted":
+        labels = {**_own(identity), "feature": distribution.name}
+        return cls._of(FEATURES, distribution, feature_counter(distribution), labels)
 
-    def count(self, requests: Sequence[Arrays]) -> Tally:
-        return self.counter.count(self.column([arrays[self.name] for arrays in requests]))
+    @classmethod
+    def output(cls, identity: Identity, distribution: Distribution) -> "_Counted":
+        labels = {**_own(identity), "output": distribution.name}
+        return cls._of(OUTPUTS, distribution, output_counter(distribution), labels)
+
+    @classmethod
+    def _of(cls, metric: str, distribution: Distribution, counter: BinCounter, labels: Mapping[str, str]) -> "_Counted":
+        series = tuple(labelled(metric, {**labels, "bin": slot}) for slot in counter.slots)
+        return cls(distribution, counter, series)
 
     def lines(self) -> Iterator[str]:
         return (f"{series} {count}" for series, count in zip(self.series, self.tally.tolist(), strict=True))
 
 
-def joined(parts: Sequence[Array]) -> Array:
-    """The values of several arrays of one dtype, `[n]`."""
-    if len(parts) == 1:
-        return parts[0].ravel()
-    if parts[0].dtype == object:
-        return np.concatenate(parts, axis=None)
-    # A fifth of the time that concatenating many small arrays takes.
-    return np.frombuffer(b"".join(map(_buffer, parts)), dtype=parts[0].dtype)
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Features or outputs that are gathered together."""
+
+    gatherer: Gatherer
+    counted: tuple[_Counted, ...]
+
+    def count(self, blocks: Sequence[Block], rows: Sequence[int]) -> list[Tally]:
+        columns = self.gatherer.columns(blocks, rows)
+        return [counted.counter.count(column) for counted, column in zip(self.counted, columns, strict=True)]
 
 
-def _buffer(part: Array) -> Any:
-    return part if part.flags.c_contiguous else part.tobytes()
+def _groups(counted: Sequence[_Counted], classes: int = 0) -> list[_Group]:
+    """Group what is counted by how it is gathered."""
+    groups: list[_Group] = []
+    for datatype, dtype in DTYPES.items():
+        members = tuple(one for one in counted if one.distribution.datatype is datatype)
+        plain = tuple(one for one in members if one.distribution.name != PROBABILITIES or not classes)
+        names = tuple(one.distribution.name for one in plain)
+        if plain:
+            groups.append(
+                _Group(Texts(names) if datatype is Datatype.BYTES else Numbers(names, np.dtype(dtype)), plain)
+            )
+        groups += [_Group(Table(PROBABILITIES, classes, confidence), (one,)) for one in members if one not in plain]
+    return groups
 
 
-def _scores(parts: Sequence[Array]) -> Array:
-    return confidence(np.concatenate(parts))
+def _classes(profile: Profile) -> int:
+    """How many probabilities an answered row has; 0 for a regressor."""
+    return sum(len(output.categories) for output in profile.outputs if output.name == LABEL)
+
+
+def _own(identity: Identity) -> Mapping[str, str]:
+    return {"deployment": identity.deployment, "revision": identity.revision}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,14 @@ from mlwright.server.prediction_ids import (
 )
 
 OLD, NEW = b"o" * 32, b"n" * 32
+KEYS = {"k": OLD}
 ONE, OTHER = b"1" * 16, b"2" * 16
 
 
-def ids(*, salt: bytes = ONE, deployment: str = "flights", revision: str = "a1", **keys: bytes) -> PredictionIds:
-    return PredictionIds(deployment, revision, salt, keys or {"k": OLD})
+def ids(
+    keys: Mapping[str, bytes] = KEYS, *, salt: bytes = ONE, deployment: str = "flights", revision: str = "a1"
+) -> PredictionIds:
+    return PredictionIds(deployment, revision, salt, keys)
 
 
 @pytest.mark.parametrize("answers", [[True], [3, 5], ["yes"], [0.1, -2.5e30], [None]])
@@ -78,9 +82,9 @@ def test_ids_of_another_deployment_are_forged() -> None:
 
 def test_keys_are_rotated_without_losing_ids() -> None:
     """As long as the old key is there, its ids are opened; the key whose name sorts last seals."""
-    before = ids(**{"2026-01": OLD})
-    during = ids(**{"2026-01": OLD, "2026-02": NEW})
-    after = ids(**{"2026-02": NEW})
+    before = ids({"2026-01": OLD})
+    during = ids({"2026-01": OLD, "2026-02": NEW})
+    after = ids({"2026-02": NEW})
     early, late = before.seal([True], at=0), during.seal([True], at=0)
 
     assert during.open(early).answers == (True,)
@@ -91,13 +95,13 @@ def test_keys_are_rotated_without_losing_ids() -> None:
 
 def test_a_running_pod_takes_new_keys() -> None:
     """Ids of a key that is gone are refused at once, also where they were opened before."""
-    pod = ids(k=OLD)
+    pod = ids({"k": OLD})
     early = pod.seal([True], at=0)
     pod.open(early)
 
     pod.use({"k": NEW})
 
-    assert ids(k=NEW).open(pod.seal([False], at=0)).answers == (False,)
+    assert ids({"k": NEW}).open(pod.seal([False], at=0)).answers == (False,)
     with pytest.raises(ForgedError):
         pod.open(early)
 

@@ -1,0 +1,65 @@
+"""Late labels: they find their prediction from its id alone, also when another revision serves by then."""
+
+from __future__ import annotations
+
+import os
+import urllib.request
+from collections.abc import Mapping
+
+from tests.support.apiserver import Json
+from tests.support.asking import ask
+from tests.support.flights import request
+from tests.support.manifests import FLIGHTS, deployment, model, secret, version
+from tests.support.shelf import Shelf
+
+NAME = "labelled"
+FEEDBACK: Json = {"enabled": True, "keySecretRef": {"name": NAME}, "labelWindow": "1h"}
+
+
+def test_labels_count_for_the_revision_that_predicted(shelf: Shelf) -> None:
+    """A prediction of version 1 is labelled when version 2 serves; both are told apart in the series."""
+    live = shelf.live
+    live.apply(secret(NAME, {"key-1": os.urandom(32)}), model(NAME), version(NAME, 1, FLIGHTS, shelf.digest))
+    live.apply(deployment(NAME, NAME, server={"drain": "0s"}, feedback=FEEDBACK))
+    live.reaches("ModelDeployment", NAME, "Ready", f"{NAME}-v1 serves with 1 of 1 pods ready")
+    first = live.status("ModelDeployment", NAME)["stable"]["revision"]
+    with live.port_forward(f"service/{NAME}", 80) as url:
+        early = predicted(url)
+
+    live.apply(version(NAME, 2, FLIGHTS, shelf.digest))
+    live.reaches("ModelDeployment", NAME, "Ready", f"{NAME}-v2 serves with 1 of 1 pods ready")
+    with live.port_forward(f"service/{NAME}", 80) as url:
+        told = [ask(f"{url}/v2/models/{NAME}/feedback", {"prediction_id": early, "labels": [False, True]})]
+        told.append(ask(f"{url}/v2/models/{NAME}/feedback", {"prediction_id": early, "labels": [False, True]}))
+        counted = series(url)
+
+    assert [answer.status for answer in told] == [200, 409]
+    assert told[0].body == {"revision": first, "accepted": {"labels": 2, "rewards": 0}}
+    assert f'predicted_revision="{first}",correct="true"}} 2' in counted
+    assert "mlwright_feedback_refused_total" in counted
+
+
+def test_rows_are_counted_in_bins(shelf: Shelf) -> None:
+    """What a pod was asked and answered stands at its /metrics, in the bins of the bundle."""
+    live = shelf.live
+    live.apply(model("binned"), version("binned", 1, FLIGHTS, shelf.digest), deployment("binned", "binned"))
+    live.reaches("ModelDeployment", "binned", "Ready", "1 of 1 pods ready")
+
+    with live.port_forward("service/binned", 80) as url:
+        ask(f"{url}/v2/models/binned/infer", request())
+        counted = series(url)
+
+    assert 'feature="carrier",bin="unseen"} 1\n' in counted
+    assert 'output="label",bin="1"} 1\n' in counted
+
+
+def predicted(url: str) -> str:
+    """The id of a prediction of two rows."""
+    parameters: Mapping[str, str] = ask(f"{url}/v2/models/{NAME}/infer", request()).body["parameters"]
+    return parameters["prediction_id"]
+
+
+def series(url: str) -> str:
+    """What the pod shows to Prometheus."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:  # noqa: S310 - the address is the test's own
+        return str(answer.read().decode())
