@@ -87,8 +87,8 @@ def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) ->
 def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
     """Return the short name of the revision: a hash of what people asked for.
 
-    Model version, server, feedback, pods and the refresh token are part of it; replicas, rollout and the operator's own defaults
-    are not, so an upgrade of the operator makes no new revision.
+    Model version, server, feedback, pods and the refresh token are part of it; replicas, rollout and the operator's own
+    defaults are not, so an upgrade of the operator makes no new revision.
     """
     spec = seen.spec
     return short(

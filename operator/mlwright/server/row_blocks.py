@@ -4,7 +4,7 @@ Numbers are copied into a piece of memory when a request is answered, while they
 to look at them later, one small array after the other, would take several times as long.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ Block = Any
 """The rows of one request as a gatherer keeps them."""
 
 _ONE: Final = 1
+_EMPTY: Final[Any] = b""  # its `join` takes arrays, which their types do not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Numbers:
         """Copy the rows of one request: all rows of the first name, then of the next."""
         return joined([arrays[name] for name in self.names])
 
-    def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Sequence[Array]:
+    def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Iterable[Array]:
         """All rows of all requests, `[n]` for each name."""
         single = [block for block, count in zip(blocks, rows, strict=True) if count == _ONE]
         parts = [self._matrix(b"".join(single), len(single), by_row=True)] if single else []
@@ -58,7 +59,7 @@ class Table:
         """Copy the rows of one request."""
         return joined([arrays[self.name]])
 
-    def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Sequence[Array]:
+    def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Iterable[Array]:
         """One number for each row of all requests, `[n]`, as the only column."""
         del rows
         return (self.score(np.frombuffer(b"".join(blocks)).reshape(-1, self.width)),)
@@ -74,7 +75,7 @@ class Texts:
         """Keep the rows of one request."""
         return [arrays[name] for name in self.names]
 
-    def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Sequence[Array]:
+    def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Iterable[Array]:
         """All rows of all requests, `[n]` for each name."""
         del rows
         return [np.concatenate(parts, axis=None) for parts in zip(*blocks, strict=True)]
@@ -83,9 +84,9 @@ class Texts:
 Gatherer = Numbers | Table | Texts
 
 
-def joined(arrays: Sequence[Array]) -> bytes:
+def joined(arrays: Sequence[Array]) -> Block:
     """The bytes of arrays one after the other, each row by row."""
     try:
-        return b"".join(arrays)
+        return _EMPTY.join(arrays)
     except BufferError:  # one of them lies in memory in another order
-        return b"".join(map(np.ascontiguousarray, arrays))
+        return _EMPTY.join([np.ascontiguousarray(array) for array in arrays])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from mlwright.server.application import Application
 from mlwright.server.failures import UnservableError
 from mlwright.server.model import Model
 from mlwright.server.oversight import Oversight
+from mlwright.server.recording import Silent
 from mlwright.server.settings import Settings
 from tests.support.asgi import Answer, ask, infer
 from tests.support.flights import request
@@ -31,12 +33,13 @@ def keys(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watched(app: Application, model: Model, keys: Path) -> Application:
-    """An application that takes feedback."""
+def watched(app: Application, model: Model, keys: Path) -> Iterator[Application]:
+    """An application that takes feedback; the model is everybody's and afterwards as it was."""
     oversight = Oversight(settings(keys), app.telemetry)
     oversight.watch(model)
     app.feedback = oversight.feedback
-    return app
+    yield app
+    model.recorder = Silent()
 
 
 async def give(app: Application, **document: object) -> Answer:
