@@ -170,28 +170,29 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class SecretMount:
-    """A Secret, where a pod finds its keys as files; the pod starts when it exists."""
+    """A Secret as a folder with a file for each key, which the kubelet changes when the Secret changes."""
 
     secret: str
 
     @property
     def name(self) -> str:
-        """Name of the volume, a DNS label."""
-        plain = self.secret.replace(".", "-")
-        return child_name("secret", plain, *([short(self.secret)] if plain != self.secret else []))
+        """Name of the volume, as that of a claim is made."""
+        dotted = [short(self.secret)] if "." in self.secret else []
+        return child_name("secret", self.secret.replace(".", "-"), *dotted)
 
     @property
-    def path(self) -> str:
-        """Folder in which the container finds one file for each key."""
+    def folder(self) -> str:
+        """Where the container finds it."""
         return f"{MOUNT_ROOT}/secret/{self.secret}"
 
     def volume(self) -> dict[str, Any]:
         """Return the volume of the pod."""
-        return {"name": self.name, "secret": {"secretName": self.secret}}
+        # optional: the program then says which Secret is missing, a pod that never starts says nothing
+        return {"name": self.name, "secret": {"secretName": self.secret, "optional": True}}
 
     def mount(self) -> dict[str, Any]:
         """Return the volume mount of the container."""
-        return {"name": self.name, "mountPath": self.path, "readOnly": True}
+        return {"name": self.name, "mountPath": self.folder, "readOnly": True}
 
 
 def merged(mounts: Iterable[Mount]) -> tuple[Mount, ...]:

@@ -140,7 +140,7 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
     keys = _feedback_keys(seen)
     if keys:
         window = int(parse_duration(spec.feedback.label_window).total_seconds())
-        variables |= {"MLWRIGHT_FEEDBACK_KEYS": keys.path, "MLWRIGHT_LABEL_WINDOW": str(window)}
+        variables |= {"MLWRIGHT_FEEDBACK_KEYS": keys.folder, "MLWRIGHT_LABEL_WINDOW": str(window)}
     container = {
         "name": SERVER_CONTAINER,
         "image": spec.server.image or settings.server_image,

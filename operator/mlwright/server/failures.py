@@ -7,6 +7,10 @@ class UnservableError(Exception):
     """These settings or this bundle can never be served as they are; the message is the sentence for people."""
 
 
+class UnreadySecretError(Exception):
+    """A Secret that a setting names is not there yet, or holds nothing of use; another start may find it."""
+
+
 def exit_code(failure: BaseException) -> int:
     """64 for what only a person can change, 70 for everything else, where another start may help."""
     return EXIT_USER_ERROR if isinstance(failure, UnservableError) else EXIT_OUR_ERROR
@@ -14,6 +18,6 @@ def exit_code(failure: BaseException) -> int:
 
 def sentence(failure: BaseException) -> str:
     """The failure in one line."""
-    if isinstance(failure, UnservableError):
+    if isinstance(failure, UnservableError | UnreadySecretError):
         return str(failure)
     return " ".join(f"the server failed unexpectedly: {type(failure).__name__}: {failure}".split())

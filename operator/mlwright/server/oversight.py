@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Mapping
 
-from mlwright.server.failures import UnservableError
+from mlwright.server.failures import UnreadySecretError
 from mlwright.server.feedback import Feedback, Reason
 from mlwright.server.feedback_series import FeedbackSeries
 from mlwright.server.following import Files, follow, read_folder
@@ -27,7 +27,7 @@ class Oversight:
         """Take the settings and who shows series.
 
         Raises:
-            UnservableError: The Secret with the keys of prediction ids holds none, or something else.
+            UnreadySecretError: The Secret with the keys of prediction ids holds none, or something else.
         """
         self._settings = settings
         self._telemetry = telemetry
@@ -64,7 +64,7 @@ class Oversight:
         try:
             keys = _keys(self._key_files)
         except ValueError as problem:
-            raise UnservableError(f"the Secret of spec.feedback.keySecretRef: {problem}") from problem
+            raise UnreadySecretError(f"spec.feedback.keySecretRef: the Secret is not usable: {problem}") from problem
         self._ids = PredictionIds(identity.deployment, identity.revision, os.urandom(SALT_BYTES), keys)
         series = FeedbackSeries(identity, Reason)
         self._telemetry.show(series.lines)
@@ -81,7 +81,7 @@ def _keys(files: Files) -> Mapping[str, bytes]:
         ValueError: There is none, or one is no key; it names which, and never what it holds.
     """
     if not files:
-        raise ValueError("it holds no key: add one of 32 bytes, or of 64 hexadecimal digits")
+        raise ValueError("it holds no key, or is not there: add one of 32 bytes, or of 64 hexadecimal digits")
     return {name: _key(name, content) for name, content in files.items()}
 
 

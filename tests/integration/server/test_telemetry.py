@@ -90,10 +90,10 @@ def test_another_pod_takes_feedback_also_after_a_change_of_keys(start: Start, ke
 
 
 def test_a_secret_without_keys_ends_the_start(start: Start, tmp_path: Path) -> None:
-    """With a sentence that names the field."""
+    """With a sentence that names the field, and worth another start when they are there."""
     server = start(MLWRIGHT_FEEDBACK_KEYS=str(tmp_path))
 
-    assert server.ends_with() == 64
+    assert server.ends_with() == 70
     assert "spec.feedback.keySecretRef: " in server.last_words.read_text()
 
 

@@ -135,13 +135,13 @@ def test_the_server_finds_the_keys_of_prediction_ids() -> None:
         "/mlwright/secret/feedback.keys",
         "86400",
     )
-    assert volume["secret"] == {"secretName": "feedback.keys"}
+    assert volume["secret"] == {"secretName": "feedback.keys", "optional": True}
     assert "." not in volume["name"]
     assert (mount["mountPath"], mount["readOnly"]) == ("/mlwright/secret/feedback.keys", True)
 
 
 def test_without_feedback_there_are_no_keys() -> None:
-    """A Secret that is named ahead is not mounted, and need not exist."""
+    """A Secret that is named ahead is not mounted."""
     off = {**KEYS, "enabled": False}
 
     assert "MLWRIGHT_FEEDBACK_KEYS" not in env(feedback=off)

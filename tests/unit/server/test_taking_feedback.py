@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlwright.server.application import Application
-from mlwright.server.failures import UnservableError
+from mlwright.server.failures import UnreadySecretError
 from mlwright.server.model import Model
 from mlwright.server.oversight import Oversight
 from mlwright.server.recording import Silent
@@ -94,7 +94,7 @@ async def test_without_feedback_there_is_no_id_and_nothing_is_taken(app: Applica
 
 
 KEYS = {
-    "an empty Secret": ({}, "it holds no key"),
+    "an empty Secret": ({}, "it holds no key, or is not there"),
     "a short key": ({"key-1": "0f" * 32, "key-2": "0f"}, "key-2: a key has 32 bytes"),
 }
 
@@ -107,7 +107,7 @@ def test_without_usable_keys_it_does_not_serve(
     for name, content in files.items():
         (tmp_path / name).write_text(content)
 
-    with pytest.raises(UnservableError, match=r"spec\.feedback\.keySecretRef") as refused:
+    with pytest.raises(UnreadySecretError, match=r"spec\.feedback\.keySecretRef") as refused:
         Oversight(settings(tmp_path), loading_app.telemetry)
 
     assert words in str(refused.value)
