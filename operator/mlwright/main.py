@@ -74,7 +74,9 @@ class _Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._end())
         try:
-            health = HealthServer(self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry)
+            health = HealthServer(
+                self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry, self._gauges.targets
+            )
         except OSError as error:
             logger.critical("MLWRIGHT_HEALTH_PORT %s cannot be listened on: %s", self._settings.health_port, error)
             return WRONG

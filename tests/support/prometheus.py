@@ -50,6 +50,7 @@ def prometheus(
     folder: Path,
     *,
     targets: Iterable[Mapping[str, Any]] = (),
+    configuration: Mapping[str, Any] | None = None,
     past: Iterable[tuple[str, Series]] = (),
     secure: Path | None = None,
 ) -> Iterator[str]:
@@ -58,16 +59,17 @@ def prometheus(
     Args:
         folder: An empty folder for its data.
         targets: What it scrapes twice a second: entries of static_configs.
+        configuration: All that it does instead.
         past: What it holds already: names and samples.
         secure: Folder with tls.crt, tls.key and the ca.crt of those who may ask; None for plain HTTP.
     """
     data = folder / "data"
     _write_past(folder, data, past)
-    configuration = {
+    usual = {
         "global": {"scrape_interval": "500ms", "scrape_timeout": "400ms"},
         "scrape_configs": [{"job_name": "models", "static_configs": [dict(target) for target in targets]}],
     }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(dict(configuration or usual)), encoding="utf-8")
     port = _free_port()
     command = [
         str(program()),

@@ -23,7 +23,7 @@
 - name: MLWRIGHT_UNSAFE_FORMATS
   value: {{ .Values.outside.allowUnsafeFormats | quote }}
 - name: MLWRIGHT_PROMETHEUS_URL
-  value: {{ .Values.prometheus.url | quote }}
+  value: {{ include "mlwright.prometheus.url" . | quote }}
 - name: MLWRIGHT_PROMETHEUS_FOLDER
   value: {{ ternary "/mlwright/prometheus" "" (ne .Values.prometheus.secretName "") | quote }}
 - name: MLWRIGHT_LOG_FORMAT

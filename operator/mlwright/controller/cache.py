@@ -82,6 +82,10 @@ class Cache:
         shelf = self._shelves.get(kind.name) or Shelf(kind)
         return _present(shelf.get((owner.namespace, name)) for name in shelf.owned(owner))
 
+    def everywhere(self, kind: ResourceKind) -> tuple[Name, ...]:
+        """Return namespace and name of all objects of a kind."""
+        return self._shelves[kind.name].names()
+
     def names(self, kind: ResourceKind, namespace: str) -> tuple[str, ...]:
         """Return the names of all objects of a kind in a namespace, sorted."""
         return tuple(sorted(name for where, name in self._shelves[kind.name].names() if where == namespace))

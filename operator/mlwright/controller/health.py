@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
@@ -12,6 +14,7 @@ from typing import Final, Self
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from mlwright.controller.targets import Targets
 from mlwright.ports.clock import Clock
 
 BEAT: Final = 5.0
@@ -54,10 +57,16 @@ class _Server(ThreadingHTTPServer):
 
 
 class HealthServer:
-    """Serves /healthz, /readyz and /metrics; a context manager."""
+    """Serves /healthz, /readyz, /metrics and /targets; a context manager."""
 
-    def __init__(self, port: int, pulse: Pulse, registry: CollectorRegistry) -> None:
-        self._server = _Server(("", port), _handler(pulse, registry))
+    def __init__(self, port: int, pulse: Pulse, registry: CollectorRegistry, targets: Targets) -> None:
+        pages: dict[str, Page] = {
+            "/healthz": lambda: _judged("alive", good=pulse.alive),
+            "/readyz": lambda: _judged("ready", good=pulse.ready and pulse.alive),
+            "/metrics": lambda: _Answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST),
+            "/targets": lambda: _told(targets.body),
+        }
+        self._server = _Server(("", port), _handler(pages))
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property
@@ -77,33 +86,43 @@ class HealthServer:
         self._thread.join()
 
 
-def _handler(pulse: Pulse, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: HTTPStatus
+    body: bytes
+    kind: str = "text/plain"
+
+
+Page = Callable[[], _Answer]
+
+
+def _judged(word: str, *, good: bool) -> _Answer:
+    status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+    return _Answer(status, f"{word if good else f'not {word}'}\n".encode())
+
+
+def _told(targets: bytes | None) -> _Answer:
+    """Without a list Prometheus keeps the one that it has."""
+    if targets is None:
+        return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"another replica leads and knows\n")
+    return _Answer(HTTPStatus.OK, targets, "application/json")
+
+
+def _handler(pages: Mapping[str, Page]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10.0
         server_version = "mlwright"
         sys_version = ""
 
         def do_GET(self) -> None:  # the name that http.server calls
-            match self.path.split("?", 1)[0]:
-                case "/healthz":
-                    self._judge("alive", good=pulse.alive)
-                case "/readyz":
-                    self._judge("ready", good=pulse.ready and pulse.alive)
-                case "/metrics":
-                    self._answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST)
-                case _:
-                    self._answer(HTTPStatus.NOT_FOUND, b"try /healthz, /readyz or /metrics\n")
-
-        def _judge(self, word: str, *, good: bool) -> None:
-            status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-            self._answer(status, f"{word if good else f'not {word}'}\n".encode())
-
-        def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            page = pages.get(self.path.split("?", 1)[0])
+            unknown = _Answer(HTTPStatus.NOT_FOUND, f"try one of {', '.join(pages)}\n".encode())
+            answer = page() if page else unknown
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.kind)
+            self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
             """Probes are no news."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from mlwright.controller.metrics import Metrics
 from mlwright.controller.queue import WorkQueue
 from mlwright.controller.reconciler import Reconciler
 from mlwright.controller.resync import fill, resync
+from mlwright.controller.targets import Targets, keep
 from mlwright.controller.watching import Watching
 from mlwright.plan.resources import ResourceKind
 from mlwright.ports.outside import Outside
@@ -40,6 +41,7 @@ class Gauges:
 
     metrics: Metrics
     pulse: Pulse
+    targets: Targets = field(default_factory=Targets)
 
 
 class Leader:
@@ -112,6 +114,7 @@ class Leader:
             self._task(self._announcer.run(), "events"),
             self._task(watching.check(), "watching"),
             self._task(self._meter.run(), "meter"),
+            self._task(keep(self._gauges.targets, self._cache), "targets"),
         ]
         kopf = self._task(watching.run(), "kopf")  # the last: it ends every task that began after it
         try:

@@ -1,0 +1,79 @@
+"""Whom a Prometheus should scrape: the running pods of deployments, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+import pytest
+
+from mlwright.builders import meta
+from mlwright.controller.cache import Cache
+from mlwright.controller.targets import Targets, found, keep
+from mlwright.plan.resources import Key
+
+OWNER = Key("ModelDeployment", "shop", "churn")
+
+
+def pod(name: str, address: str = "10.0.0.7", phase: str = "Running", owner: Key = OWNER) -> dict[str, Any]:
+    """A pod of a deployment."""
+    labels = meta.owner_labels(owner)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": owner.namespace, "resourceVersion": "1", "labels": labels},
+        "status": {"phase": phase, "podIP": address},
+    }
+
+
+def cache(*pods: dict[str, Any]) -> Cache:
+    """A cache with one deployment and these pods."""
+    known = Cache()
+    deployment = {
+        "kind": "ModelDeployment",
+        "metadata": {"name": "churn", "namespace": "shop", "resourceVersion": "1"},
+        "spec": {"model": {"ref": {"name": "churn"}}},
+    }
+    for body in (deployment, *pods):
+        known.put(body)
+    return known
+
+
+def test_running_pods_are_told_with_their_names() -> None:
+    """Where they answer, of both versions of IP, and who they are."""
+    told = list(found(cache(pod("a"), pod("b", "fd00::7"))))
+
+    assert told == [
+        {"targets": ["10.0.0.7:8080"], "labels": {"namespace": "shop", "pod": "a"}},
+        {"targets": ["[fd00::7]:8080"], "labels": {"namespace": "shop", "pod": "b"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod("a", phase="Pending"),
+        pod("a", phase="Succeeded"),
+        pod("a", address=""),
+        pod("a", owner=Key("TrainingRun", "shop", "churn")),
+    ],
+)
+def test_others_are_not(other: dict[str, Any]) -> None:
+    """Pods that do not run, have no address or serve nothing."""
+    assert list(found(cache(other))) == []
+
+
+async def test_a_replica_that_does_not_lead_any_more_knows_nothing() -> None:
+    """Prometheus then keeps what it was told last."""
+    targets = Targets()
+    keeping = asyncio.create_task(keep(targets, cache(pod("a"))))
+    await asyncio.sleep(0)
+    assert targets.body is not None
+    assert json.loads(targets.body)[0]["labels"]["pod"] == "a"
+
+    keeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await keeping
+    assert targets.body is None
