@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from mlwright.plan.analysis import Counted, Failed, Reading
 from mlwright.plan.measuring import Measure, Measured, Series, Side, Watched
 from mlwright.plan.resources import Key
 from mlwright.planners.counting import LOOK, count
-from mlwright.planners.minutes import COUNTED, before, chosen, minutes
+from mlwright.planners.minutes import COUNTED, before, chosen, minutes, total
 from mlwright.planners.selections import selections
 from mlwright.ports.clock import Clock
 from mlwright.ports.metrics import MetricsStore
@@ -42,6 +42,7 @@ class _Asked:
     pods: dict[tuple[str, str], Watched] = field(default_factory=dict)
     """Every pod that was ever wanted, by revision and name."""
     noise: Noise | None = None
+    pasts: Mapping[str, tuple[float, float]] | None = None
 
 
 class Meter:
@@ -75,7 +76,7 @@ class Meter:
         if asked is None or asked.phase[0] != phase[0]:
             asked = _Asked(phase)
         elif asked.phase != phase:
-            asked.phase, asked.at = phase, -math.inf
+            asked.phase, asked.at, asked.pasts = phase, -math.inf, None
         for side in (measure.candidate, measure.stable):
             asked.pods.update({(side.revision, pod.name): pod for pod in side.pods})
         return asked
@@ -86,9 +87,13 @@ class Meter:
             measure, candidate=_with_gone(measure.candidate, asked), stable=_with_gone(measure.stable, asked)
         )
         if measure.noise_wanted and asked.noise is None:
-            asked.noise = await self._noise(whole)
+            rows = await self._minutes(whole)
+            asked.noise = None if rows is None else chosen(tuple(rows.items()))
+        if measure.bake and asked.pasts is None:
+            rows = await self._minutes(whole)
+            asked.pasts = None if rows is None else {name: total(minutes_) for name, minutes_ in rows.items()}
         readings = {check.name: await self._reading(whole, check) for check in measure.checks}
-        self._cache.remember(key, Measured(measure, readings, asked.noise))
+        self._cache.remember(key, Measured(measure, readings, asked.noise, asked.pasts or {}))
         self._wake(key)
 
     async def _reading(self, measure: Measure, check: Check) -> Reading:
@@ -100,19 +105,18 @@ class Meter:
         except MetricsError as error:
             return Failed(str(error))
 
-    async def _noise(self, measure: Measure) -> Noise | None:
-        """Return how stable's bad requests were spread; None while nobody can tell."""
+    async def _minutes(self, measure: Measure) -> dict[str, tuple[tuple[float, float], ...]] | None:
+        """Return what stable did in each minute of its history, by check; None while nobody can tell."""
         history = before(measure)
         try:
-            rows = [
-                (check.name, minutes(history, check, (await self._found(history, check))[0]))
+            return {
+                check.name: minutes(history, check, (await self._found(history, check))[0])
                 for check in measure.checks
                 if check.type in COUNTED
-            ]
+            }
         except MetricsError as error:
             logger.warning("the history of stable cannot be read", extra={"error": str(error)})
             return None
-        return chosen(rows)
 
     async def _found(self, measure: Measure, check: Check) -> tuple[dict[str, tuple[Series, ...]], float]:
         now = self._clock.now().timestamp()

@@ -102,12 +102,14 @@ class Case:
         step: Number of the step that is judged now, from 0.
         noise: How stable's errors were spread before the rollout; fixed when it starts.
         readings: By name of the check; one that is missing has no data.
+        pasts: In a bake, by name of the check: requests of the version before, and bad ones among them, up to the bake.
     """
 
     stage: Stage
     step: int
     noise: Noise
     readings: Mapping[str, Reading]
+    pasts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Move(StrEnum):

@@ -7,7 +7,7 @@ one gap between scrapes, scales up the rest and hides restarts: enough to send g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mlwright.api.analysis import Check
@@ -59,6 +59,8 @@ class Measure:
     warmup: timedelta
     noise_wanted: bool = False
     """Whether to look, too, at how stable's bad requests were spread before the first phase."""
+    bake: bool = False
+    """Whether the last phase is a bake: stable has no traffic any more, and what it did before is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,11 @@ class Measured:
     Attributes:
         measure: What was wanted then; a reading of another step or revision says nothing of this one.
         readings: By name of the check.
+        pasts: By name of the check, of a bake: requests of stable before it, and bad ones among them.
         noise: How stable's bad requests were spread before the first phase; None while that is not asked for.
     """
 
     measure: Measure
     readings: Mapping[str, Reading]
     noise: Noise | None = None
+    pasts: Mapping[str, tuple[float, float]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ def written(analysis: Analysis, case: Case, judgement: Judgement) -> Evidence:
         "stage": case.stage.value,
         "step": case.step,
         "noise": {"block": case.noise.block, "sentence": case.noise.sentence},
+        "pasts": {name: list(past) for name, past in case.pasts.items()},
         "readings": {name: _reading(reading) for name, reading in case.readings.items()},
         "verdicts": [_verdict(verdict) for verdict in judgement.verdicts],
         "outcome": judgement.outcome.value,
@@ -41,7 +42,8 @@ def read(evidence: Evidence) -> tuple[Analysis, Case]:
         raise ValueError(message)
     noise = Noise(evidence["noise"]["block"], evidence["noise"]["sentence"])
     readings = {name: _as_reading(body) for name, body in evidence["readings"].items()}
-    case = Case(Stage(evidence["stage"]), evidence["step"], noise, readings)
+    pasts = {name: (requests, bad) for name, (requests, bad) in evidence["pasts"].items()}
+    case = Case(Stage(evidence["stage"]), evidence["step"], noise, readings, pasts)
     return Analysis.model_validate(evidence["analysis"]), case
 
 

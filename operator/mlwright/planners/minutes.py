@@ -19,8 +19,8 @@ COUNTED: Final = ("ErrorRate", "Latency", "Accuracy")
 
 
 def before(measure: Measure) -> Measure:
-    """Return the measure of stable's history up to the first phase."""
-    start = min(phase.since for phase in measure.phases)
+    """Return the measure of stable's history: up to the first phase, or up to the bake."""
+    start = measure.phases[-1].since if measure.bake else min(phase.since for phase in measure.phases)
     return replace(measure, phases=(Phase(-1, start - HISTORY, start),))
 
 
@@ -36,6 +36,11 @@ def minutes(history: Measure, check: Check, found: Found) -> tuple[tuple[float, 
         row[0] += whole
         row[1] += bad
     return tuple((row[0], max(0.0, row[1])) for _, row in sorted(sums.items()))
+
+
+def total(rows: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return requests and bad ones of all minutes together."""
+    return sum(n for n, _ in rows), sum(k for _, k in rows)
 
 
 def chosen(histories: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> Noise:

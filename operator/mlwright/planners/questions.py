@@ -7,6 +7,7 @@ from typing import Final
 
 from mlwright.api.analysis import AccuracyCheck, Analysis, Check, ErrorRate, LatencyCheck
 from mlwright.plan.analysis import Case, Stage
+from mlwright.stats.history import PAST, upper_rate
 from mlwright.stats.rates import Line
 from mlwright.stats.trial import Question
 
@@ -22,11 +23,13 @@ class Asked:
         question: What is asked of the counts.
         bad: What is counted, such as "answered with an error".
         thing: What is counted among, such as "requests".
+        past: In a bake, requests of the version before and bad ones among them; None where stable is beside.
     """
 
     question: Question
     bad: str
     thing: str = "requests"
+    past: tuple[float, float] | None = None
 
 
 def asked(analysis: Analysis, check: Check, case: Case) -> Asked:
@@ -40,14 +43,18 @@ def asked(analysis: Analysis, check: Check, case: Case) -> Asked:
         lines, bad, thing = _accuracy(check.accuracy or AccuracyCheck()), "wrong", "labelled answers"
     else:
         lines, bad, thing = _lines(check.error_rate or ErrorRate()), "answered with an error", "requests"
+    alpha, past = budget(analysis, case.stage), None
+    if case.stage is Stage.BAKE and lines[0].ratio:
+        past = case.pasts.get(check.name, (0.0, 0.0))
+        lines, alpha = _beside_past(lines, past, alpha)
     question = Question(
         worse=lines[0],
         fine=lines[1],
-        alpha=budget(analysis, case.stage),
+        alpha=alpha,
         beta=1 - analysis.confidence,
         block=case.noise.block if analysis.noise == "Auto" else 0,
     )
-    return Asked(question, bad, thing)
+    return Asked(question, bad, thing, past)
 
 
 def budget(analysis: Analysis, stage: Stage) -> float:
@@ -62,6 +69,13 @@ def budget(analysis: Analysis, stage: Stage) -> float:
 
 def _lines(settings: ErrorRate | LatencyCheck) -> tuple[Line, Line]:
     return Line(settings.max_increase), Line(settings.pass_margin)
+
+
+def _beside_past(lines: tuple[Line, Line], past: tuple[float, float], alpha: float) -> tuple[tuple[Line, Line], float]:
+    """Hold a version that has all traffic against what is known of the one before it, at its worst."""
+    known = upper_rate(*past, PAST * alpha)
+    worse, fine = (Line(min(1.0, known + line.difference), ratio=0.0) for line in lines)
+    return (worse, fine), (1 - PAST) * alpha
 
 
 def _accuracy(settings: AccuracyCheck) -> tuple[Line, Line]:

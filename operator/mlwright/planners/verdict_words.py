@@ -68,6 +68,8 @@ def number_words(query: QueryCheck, value: float, outcome: Outcome) -> str:
 
 def _counted(ask: Asked, counts: Counts) -> str:
     own = f"{counts.candidate_rate:.2%} of {counts.candidate:,.0f} {ask.thing} were {ask.bad}"
+    if ask.past is not None:
+        return f"{own}, {ask.past[1] / max(1.0, ask.past[0]):.2%} of {ask.past[0]:,.0f} of the version before"
     if not ask.question.worse.ratio:
         return own
     return f"{own}, {counts.stable_rate:.2%} of {counts.stable:,.0f} of stable"

@@ -117,10 +117,12 @@ def _nothing_in_step(trial: Trial) -> Trial:
 
 
 def _judged(analysis: Analysis, ask: Asked, trial: Trial, trouble: str) -> tuple[Outcome, str]:
-    if trial.worse:
+    if trial.worse and (ask.past is None or ask.past[0]):
         return Outcome.FAIL, proven_worse(ask, trial)
     if trouble:
         return Outcome.NO_DATA, trouble
+    if ask.past is not None and not ask.past[0]:
+        return Outcome.NO_DATA, f"nothing is known of the {ask.thing} of the version before"
     if not ask.question.worse.tells(trial.step):
         return Outcome.NO_DATA, no_data(ask, trial)
     if trial.fine and trial.step.candidate >= analysis.min_requests:

@@ -200,9 +200,12 @@ UNDECIDED = Counted(path(Counts(150, 1, 1350, 13), 3))
 LOOKING_WORSE = Counted(path(Counts(150, 3, 1350, 13), 3))
 
 
+PAST = {"errors": (54_000.0, 520.0)}
+
+
 def move(analysis: Analysis, reading: Reading, minutes: float, stage: Stage = Stage.STEPS) -> Move:
-    """What follows after so many minutes of a step of five."""
-    at = case(stage=stage, errors=reading)
+    """What follows after so many minutes of a step of five; in a bake, with a past of one percent."""
+    at = Case(stage, 0, COUNTING, {"errors": reading}, PAST if stage is Stage.BAKE else {})
     return conclude(analysis, at, evaluate(analysis, at), held_for=minutes * MINUTE, hold=5 * MINUTE).move
 
 
@@ -246,9 +249,35 @@ def test_a_bake_ends_when_it_is_over_and_nothing_speaks_against_it() -> None:
     assert move(spec(ERRORS), Counted(path(WORSE, 40)), 1, Stage.BAKE) is Move.ROLL_BACK
 
 
+def baked(past: tuple[float, float], counts: Counts, number: int = 40) -> Judgement:
+    """The judgement of a bake, in which stable has no traffic."""
+    return evaluate(
+        spec(ERRORS), Case(Stage.BAKE, 0, COUNTING, {"errors": Counted(path(counts, number))}, {"errors": past})
+    )
+
+
+def test_a_bake_is_held_against_the_version_before() -> None:
+    """Four percent beside a past of one is too much; less than one is not, and the sentence says why."""
+    worse, same = baked((54_000, 520), Counts(150, 6)), baked((54_000, 520), Counts(150, 1))
+
+    assert worse.outcome is Outcome.FAIL
+    assert worse.sentence == (
+        "errors: 4.00% of 6,000 requests were answered with an error, 0.96% of 54,000 of the version before; proven to be"
+        " more than 1.24%"
+    )
+    assert same.outcome is Outcome.PASS
+
+
+def test_a_short_past_proves_little() -> None:
+    """Of twenty requests before nobody knows the rate, and no version is sent back for it."""
+    assert baked((20, 0), Counts(150, 6)).outcome is not Outcome.FAIL
+    found = baked((0, 0), Counts(150, 150))
+    assert found.outcome is Outcome.NO_DATA
+    assert found.sentence == "errors: nothing is known of the requests of the version before"
+
+
 numbers = st.integers(0, 2000)
 silent_side = st.one_of(
-    st.builds(lambda n, k: Counts(n, min(n, k), 0, 0), numbers, numbers),
     st.builds(lambda n, k: Counts(0, 0, n, min(n, k)), numbers, numbers),
 )
 missing = st.one_of(
