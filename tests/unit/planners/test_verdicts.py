@@ -262,8 +262,8 @@ def test_a_bake_is_held_against_the_version_before() -> None:
 
     assert worse.outcome is Outcome.FAIL
     assert worse.sentence == (
-        "errors: 4.00% of 6,000 requests were answered with an error, 0.96% of 54,000 of the version before; proven to be"
-        " more than 1.24%"
+        "errors: 4.00% of 6,000 requests were answered with an error, 0.96% of 54,000 of the version before; proven to"
+        " be more than 1.24%"
     )
     assert same.outcome is Outcome.PASS
 
