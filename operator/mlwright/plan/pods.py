@@ -42,6 +42,8 @@ class PodSeen:
     restarts: int = 0
     started: datetime | None = None
     """When the container started for the first time, as far as its state still tells."""
+    ready_since: datetime | None = None
+    """Since when it is ready; None while it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,13 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         exit_message=ended.get("message", "").strip(),
         restarts=state.get("restartCount", 0),
         started=_first_start(state),
+        ready_since=_ready_since(conditions.get("Ready", {})),
     )
+
+
+def _ready_since(condition: Mapping[str, Any]) -> datetime | None:
+    told = condition.get("lastTransitionTime")
+    return moment(told) if told and condition.get("status") == "True" else None
 
 
 def _at_work(status: Mapping[str, Any], container: str) -> Mapping[str, Any]:
