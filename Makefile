@@ -92,7 +92,7 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator bench-server bench-training bench-gates
+.PHONY: demo bench-operator bench-server bench-training bench-gates bench-canary
 demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@python3 -m cluster images operator server trainer
 	@$(PY) -m examples.flights.demo
@@ -105,6 +105,9 @@ bench-training: venv ## Measure what the operator adds between steps, the start 
 
 bench-gates: venv ## Simulate how often the champion gate promotes a worse model; writes build/bench/gates.json.
 	@$(PY) -m bench.gates
+
+bench-canary: venv ## Simulate verdicts on candidates: false rollbacks, missed faults, noise, whole rollouts, experiments; writes build/bench/canary.json.
+	@$(PY) -m bench.canary
 
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server

@@ -33,6 +33,7 @@ scrape_configs:
     sample_limit: 20000
     label_limit: 32
     label_value_length_limit: 512
+    tls_config: {insecure_skip_verify: true} # as the kubelet does: the certificate is for clients, which ask by another name
     http_sd_configs:
       - url: http://{{ include "mlwright.fullname" . }}-targets.{{ .Release.Namespace }}:8081/targets
         refresh_interval: 3s

@@ -64,7 +64,7 @@ class HealthServer:
             "/healthz": lambda: _judged("alive", good=pulse.alive),
             "/readyz": lambda: _judged("ready", good=pulse.ready and pulse.alive),
             "/metrics": lambda: _Answer(HTTPStatus.OK, generate_latest(registry), CONTENT_TYPE_LATEST),
-            "/targets": lambda: _told(targets.body),
+            "/targets": lambda: _told(targets.told()),
         }
         self._server = _Server(("", port), _handler(pages))
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
@@ -104,7 +104,9 @@ def _judged(word: str, *, good: bool) -> _Answer:
 def _told(targets: bytes | None) -> _Answer:
     """Without a list Prometheus keeps the one that it has."""
     if targets is None:
-        return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"another replica leads and knows\n")
+        return _Answer(
+            HTTPStatus.SERVICE_UNAVAILABLE, b"another replica leads and knows, or nobody has asked for a while\n"
+        )
     return _Answer(HTTPStatus.OK, targets, "application/json")
 
 

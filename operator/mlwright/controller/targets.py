@@ -7,43 +7,75 @@ and is not a child of a deployment is never in the list.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 from pydantic_core import to_json
 
-from mlwright.constants import SERVER_PORT
+from mlwright.constants import LABEL_REVISION, SERVER_PORT
 from mlwright.controller.cache import Cache
-from mlwright.plan.resources import MODEL_DEPLOYMENT, POD, Body, Key
+from mlwright.plan.resources import DEPLOYMENT, MODEL_DEPLOYMENT, POD, Body, Key
 
 EVERY: Final = 2.0
 """Seconds between two looks; a new pod is scraped a few seconds after it has an address."""
+INTEREST: Final = 60.0
+"""Seconds without a question after which nobody is taken to listen, and nothing is looked up."""
 
 
 class Targets:
-    """The list as it is told; None while this replica does not lead and so does not know."""
+    """The list as it is told; None while this replica does not lead, or nobody has asked yet."""
 
     def __init__(self) -> None:
-        self.body: bytes | None = None
+        self._body: bytes | None = None
+        self._asked = -math.inf
+
+    def told(self) -> bytes | None:
+        """Return the list to somebody who asks; may be called on any thread."""
+        self._asked = time.monotonic()
+        return self._body
+
+    def tell(self, body: bytes | None) -> None:
+        """Set the list."""
+        self._body = body
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody asked lately."""
+        return time.monotonic() - self._asked < INTEREST
 
 
 async def keep(targets: Targets, cache: Cache) -> None:
     """Keep the list as the cache says, for ever; in the end this replica knows nothing any more."""
     try:
         while True:
-            targets.body = to_json(list(found(cache)))
+            targets.tell(to_json(list(found(cache))) if targets.wanted else None)
             await asyncio.sleep(EVERY)
     finally:
-        targets.body = None
+        targets.tell(None)
 
 
 def found(cache: Cache) -> Iterator[dict[str, Any]]:
     """Yield an entry for each running pod of each deployment, with the two labels by which the operator asks."""
     for namespace, name in cache.everywhere(MODEL_DEPLOYMENT):
-        for pod in cache.children(POD, Key(MODEL_DEPLOYMENT.name, namespace, name)):
-            if address := _address(pod):
-                labels = {"namespace": namespace, "pod": pod["metadata"]["name"]}
-                yield {"targets": [address], "labels": labels}
+        owner = Key(MODEL_DEPLOYMENT.name, namespace, name)
+        pods = [(pod, address) for pod in cache.children(POD, owner) if (address := _address(pod))]
+        schemes = {_revision(body): _scheme(body) for body in cache.children(DEPLOYMENT, owner)} if pods else {}
+        for pod, address in pods:
+            labels = {"namespace": namespace, "pod": pod["metadata"]["name"]}
+            yield {"targets": [address], "labels": labels | {"__scheme__": schemes.get(_revision(pod), "http")}}
+
+
+def _revision(body: Body) -> str:
+    return str((body["metadata"].get("labels") or {}).get(LABEL_REVISION, ""))
+
+
+def _scheme(deployment: Body) -> str:
+    """Return how the pods of a revision are asked: as the kubelet asks whether they are ready."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    probes = ((container.get("readinessProbe") or {}).get("httpGet") or {} for container in containers)
+    return next((str(probe["scheme"]).lower() for probe in probes if probe.get("scheme")), "http")
 
 
 def _address(pod: Body) -> str:

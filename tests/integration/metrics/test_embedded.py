@@ -41,12 +41,12 @@ def pod() -> Iterator[WebServer]:
 async def test_a_pod_of_the_list_is_scraped_under_its_own_name(pod: WebServer, tmp_path: Path) -> None:
     """The name comes from the operator's list, whatever the pod says of itself."""
     targets = Targets()
-    targets.body = json.dumps([_entry(pod)]).encode()
+    targets.tell(json.dumps([_entry(pod)]).encode())
     with HealthServer(0, Pulse(SystemClock()), CollectorRegistry(), targets) as operator:
         url = f"http://localhost:{operator.port}/targets"
         with prometheus(tmp_path, configuration=_configuration(url)) as address:
             await soon(lambda: len(pod.asked) >= 2, "two scrapes")
-            targets.body = None  # the operator stops leading: Prometheus keeps the list
+            targets.tell(None)  # the operator stops leading: Prometheus keeps the list
             asked = len(pod.asked)
             await soon(lambda: len(pod.asked) >= asked + 5, "scrapes go on")
             found = await _ask(address)

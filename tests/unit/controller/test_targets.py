@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mlwright.builders import meta
+from mlwright.constants import LABEL_REVISION
 from mlwright.controller.cache import Cache
 from mlwright.controller.targets import Targets, found, keep
 from mlwright.plan.resources import Key
@@ -46,8 +47,8 @@ def test_running_pods_are_told_with_their_names() -> None:
     told = list(found(cache(pod("a"), pod("b", "fd00::7"))))
 
     assert told == [
-        {"targets": ["10.0.0.7:8080"], "labels": {"namespace": "shop", "pod": "a"}},
-        {"targets": ["[fd00::7]:8080"], "labels": {"namespace": "shop", "pod": "b"}},
+        {"targets": ["10.0.0.7:8080"], "labels": {"namespace": "shop", "pod": "a", "__scheme__": "http"}},
+        {"targets": ["[fd00::7]:8080"], "labels": {"namespace": "shop", "pod": "b", "__scheme__": "http"}},
     ]
 
 
@@ -65,15 +66,47 @@ def test_others_are_not(other: dict[str, Any]) -> None:
     assert list(found(cache(other))) == []
 
 
-async def test_a_replica_that_does_not_lead_any_more_knows_nothing() -> None:
-    """Prometheus then keeps what it was told last."""
+def test_pods_behind_tls_are_asked_by_tls() -> None:
+    """As the kubelet asks them whether they are ready."""
+    labels = meta.owner_labels(OWNER) | {LABEL_REVISION: "a1"}
+    served = pod("a")
+    served["metadata"]["labels"] = labels
+    probe = {"httpGet": {"path": "/", "scheme": "HTTPS"}}
+    known = cache(served)
+    known.put(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "churn-a1", "namespace": "shop", "resourceVersion": "1", "labels": labels},
+            "spec": {"template": {"spec": {"containers": [{"name": "server", "readinessProbe": probe}]}}},
+        }
+    )
+
+    assert next(found(known))["labels"]["__scheme__"] == "https"
+
+
+async def test_a_replica_tells_what_it_knows_while_it_leads() -> None:
+    """Somebody who asks hears the list a moment later; when the replica does not lead any more it knows nothing."""
     targets = Targets()
+    assert targets.told() is None
     keeping = asyncio.create_task(keep(targets, cache(pod("a"))))
     await asyncio.sleep(0)
-    assert targets.body is not None
-    assert json.loads(targets.body)[0]["labels"]["pod"] == "a"
+    told = targets.told()
+    assert told is not None
+    assert json.loads(told)[0]["labels"]["pod"] == "a"
 
     keeping.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await keeping
-    assert targets.body is None
+    assert targets.told() is None
+
+
+async def test_nothing_is_looked_up_for_nobody() -> None:
+    """Without a Prometheus that asks it costs nothing."""
+    targets = Targets()
+    keeping = asyncio.create_task(keep(targets, cache(pod("a"))))
+    await asyncio.sleep(0)
+    assert not targets.wanted
+    assert targets.told() is None
+    keeping.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await keeping
