@@ -13,6 +13,8 @@ from mlwright.stats.trial import Question
 
 SHARES: Final = {Stage.STEPS: 0.8, Stage.BAKE: 0.2}
 """How the error budget is divided."""
+BESIDE: Final = frozenset({"Disagreement", "PredictionDrift"})
+"""Types of checks that need another version beside the candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,18 @@ def asked(analysis: Analysis, check: Check, case: Case) -> Asked:
     return Asked(question, bad, thing, past)
 
 
+def applicable(analysis: Analysis, stage: Stage) -> tuple[Check, ...]:
+    """Return the checks that can be judged: in a bake no other version is beside the candidate."""
+    return tuple(check for check in analysis.checks if stage is Stage.STEPS or check.type not in BESIDE)
+
+
 def budget(analysis: Analysis, stage: Stage) -> float:
     """Return the chance of a false rollback that one check may use in a stage: the budget is shared, queries have none.
 
     >>> round(budget(Analysis(checks=(Check(name="errors", type="ErrorRate"),)), Stage.STEPS), 6)
     0.008
     """
-    sharing = sum(check.type != "Query" for check in analysis.checks)
+    sharing = sum(check.type != "Query" for check in applicable(analysis, stage))
     return SHARES[stage] * analysis.false_rollback / max(1, sharing)
 
 

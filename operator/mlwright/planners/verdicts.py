@@ -23,7 +23,7 @@ from mlwright.plan.analysis import (
     Stage,
     Verdict,
 )
-from mlwright.planners.questions import Asked, asked, budget
+from mlwright.planners.questions import Asked, applicable, asked, budget
 from mlwright.planners.verdict_words import held, no_data, number_words, proven_fine, proven_worse, spread_words
 from mlwright.stats.rates import Counts
 from mlwright.stats.spread import watch
@@ -38,7 +38,7 @@ def evaluate(analysis: Analysis, case: Case) -> Judgement:
     Worked example: 12,000 requests to the candidate with 240 errors beside 108,000 with 1,080 of stable are a Fail of
     a check ErrorRate; a reading that timed out is an Error, and the candidate stays where it is.
     """
-    verdicts = tuple(_verdict(analysis, case, check) for check in analysis.checks)
+    verdicts = tuple(_verdict(analysis, case, check) for check in applicable(analysis, case.stage))
     return Judgement(*_together(verdicts), verdicts)
 
 
