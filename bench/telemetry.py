@@ -56,7 +56,7 @@ def _observer(*, ids: bool) -> Observer:
         ),
     )
     sealing = PredictionIds("flights", "a1b2c3d4", os.urandom(16), {"key": os.urandom(32)}) if ids else None
-    return Observer(LiveBins(_IDENTITY, profile), sealing, Shadow(_IDENTITY, 1.0, lambda: 1.0))
+    return Observer(LiveBins(_IDENTITY, profile), Shadow(_IDENTITY, 1.0, lambda: 1.0), sealing)
 
 
 def _microseconds(observer: Observer, *, rows: int) -> float:

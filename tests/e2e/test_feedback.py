@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import urllib.request
 from collections.abc import Mapping
 
@@ -51,6 +53,25 @@ def test_rows_are_counted_in_bins(shelf: Shelf) -> None:
 
     assert 'feature="carrier",bin="unseen"} 1\n' in counted
     assert 'output="label",bin="1"} 1\n' in counted
+
+
+def test_a_sample_of_requests_is_written_to_a_claim(shelf: Shelf) -> None:
+    """Each line is a request and its answer; the pod needs no more rights than before."""
+    live = shelf.live
+    log = {"payloadLog": {"sample": 1.0, "uri": "pvc://store/payloads"}}
+    live.apply(
+        model("sampled"), version("sampled", 1, FLIGHTS, shelf.digest), deployment("sampled", "sampled", server=log)
+    )
+    live.reaches("ModelDeployment", "sampled", "Ready", "1 of 1 pods ready")
+
+    with live.port_forward("service/sampled", 80) as url:
+        answer = ask(f"{url}/v2/models/sampled/infer", request())
+        written = 'mlwright_payloads_written_total{deployment="sampled"'
+        live.until("the line is written", lambda: re.search(rf"{re.escape(written)}[^ ]* 1\n", series(url)))
+    line = json.loads(shelf.porter.run("cat payloads/sampled/*.jsonl"))
+
+    assert line["inputs"][0]["data"] == request()["inputs"][0]["data"]
+    assert line["outputs"] == answer.body["outputs"]
 
 
 def predicted(url: str) -> str:

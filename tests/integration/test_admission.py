@@ -539,6 +539,11 @@ REFUSALS |= {
     "feedback without keys": Refusal(
         "ModelDeployment.spec.feedback", "feedback needs feedback.keySecretRef", {"spec.feedback": {"enabled": True}}
     ),
+    "a payload log that leaves its claim": Refusal(
+        "ModelDeployment.spec.server.payloadLog.uri",
+        "must be one plain address",
+        {"spec.server": {"payloadLog": {"uri": "pvc://payloads/../other"}}},
+    ),
     "no time for labels": Refusal(
         "ModelDeployment.spec.feedback.labelWindow", "must be longer than 0s", {"spec.feedback": {"labelWindow": "0s"}}
     ),

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.fields import (
+    BundleUri,
     Duration,
     ListMap,
     ListSet,
@@ -49,6 +50,18 @@ class ModelSelector(Schema):
     )
 
 
+class PayloadLog(Schema):
+    """A sample of requests with their answers, written as lines of JSON."""
+
+    sample: float = Field(default=0.01, gt=0, le=1, description="Share of the requests that is written.")
+    uri: BundleUri = Field(
+        description=(
+            "A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. Every pod writes files of its own"
+            " there, at most 64 MiB; nobody removes those of pods that are gone."
+        ),
+    )
+
+
 class Server(Schema):
     """Settings of the built-in model server."""
 
@@ -61,6 +74,9 @@ class Server(Schema):
     timeout: PositiveDuration = Field(default="30s", description="A request that takes longer is answered with 504.")
     max_body_megabytes: int = Field(default=4, ge=1, le=256, description="A larger request is answered with 413.")
     drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
+    payload_log: PayloadLog | None = Field(
+        default=None, description="A sample of requests with their answers, to be asked again of other versions."
+    )
 
 
 class RolloutStep(Schema):

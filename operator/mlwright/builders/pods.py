@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from mlwright.bundle.addresses import Address, Scheme, parse
 from mlwright.constants import MOUNT_ROOT
@@ -173,6 +173,7 @@ class SecretMount:
     """A Secret as a folder with a file for each key, which the kubelet changes when the Secret changes."""
 
     secret: str
+    read_only: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -195,9 +196,9 @@ class SecretMount:
         return {"name": self.name, "mountPath": self.folder, "readOnly": True}
 
 
-def merged(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
-    """Return one mount per claim or ConfigMap, writable if any of them is."""
-    found: dict[str, Mount] = {}
+def merged(mounts: Iterable[Mount | SecretMount]) -> tuple[Mount | SecretMount, ...]:
+    """Return one mount per claim, ConfigMap or Secret, writable if any of them is."""
+    found: dict[str, Mount | SecretMount] = {}
     for mount in mounts:
         known = found.setdefault(mount.name, mount)
         if known.read_only and not mount.read_only:

@@ -10,7 +10,8 @@ from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
-from mlwright.builders.pods import Mount, SecretMount, pod_spec
+from mlwright.builders.pods import Mount, merged, pod_spec
+from mlwright.builders.recording import recording
 from mlwright.constants import (
     LABEL_DEPLOYMENT,
     LABEL_MODEL,
@@ -135,12 +136,8 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
     }
     if seen.verify_keys:
         variables["MLWRIGHT_VERIFY_KEYS"] = canonical(dict(seen.verify_keys))
-    traffic = Mount.of(f"configmap://{seen.name}-traffic/shadow.json", field="traffic", read_only=True)
-    variables["MLWRIGHT_TRAFFIC"] = traffic.folder
-    keys = _feedback_keys(seen)
-    if keys:
-        window = int(parse_duration(spec.feedback.label_window).total_seconds())
-        variables |= {"MLWRIGHT_FEEDBACK_KEYS": keys.folder, "MLWRIGHT_LABEL_WINDOW": str(window)}
+    told = recording(seen)
+    variables |= told.variables
     container = {
         "name": SERVER_CONTAINER,
         "image": spec.server.image or settings.server_image,
@@ -154,14 +151,8 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         "terminationMessagePolicy": "File",
     }
     bundle = Mount.of(version.uri, field="spec.bundle.uri", read_only=True)
-    pod = pod_spec(container, dump(spec.pod), (bundle, traffic, *((keys,) if keys else ())))
+    pod = pod_spec(container, dump(spec.pod), merged((bundle, *told.mounts)))
     return {"terminationGracePeriodSeconds": grace, **pod}
-
-
-def _feedback_keys(seen: DeploymentSeen) -> SecretMount | None:
-    """Return the Secret whose keys seal prediction ids, None where no feedback is taken."""
-    feedback = seen.spec.feedback
-    return SecretMount(feedback.key_secret_ref.name) if feedback.enabled and feedback.key_secret_ref else None
 
 
 def _probe(path: str, **timing: int) -> dict[str, Any]:

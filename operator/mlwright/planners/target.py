@@ -79,6 +79,8 @@ def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) ->
         return Obstacle(Reason.INVALID_SPEC, f"spec.server.image: {sentence}")
     try:
         parse_address(version.uri, f"ModelVersion {version.name} spec.bundle.uri")
+        if seen.spec.server.payload_log:
+            parse_address(seen.spec.server.payload_log.uri.rstrip("/"), "spec.server.payloadLog.uri")
     except InvalidSpecError as error:
         return Obstacle(Reason.INVALID_SPEC, str(error))
     return Target(version, revision)

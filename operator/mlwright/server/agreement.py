@@ -19,16 +19,20 @@ _DATATYPES: Mapping[str, Datatype] = {
 
 def question(columns: Arrays) -> bytes:
     """The request of the protocol that asks for these rows."""
-    inputs = [
+    return orjson.dumps({"inputs": tensors(columns)}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def tensors(arrays: Arrays) -> list[dict[str, object]]:
+    """Arrays as tensors of the protocol; orjson writes their data with its option for numpy, a NaN as null."""
+    return [
         {
             "name": name,
-            "shape": [len(column), 1],
-            "datatype": _DATATYPES[column.dtype.kind],
-            "data": column.ravel().tolist() if column.dtype.kind == "O" else np.ascontiguousarray(column.ravel()),
+            "shape": array.shape,
+            "datatype": _DATATYPES[array.dtype.kind],
+            "data": array.ravel().tolist() if array.dtype.kind == "O" else np.ascontiguousarray(array.ravel()),
         }
-        for name, column in columns.items()
+        for name, array in arrays.items()
     ]
-    return orjson.dumps({"inputs": inputs}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def agree(ours: Arrays, answer: bytes, tolerance: float) -> bool:

@@ -52,6 +52,7 @@ async def serve(settings: Settings, mount_root: Path) -> None:
             server.stop()
             await serving
             watching.cancel()
+            oversight.close()
             workers.shutdown(wait=False, cancel_futures=True)
     log.info("stopped")
 

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import random
+import socket
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from mlwright.server.failures import UnreadySecretError
 from mlwright.server.feedback import Feedback, Reason
@@ -13,15 +15,19 @@ from mlwright.server.following import Files, follow, read_folder
 from mlwright.server.live_bins import LiveBins
 from mlwright.server.model import Model
 from mlwright.server.observer import Observer
+from mlwright.server.payload_log import PayloadLog
 from mlwright.server.prediction_ids import SALT_BYTES, PredictionIds, parse_key
 from mlwright.server.settings import Settings
 from mlwright.server.shadow import Shadow, Spare
 from mlwright.server.shadow_target import read_target
 from mlwright.server.telemetry import Telemetry
 
+CLOSE_SECONDS: Final = 2.0
+"""A volume that does not answer must not keep a pod from going."""
+
 
 class Oversight:
-    """Bins, prediction ids, feedback and shadow of one server."""
+    """Bins, prediction ids, feedback, shadow and payload log of one server."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         """Take the settings and who shows series.
@@ -33,6 +39,7 @@ class Oversight:
         self._telemetry = telemetry
         self._shadow = Shadow(settings.identity, settings.timeout_seconds, random.Random().random)  # noqa: S311 - no secret
         telemetry.show(self._shadow.lines)
+        self._payloads = self._sampling(settings)
         self._key_files: Files = read_folder(settings.feedback_keys) if settings.feedback_keys else {}
         self._ids: PredictionIds | None = None
         self.feedback: Feedback | None = None
@@ -43,7 +50,12 @@ class Oversight:
         """Record the answers of a model from now on, its series at 0."""
         bins = LiveBins(self._settings.identity, model.profile)
         self._telemetry.show(bins.lines)
-        model.recorder = Observer(bins, self._ids, self._shadow)
+        model.recorder = Observer(bins, self._shadow, self._ids, self._payloads)
+
+    def close(self) -> None:
+        """Write what was sampled and waits."""
+        if self._payloads:
+            self._payloads.stop(CLOSE_SECONDS)
 
     async def run(self) -> None:
         """Follow what is mounted and send copies, for ever."""
@@ -58,6 +70,17 @@ class Oversight:
                 work.create_task(
                     follow(self._settings.feedback_keys, self._key_files, lambda files: ids.use(_keys(files)))
                 )
+
+    def _sampling(self, settings: Settings) -> PayloadLog | None:
+        if settings.payload_log is None:
+            return None
+        chance = random.Random().random  # noqa: S311 - no secret
+        found = PayloadLog(
+            settings.identity, settings.payload_log, socket.gethostname(), settings.payload_share, chance
+        )
+        self._telemetry.show(found.lines)
+        found.start()
+        return found
 
     def _take_feedback(self) -> None:
         identity = self._settings.identity

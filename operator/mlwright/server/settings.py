@@ -46,6 +46,8 @@ class Settings:
     feedback_keys: Path | None = None  # folder with the keys of prediction ids; None: no feedback is taken
     label_window_seconds: float = 604_800.0  # for how long after a prediction its feedback is taken
     traffic: Path | None = None  # folder with the document that says which revision gets copies of requests
+    payload_log: Path | None = None  # folder into which a sample of requests is written; None: none is
+    payload_share: float = 0.01  # which share of the requests is written
     shadow_address: tuple[str, int] | None = None  # where it is found; None: at the Service of its name
 
     @classmethod
@@ -70,6 +72,8 @@ class Settings:
             feedback_keys=_folder(env, "MLWRIGHT_FEEDBACK_KEYS"),
             label_window_seconds=_read(env, "MLWRIGHT_LABEL_WINDOW", "604800", _positive_seconds),
             traffic=_folder(env, "MLWRIGHT_TRAFFIC"),
+            payload_log=_folder(env, "MLWRIGHT_PAYLOAD_LOG"),
+            payload_share=_read(env, "MLWRIGHT_PAYLOAD_SAMPLE", "0.01", _share),
             shadow_address=_read(env, "MLWRIGHT_SHADOW_ADDRESS", "", _address),
         )
 
@@ -123,6 +127,13 @@ def _address(text: str) -> tuple[str, int] | None:
     if not host:
         raise ValueError("HOST:PORT")
     return host, _port(port)
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise ValueError("a number above 0 and up to 1")
+    return value
 
 
 def _positive_bytes(text: str) -> int:

@@ -148,6 +148,21 @@ def test_without_feedback_there_are_no_keys() -> None:
     assert not any("secret" in volume for volume in revision(feedback=off)["data"]["template"]["spec"]["volumes"])
 
 
+def test_the_server_finds_where_requests_are_sampled_to() -> None:
+    """The claim is writable for that, also where the bundle lies on the same one."""
+    payloads = {"sample": 0.5, "uri": "pvc://payloads/live/"}
+    told = env(server={"payloadLog": payloads})
+    mounts = {m["name"]: m for m in server(server={"payloadLog": payloads})["volumeMounts"]}
+    shared = server(server={"payloadLog": {"uri": "pvc://artifacts/payloads"}})["volumeMounts"]
+
+    assert (told["MLWRIGHT_PAYLOAD_LOG"], told["MLWRIGHT_PAYLOAD_SAMPLE"]) == ("/mlwright/pvc/payloads/live", "0.5")
+    assert mounts["pvc-payloads"] == {"name": "pvc-payloads", "mountPath": "/mlwright/pvc/payloads"}
+    assert mounts["pvc-artifacts"]["readOnly"]
+    assert [m for m in shared if m["name"] == "pvc-artifacts"] == [
+        {"name": "pvc-artifacts", "mountPath": "/mlwright/pvc/artifacts"}
+    ]
+
+
 @pytest.mark.parametrize(
     "drain, grace, told", [("10s", 60, "10"), ("1m", 60, "55"), ("10s", 12, "7"), ("3s", 3, "0"), ("0s", 60, "0")]
 )

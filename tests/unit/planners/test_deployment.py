@@ -542,6 +542,15 @@ def test_without_an_image_nothing_new_starts_and_what_serves_goes_on() -> None:
     assert words(seen, decision.intents) == KEPT
 
 
+def test_a_payload_log_without_a_folder_is_refused_before_a_pod_is_made() -> None:
+    """The sentence names the field; what serves goes on."""
+    seen = serving().asking(server={"payloadLog": {"uri": "pvc://payloads"}}).done()
+    decision = decide(seen, SETTINGS, NOW)
+
+    assert decision.status.summary.startswith("spec.server.payloadLog.uri: the path after the name is empty")
+    assert words(seen, decision.intents) == KEPT
+
+
 def test_a_frozen_revision_needs_no_image_any_more() -> None:
     """A chart that lost its server image does not stop a rollout that has begun."""
     decision = decide(serving().candidate(2, ready=2).done(), Settings(), NOW)

@@ -329,9 +329,16 @@ OF_PIPELINE: Final = {
     **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
 }
 
+PAYLOADS: Final = {"sample": 0.5, "uri": "pvc://payloads/live"}
 DEPLOYMENT: Final[dict[str, Any]] = {
     "model": {"ref": {"name": "flights"}, "type": "Version", "version": 1},
-    "server": {"image": "server:1", "timeout": "20s", "maxBodyMegabytes": 8, "drain": "5s"},
+    "server": {
+        "image": "server:1",
+        "timeout": "20s",
+        "maxBodyMegabytes": 8,
+        "drain": "5s",
+        "payloadLog": {"sample": 0.5, "uri": "pvc://payloads/live"},
+    },
     "replicas": 2,
     "rollout": {
         "strategy": "BlueGreen",
@@ -358,6 +365,8 @@ OF_DEPLOYMENT: Final = {
     "server.timeout": ROLLS_OUT,
     "server.maxBodyMegabytes": ROLLS_OUT,
     "server.drain": ROLLS_OUT,
+    "server.payloadLog.sample": ROLLS_OUT,
+    "server.payloadLog.uri": ROLLS_OUT,
     "replicas": NEITHER,
     "rollout.strategy": NEITHER,
     "rollout.steps.name": NEITHER,
@@ -579,11 +588,13 @@ RELEASED: Final[dict[str, Any]] = {
 """What a pipeline could say before fields were added."""
 
 
-ADDED: Final = frozenset({"feedback"})
-"""What a deployment could not say before."""
+SERVED: Final[dict[str, Any]] = {name: part for name, part in DEPLOYMENT.items() if name != "feedback"} | {
+    "server": {name: part for name, part in DEPLOYMENT["server"].items() if name != "payloadLog"}
+}
+"""What a deployment could say before."""
 
 
 def test_digests_are_those_of_the_release_before() -> None:
     """Another digest would train every pipeline, and roll out every deployment, when the operator is upgraded."""
     assert digest(RELEASED) == "sha256:041e8d392b9d36b74c5615baf1d4aa2fa8a0ddb4fe785ad102f93b8a7c757982"
-    assert revision({name: part for name, part in DEPLOYMENT.items() if name not in ADDED}) == "ed255104"
+    assert revision(SERVED) == "ed255104"

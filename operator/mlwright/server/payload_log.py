@@ -1,0 +1,144 @@
+"""A sample of requests with their answers, as lines of JSON on a volume, to be asked again of other versions.
+
+The client never waits for it: what was sampled waits in a short queue for a thread that writes. A volume that is slow,
+full or away costs lines, which are counted, and no answer. Each line is a request of the protocol and its answer in
+one: `inputs` with their data, `outputs` with theirs.
+"""
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from mlwright.bundle.tensors import Arrays
+from mlwright.server.agreement import tensors
+from mlwright.server.exposition import head, labelled
+from mlwright.server.settings import Identity
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 256
+"""Requests in the queue; each holds its rows in memory."""
+MOST_ROWS: Final = 1024
+"""A larger batch is not sampled: one line of it would fill the log."""
+FILE_BYTES: Final = 16 * 1024 * 1024
+FILES: Final = 4
+"""Files of a pod: when the last is full, its first is removed."""
+EVERY_SECONDS: Final = 1.0
+"""How often lines are written."""
+
+WRITTEN: Final = "mlwright_payloads_written_total"
+DROPPED: Final = "mlwright_payloads_dropped_total"
+
+
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    columns: Arrays
+    outputs: Arrays
+    at: float
+
+
+class PayloadLog:
+    """Samples the requests of one server. `offer` may be called on several threads."""
+
+    def __init__(self, identity: Identity, folder: Path, pod: str, share: float, chance: Callable[[], float]) -> None:
+        """Take who answers, where lines go, who writes there, which share, and numbers from 0 to 1 that choose."""
+        self._identity = identity
+        self._files = _Files(folder / identity.deployment, f"{identity.revision}-{pod}")
+        self._share = share
+        self._chance = chance
+        self._waiting: deque[_Payload] = deque()
+        self._written = 0
+        self._dropped = 0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="payloads", daemon=True)
+
+    def offer(self, columns: Arrays, outputs: Arrays, at: float) -> None:
+        """Sample this request, perhaps; `at` in seconds since 1970."""
+        if self._chance() >= self._share:
+            return
+        rows = len(next(iter(outputs.values())))
+        if len(self._waiting) >= MOST_WAITING or rows > MOST_ROWS:
+            self._drop(1)
+        else:
+            self._waiting.append(_Payload(columns, outputs, at))
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Write what waits, and wait at most so long for it."""
+        self._over.set()
+        self._thread.join(seconds)
+
+    def lines(self) -> Iterator[str]:
+        """All series in Prometheus' text format."""
+        own = {"deployment": self._identity.deployment, "revision": self._identity.revision}
+        yield from head(WRITTEN, "counter", "Sampled requests that were written to the payload log.")
+        yield f"{labelled(WRITTEN, own)} {self._written}"
+        yield from head(DROPPED, "counter", "Sampled requests that were not written: too many, too large, no volume.")
+        yield f"{labelled(DROPPED, own)} {self._dropped}"
+
+    def _run(self) -> None:
+        while not self._over.wait(EVERY_SECONDS):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not taken:
+            return
+        try:
+            self._files.append([self._line(payload) for payload in taken])
+        except OSError as problem:
+            log.warning("cannot write the payload log", extra={"problem": str(problem), "lost": len(taken)})
+            self._drop(len(taken))
+        else:
+            self._written += len(taken)
+
+    def _line(self, payload: _Payload) -> bytes:
+        document = {
+            "at": round(payload.at, 3),
+            "revision": self._identity.revision,
+            "inputs": tensors(payload.columns),
+            "outputs": tensors(payload.outputs),
+        }
+        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n"
+
+    def _drop(self, number: int) -> None:
+        with self._lock:
+            self._dropped += number
+
+
+class _Files:
+    """The files of one pod, numbered; only the newest few are kept."""
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self._folder = folder
+        self._prefix = prefix
+        self._number = 0
+
+    def append(self, lines: list[bytes]) -> None:
+        """Write lines to the newest file, or to the next one when it is full.
+
+        Raises:
+            OSError: The volume cannot be written to.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if self._path(self._number).stat().st_size >= FILE_BYTES:
+                self._number += 1
+                self._path(self._number - FILES).unlink(missing_ok=True)
+        with self._path(self._number).open("ab") as file:
+            file.write(b"".join(lines))
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._prefix}-{number:06}.jsonl"
