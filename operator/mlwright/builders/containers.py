@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.pods import Mount, SecretMount, literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.bundle.addresses import DATA, locate, mount_root, parse
 from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, OWN_PREFIX, PREPARE_CONTAINER, STEP_CONTAINER
@@ -97,7 +97,7 @@ def _of_pod(frozen: Frozen, template: StepTemplate) -> dict[str, Any]:
     return {key: value for key, value in surface.items() if key not in {"resources", "env"}}
 
 
-def _mounts(frozen: Frozen, *, own: bool) -> tuple[Mount, ...]:
+def _mounts(frozen: Frozen, *, own: bool) -> tuple[Mount | SecretMount, ...]:
     return merged(
         (
             *data_mounts(frozen.dataset),
