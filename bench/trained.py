@@ -1,4 +1,4 @@
-"""Bundles for benchmarks, made by the real trainer from seeded data."""
+"""Models for benchmarks, made by the real trainer from seeded data: the bundle, and the same in scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,31 +8,59 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-ROWS = 4_000
-RUN = "pvc://artifacts/runs/bench"
+ROWS: Final = 4_000
+RUN: Final = "pvc://artifacts/runs/bench"
+LOGISTIC_REGRESSION: Final = "sklearn.linear_model.LogisticRegression"
+RANDOM_FOREST: Final = "sklearn.ensemble.RandomForestClassifier"
+_FIT: Final = """
+import sys
+from pathlib import Path
+import joblib
+from mlwright.trainer.fitting import fit
+from mlwright.trainer.step_document import read_step
+from mlwright.trainer.tables import TRAIN, read_side
+
+step = read_step("train", sys.argv[1])
+side = read_side(Path(sys.argv[2]) / TRAIN, step.dataset.target)
+joblib.dump(fit(step.training, side).pipeline, sys.argv[3])
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A bundle, where it is and a row to ask it about."""
+    """A bundle, where it is and rows to ask it about."""
 
     mount_root: Path
     uri: str
     digest: str
-    row: dict[str, float]
+    rows: tuple[dict[str, float], ...]
+    twin: Path
+    """The same fitted pipeline as scikit-learn has it, stored with joblib."""
 
 
-def train_logistic_regression(folder: Path, *, features: int) -> Trained:
-    """Train on numbers of which the first five decide; the same every time."""
+def train(folder: Path, estimator: str, parameters: Mapping[str, Any], *, features: int, asked: int = 1) -> Trained:
+    """Train on numbers of which the first five decide; the same every time.
+
+    Args:
+        folder: An empty place.
+        estimator: Class of scikit-learn.
+        parameters: Its parameters.
+        features: How many numbers a row has.
+        asked: How many rows to ask about.
+    """
     names = [f"f{place}" for place in range(features)]
     _write_data(folder / "pvc/data/bench.csv", names)
     (folder / "pvc/artifacts").mkdir()
-    _run_step("validate", folder)
-    bundle = _run_step("train", folder)["bundle"]
-    return Trained(folder, bundle["uri"], bundle["digest"], dict.fromkeys(names, 0.5))
+    _run_step("validate", folder, estimator, parameters)
+    bundle = _run_step("train", folder, estimator, parameters)["bundle"]
+    chance = random.Random(2)  # noqa: S311 - data for a benchmark
+    rows = tuple({name: round(chance.gauss(0, 1), 3) for name in names} for _ in range(asked))
+    return Trained(folder, bundle["uri"], bundle["digest"], rows, _fit_again(folder, estimator, parameters))
 
 
 def _write_data(path: Path, names: list[str]) -> None:
@@ -47,8 +75,8 @@ def _write_data(path: Path, names: list[str]) -> None:
             rows.writerow([*(f"{value:.6f}" for value in values), str(positive).lower()])
 
 
-def _run_step(step: str, folder: Path) -> dict[str, dict[str, str]]:
-    document = {
+def _document(estimator: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "schemaVersion": 1,
         "run": {"namespace": "bench", "name": "bench", "pipeline": "bench", "generation": 1, "attempt": 0}
         | {"triggeredAt": "2026-01-02T03:04:05Z"},
@@ -62,21 +90,20 @@ def _run_step(step: str, folder: Path) -> dict[str, dict[str, str]]:
             "task": "Classification",
             "type": "Estimator",
             "seed": 7,
-            "estimator": {
-                "class": "sklearn.linear_model.LogisticRegression",
-                "parameters": {},
-                "preprocessing": "Auto",
-            },
+            "estimator": {"class": estimator, "parameters": dict(parameters), "preprocessing": "Auto"},
         },
         "evaluation": {"metrics": ["roc_auc"]},
         "runUri": RUN,
         "inputs": {earlier: f"{RUN}/{earlier}-0" for earlier in ("validate", "train")},
         "image": "bench",
     }
+
+
+def _run_step(step: str, folder: Path, estimator: str, parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     words = folder / f"{step}.words"
     environment = os.environ | {
         "MLWRIGHT_MOUNT_ROOT": str(folder),
-        "MLWRIGHT_STEP": json.dumps(document),
+        "MLWRIGHT_STEP": json.dumps(_document(estimator, parameters)),
         "MLWRIGHT_TERMINATION_LOG": str(words),
     }
     command = [sys.executable, "-m", "mlwright.trainer", step]
@@ -86,3 +113,12 @@ def _run_step(step: str, folder: Path) -> dict[str, dict[str, str]]:
         raise SystemExit(f"the benchmark's model could not be trained: {result['sentence']}")
     results: dict[str, dict[str, str]] = result["results"]
     return results
+
+
+def _fit_again(folder: Path, estimator: str, parameters: Mapping[str, Any]) -> Path:
+    """Fit once more what the step train fitted, and store it as scikit-learn's users do."""
+    path = folder / "model.joblib"
+    data = folder / "pvc/artifacts/runs/bench/validate-0"
+    document = json.dumps(_document(estimator, parameters))
+    subprocess.run([sys.executable, "-c", _FIT, document, data, path], check=True)
+    return path

@@ -61,6 +61,8 @@ OUTPUT_PATH: Final = "/mlwright/output"
 SERVER_CONTAINER: Final = "server"
 SERVER_PORT: Final = 8080
 SERVICE_PORT: Final = 80
+SERVICE_TLS_PORT: Final = 443
+GRPC_PORT: Final = 8081
 
 EXIT_USER_ERROR: Final = 64
 """A step or server ends with it when the user must act; nothing is tried again."""

@@ -527,6 +527,14 @@ REFUSALS: dict[str, Refusal] = {
     "no time for an answer": Refusal(
         "ModelDeployment.spec.server.timeout", "must be longer than 0s", {"spec.server.timeout": "0s"}
     ),
+    "tokens without their Secret": Refusal(
+        "ModelDeployment.spec.server.auth", "set auth.secretRef exactly when", {"spec.server.auth": {"type": "Token"}}
+    ),
+    "a Secret that nobody asks for": Refusal(
+        "ModelDeployment.spec.server.auth",
+        "set auth.secretRef exactly when",
+        {"spec.server.auth": {"secretRef": {"name": "tokens", "key": "token"}}},
+    ),
     "a variable of ours in a serving pod": Refusal(
         "ModelDeployment.spec.pod.env[]", "choose another name", {ENV: [{"name": "MLWRIGHT_PORT", "value": "1"}]}
     ),

@@ -1,17 +1,12 @@
 """A real MLflow server, over SQLite and a folder; it lives in an environment of its own, which nothing ships.
 
-Its packages are pinned and hashed in `mlflow-server.txt` beside this file. They are installed once, into the user's
-cache, by the same tool that resolves the project's own requirements.
+Its packages are pinned and hashed in `mlflow.txt` beside this file.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
-import re
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -20,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.locked import environment
 from tests.support.s3server import free_port
 
-LOCK: Final = Path(__file__).with_name("mlflow-server.txt")
-LOCK_SCRIPT: Final = Path(__file__).parents[2] / "scripts" / "lock.sh"
+LOCK: Final = Path(__file__).with_name("mlflow.txt")
 READY_SECONDS: Final = 90
 
 
@@ -45,36 +40,10 @@ class MlflowServer:
         return str(done.stdout)
 
 
-def environment() -> Path:
-    """Make the environment where it is not there, and return its Python."""
-    lock = LOCK.read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlwright"
-    home = cache / f"mlflow-{hashlib.sha256(lock).hexdigest()[:12]}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with home.with_suffix(".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # tests that run side by side install once
-        if not (home / "ready").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-            into: list[str | Path] = ["--quiet", "--python", home / "bin/python", "--require-hashes"]
-            subprocess.run([_installer(cache), "pip", "install", *into, "--requirement", LOCK], check=True)
-            (home / "ready").touch()
-    return home / "bin/python"
-
-
-def _installer(cache: Path) -> Path:
-    """Return the tool that resolves requirements (scripts/lock.sh); it installs these in seconds, pip in minutes."""
-    (version,) = re.findall(r"^UV_VERSION=(.+)$", LOCK_SCRIPT.read_text(), re.MULTILINE)
-    tool = cache / f"lock-tool-{version}"
-    if not (tool / "bin/uv").exists():
-        subprocess.run([sys.executable, "-m", "venv", tool], check=True)
-        subprocess.run([tool / "bin/python", "-m", "pip", "install", "--quiet", f"uv=={version}"], check=True)
-    return tool / "bin/uv"
-
-
 @contextmanager
 def serving(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[MlflowServer]:
     """Run a server over `folder`, on a free port unless one is given."""
-    python, port = environment(), port or free_port(host)
+    python, port = environment(LOCK), port or free_port(host)
     folder.mkdir(parents=True, exist_ok=True)
     uri = f"http://{host}:{port}"
     command: list[str | Path] = [python, "-m", "mlflow", "server", "--host", host, "--port", str(port)]

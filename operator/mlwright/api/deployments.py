@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mlwright.api.access import Auth, Encryption
 from mlwright.api.fields import (
     BundleUri,
     Duration,
@@ -76,6 +77,13 @@ class Server(Schema):
     drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
     payload_log: PayloadLog | None = Field(
         default=None, description="A sample of requests with their answers, to be asked again of other versions."
+    )
+    grpc: bool = Field(
+        default=False, description="Whether the protocol is spoken over gRPC as well, on port 8081 of pods and Service."
+    )
+    auth: Auth = Field(default=Auth(), description="Who may ask.")
+    tls: Encryption | None = Field(
+        default=None, description="TLS from a Secret; without it requests and answers are not encrypted."
     )
 
 

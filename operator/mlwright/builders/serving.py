@@ -9,7 +9,7 @@ from typing import Any, Final
 from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
-from mlwright.builders import meta
+from mlwright.builders import access, meta
 from mlwright.builders.pods import Mount, merged, pod_spec
 from mlwright.builders.recording import recording
 from mlwright.constants import (
@@ -19,7 +19,6 @@ from mlwright.constants import (
     LABEL_VERSION,
     SERVER_CONTAINER,
     SERVER_PORT,
-    SERVICE_PORT,
 )
 from mlwright.plan.digests import canonical, child_name, short
 from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key, ResourceKind
@@ -133,30 +132,32 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         "MLWRIGHT_DRAIN": str(drain),
         "MLWRIGHT_TIMEOUT": str(int(parse_duration(spec.server.timeout).total_seconds())),
         "MLWRIGHT_MAX_BODY_BYTES": str(spec.server.max_body_megabytes * MEGABYTE),
+        **access.variables(spec.server),
     }
     if seen.verify_keys:
         variables["MLWRIGHT_VERIFY_KEYS"] = canonical(dict(seen.verify_keys))
     told = recording(seen)
     variables |= told.variables
+    scheme = access.scheme(spec.server)
     container = {
         "name": SERVER_CONTAINER,
         "image": spec.server.image or settings.server_image,
         "imagePullPolicy": settings.image_pull_policy,
-        "ports": [{"name": "http", "containerPort": SERVER_PORT, "protocol": "TCP"}],
+        "ports": access.container_ports(spec.server),
         "env": [{"name": name, "value": value} for name, value in variables.items()],
         "resources": RESOURCES,
-        "startupProbe": _probe("live", periodSeconds=1, failureThreshold=60),
-        "readinessProbe": _probe("ready", periodSeconds=1, failureThreshold=1),
-        "livenessProbe": _probe("live", periodSeconds=10, failureThreshold=6),
+        "startupProbe": _probe("live", scheme, periodSeconds=1, failureThreshold=60),
+        "readinessProbe": _probe("ready", scheme, periodSeconds=1, failureThreshold=1),
+        "livenessProbe": _probe("live", scheme, periodSeconds=10, failureThreshold=6),
         "terminationMessagePolicy": "File",
     }
     bundle = Mount.of(version.uri, field="spec.bundle.uri", read_only=True)
-    pod = pod_spec(container, dump(spec.pod), merged((bundle, *told.mounts)))
+    pod = pod_spec(container, dump(spec.pod), merged((bundle, *told.mounts, *access.mounts(spec.server))))
     return {"terminationGracePeriodSeconds": grace, **pod}
 
 
-def _probe(path: str, **timing: int) -> dict[str, Any]:
-    return {"httpGet": {"path": f"/v2/health/{path}", "port": "http", "scheme": "HTTP"}, "timeoutSeconds": 5, **timing}
+def _probe(path: str, scheme: str, **timing: int) -> dict[str, Any]:
+    return {"httpGet": {"path": f"/v2/health/{path}", "port": "http", "scheme": scheme}, "timeoutSeconds": 5, **timing}
 
 
 def _deployment(seen: DeploymentSeen, owner: Key, revision: RevisionSeen, replicas: int | None) -> dict[str, Any]:
@@ -194,7 +195,7 @@ def _service(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
         "metadata": meta.child(seen.name, owner, seen.uid, {LABEL_DEPLOYMENT: seen.name}),
         "spec": {
             "type": "ClusterIP",
-            "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}],
+            "ports": access.service_ports(seen.spec.server),
             "selector": _labels(seen, revision),
         },
     }

@@ -16,9 +16,17 @@ from mlwright.planners.target import awaited, variant
 from mlwright.planners.upkeep import lead
 
 
-def url(namespace: str, name: str) -> str:
-    """Return where predictions of a deployment are asked for, inside the cluster."""
-    return f"http://{name}.{namespace}.svc.cluster.local/v2/models/{name}"
+def url(namespace: str, name: str, stable: RevisionSeen | None = None) -> str:
+    """Return where predictions of a deployment are asked for, inside the cluster; with TLS as soon as that serves."""
+    scheme = "https" if stable and _encrypts(stable) else "http"
+    return f"{scheme}://{name}.{namespace}.svc.cluster.local/v2/models/{name}"
+
+
+def _encrypts(revision: RevisionSeen) -> bool:
+    """Tell whether the pods of a revision speak TLS: then the kubelet does so with them."""
+    containers = (revision.template.get("spec") or {}).get("containers") or ()
+    probes = [(container.get("readinessProbe") or {}).get("httpGet") or {} for container in containers]
+    return any(probe.get("scheme") == "HTTPS" for probe in probes)
 
 
 def serving(at: Situation) -> str:
@@ -119,7 +127,7 @@ def fields(at: Situation, candidate: RevisionSeen | None, progress: Progress | N
     roles = (("stable", at.stable, seen.spec.replicas), ("candidate", candidate, wanted))
     step = {"step": progress.now.name} if progress else {}
     return {
-        "url": url(seen.namespace, seen.name),
+        "url": url(seen.namespace, seen.name, at.stable),
         "stable": _stable(at),
         "candidate": _served(candidate) | step if candidate else None,
         "rollout": progress.told() if progress else None,

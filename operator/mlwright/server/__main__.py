@@ -18,8 +18,6 @@ log = logging.getLogger("mlwright.server")
 def main(environ: MutableMapping[str, str]) -> int:
     """Serve, and turn whatever goes wrong into one sentence and an exit code."""
     logs.configure()
-    # Below ERROR it writes a line for every malformed request: a log that strangers could fill.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     try:
         settings = Settings.from_env(environ)
         _serve(settings, environ)

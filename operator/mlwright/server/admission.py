@@ -1,7 +1,5 @@
 """How much work may wait: what comes on top is turned away at once, so that what was taken in is answered in time."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -17,25 +15,19 @@ _RETRY_SECONDS = 1
 
 @dataclass(slots=True)
 class Admission:
-    """Counts the requests under way and the bytes of their bodies."""
+    """Counts the requests under way and the bytes of their bodies; used by the event loop alone."""
 
     max_under_way: int = MAX_UNDER_WAY
     max_held_bytes: int = MAX_HELD_BYTES
     under_way: int = field(default=0, init=False)
     held_bytes: int = field(default=0, init=False)
 
-    @contextmanager
-    def ticket(self) -> Iterator["Ticket"]:
-        """Admit one request for as long as the context lasts; raises RefusedError (429) when there are too many."""
+    def admit(self) -> "Ticket":
+        """Admit one request until its ticket is given back; raises RefusedError (429) when there are too many."""
         if self.under_way >= self.max_under_way:
             raise overloaded(f"{self.under_way} requests are under way")
-        ticket = Ticket(self)
         self.under_way += 1
-        try:
-            yield ticket
-        finally:
-            self.under_way -= 1
-            self.held_bytes -= ticket.held_bytes
+        return Ticket(self)
 
 
 @dataclass(slots=True)
@@ -51,6 +43,11 @@ class Ticket:
             raise overloaded("the bodies of the requests under way fill the memory set aside for them")
         self.admission.held_bytes += size
         self.held_bytes += size
+
+    def give_back(self) -> None:
+        """End of the request."""
+        self.admission.under_way -= 1
+        self.admission.held_bytes -= self.held_bytes
 
 
 def overloaded(reason: str) -> RefusedError:

@@ -51,3 +51,6 @@ ACCEPTED: Mapping[Datatype, Mapping[str, Declared]] = MappingProxyType(
         Datatype.BYTES: _by_name(_BYTES),
     }
 )
+
+# What each input holds when a request declares the very datatype of the model.
+OWN: Mapping[Datatype, Declared] = MappingProxyType({datatype: ACCEPTED[datatype][datatype] for datatype in Datatype})

@@ -16,6 +16,7 @@ from pathlib import Path
 from mlwright.process.threads import pool_size
 from mlwright.server import listener, loading
 from mlwright.server.application import Application, Limits
+from mlwright.server.doors import Doors
 from mlwright.server.model import Model
 from mlwright.server.oversight import Oversight
 from mlwright.server.settings import Settings
@@ -32,26 +33,26 @@ async def serve(settings: Settings, mount_root: Path) -> None:
 
     Raises:
         UnservableError: The bundle cannot be served.
+        UnreadySecretError: A Secret that the settings name is not there yet.
         OSError: The port is taken, or the bundle's store failed.
     """
     workers = ThreadPoolExecutor(max(_MIN_WORKERS, pool_size(settings.cpus)), "infer")
-    app = Application(settings.identity, Limits(settings.timeout_seconds, settings.max_body_bytes), workers)
+    doors = Doors(settings)
+    app = Application(settings.identity, Limits(settings.timeout_seconds, settings.max_body_bytes), workers, doors.gate)
     oversight = Oversight(settings, app.telemetry)
     app.feedback = oversight.feedback
     stop = _Stop.on_signals()
     with listener.open_socket(settings.port) as sock:
-        server = listener.build(app, settings.timeout_seconds)
-        serving = asyncio.create_task(server.serve(sockets=[sock]))
-        serving.add_done_callback(lambda _: stop.ask_now())  # without a listener there is nothing to wait for
-        watching = asyncio.create_task(oversight.run())
-        log.info("listening", extra={"port": sock.getsockname()[1], "bundle": settings.bundle_uri})
+        watching: list[asyncio.Task[None]] = []
         try:
-            await _be_ready(app, oversight, settings, mount_root, stop)
-            await _drain(app, settings.drain_seconds, stop)
+            async with doors.open(app, sock):
+                watching += [asyncio.create_task(work) for work in (oversight.run(), doors.follow())]
+                log.info("listening", extra={**doors.ports, "bundle": settings.bundle_uri})
+                await _be_ready(app, oversight, settings, mount_root, stop)
+                await _drain(app, settings.drain_seconds, stop)
         finally:
-            server.stop()
-            await serving
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             oversight.close()
             workers.shutdown(wait=False, cancel_futures=True)
     log.info("stopped")

@@ -33,6 +33,7 @@ from mlwright.server.failures import UnservableError
 from mlwright.server.model import Model
 from mlwright.server.settings import Settings
 from mlwright.server.signature import check_apart
+from mlwright.server.wire import Head
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ MAX_BUNDLE_BYTES = 2 * 1024**3
 CHEAP_SECONDS = 0.002
 
 _WARM_UPS = 20
+_WARM_UP_HEAD = Head("POST", "", {})
 _RETRAIN = "train the model again, or serve another version"
 
 
@@ -152,7 +154,7 @@ def _warm_up(model: Model, row: GoldenRow) -> int:
 
 def _timed(model: Model, body: bytes) -> float:
     started = time.perf_counter()
-    model.answer(body)
+    model.infer(_WARM_UP_HEAD, body)
     return time.perf_counter() - started
 
 

@@ -10,7 +10,7 @@ from mlwright.server.settings import Identity
 
 def server() -> dict[str, Any]:
     """The protocol's server metadata."""
-    return {"name": "mlwright", "version": version("mlwright"), "extensions": []}
+    return {"name": "mlwright", "version": version("mlwright"), "extensions": ["binary_tensor_data"]}
 
 
 def model(loaded: Model) -> dict[str, Any]:

@@ -2,14 +2,28 @@
 
 from http import HTTPStatus
 
+import orjson
+
+from mlwright.server.wire import JSON, Headers, Reply
+
 
 class RefusedError(Exception):
     """The request gets no answer: a status and one sentence saying what was expected and what came."""
 
-    def __init__(self, status: HTTPStatus, sentence: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(self, status: HTTPStatus, sentence: str, *, headers: Headers = (), closes: bool = False) -> None:
         super().__init__(sentence)
         self.status = status
         self.headers = headers
+        self.closes = closes
+
+    def reply(self) -> Reply:
+        """The refusal as an answer."""
+        return Reply(error_body(str(self)), self.status, JSON + self.headers, self.closes)
+
+
+def error_body(sentence: str) -> bytes:
+    """An error as the protocol writes it."""
+    return orjson.dumps({"error": sentence})
 
 
 def bad_request(sentence: str) -> RefusedError:

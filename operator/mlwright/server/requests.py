@@ -3,7 +3,7 @@
 What passes can be given to the model as it is: right names, right types, the same number of rows everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ import orjson
 
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.tensors import Array
-from mlwright.server.columns import read_column
+from mlwright.server.columns import declared_as, from_bytes, from_list, read_list, rows_of, side_by_side
+from mlwright.server.datatypes import OWN
 from mlwright.server.phrases import json_name, listed, nearest, quoted
-from mlwright.server.problems import bad_request
+from mlwright.server.problems import RefusedError, bad_request
+
+_NO_BYTES = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class InferRequest:
     id: str | None
     columns: Mapping[str, Array]  # every input of the model, [rows, 1]
     outputs: tuple[str, ...]  # the outputs asked for, in the order asked
+    binary: frozenset[str] = frozenset()  # those of them that are sent as bytes
 
 
 class RequestDecoder:
@@ -33,73 +37,203 @@ class RequestDecoder:
         self._inputs = dict(inputs)
         self._outputs = tuple(outputs)
 
-    def decode(self, body: bytes) -> InferRequest:
-        """Check and convert a body.
+    def decode(self, body: bytes, json_bytes: int | None = None) -> InferRequest:
+        """Check and convert a body; with `json_bytes`, so many bytes are JSON and the rest is binary tensors.
 
         Raises:
             RefusedError: The body does not fit the signature (400).
         """
-        document = _document(body)
+        document, rest = _split(body, json_bytes)
+        parameters = _parameters(document)
+        binary = parameters.get("binary_data_output") is True
         return InferRequest(
-            id=_id(document.get("id")),
-            columns=self._columns(document.get("inputs")),
-            outputs=self._asked(document.get("outputs")),
+            _id(document.get("id")),
+            self._columns(document.get("inputs"), rest),
+            *self._asked(document.get("outputs"), binary=binary),
         )
 
-    def _columns(self, tensors: object) -> dict[str, Array]:
+    def decode_tensors(
+        self, identifier: str | None, tensors: Iterable[tuple[Mapping[str, Any], memoryview | None]], outputs: object
+    ) -> InferRequest:
+        """Check and convert tensors that came otherwise than in JSON, each with its bytes or with `data` in it.
+
+        Raises:
+            RefusedError: They do not fit the signature (400).
+        """
+        reading = _Reading(self._inputs, _NO_BYTES)
+        for tensor, blob in tensors:
+            reading.add(tensor, blob)
+        return InferRequest(identifier, reading.columns(), *self._asked(outputs, binary=False))
+
+    def _columns(self, tensors: object, rest: memoryview) -> dict[str, Array]:
         if type(tensors) is not list or not tensors:
             came = "an empty list" if tensors == [] else json_name(tensors)
             raise bad_request(f'the request needs "inputs", a list with one tensor per feature; got {came}')
-        columns: dict[str, Array] = {}
+        if (columns := self._usual(tensors)) is not None:
+            return columns
+        reading = _Reading(self._inputs, rest)
         for tensor in tensors:
-            name = self._input_name(tensor)
-            if name in columns:
-                raise bad_request(f"input {name} is there twice: send each feature once, with one value per row")
-            columns[name] = read_column(name, self._inputs[name], tensor)
-        self._check_complete(columns)
-        _check_rows(columns)
-        return columns
+            reading.add(tensor)
+        return reading.columns()
 
-    def _input_name(self, tensor: object) -> str:
-        name = _name(tensor, 'every input must be an object with "name", "shape", "datatype" and "data"')
-        if name not in self._inputs:
-            raise bad_request(f"input {quoted(name)} is unknown: {nearest(name, self._inputs)}")
-        return name
+    def _usual(self, tensors: list[Any]) -> dict[str, Array] | None:
+        """The columns of a request in its commonest form, in a third of the time; None for any other, right or wrong.
 
-    def _check_complete(self, columns: Mapping[str, Array]) -> None:
-        if len(columns) == len(self._inputs):
-            return
-        missing = [f"{name} ({datatype})" for name, datatype in self._inputs.items() if name not in columns]
-        raise bad_request(f"missing from the inputs: {listed(missing)}; every feature of the model must be sent")
+        That is: every input once, with the very datatype of the model, all of one shape, and flat lists.
+        """
+        numbers: dict[str, list[Any]] = {}
+        columns: dict[str, Array] = {}
+        try:
+            rows = rows_of("", shape := tensors[0]["shape"])
+            for tensor in tensors:
+                name, data, datatype = tensor["name"], tensor["data"], self._inputs[tensor["name"]]
+                if type(data) is not list or len(data) != rows or tensor["shape"] != shape or "parameters" in tensor:
+                    return None
+                if tensor["datatype"] != datatype or not OWN[datatype].elements.issuperset(map(type, data)):
+                    return None
+                if datatype is Datatype.FP64:
+                    numbers[name] = data
+                else:
+                    columns[name] = from_list(name, datatype, OWN[datatype], data)
+        except (TypeError, LookupError, RefusedError):
+            return None
+        if len(numbers) + len(columns) != len(tensors) or len(tensors) != len(self._inputs):
+            return None
+        return columns | side_by_side(numbers, rows) if numbers else columns
 
-    def _asked(self, outputs: object) -> tuple[str, ...]:
+    def _asked(self, outputs: object, *, binary: bool) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The outputs asked for, and those of them that are wanted as bytes."""
         if outputs is None or outputs == []:
-            return self._outputs
+            return self._outputs, frozenset(self._outputs if binary else ())
         if type(outputs) is not list:
             raise bad_request(f'"outputs" must be a list of objects with a "name", got {json_name(outputs)}')
-        names = tuple(map(self._output_name, outputs))
-        if len(set(names)) != len(names):
+        named = {}
+        for output in outputs:
+            members = _object(output, 'every output asked for must be an object with a "name"')
+            if members["name"] not in self._outputs:
+                raise bad_request(
+                    f"output {quoted(members['name'])} is unknown: {nearest(members['name'], self._outputs)}"
+                )
+            named[members["name"]] = _parameters(members).get("binary_data", binary) is True
+        if len(named) != len(outputs):
             raise bad_request("an output is asked for twice: name each output once")
-        return names
+        return tuple(named), frozenset(name for name, wanted in named.items() if wanted)
 
-    def _output_name(self, output: object) -> str:
-        name = _name(output, 'every output asked for must be an object with a "name"')
-        if name not in self._outputs:
-            raise bad_request(f"output {quoted(name)} is unknown: {nearest(name, self._outputs)}")
+
+class _Reading:
+    """The tensors of one request on their way to columns."""
+
+    __slots__ = ("_columns", "_inputs", "_numbers", "_place", "_rest", "_rows", "_shape")
+
+    def __init__(self, inputs: Mapping[str, Datatype], rest: memoryview) -> None:
+        self._inputs = inputs
+        self._rest = rest
+        self._place = 0  # in the bytes behind the JSON
+        self._columns: dict[str, Array | None] = {}  # None stands for one of the numbers
+        self._numbers: dict[str, list[Any]] = {}
+        self._shape: object = None
+        self._rows = 0
+
+    def add(self, tensor: object, blob: memoryview | None = None) -> None:
+        """Check one tensor, whose data is in it, or behind the JSON, or is `blob`."""
+        members = _object(tensor, 'every input must be an object with "name", "shape", "datatype" and "data"')
+        name = self._name_of(members)
+        wanted = self._inputs[name]
+        if members.get("shape") != self._shape or self._shape is None:
+            self._take_shape(name, members.get("shape"))
+        declared = declared_as(name, wanted, members.get("datatype"))
+        if (size := _binary_size(name, members)) is not None:
+            blob = self._take(name, size)
+        if blob is not None:
+            self._columns[name] = from_bytes(name, wanted, declared, self._rows, blob)
+            return
+        values = read_list(name, declared, self._rows, members.get("data"))
+        if wanted is Datatype.FP64 and not declared.high:
+            self._columns[name] = None
+            self._numbers[name] = values
+        else:
+            self._columns[name] = from_list(name, wanted, declared, values)
+
+    def columns(self) -> dict[str, Array]:
+        """Every input of the model; raises RefusedError (400) when one is missing, or bytes are left over."""
+        if len(self._columns) != len(self._inputs):
+            missing = [f"{name} ({datatype})" for name, datatype in self._inputs.items() if name not in self._columns]
+            raise bad_request(f"missing from the inputs: {listed(missing)}; every feature of the model must be sent")
+        if self._place != len(self._rest):
+            raise bad_request(f"{len(self._rest) - self._place} bytes behind the last binary tensor belong to no input")
+        numbers = side_by_side(self._numbers, self._rows) if self._numbers else {}
+        return {name: numbers[name] if column is None else column for name, column in self._columns.items()}
+
+    def _name_of(self, members: Mapping[str, Any]) -> str:
+        name: str = members["name"]
+        if name not in self._inputs:
+            raise bad_request(f"input {quoted(name)} is unknown: {nearest(name, self._inputs)}")
+        if name in self._columns:
+            raise bad_request(f"input {name} is there twice: send each feature once, with one value per row")
         return name
 
+    def _take_shape(self, name: str, shape: object) -> None:
+        rows = rows_of(name, shape)
+        if self._columns and rows != self._rows:
+            first = next(iter(self._columns))
+            raise bad_request(
+                f"input {name} has {rows} rows, input {first} has {self._rows}: all inputs need the same number"
+            )
+        self._shape, self._rows = shape, rows
 
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as problem:
-        raise bad_request(f"the body is not JSON: {problem}" if body else "the body is empty, expected JSON") from None
+    def _take(self, name: str, size: int) -> memoryview:
+        piece = self._rest[self._place : self._place + size]
+        if len(piece) != size:
+            raise bad_request(f"input {name}: {size} bytes are announced, {len(piece)} are there")
+        self._place += size
+        return piece
+
+
+def _split(body: bytes, json_bytes: int | None) -> tuple[dict[str, Any], memoryview]:
+    if json_bytes is None:
+        return _document(body), _NO_BYTES
+    if json_bytes > len(body):
+        raise bad_request(f"the JSON is announced to be {json_bytes} bytes long, the body has {len(body)}")
+    view = memoryview(body)
+    return _document(view[:json_bytes]), view[json_bytes:]
+
+
+def _document(body: bytes | memoryview) -> dict[str, Any]:
+    document = read_json(body)
     if type(document) is not dict:
         raise bad_request(f'the body must be a JSON object with "inputs", got {json_name(document)}')
-    parameters = document.get("parameters")
-    if parameters is not None and type(parameters) is not dict:
-        raise bad_request(f'"parameters" must be an object, got {json_name(parameters)}')
     return document
+
+
+def read_json(body: bytes | memoryview) -> object:
+    """The JSON of a body; raises RefusedError (400) when it is none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as problem:
+        said = f"the body is not JSON: {problem}" if body else "the body is empty, expected JSON"
+        raise bad_request(said) from None
+
+
+def _parameters(of: Mapping[str, Any]) -> Mapping[str, Any]:
+    parameters = of.get("parameters")
+    if parameters is None:
+        return {}
+    if type(parameters) is not dict:
+        raise bad_request(f'"parameters" must be an object, got {json_name(parameters)}')
+    return parameters
+
+
+def _binary_size(name: str, tensor: Mapping[str, Any]) -> int | None:
+    """How many bytes behind the JSON belong to a tensor; None for one whose data is in the JSON."""
+    parameters = _parameters(tensor)
+    if "shared_memory_region" in parameters:
+        raise bad_request(f"input {name}: shared memory is not supported: send the data")
+    size = parameters.get("binary_data_size")
+    if size is None:
+        return None
+    if type(size) is not int or size < 0:
+        raise bad_request(f'input {name}: "binary_data_size" must be a number of bytes, got {json_name(size)}')
+    return size
 
 
 def _id(identifier: object) -> str | None:
@@ -108,20 +242,10 @@ def _id(identifier: object) -> str | None:
     raise bad_request(f'"id" must be a text, got {json_name(identifier)}')
 
 
-def _name(entry: object, expected: str) -> str:
+def _object(entry: object, expected: str) -> Mapping[str, Any]:
+    """An object with a name."""
     if type(entry) is not dict:
         raise bad_request(f"{expected}, got {json_name(entry)}")
-    name = entry.get("name")
-    if type(name) is not str:
-        raise bad_request(f"{expected}; the name of one is {json_name(name)}")
-    return name
-
-
-def _check_rows(columns: Mapping[str, Array]) -> None:
-    first, *others = columns
-    for name in others:
-        if len(columns[name]) != len(columns[first]):
-            raise bad_request(
-                f"input {name} has {len(columns[name])} rows, input {first} has {len(columns[first])}: "
-                "all inputs need the same number"
-            )
+    if type(entry.get("name")) is not str:
+        raise bad_request(f"{expected}; the name of one is {json_name(entry.get('name'))}")
+    return entry

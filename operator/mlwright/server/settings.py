@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mlwright.process.threads import granted_cpus
+from mlwright.server.access import Scheme
 from mlwright.server.failures import UnservableError
 
 T = TypeVar("T")
@@ -40,6 +41,10 @@ class Settings:
     timeout_seconds: float  # for one request, from its headers to its answer
     max_body_bytes: int
     cpus: float
+    auth: Scheme = Scheme.NONE
+    auth_file: Path | None = None  # the accepted tokens or keys, one a line
+    grpc_port: int | None = None  # 0 takes a free one; none: no gRPC
+    tls_folder: Path | None = None  # tls.crt and tls.key; none: no TLS
     verify_keys: Mapping[str, str] = field(
         default_factory=dict
     )  # trusted public keys by name; none: no signature needed
@@ -68,6 +73,10 @@ class Settings:
             timeout_seconds=_read(env, "MLWRIGHT_TIMEOUT", "30", _positive_seconds),
             max_body_bytes=_read(env, "MLWRIGHT_MAX_BODY_BYTES", str(4 * 1024 * 1024), _positive_bytes),
             cpus=_read(env, "MLWRIGHT_CPU_LIMIT", str(granted_cpus()), _positive_seconds),
+            auth=_read(env, "MLWRIGHT_AUTH", Scheme.NONE, _scheme),
+            auth_file=_folder(env, "MLWRIGHT_AUTH_FILE"),
+            grpc_port=_read(env, "MLWRIGHT_GRPC_PORT", "0", _port) if env.get("MLWRIGHT_GRPC_PORT") else None,
+            tls_folder=_folder(env, "MLWRIGHT_TLS_FOLDER"),
             verify_keys=_read(env, "MLWRIGHT_VERIFY_KEYS", "{}", _keys),
             feedback_keys=_folder(env, "MLWRIGHT_FEEDBACK_KEYS"),
             label_window_seconds=_read(env, "MLWRIGHT_LABEL_WINDOW", "604800", _positive_seconds),
@@ -90,6 +99,13 @@ def _read(env: Mapping[str, str], variable: str, default: str | None, parse: Cal
 
 def _folder(env: Mapping[str, str], variable: str) -> Path | None:
     return Path(env[variable]) if env.get(variable) else None
+
+
+def _scheme(text: str) -> Scheme:
+    try:
+        return Scheme(text)
+    except ValueError:
+        raise ValueError(f"one of {', '.join(Scheme)}") from None
 
 
 def _name(text: str) -> str:

@@ -7,6 +7,7 @@ and metadata are fixed, so that the same pipeline always gives the same bytes.
 
 import warnings
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -78,18 +79,26 @@ def _convert(fitted: Fitted) -> onnx.ModelProto:
 
 
 def _encode(encoding: Encoding, prefix: str, table: str) -> list[onnx.NodeProto]:
+    """The features side by side as numbers. Neighbours of one kind are joined first: a node for each costs time."""
     nodes: list[onnx.NodeProto] = []
     columns: list[str] = []
-    for feature in encoding.columns:
-        columns.append(f"{prefix}code{len(columns)}")
-        nodes.append(_encode_one(feature, columns[-1]))
+    for datatype, run in groupby(encoding.columns, lambda feature: feature.tensor.datatype):
+        features, code = [*run], f"{prefix}code{len(columns)}"
+        if datatype is Datatype.BYTES:
+            made = [_encode_text(feature, f"{code}-{place}") for place, feature in enumerate(features)]
+            nodes += made
+            columns += [node.output[0] for node in made]
+        else:
+            joined = f"{code}/joined"
+            names = [feature.tensor.name for feature in features]
+            nodes.append(helper.make_node("Concat", names, [joined], name=f"{code}/join", axis=1))
+            nodes.append(_cast(joined, code, TensorProto.FLOAT))
+            columns.append(code)
     nodes.append(helper.make_node("Concat", columns, [table], name=f"{prefix}concat", axis=1))
     return nodes
 
 
-def _encode_one(feature: Feature, code: str) -> onnx.NodeProto:
-    if not feature.is_text:
-        return _cast(feature.tensor.name, code, TensorProto.FLOAT)
+def _encode_text(feature: Feature, code: str) -> onnx.NodeProto:
     # The operator needs at least one word; the second keeps an all-rare feature at UNKNOWN throughout.
     words = feature.vocabulary or ("",)
     codes = list(range(len(feature.vocabulary))) or [UNKNOWN]

@@ -74,8 +74,8 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
 
     assert answer.status == 403
     assert (
-        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, mlflow, signing or feedback),"
-        f" and dana@{team} may not get it in namespace {team}:"
+        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, mlflow, signing, feedback or"
+        f" server), and dana@{team} may not get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 
@@ -149,6 +149,25 @@ def test_nobody_seals_predictions_with_a_key_that_is_not_theirs_to_read(person: 
 
     assert answer.status == 403
     assert "the spec names Secret password" in answer.body["message"]
+    assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("spec.server.auth", {"type": "Token", "secretRef": {"name": "password", "key": "token"}}),
+        ("spec.server.tls", {"secretRef": {"name": "password"}}),
+    ],
+)
+def test_nobody_serves_with_a_secret_that_is_not_theirs_to_read(
+    person: People, team: str, field: str, value: Json
+) -> None:
+    """A server accepts what the Secret holds, and shows itself with its certificate."""
+    thing = changed(DEPLOYMENT, {field: value})
+
+    answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
+
+    assert (answer.status, "the spec names Secret password" in answer.body["message"]) == (403, True)
     assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlwright.server.listener import MAX_HEAD_BYTES
+from mlwright.server.connection import MAX_HEAD_BYTES
 from tests.support.bundles import write_sklearn_bundle
 from tests.support.flights import request
 from tests.support.serving import ServerProcess

@@ -192,6 +192,56 @@ def test_the_image_is_the_specs_else_the_installations() -> None:
     assert (server()["image"], server(server={"image": "own:3"})["image"]) == ("server:1", "own:3")
 
 
+GUARDED = {
+    "grpc": True,
+    "auth": {"type": "APIKey", "secretRef": {"name": "keys", "key": "accepted"}},
+    "tls": {"secretRef": {"name": "web.cert"}},
+}
+
+
+def test_the_server_is_told_who_may_ask_and_how() -> None:
+    """Tokens and certificates are files, which follow their Secrets; a pod that asks for nothing is told nothing."""
+    wanted = {
+        "MLWRIGHT_GRPC_PORT": "8081",
+        "MLWRIGHT_AUTH": "APIKey",
+        "MLWRIGHT_AUTH_FILE": "/mlwright/secret/keys/accepted",
+        "MLWRIGHT_TLS_FOLDER": "/mlwright/secret/web.cert",
+    }
+
+    assert wanted.items() <= env(server=GUARDED).items()
+    assert not wanted.keys() & env().keys()
+
+
+def test_the_pod_reads_its_secrets_as_files() -> None:
+    """A Secret that is missing does not keep the pod from starting: the server then says what is missing."""
+    pod = revision(server=GUARDED)["data"]["template"]["spec"]
+    volumes = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    mounts = {mount["mountPath"]: mount.get("readOnly") for mount in pod["containers"][0]["volumeMounts"]}
+
+    assert violations(pod) == []
+    assert volumes == [{"secretName": name, "optional": True} for name in ("keys", "web.cert")]
+    assert mounts["/mlwright/secret/keys"] is mounts["/mlwright/secret/web.cert"] is True
+
+
+def test_one_secret_for_both_is_mounted_once() -> None:
+    """A pod with two volumes of one name is refused."""
+    both = {**GUARDED, "tls": {"secretRef": {"name": "keys"}}}
+    pod = revision(server=both)["data"]["template"]["spec"]
+
+    assert [volume["name"] for volume in pod["volumes"] if "secret" in volume] == ["secret-keys"]
+
+
+def test_the_kubelet_speaks_tls_with_a_server_that_does() -> None:
+    """A probe in the clear would never succeed."""
+    schemes = {
+        container[f"{probe}Probe"]["httpGet"]["scheme"]
+        for probe in ("startup", "readiness", "liveness")
+        for container in (server(server=GUARDED),)
+    }
+
+    assert schemes == {"HTTPS"}
+
+
 def test_a_deployment_has_its_number_of_pods_only_when_it_is_made() -> None:
     """An apply that named it would undo a scale; one that stopped naming it would set it to one."""
     made, kept = rendered(StartVariant(FIRST, 4)), rendered(KeepVariant(FIRST))

@@ -338,6 +338,9 @@ DEPLOYMENT: Final[dict[str, Any]] = {
         "maxBodyMegabytes": 8,
         "drain": "5s",
         "payloadLog": {"sample": 0.5, "uri": "pvc://payloads/live"},
+        "grpc": True,
+        "auth": {"type": "Token", "secretRef": {"name": "tokens", "key": "token"}},
+        "tls": {"secretRef": {"name": "certificate"}},
     },
     "replicas": 2,
     "rollout": {
@@ -367,6 +370,11 @@ OF_DEPLOYMENT: Final = {
     "server.drain": ROLLS_OUT,
     "server.payloadLog.sample": ROLLS_OUT,
     "server.payloadLog.uri": ROLLS_OUT,
+    "server.grpc": ROLLS_OUT,
+    "server.auth.type": ROLLS_OUT,
+    "server.auth.secretRef.name": ROLLS_OUT,
+    "server.auth.secretRef.key": ROLLS_OUT,
+    "server.tls.secretRef.name": ROLLS_OUT,
     "replicas": NEITHER,
     "rollout.strategy": NEITHER,
     "rollout.steps.name": NEITHER,
@@ -589,7 +597,7 @@ RELEASED: Final[dict[str, Any]] = {
 
 
 SERVED: Final[dict[str, Any]] = {name: part for name, part in DEPLOYMENT.items() if name != "feedback"} | {
-    "server": {name: part for name, part in DEPLOYMENT["server"].items() if name != "payloadLog"}
+    "server": {name: DEPLOYMENT["server"][name] for name in ("image", "timeout", "maxBodyMegabytes", "drain")}
 }
 """What a deployment could say before."""
 

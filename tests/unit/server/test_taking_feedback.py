@@ -14,7 +14,7 @@ from mlwright.server.model import Model
 from mlwright.server.oversight import Oversight
 from mlwright.server.recording import Silent
 from mlwright.server.settings import Settings
-from tests.support.asgi import Answer, ask, infer
+from tests.support.exchanges import Answer, ask, infer
 from tests.support.flights import request
 from tests.unit.server.conftest import IDENTITY
 

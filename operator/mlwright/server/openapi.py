@@ -1,0 +1,136 @@
+"""The OpenAPI description of what a server answers, made from the signature of its model."""
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype, Signature
+from mlwright.server.model import Model
+
+Json = dict[str, Any]
+
+_SCHEMAS: Final[Mapping[Datatype, Json]] = {
+    Datatype.FP64: {"type": ["number", "null"]},
+    Datatype.INT64: {"type": "integer", "format": "int64"},
+    Datatype.BOOL: {"type": "boolean"},
+    Datatype.BYTES: {"type": ["string", "null"]},
+}
+_ERRORS: Final = {
+    "400": "the request does not fit; the sentence says why",
+    "408": "the body did not arrive in time",
+    "413": "the body is too large",
+    "415": "the body is compressed",
+    "429": "too much is under way; come back as Retry-After says",
+    "500": "the model failed",
+    "503": "the model is still loading; come back as Retry-After says",
+    "504": "the model did not answer in time",
+}
+
+
+def describe(model: Model) -> Json:
+    """The description, OpenAPI 3.1."""
+    name = model.identity.deployment
+    base = f"/v2/models/{name}"
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"{name}: {model.identity.model} {model.identity.version}", "version": version("mlwright")},
+        "paths": {
+            "/predict": {"post": _operation("Predict rows with named fields.", "Rows", "RowAnswers")},
+            f"{base}/predict": {"post": _operation("Predict rows with named fields.", "Rows", "RowAnswers")},
+            f"{base}/infer": {"post": _operation("Open Inference Protocol, version 2.", "InferRequest", "InferAnswer")},
+            base: {"get": _read("Inputs, outputs and classes.")},
+            f"{base}/ready": {"get": _read("Whether the model is ready.", unready=True)},
+            "/v2": {"get": _read("Name and version of the server.")},
+            "/v2/health/live": {"get": _read("Whether the process works.")},
+            "/v2/health/ready": {"get": _read("Whether the model is ready.", unready=True)},
+        },
+        "components": {"schemas": _schemas(model.signature)},
+    }
+
+
+def _operation(summary: str, question: str, answer: str) -> Json:
+    return {
+        "summary": summary,
+        "requestBody": {"required": True, "content": _content(_ref(question))},
+        "responses": {
+            "200": {"description": "the answer", "content": _content(_ref(answer))},
+            **{code: {"description": words, "content": _content(_ref("Error"))} for code, words in _ERRORS.items()},
+        },
+    }
+
+
+def _read(summary: str, *, unready: bool = False) -> Json:
+    content = _content({"type": "object"})
+    codes = {"200": "the answer", **({"503": "not ready"} if unready else {})}
+    return {
+        "summary": summary,
+        "responses": {code: {"description": words, "content": content} for code, words in codes.items()},
+    }
+
+
+def _schemas(signature: Signature) -> Json:
+    row = _object({tensor.name: _SCHEMAS[tensor.datatype] for tensor in signature.inputs})
+    answer = {tensor.name: _answered(tensor.name, signature) for tensor in signature.outputs}
+    who = {"model_name": {"type": "string"}, "model_version": {"type": "string"}}
+    return {
+        "Row": row | {"additionalProperties": False},
+        "Rows": {"oneOf": [_ref("Row"), {"type": "array", "items": _ref("Row"), "minItems": 1}]},
+        "RowAnswer": _object(answer),
+        "RowAnswers": {
+            "oneOf": [
+                _object(answer | who),
+                _object({"predictions": {"type": "array", "items": _ref("RowAnswer")}} | who),
+            ]
+        },
+        "InferRequest": _infer_request(signature),
+        "InferAnswer": _object(who | {"outputs": {"type": "array", "items": _tensor(_names(signature.outputs))}}),
+        "Error": _object({"error": {"type": "string"}}),
+    }
+
+
+def _infer_request(signature: Signature) -> Json:
+    names, outputs = _names(signature.inputs), _names(signature.outputs)
+    output = _object({"name": {"enum": outputs}})
+    return {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string"},
+            "parameters": {"type": "object"},
+            "inputs": {"type": "array", "items": _tensor(names), "minItems": len(names), "maxItems": len(names)},
+            "outputs": {"type": "array", "items": output, "maxItems": len(outputs)},
+        },
+    }
+
+
+def _tensor(names: list[str]) -> Json:
+    return _object(
+        {
+            "name": {"enum": names},
+            "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
+            "datatype": {"type": "string"},
+            "data": {"type": "array"},
+        }
+    )
+
+
+def _answered(name: str, signature: Signature) -> Json:
+    if name == PROBABILITIES:
+        return {"type": "object", "additionalProperties": {"type": ["number", "null"]}}
+    return {"enum": list(signature.classes)} if name == LABEL else {"type": ["number", "null"]}
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _names(tensors: Iterable[Any]) -> list[str]:
+    return [tensor.name for tensor in tensors]
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _content(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}

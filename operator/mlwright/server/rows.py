@@ -1,0 +1,93 @@
+"""Rows with named fields: what a person types behind curl, and the answer that a person can read.
+
+One object is one row, a list of objects is several. Every feature of the model is a field of each row.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mlwright.bundle.manifest import PROBABILITIES, Datatype, Label, Signature
+from mlwright.bundle.tensors import Array, Arrays
+from mlwright.server.columns import MAX_ROWS, from_list, read_list
+from mlwright.server.datatypes import OWN
+from mlwright.server.phrases import json_name, listed, nearest, quoted
+from mlwright.server.problems import bad_request
+from mlwright.server.requests import read_json
+from mlwright.server.settings import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class RowRequest:
+    """One decoded request."""
+
+    columns: Mapping[str, Array]  # every input of the model, [rows, 1]
+    single: bool  # one object came, not a list
+
+
+class RowReader:
+    """Reads rows for one signature."""
+
+    def __init__(self, inputs: Mapping[str, Datatype]) -> None:
+        """Take the datatype of each input by name."""
+        self._inputs = dict(inputs)
+
+    def read(self, body: bytes) -> RowRequest:
+        """Check and convert a body; raises RefusedError (400) when it does not fit the signature."""
+        document = read_json(body)
+        rows: list[Any] = document if type(document) is list else [document]
+        if not 0 < len(rows) <= MAX_ROWS:
+            raise bad_request(f"{len(rows)} rows; send 1 to {MAX_ROWS} at once")
+        for place, row in enumerate(rows):
+            self._check(place, row)
+        return RowRequest(
+            {name: _column(name, datatype, rows) for name, datatype in self._inputs.items()},
+            single=type(document) is not list,
+        )
+
+    def _check(self, place: int, row: object) -> None:
+        if type(row) is not dict:
+            raise bad_request(f"row {place} must be an object with one field per feature, got {json_name(row)}")
+        if row.keys() == self._inputs.keys():
+            return
+        unknown = next((name for name in row if name not in self._inputs), None)
+        if unknown is not None:
+            raise bad_request(f"row {place}: field {quoted(unknown)} is unknown: {nearest(unknown, self._inputs)}")
+        missing = [f"{name} ({datatype})" for name, datatype in self._inputs.items() if name not in row]
+        raise bad_request(f"row {place} lacks {listed(missing)}; every feature of the model must be sent")
+
+
+def _column(name: str, datatype: Datatype, rows: Sequence[Mapping[str, Any]]) -> Array:
+    declared = OWN[datatype]
+    values = read_list(name, declared, len(rows), [row[name] for row in rows])
+    return from_list(name, datatype, declared, values)
+
+
+class RowAnswers:
+    """Writes answers for one model."""
+
+    def __init__(self, identity: Identity, signature: Signature) -> None:
+        """Take who answers, and what the columns of the probabilities stand for."""
+        self._identity = {"model_name": identity.deployment, "model_version": identity.version}
+        self._classes = [_word(label) for label in signature.classes]
+
+    def write(self, request: RowRequest, outputs: Arrays, parameters: Mapping[str, str]) -> bytes:
+        """One object for one row, else the list of them, with who answered and what is said with it."""
+        rows = self._rows(outputs)
+        answer = rows[0] if request.single else {"predictions": rows}
+        return orjson.dumps({**answer, **self._identity, **parameters}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def _rows(self, outputs: Arrays) -> list[dict[str, object]]:
+        plain = {name: self._plain(name, values) for name, values in outputs.items()}
+        return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+
+    def _plain(self, name: str, values: Array) -> list[Any]:
+        if name != PROBABILITIES:
+            return [*values.tolist()]
+        return [dict(zip(self._classes, row, strict=True)) for row in values.tolist()]
+
+
+def _word(label: Label) -> str:
+    return label if isinstance(label, str) else orjson.dumps(label).decode()

@@ -1,0 +1,308 @@
+"""Connections and the ways in which they misbehave, over socket pairs: no network is needed for that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from mlwright.server import connection
+from mlwright.server.application import Application, Limits
+from mlwright.server.connection import Connection
+from mlwright.server.wire import Dater
+from tests.support.flights import request
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Open = Callable[[], Awaitable[Streams]]
+LIVE = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+BODY = json.dumps(request()).encode()
+HEAD = b"POST /v2/models/flights/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(BODY)
+INFER = HEAD + b"\r\n" + BODY
+
+
+@pytest.fixture
+def impatient(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nothing longer than 50 ms."""
+    for patience in ("HEAD_SECONDS", "KEEP_ALIVE_SECONDS", "LINGER_SECONDS"):
+        monkeypatch.setattr(connection, patience, 0.05)
+    app.limits = Limits(timeout_seconds=0.05, max_body_bytes=4096)
+
+
+@pytest.fixture
+async def open_connection(app: Application) -> AsyncIterator[Open]:
+    """Open a connection to the application."""
+    opened: list[tuple[asyncio.BaseTransport, asyncio.StreamWriter]] = []
+
+    async def connect() -> Streams:
+        ours, theirs = socket.socketpair()
+        transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: Connection(app, set(), Dater()), theirs
+        )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        opened.append((transport, writer))
+        return reader, writer
+
+    yield connect
+    for transport, writer in opened:
+        transport.abort()  # type: ignore[attr-defined] # every transport of a socket has it
+        writer.close()
+    await asyncio.sleep(0)
+
+
+async def answered(reader: asyncio.StreamReader) -> tuple[int, str, bytes]:
+    """Status, headers in small letters and body of the next answer."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.split("content-length: ")[1].split("\r\n")[0])
+    return int(head.split()[1]), head, await reader.readexactly(length)
+
+
+async def test_a_complete_request_is_answered(open_connection: Open) -> None:
+    """Patience is not needed for what arrives at once."""
+    reader, writer = await open_connection()
+    writer.write(LIVE)
+
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_an_answer_says_when_and_how_long_it_is(open_connection: Open) -> None:
+    """What every answer of HTTP carries is there."""
+    reader, writer = await open_connection()
+    writer.write(LIVE)
+
+    _, head, body = await answered(reader)
+
+    assert "\r\ndate: " in head
+    assert "\r\ncontent-type: application/json\r\n" in head
+    assert body == b'{"live":true}'
+
+
+async def test_a_connection_is_kept(open_connection: Open) -> None:
+    """Several requests, one after the other, are answered on one connection."""
+    reader, writer = await open_connection()
+    for message in (LIVE, INFER, LIVE):
+        writer.write(message)
+
+        assert (await answered(reader))[0] == 200
+
+
+async def test_a_request_may_arrive_in_pieces(open_connection: Open) -> None:
+    """A request that is split anywhere but comes in time is answered."""
+    reader, writer = await open_connection()
+    for place in range(0, len(INFER), 60):
+        writer.write(INFER[place : place + 60])
+        await asyncio.sleep(0)
+
+    assert (await answered(reader))[0] == 200
+
+
+async def test_requests_that_do_not_wait_are_answered_in_their_order(app: Application, open_connection: Open) -> None:
+    """Whatever is quick, what was asked first is answered first."""
+    assert app.model is not None
+    reader, writer = await open_connection()
+    cheap, app.model.cheap_bytes = app.model.cheap_bytes, 0  # predictions are answered on a thread
+    writer.write(INFER + LIVE + INFER)
+
+    bodies = [(await answered(reader))[2] for _ in range(3)]
+    app.model.cheap_bytes = cheap
+
+    assert ["outputs" in body.decode() for body in bodies] == [True, False, True]
+
+
+async def test_an_answer_to_head_has_no_body(open_connection: Open) -> None:
+    """HEAD asks how an answer would be: the next answer must not be taken for its body."""
+    reader, writer = await open_connection()
+    writer.write(LIVE.replace(b"GET", b"HEAD") + LIVE)
+
+    head = await reader.readuntil(b"\r\n\r\n")
+
+    assert b"content-length: 13\r\n" in head
+    assert (await answered(reader))[0] == 200
+
+
+async def test_a_client_that_asks_first_may_send_its_body(open_connection: Open) -> None:
+    """Curl asks whether a large body is welcome, and waits a second when nobody answers."""
+    reader, writer = await open_connection()
+    writer.write(HEAD + b"Expect: 100-continue\r\n\r\n")
+
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(BODY)
+    assert (await answered(reader))[0] == 200
+
+
+async def test_a_client_that_asks_first_is_spared_a_body_that_is_too_large(open_connection: Open) -> None:
+    """What would be refused is refused before it is sent."""
+    reader, writer = await open_connection()
+    writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n")
+
+    assert (await answered(reader))[0] == 413
+
+
+async def test_a_refused_body_is_read_to_its_end(open_connection: Open) -> None:
+    """A client sees why its body is refused, not a broken connection; a small one does not even cost it that."""
+    reader, writer = await open_connection()
+    writer.write(b"POST /v2/models/boats/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345")
+    status, head, _ = await answered(reader)
+    writer.write(b"67890" + LIVE)
+
+    assert (status, "connection: close" in head) == (404, False)
+    assert (await answered(reader))[0] == 200
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_large_refused_body_ends_the_connection(open_connection: Open) -> None:
+    """Nobody reads a hundred megabytes to keep a connection."""
+    reader, writer = await open_connection()
+    writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 10_000)
+
+    status, head, _ = await answered(reader)
+
+    assert (status, "connection: close" in head) == (413, True)
+    assert await reader.read() == b""
+
+
+async def test_a_body_in_chunks_is_read(open_connection: Open) -> None:
+    """A client that does not know the length of its body beforehand is answered as well."""
+    reader, writer = await open_connection()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:100], BODY[100:]))
+    writer.write(HEAD.partition(b"Content")[0] + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+
+    assert (await answered(reader))[0] == 200
+
+
+async def test_a_body_in_chunks_has_a_limit(open_connection: Open) -> None:
+    """A length that is not announced is counted."""
+    reader, writer = await open_connection()
+    writer.write(HEAD.partition(b"Content")[0] + b"Transfer-Encoding: chunked\r\n\r\n")
+    for _ in range(3):
+        writer.write(b"800\r\n" + b" " * 0x800 + b"\r\n")
+
+    assert (await answered(reader))[0] == 413
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_body_that_comes_too_slowly_is_given_up(open_connection: Open) -> None:
+    """A client that does not finish its request is told so and loses its connection."""
+    reader, writer = await open_connection()
+    writer.write(HEAD + b"\r\n{")
+
+    status, head, body = await answered(reader)
+
+    assert (status, "connection: close" in head) == (408, True)
+    assert json.loads(body) == {"error": "the body did not arrive in time"}
+    assert await reader.read() == b""
+
+
+async def test_a_client_that_closes_after_its_request_is_answered(open_connection: Open) -> None:
+    """`Connection: close` of a client is an answer and an end."""
+    reader, writer = await open_connection()
+    writer.write(LIVE.replace(b"Host: x", b"Connection: close"))
+
+    assert "connection: close" in (await answered(reader))[1]
+    assert await reader.read() == b""
+
+
+async def test_a_draining_server_answers_and_asks_its_clients_to_leave(app: Application, open_connection: Open) -> None:
+    """A client that keeps its connection would never notice that the server is about to go."""
+    reader, writer = await open_connection()
+    app.draining = True
+    writer.write(INFER)
+
+    status, head, _ = await answered(reader)
+
+    assert (status, "connection: close" in head) == (200, True)
+    assert await reader.read() == b""
+
+
+async def test_an_old_client_is_answered(open_connection: Open) -> None:
+    """HTTP/1.0 keeps no connection."""
+    reader, writer = await open_connection()
+    writer.write(b"GET /v2/health/live HTTP/1.0\r\n\r\n")
+
+    assert (await answered(reader))[0] == 200
+    assert await reader.read() == b""
+
+
+async def test_an_offer_of_another_protocol_is_not_taken(open_connection: Open) -> None:
+    """Clients that could speak HTTP/2 ask for it in their first request, and must be answered in this one."""
+    reader, writer = await open_connection()
+    writer.write(
+        HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n" + BODY + LIVE
+    )
+
+    assert "outputs" in (await answered(reader))[2].decode()
+    assert (await answered(reader))[0] == 200
+
+
+async def test_the_path_may_be_written_in_other_ways(open_connection: Open) -> None:
+    """A query, percent signs and the absolute form of proxies name the same path."""
+    reader, writer = await open_connection()
+    for target in (b"/v2/health/live?a=b", b"/v2/%68ealth/live", b"http://flights/v2/health/live"):
+        writer.write(LIVE.replace(b"/v2/health/live", target))
+
+        assert (await answered(reader))[0] == 200
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_headers_that_come_too_slowly_are_cut_off(open_connection: Open) -> None:
+    """A client that begins a request and does not end its headers does not hold its connection for ever."""
+    reader, writer = await open_connection()
+    writer.write(b"GET / HTTP/1.1\r\n")
+    await asyncio.sleep(0.02)
+    writer.write(b"X-More: 1\r\n")
+
+    with suppress(ConnectionResetError):  # where the second piece comes after the end
+        assert await reader.read() == b""
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_silent_connection_is_closed(open_connection: Open) -> None:
+    """A client that never asks does not hold its connection for ever, either."""
+    reader, _ = await open_connection()
+
+    assert await reader.read() == b""
+
+
+async def test_headers_that_are_too_large_are_cut_off(open_connection: Open) -> None:
+    """Headers have a size, however many packets they come in."""
+    reader, writer = await open_connection()
+    writer.write(b"GET / HTTP/1.1\r\n" + b"X-More: 1\r\n" * (connection.MAX_HEAD_BYTES // 11 + 1))
+
+    assert await reader.read() == b""
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_client_that_does_not_take_its_answers_is_cut_off(open_connection: Open) -> None:
+    """Answers that nobody reads do not pile up in memory for ever."""
+    reader, writer = await open_connection()
+    writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads as well
+    writer.write(LIVE.replace(b"live", b"live?") * 20_000)
+    await asyncio.sleep(0.3)
+    writer.transport.resume_reading()  # type: ignore[attr-defined] # as above
+
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(20_000 * 100)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [b"\x16\x03\x01 hello\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n"],
+    ids=["TLS", "2", "half"],
+)
+async def test_what_is_not_http_is_refused(open_connection: Open, noise: bytes) -> None:
+    """Noise is answered with 400 and an end."""
+    reader, writer = await open_connection()
+    writer.write(noise)
+
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_length_that_is_said_twice_is_refused(open_connection: Open) -> None:
+    """A body whose end is disputed could hide a second request."""
+    reader, writer = await open_connection()
+    writer.write(HEAD + b"Content-Length: 3\r\n\r\n" + BODY)
+
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
