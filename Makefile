@@ -92,7 +92,7 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator bench-server bench-training bench-gates bench-canary
+.PHONY: demo bench-operator bench-router bench-server bench-training bench-gates bench-canary
 demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@python3 -m cluster images operator server trainer
 	@$(PY) -m examples.flights.demo
@@ -108,6 +108,9 @@ bench-gates: venv ## Simulate how often the champion gate promotes a worse model
 
 bench-canary: venv ## Simulate verdicts on candidates: false rollbacks, missed faults, noise, whole rollouts, experiments; writes build/bench/canary.json.
 	@$(PY) -m bench.canary
+
+bench-router: venv ## Measure the router beside a plain Python proxy, and its shares, changes and wake-ups; writes build/bench/router.json.
+	@$(PY) -m bench.router
 
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server

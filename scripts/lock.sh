@@ -25,7 +25,7 @@ compile() { # compile OUTPUT EXTRA [further options]
 
 mkdir -p requirements
 compile requirements/dev.txt dev
-for extra in operator server trainer; do
+for extra in operator server router trainer; do
   compile "requirements/$extra.txt" "$extra" --constraint requirements/dev.txt
 done
 compile requirements/demo.txt demo --no-deps

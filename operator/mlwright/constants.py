@@ -30,6 +30,15 @@ LABEL_REVISION: Final = "mlwright.dev/revision"
 LABEL_VERSION: Final = "mlwright.dev/version"
 LABEL_DEPLOYMENT: Final = "mlwright.dev/deployment"
 
+ROUTER: Final = "Router"
+"""Kind in the owner label of what a namespace's router consists of: it belongs to all deployments that use it."""
+ROUTER_NAME: Final = "mlwright-router"
+"""Name of the router of a namespace and of all its objects."""
+ANNOTATION_ROUTE: Final = "mlwright.dev/route"
+"""On the Service of a deployment: the document that says how the router divides its requests."""
+ANNOTATION_FOLLOWED: Final = "mlwright.dev/follows."
+"""Begins annotations of the router's Service, one for each of its pods: digests of the routes that it follows."""
+
 ANNOTATION_APPLIED: Final = "mlwright.dev/applied"
 """Hash of the body that was applied last: tells a field that was removed from the desired body."""
 

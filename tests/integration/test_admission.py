@@ -502,6 +502,11 @@ REFUSALS: dict[str, Refusal] = {
         "must not be shorter than server.drain",
         {"spec.server.drain": "1m30s", "spec.terminationGracePeriodSeconds": 60},
     ),
+    "a header that a Service is to read": Refusal(
+        "ModelDeployment.spec.traffic",
+        "a Service reads no headers",
+        {"spec.traffic": {"provider": "Service", "headerOverride": "X-Variant"}},
+    ),
     "a pinned version without its number": Refusal(
         "ModelDeployment.spec.model", "set model.version exactly when", {"spec.model.type": "Version"}
     ),
@@ -778,7 +783,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
     }
     assert deployment == {
         "model": {"type": "Latest", "ref": {"name": "churn"}},
-        "server": {"timeout": "30s", "maxBodyMegabytes": 4, "drain": "10s"},
+        "server": {"timeout": "30s", "maxBodyMegabytes": 4, "drain": "10s", "grpc": False, "auth": {"type": "None"}},
         "replicas": 1,
         "rollout": {
             "strategy": "AllAtOnce",
@@ -788,6 +793,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
             "progressDeadline": "10m",
         },
         "feedback": {"enabled": False, "labelWindow": "168h"},
+        "traffic": {"provider": "Auto"},
         "terminationGracePeriodSeconds": 60,
         "suspend": False,
         "paused": False,

@@ -21,6 +21,7 @@ IMAGES: Json = {
     "operator": "example.test/operator:1",
     "trainer": "example.test/trainer:1",
     "server": "example.test/server:1",
+    "router": "example.test/router:1",
 }
 JOBSETS: Json = {"group": "jobset.x-k8s.io", "version": "v1alpha2", "plural": "jobsets", "kind": "JobSet"}
 """A kind of another controller, as training.resources lists it."""

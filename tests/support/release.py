@@ -18,7 +18,7 @@ from tests.support.live import host_of
 READY_SECONDS: Final = 120
 OUTSIDE: Final = (5077, 5078)
 """Ports; each cluster has a network of its own, so nobody else has them."""
-CHARTED: Final = ("operator", "trainer", "server")
+CHARTED: Final = ("operator", "trainer", "server", "router")
 """Images that the chart names; the others are examples."""
 
 
@@ -81,5 +81,6 @@ class Release:
             return False
         (container,) = found["spec"]["template"]["spec"]["containers"]
         told = {variable["name"]: variable.get("value") for variable in container["env"]}
-        standing = (container["image"], told["MLWRIGHT_TRAINER_IMAGE"], told["MLWRIGHT_SERVER_IMAGE"])
+        settings = ("TRAINER", "SERVER", "ROUTER")
+        standing = (container["image"], *(told[f"MLWRIGHT_{name}_IMAGE"] for name in settings))
         return standing == tuple(self.images[name] for name in CHARTED)

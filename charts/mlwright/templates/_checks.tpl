@@ -16,3 +16,10 @@
 {{- end -}}
 {{- $uri -}}
 {{- end -}}
+
+{{- define "mlwright.trafficProvider" -}}
+{{- if and (eq .Values.traffic.provider "Router") (not .Values.images.router) -}}
+{{- fail "traffic.provider is Router and images.router is empty: build the image (make images), push it to a registry of yours and name it there, or let traffic.provider be Service" -}}
+{{- end -}}
+{{- .Values.traffic.provider -}}
+{{- end -}}

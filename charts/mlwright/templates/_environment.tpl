@@ -4,6 +4,16 @@
   value: {{ include "mlwright.image" (list . "trainer") | quote }}
 - name: MLWRIGHT_SERVER_IMAGE
   value: {{ include "mlwright.image" (list . "server") | quote }}
+- name: MLWRIGHT_ROUTER_IMAGE
+  value: {{ include "mlwright.image" (list . "router") | quote }}
+- name: MLWRIGHT_ROUTER_ROLE
+  value: {{ include "mlwright.routerRole" . }}
+- name: MLWRIGHT_TRAFFIC_PROVIDER
+  value: {{ include "mlwright.trafficProvider" . }}
+- name: MLWRIGHT_NETWORK_POLICY
+  value: {{ .Values.networkPolicy.enabled | quote }}
+- name: MLWRIGHT_NETWORK_POLICY_FROM
+  value: {{ .Values.networkPolicy.from | toJson | quote }}
 - name: MLWRIGHT_IMAGE_PULL_POLICY
   value: {{ .Values.imagePullPolicy | quote }}
 - name: MLWRIGHT_ARTIFACTS_URI

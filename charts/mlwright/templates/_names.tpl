@@ -42,3 +42,8 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end -}}
+
+{{/* Role of routers, which the operator binds in each namespace that has one. */}}
+{{- define "mlwright.routerRole" -}}
+{{- printf "%s-router" (ternary (include "mlwright.fullname" .) (include "mlwright.clusterName" .) (ne .Values.watchNamespace "")) -}}
+{{- end -}}

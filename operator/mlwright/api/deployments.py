@@ -185,6 +185,34 @@ class Feedback(Schema):
     )
 
 
+class Traffic(Schema):
+    """How requests reach the pods."""
+
+    provider: Literal["Auto", "Service", "Router"] = Field(
+        default="Auto",
+        description=(
+            "Service: a plain Service, all requests go to one version. Router: the router of the namespace, which"
+            " divides requests among versions and wakes a deployment of no pods. Auto: what the chart says"
+            " (traffic.provider). A change of it ends connections that are kept open."
+        ),
+    )
+    header_override: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+        max_length=63,
+        description=(
+            "Header with which a request names the variant of status.variants that answers it, such as"
+            " X-Mlwright-Variant; none when absent. Needs the router."
+        ),
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.provider != 'Service' || !has(self.headerOverride)",
+            "a Service reads no headers: remove traffic.headerOverride, or set traffic.provider to Router",
+        ),
+    )
+
+
 class ModelDeploymentSpec(Schema):
     """How a model is served."""
 
@@ -195,6 +223,7 @@ class ModelDeploymentSpec(Schema):
     feedback: Feedback = Field(
         default=Feedback(), description="What clients may tell later about predictions; off when absent."
     )
+    traffic: Traffic = Field(default=Traffic(), description="How requests reach the pods.")
     pod: PodSurface = Field(default=PodSurface(), description="The serving pods.")
     termination_grace_period_seconds: int = Field(
         default=60,
@@ -223,7 +252,13 @@ class Variant(Schema):
     name: Literal["stable", "candidate"] = Field(description="Role of the revision now.")
     version: str = Field(max_length=63, description="The ModelVersion.")
     revision: str = Field(max_length=63, description="The revision: version, image and settings, frozen.")
-    weight: int = Field(ge=0, le=100, description="Share of the traffic in percent.")
+    weight: int = Field(ge=0, le=100, description="Share of the traffic in percent that is asked for.")
+    verified_weight: int | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="Share that is known to be in effect; absent while the pods of the router do not all say the same.",
+    )
     replicas: int = Field(default=0, ge=0, description="Pods that exist.")
     ready: int = Field(default=0, ge=0, description="Pods that are ready.")
     sentence: Sentence = Field(default="", description="How its pods are.")

@@ -44,6 +44,10 @@ class Reason(StrEnum):
     QUEUED = "Queued", "A queue has not admitted the step's Job yet; the step starts by itself when it does."
     RETRYING = "Retrying", "The last attempt failed for a passing reason and is repeated."
     PODS_UNHEALTHY = "PodsUnhealthy", "Serving pods fail or do not become ready."
+    ROUTER_UNREADY = (
+        "RouterUnready",
+        "The pods that serve are ready, and the router of the namespace is not there yet or has not followed.",
+    )
     PODS_HEALTHY = "PodsHealthy", "All wanted pods are ready."
     # ended
     COMPLETE = "Complete", "The run ended with a version."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,17 @@ from mlwright.api.kinds import API_VERSION
 from mlwright.builders import access, meta
 from mlwright.builders.pods import Mount, merged, pod_spec
 from mlwright.builders.recording import recording
+from mlwright.builders.routers import (
+    ROUTER_PODS,
+    router_account,
+    router_binding,
+    router_budget,
+    router_labels,
+    router_pods,
+    router_service,
+)
 from mlwright.constants import (
+    ANNOTATION_ROUTE,
     LABEL_DEPLOYMENT,
     LABEL_MODEL,
     LABEL_REVISION,
@@ -27,7 +38,14 @@ from mlwright.plan.serving import (
     Decide,
     DeploymentSeen,
     Forget,
+    KeepBackend,
     KeepBudget,
+    KeepGuard,
+    KeepRouterAccount,
+    KeepRouterBinding,
+    KeepRouterBudget,
+    KeepRouterPods,
+    KeepRouterService,
     KeepVariant,
     RecordRevision,
     RemoveBudget,
@@ -37,9 +55,11 @@ from mlwright.plan.serving import (
     ServingIntent,
     SetAlias,
     ShareTraffic,
+    StartRouterPods,
     StartVariant,
 )
 from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
+from mlwright.planners import traffic
 from mlwright.planners.template import dump
 from mlwright.settings import Settings
 
@@ -80,7 +100,15 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     KeepVariant: lambda of, intent: Apply(_deployment(of.seen, of.owner, intent.revision, None)),
     ScaleVariant: lambda of, intent: of.scale(intent),
     RemoveVariant: lambda of, intent: of.remove(intent),
-    ShareTraffic: lambda of, intent: Apply(_service(of.seen, of.owner, _whole(intent.weights))),
+    ShareTraffic: lambda of, intent: Apply(_service(of.seen, of.owner, intent)),
+    KeepBackend: lambda of, intent: Apply(_backend(of.seen, of.owner, intent.revision)),
+    KeepGuard: lambda of, _: Apply(_guard(of.seen, of.owner, of.settings)),
+    KeepRouterAccount: lambda of, intent: Apply(router_account(of.seen.namespace, intent.users)),
+    KeepRouterBinding: lambda of, intent: Apply(router_binding(of.seen.namespace, intent.users, of.settings)),
+    KeepRouterService: lambda of, intent: Apply(router_service(of.seen.namespace, intent.users)),
+    StartRouterPods: lambda of, intent: Create(router_pods(of.seen.namespace, intent.users, of.settings, ROUTER_PODS)),
+    KeepRouterPods: lambda of, intent: Apply(router_pods(of.seen.namespace, intent.users, of.settings, None)),
+    KeepRouterBudget: lambda of, intent: Apply(router_budget(of.seen.namespace, intent.users)),
     KeepBudget: lambda of, _: Apply(_budget(of.seen, of.owner)),
     RemoveBudget: lambda of, intent: of.delete(DISRUPTION_BUDGET, of.seen.name, intent.uid),
     Decide: lambda of, intent: Create(_decision(of.seen, of.owner, intent), _against(of.seen, intent)),
@@ -188,15 +216,51 @@ def _whole(weights: Mapping[str, int]) -> str:
     return next(revision for revision, percent in weights.items() if percent == ALL)
 
 
-def _service(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
+def _service(seen: DeploymentSeen, owner: Key, intent: ShareTraffic) -> dict[str, Any]:
+    """Return the Service; the route in its annotation is what the router follows."""
+    metadata = meta.child(seen.name, owner, seen.uid, {LABEL_DEPLOYMENT: seen.name})
+    if intent.route is not None:
+        metadata["annotations"] = {ANNOTATION_ROUTE: traffic.document(seen, intent.route)}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": meta.child(seen.name, owner, seen.uid, {LABEL_DEPLOYMENT: seen.name}),
+        "metadata": metadata,
         "spec": {
             "type": "ClusterIP",
             "ports": access.service_ports(seen.spec.server),
-            "selector": _labels(seen, revision),
+            "selector": router_labels() if intent.through_router else _labels(seen, _whole(intent.weights)),
+        },
+    }
+
+
+def _backend(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
+    """Return the headless Service of a revision; its EndpointSlices tell routers where the pods are."""
+    labels = _labels(seen, revision)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta.child(child_name(seen.name, revision), owner, seen.uid, labels),
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            "ports": [{"name": "http", "port": SERVER_PORT, "targetPort": "http", "protocol": "TCP"}],
+            "selector": labels,
+        },
+    }
+
+
+def _guard(seen: DeploymentSeen, owner: Key, settings: Settings) -> dict[str, Any]:
+    """Return the NetworkPolicy. Kubelets are never shut out, and pods of one deployment ask each other for shadows."""
+    router, own = router_labels(), {LABEL_DEPLOYMENT: seen.name}
+    peers = [{"podSelector": {"matchLabels": router}}, {"podSelector": {"matchLabels": own}}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": meta.child(seen.name, owner, seen.uid, {LABEL_DEPLOYMENT: seen.name}),
+        "spec": {
+            "podSelector": {"matchLabels": own},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [*peers, *json.loads(settings.network_policy_from)]}],
         },
     }
 

@@ -22,13 +22,14 @@ from mlwright.controller.ownership import (
     ADOPTED,
     alias_conflict,
     as_applied,
+    belongs,
     editor,
-    is_child,
     is_record,
     is_watched,
     lost,
     name_conflict,
     same_record,
+    same_users,
 )
 from mlwright.errors import (
     AlreadyExistsError,
@@ -39,11 +40,23 @@ from mlwright.errors import (
     UnavailableError,
 )
 from mlwright.plan.plan import Plan
-from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, SERVICE, Body, ResourceKind
+from mlwright.plan.resources import (
+    BY_NAME,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    NETWORK_POLICY,
+    ROLE_BINDING,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Body,
+    ResourceKind,
+)
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
 from mlwright.ports.cluster import Cluster
 
-CONVERGING: Final = frozenset({DEPLOYMENT.name, SERVICE.name, DISRUPTION_BUDGET.name})
+CONVERGING: Final = frozenset(
+    kind.name for kind in (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, NETWORK_POLICY, SERVICE_ACCOUNT, ROLE_BINDING)
+)
 """Kinds that are applied again after they were created."""
 
 logger = logging.getLogger(__name__)
@@ -175,7 +188,7 @@ class Executor:
             made = await self._cluster.create(stamped(body) if body["kind"] in CONVERGING else body)
         except AlreadyExistsError as error:
             live = await self._refresh(place)
-            if live is not None and not is_record(body) and not is_child(live, self._owner):
+            if live is not None and not is_record(body) and not belongs(live, body, self._owner):
                 raise name_conflict(live) from error
             raise SupersededError(str(error)) from error
         self._wrote(made)
@@ -187,7 +200,7 @@ class Executor:
             raise SupersededError(f"{named} appeared meanwhile")
         if "deletionTimestamp" in held["metadata"]:
             raise UnavailableError(f"{named} is still being deleted")
-        if not is_child(held, self._owner) and not (is_record(wanted) and same_record(held, wanted)):
+        if not belongs(held, wanted, self._owner) and not (is_record(wanted) and same_record(held, wanted)):
             raise name_conflict(held)
 
     async def _apply(self, body: Body) -> None:
@@ -195,9 +208,9 @@ class Executor:
         if held is None:
             await self._create(body)
             return
-        if not is_child(held, self._owner):
+        if not belongs(held, body, self._owner):
             raise name_conflict(held)
-        if "deletionTimestamp" in held["metadata"] or as_wanted(held, body):
+        if "deletionTimestamp" in held["metadata"] or (as_wanted(held, body) and same_users(held, body)):
             return
         live = await self._refresh(self._place(body))  # applies are rare; the live object tells who edited it
         if live is None or _version(live) != _version(held):

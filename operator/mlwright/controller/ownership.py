@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from mlwright.api.kinds import GROUP
-from mlwright.constants import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY
+from mlwright.constants import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY, ROUTER
 from mlwright.controller.indexes import key_of, owner_of
 from mlwright.errors import NameConflictError
 from mlwright.plan.resources import (
@@ -15,12 +15,22 @@ from mlwright.plan.resources import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     JOB,
+    NETWORK_POLICY,
     SERVICE,
     TRAINING_RUN,
     Body,
 )
 
-ADOPTED: Final = (CONTROLLER_REVISION, JOB, DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, DECISION, TRAINING_RUN)
+ADOPTED: Final = (
+    CONTROLLER_REVISION,
+    JOB,
+    DEPLOYMENT,
+    SERVICE,
+    DISRUPTION_BUDGET,
+    NETWORK_POLICY,
+    DECISION,
+    TRAINING_RUN,
+)
 """Kinds that we control directly. Pods are controlled by Jobs and ReplicaSets, whose controllers adopt them."""
 
 
@@ -45,6 +55,23 @@ def is_child(found: Body, owner: Body) -> bool:
         return False
     ref = controller(found)
     return lost(found, owner) or (ref is not None and ref["uid"] == owner["metadata"]["uid"])
+
+
+def belongs(found: Body, wanted: Body, owner: Body) -> bool:
+    """Tell whether an object may be written as `wanted`: it is a child of the owner, or a part of the router."""
+    whose = owner_of(wanted)
+    shared = whose is not None and whose.kind == ROUTER
+    return owner_of(found) == whose if shared else is_child(found, owner)
+
+
+def same_users(found: Body, wanted: Body) -> bool:
+    """Tell whether a part of the router names those for whom it is there; True of all other objects."""
+    whose = owner_of(wanted)
+    return whose is None or whose.kind != ROUTER or _uids(found) == _uids(wanted)
+
+
+def _uids(body: Body) -> set[str]:
+    return {str(ref["uid"]) for ref in body["metadata"].get("ownerReferences") or ()}
 
 
 def is_watched(body: Body) -> bool:

@@ -4,6 +4,7 @@
 |---|---|
 | anything that is reconciled | itself |
 | anything with owner labels | the owner |
+| a part of the router of a namespace | the ModelDeployments of that namespace |
 | TrainingRun | its TrainingPipeline, a little later |
 | TrainingRun (that is new) | the one before it, in whose place it may have been started |
 | ModelVersion | its Model, the ModelDeployments and TrainingPipelines of that model, the run that made it |
@@ -19,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
+from mlwright.constants import ROUTER
 from mlwright.controller.indexes import imports_of, key_of, owner_of, related_value
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import (
@@ -42,6 +44,10 @@ class Names(Protocol):
         """Return the names under which the index finds the objects."""
         ...
 
+    def names(self, kind: ResourceKind, namespace: str) -> tuple[str, ...]:
+        """Return the names of all objects of a kind in a namespace."""
+        ...
+
 
 def affected(body: Body, change: Change, names: Names) -> frozenset[Key]:
     """Return the keys to look at again.
@@ -55,9 +61,16 @@ def affected(body: Body, change: Change, names: Names) -> frozenset[Key]:
     owner = owner_of(body)
     if owner is not None:
         found.add(owner)
+        found.update(_users(owner, names))
     if body["kind"] in _ROUTES:
         found.update(_ROUTES[body["kind"]](body, change, names))
     return frozenset(found)
+
+
+def _users(owner: Key, names: Names) -> Iterator[Key]:
+    """A router is everybody's of its namespace."""
+    for name in names.names(MODEL_DEPLOYMENT, owner.namespace) if owner.kind == ROUTER else ():
+        yield Key(MODEL_DEPLOYMENT.name, owner.namespace, name)
 
 
 def may_wait(body: Body, key: Key) -> bool:

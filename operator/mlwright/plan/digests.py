@@ -29,6 +29,11 @@ def short(value: object, length: int = 8) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
+def text_digest(text: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a text, by which a router says what it follows."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def child_name(*parts: str) -> str:
     """Join parts into a name of at most 63 characters.
 

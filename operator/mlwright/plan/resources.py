@@ -60,6 +60,9 @@ POD: Final = ResourceKind("", "v1", "pods", "Pod", owned=True)
 SERVICE: Final = ResourceKind("", "v1", "services", "Service", owned=True)
 DEPLOYMENT: Final = ResourceKind("apps", "v1", "deployments", "Deployment", owned=True)
 CONTROLLER_REVISION: Final = ResourceKind("apps", "v1", "controllerrevisions", "ControllerRevision", owned=True)
+NETWORK_POLICY: Final = ResourceKind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", owned=True)
+SERVICE_ACCOUNT: Final = ResourceKind("", "v1", "serviceaccounts", "ServiceAccount", owned=True)
+ROLE_BINDING: Final = ResourceKind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", owned=True)
 DISRUPTION_BUDGET: Final = ResourceKind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", owned=True)
 
 KINDS: Final = (
@@ -75,6 +78,9 @@ KINDS: Final = (
     DEPLOYMENT,
     CONTROLLER_REVISION,
     DISRUPTION_BUDGET,
+    NETWORK_POLICY,
+    SERVICE_ACCOUNT,
+    ROLE_BINDING,
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.plan.pods import PodSeen
+from mlwright.plan.traffic import Route, TrafficSeen, Users
 from mlwright.plan.training import VersionSeen
 from mlwright.plan.writes import Witness
 
@@ -123,6 +124,7 @@ class DeploymentSeen:
     """What tells which revisions have traffic, as it was seen: nothing that may serve goes if one of it has changed."""
     budget_uid: str = ""
     """uid of the PodDisruptionBudget; empty when there is none."""
+    traffic: TrafficSeen = field(default_factory=TrafficSeen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,64 @@ class ShareTraffic:
     """Keep the address, and share what comes there by revision, in percent; the shares sum to 100."""
 
     weights: Mapping[str, int]
+    """Through a router a revision may be there with 0, which only the override header leads to."""
+    route: Route | None = None
+    """What the router is told; None without one."""
+    through_router: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeepBackend:
+    """Keep the headless Service of a revision, by which routers find its pods."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepGuard:
+    """Keep the NetworkPolicy that lets only the router and chosen others reach the pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRouterAccount:
+    """Keep the service account of the namespace's router; like all of it, as long as one of `users` is there."""
+
+    users: Users
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRouterBinding:
+    """Keep what gives the router its rights."""
+
+    users: Users
+
+
+@dataclass(frozen=True, slots=True)
+class StartRouterPods:
+    """Create the Deployment of the router."""
+
+    users: Users
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRouterPods:
+    """Keep the Deployment of the router, number of pods excepted."""
+
+    users: Users
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRouterService:
+    """Keep the Service in whose annotations the router's pods say what they follow."""
+
+    users: Users
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRouterBudget:
+    """Keep the PodDisruptionBudget of the router."""
+
+    users: Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +278,7 @@ class SetAlias:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Delete a record that is past its limit."""
+    """Delete a record that is past its limit, or what nothing uses any more."""
 
     kind: str
     name: str
@@ -232,6 +292,14 @@ ServingIntent = (
     | ScaleVariant
     | RemoveVariant
     | ShareTraffic
+    | KeepBackend
+    | KeepGuard
+    | KeepRouterAccount
+    | KeepRouterBinding
+    | StartRouterPods
+    | KeepRouterPods
+    | KeepRouterService
+    | KeepRouterBudget
     | KeepBudget
     | RemoveBudget
     | Decide

@@ -24,10 +24,9 @@ from mlwright.plan.serving import (
     ScaleVariant,
     ServingIntent,
     SetAlias,
-    ShareTraffic,
     Target,
 )
-from mlwright.planners import upkeep
+from mlwright.planners import traffic, upkeep
 from mlwright.planners.decisions import rejection
 from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, roll, sooner
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
@@ -44,7 +43,7 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     Worked example: v1 is stable, v2 passed its gates and both of its pods are ready -> Decide("Promote", v2), after
     which the next look points the Service to v2, and one five seconds later removes v1.
     """
-    at = look(seen, settings, now)
+    at = look(traffic.resolved(seen, settings), settings, now)
     return next(decision for rule in RULES if (decision := rule(at)) is not None)
 
 
@@ -57,7 +56,7 @@ def _suspended(at: Situation) -> Decision | None:
     # a candidate starts anew afterwards: its deadline must not run out while it may not have pods
     remove = tuple(RemoveVariant(v) for v in at.seen.variants if v.revision != kept and not v.deleting)
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
-    address = (ShareTraffic({kept: ALL}),) if kept else ()
+    address = traffic.lead_to(at.seen, {kept: ALL}) if kept else ()
     intents = (*address, *scale, *remove, *upkeep.no_budget(at.seen))
     return Decided(draft(at, sentence, ready(Reason.SUSPENDED, sentence), told), intents=intents)
 

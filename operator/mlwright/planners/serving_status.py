@@ -9,6 +9,8 @@ from mlwright.api.reasons import Reason
 from mlwright.constants import LABEL_DEPLOYMENT
 from mlwright.plan.rollout import Onward, Progress
 from mlwright.plan.serving import RevisionSeen, Target
+from mlwright.plan.traffic import Provider
+from mlwright.planners import traffic
 from mlwright.planners.health import Health, health
 from mlwright.planners.situation import Situation
 from mlwright.planners.stages import pods
@@ -34,9 +36,11 @@ def serving(at: Situation) -> str:
     if at.stable is None:
         return "nothing serves yet"
     if not at.seen.spec.replicas:
-        return f"{at.stable.version} is scaled to zero (spec.replicas)"
+        wakes = "; the first request wakes it" if at.seen.traffic.provider is Provider.ROUTER else ""
+        return f"{at.stable.version} is scaled to zero (spec.replicas){wakes}"
     trouble = f"; {at.stable_health.trouble}" if at.stable_health.trouble else ""
-    return f"{at.stable.version} serves with {at.stable_health.counted}{trouble}{_instead(at, at.stable)}"
+    served = f"{at.stable.version} serves with {at.stable_health.counted}{trouble}{_instead(at, at.stable)}"
+    return "; ".join(filter(None, (served, traffic.trouble(at.seen))))
 
 
 def _instead(at: Situation, stable: RevisionSeen) -> str:
@@ -62,11 +66,19 @@ def stable_conditions(at: Situation) -> tuple[Verdict, ...]:
         return (ready(Reason.STARTING, sentence, "Unknown"),)
     if state.trouble:
         return unhealthy(sentence)
+    if traffic.trouble(at.seen):
+        return unrouted(at, sentence)
     if not state.complete:
         return ready(Reason.SCALING, sentence, "True" if state.ready else "False"), reconciling(
             Reason.SCALING, sentence
         )
     return (ready(Reason.SERVING, sentence),)
+
+
+def unrouted(at: Situation, sentence: str) -> tuple[Verdict, ...]:
+    """Return the conditions while the router is not as it should be."""
+    told = ready(Reason.ROUTER_UNREADY, sentence, "False" if traffic.blocked(at.seen) else "True")
+    return told, reconciling(Reason.ROUTER_UNREADY, sentence)
 
 
 def awaiting(at: Situation) -> tuple[Verdict, ...]:
@@ -150,12 +162,13 @@ def _served(revision: RevisionSeen) -> dict[str, Any]:
 
 def _variant(at: Situation, role: str, revision: RevisionSeen, wanted: int) -> dict[str, Any]:
     running = variant(at.seen, revision.name)
-    state = health(running, wanted)
+    state, verified = health(running, wanted), at.seen.shares.verified
     return {
         "name": role,
         "version": revision.version,
         "revision": revision.name,
         "weight": at.seen.shares.requested.get(revision.name, 0),
+        **({"verifiedWeight": verified.get(revision.name, 0)} if verified else {}),
         "replicas": running.replicas if running else 0,
         "ready": running.ready if running else 0,
         "sentence": state.trouble or state.counted,

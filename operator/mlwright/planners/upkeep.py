@@ -18,9 +18,9 @@ from mlwright.plan.serving import (
     RevisionSeen,
     ScaleVariant,
     ServingIntent,
-    ShareTraffic,
     StartVariant,
 )
+from mlwright.planners import traffic
 from mlwright.planners.decisions import chain, rejection
 from mlwright.planners.target import variant
 
@@ -57,7 +57,7 @@ def address(seen: DeploymentSeen, revision: RevisionSeen) -> Intents:
 def share(seen: DeploymentSeen, weights: Mapping[str, int]) -> Intents:
     """Share the traffic, and protect pods from drains when there are enough to spare one."""
     budget = (KeepBudget(),) if seen.spec.replicas > 1 else no_budget(seen)
-    return (ShareTraffic({revision: percent for revision, percent in weights.items() if percent}), *budget)
+    return (*traffic.lead_to(seen, weights), *budget)
 
 
 def lead(seen: DeploymentSeen, revision: RevisionSeen) -> str:

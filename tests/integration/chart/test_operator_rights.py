@@ -62,8 +62,20 @@ SELDOM: Final = frozenset(
         "delete decisions.mlwright.dev",
         # asked where a Model has retention
         "delete modelversions.mlwright.dev",
-        # never asked; a cluster that guards owner references, as this one does, checks them in requests for children
+        # asked where a deployment uses a router, or does so no more
+        "create networkpolicies.networking.k8s.io",
+        "create rolebindings.rbac.authorization.k8s.io",
+        "create serviceaccounts",
+        "delete networkpolicies.networking.k8s.io",
+        "delete rolebindings.rbac.authorization.k8s.io",
+        "delete serviceaccounts",
         "delete services",
+        "get networkpolicies.networking.k8s.io",
+        "get rolebindings.rbac.authorization.k8s.io",
+        "get serviceaccounts",
+        "patch networkpolicies.networking.k8s.io",
+        "patch rolebindings.rbac.authorization.k8s.io",
+        "patch serviceaccounts",
         # never asked; the chart's policy for versions checks it
         "approve modelversions.mlwright.dev",
         "delete trainingruns.mlwright.dev",

@@ -76,7 +76,7 @@ def test_every_value_is_documented() -> None:
 
 def _value(line: str) -> bool:
     return bool(re.match(r"\s*[A-Za-z]+:( \S|$)", line)) and not re.match(
-        r"(images|artifacts|log|crds|policies|userRoles|serviceAccount|metrics|outside|prometheus|resources|training):$"
+        r"(images|artifacts|log|crds|policies|userRoles|serviceAccount|metrics|outside|prometheus|resources|training|traffic|networkPolicy):$"
         r"|  embedded:$|\s+(requests|limits):",
         line,
     )

@@ -46,6 +46,9 @@ def test_the_defaults_are_the_operators_own() -> None:
         "log_level",
         "image_pull_policy",
         "namespace",
+        "traffic_provider",
+        "network_policy",
+        "network_policy_from",
     }
     found, own = load(_environment()), Settings()
 
@@ -56,6 +59,8 @@ def test_values_arrive_in_the_settings() -> None:
     """Each value changes the setting of its name."""
     variables = _environment(
         imagePullPolicy="Always",
+        traffic={"provider": "Router"},
+        networkPolicy={"enabled": True, "from": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]},
         artifacts={"uri": "pvc://store/models"},
         watchNamespace="team-a",
         workers=3,
@@ -70,6 +75,11 @@ def test_values_arrive_in_the_settings() -> None:
     assert load(variables) == Settings(
         trainer_image=IMAGES["trainer"],
         server_image=IMAGES["server"],
+        router_image=IMAGES["router"],
+        router_role="mlwright-router",
+        traffic_provider="Router",
+        network_policy=True,
+        network_policy_from='[{"podSelector":{"matchLabels":{"app":"prometheus"}}}]',
         image_pull_policy="Always",
         artifacts_uri="pvc://store/models",
         namespace="team-a",
@@ -193,11 +203,19 @@ def test_one_namespace_needs_no_rights_in_others() -> None:
 
 
 def test_one_namespace_needs_the_same_rules() -> None:
-    """The operator does the same work, only in one place."""
+    """The operator does the same work, only in one place; what it binds for routers is a role there."""
     everywhere = one(render(), "ClusterRole", "mlwright.mlwright-system")
     here = one(render({"watchNamespace": "team-a"}), "Role", "mlwright")
 
-    assert here["rules"] == everywhere["rules"]
+    assert [binding(rule) for rule in here["rules"]] == [binding(rule) for rule in everywhere["rules"]]
+
+
+def binding(rule: Json) -> Json:
+    """Return a rule as it is everywhere: with the cluster's role of routers in place of one namespace's."""
+    if rule["verbs"] != ["bind"]:
+        return rule
+    assert rule["resources"] in (["clusterroles"], ["roles"])
+    return {**rule, "resources": ["clusterroles"], "resourceNames": ["mlwright.mlwright-system-router"]}
 
 
 def test_policies_of_one_namespace_concern_no_other() -> None:

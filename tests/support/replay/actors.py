@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlwright.api.conditions import timestamp
-from mlwright.constants import EXIT_USER_ERROR, LABEL_QUEUE
+from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_ROUTE, EXIT_USER_ERROR, LABEL_QUEUE, ROUTER, ROUTER_NAME
+from mlwright.plan.digests import text_digest
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Body
-from tests.support.replay.world import World, controller_uid
+from tests.support.replay.world import World, controller_uid, owner_named
 
 SCORES = {20: 0.69, 100: 0.757, 300: 0.767}
 """What a model of so many iterations reaches."""
@@ -54,6 +55,8 @@ class Surroundings:
     """In the dataset."""
     evidence: dict[str, Any] = field(default_factory=dict)
     """What evaluate finds for gates beside the metrics."""
+    unrouted: bool = False
+    """The pods of routers do not become ready."""
     user_error: str = ""
     """Step that finds an error of the user's."""
 
@@ -150,14 +153,30 @@ class Actors:
             self._job(world, job)
         for deployment in world.all("Deployment"):
             self._deployment(world, deployment)
+        self._follow(world)
         return before != world.version
 
     def collect(self, world: World) -> None:
-        """Remove what was owned by something that is gone."""
+        """Remove what was owned by something that is gone; of several owners one is enough to stay."""
         alive = {body["metadata"]["uid"] for body in world.everything()}
         for body in list(world.everything()):
-            if (owner := controller_uid(body)) and owner not in alive:
+            owners = {ref["uid"] for ref in body["metadata"].get("ownerReferences") or ()}
+            if owners and not owners & alive:
                 world.remove(body["kind"], body["metadata"]["name"])
+
+    def _follow(self, world: World) -> None:
+        """Let every ready pod of a router follow the routes and say so, as its agent does."""
+        service = world.objects.get("Service", {}).get(ROUTER_NAME)
+        if service is None:
+            return
+        routes = ((body, body["metadata"].get("annotations") or {}) for body in world.all("Service"))
+        follows = {b["metadata"]["name"]: text_digest(a[ANNOTATION_ROUTE]) for b, a in routes if ANNOTATION_ROUTE in a}
+        pods = [pod["metadata"]["name"] for pod in world.all("Pod") if owner_named(pod)[0] == ROUTER and is_ready(pod)]
+        wanted = {f"{ANNOTATION_FOLLOWED}{pod}": json.dumps(follows) for pod in pods}
+        told = service["metadata"].get("annotations") or {}
+        if {key: text for key, text in told.items() if key.startswith(ANNOTATION_FOLLOWED)} != wanted:
+            others = {key: text for key, text in told.items() if not key.startswith(ANNOTATION_FOLLOWED)}
+            world.edit(service, lambda body: body["metadata"].update(annotations=others | wanted))
 
     def _kueue(self, world: World, job: Body) -> None:
         """Suspend, admit and evict Jobs as Kueue does: the Job controller deletes the pods of a suspended one."""
@@ -254,6 +273,8 @@ class Actors:
             code, message = self.around.step(told)
             reader = "-read" in pod["metadata"]["name"]
             return ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)
+        if container["name"] == "haproxy":
+            return running(ready=not self.around.unrouted)
         version = f"{env['MLWRIGHT_MODEL']}-v{env['MLWRIGHT_MODEL_VERSION']}"
         if version in self.around.broken:
             return crashing(container["name"], EXIT_USER_ERROR, "the bundle's digest is not the one asked for")

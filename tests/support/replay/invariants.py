@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from mlwright.constants import LABEL_OWNER, LABEL_VERSION
+import json
+
+from mlwright.builders.routers import router_labels
+from mlwright.constants import ANNOTATION_ROUTE, LABEL_OWNER, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.resources import Body
 from mlwright.plan.writes import Apply, Create, Delete, Write
 from tests.support.replay.actors import ready_pods
 from tests.support.replay.operator import Operator
-from tests.support.replay.world import World
+from tests.support.replay.world import World, is_shared
 
 
 class BrokenInvariantError(AssertionError):
@@ -52,10 +55,13 @@ def _removal(world: World, write: Delete) -> None:
     held = world.objects.get("Deployment", {}).get(write.name)
     if held is None or held["metadata"]["uid"] != write.uid or not _as_seen(world, write):
         return
+    if is_shared(held):
+        _unused(world)
+        return
     owner = held["metadata"]["labels"][LABEL_OWNER]
     service, spec = world.objects.get("Service", {}).get(owner), world.one("ModelDeployment", owner)["spec"]
     pods = held["spec"]["template"]["metadata"]["labels"]
-    leads = service is not None and service["spec"]["selector"].items() <= pods.items()
+    leads = service is not None and (service["spec"]["selector"].items() <= pods.items() or _routed(service, pods))
     if leads and ready_pods(world, held["spec"]["selector"]["matchLabels"]) and not spec.get("suspend"):
         raise BrokenInvariantError(f"{write.name} is removed although the Service leads to it")
 
@@ -64,6 +70,21 @@ def _as_seen(world: World, write: Delete) -> bool:
     """Tell whether what a removal rests on is as it was; otherwise it has no effect."""
     found = ((witness, world.objects.get(witness.kind.name, {}).get(witness.name)) for witness in write.witnesses)
     return all(body is not None and body["metadata"]["resourceVersion"] == w.resource_version for w, body in found)
+
+
+def _routed(service: Body, pods: Body) -> bool:
+    """Tell whether a Service leads through the router to the pods of a revision."""
+    if not service["spec"]["selector"].items() <= router_labels().items():
+        return False
+    route = json.loads(service["metadata"]["annotations"][ANNOTATION_ROUTE])
+    return any(share["ranges"] for share in route["shares"] if share["revision"] == pods[LABEL_REVISION])
+
+
+def _unused(world: World) -> None:
+    """No Service leads to a router that is removed."""
+    led = [body for body in world.all("Service") if body["spec"].get("selector") == router_labels()]
+    if any(not is_shared(body) for body in led):
+        raise BrokenInvariantError("the router is removed although a Service leads to it")
 
 
 def _retired(world: World, write: Delete) -> None:

@@ -23,18 +23,38 @@ from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key
 from mlwright.settings import Settings
 from tests.support.replay.actors import Actors
-from tests.support.replay.world import NAMESPACE, AliasTaken, NameTaken, Refusal, World, belongs, controller_uid
+from tests.support.replay.world import (
+    NAMESPACE,
+    AliasTaken,
+    NameTaken,
+    Refusal,
+    World,
+    belongs,
+    controller_uid,
+    is_shared,
+)
 
 SETTINGS: Final = Settings(
     trainer_image="trainer:1",
     server_image="server:1",
+    router_image="router:1",
+    network_policy=True,
     artifacts_uri="pvc://artifacts/runs",
     outside_hosts="https://models.example.com,https://mlflow.example.com",
 )
 ROUNDS: Final = 400
 """Looks at everything until a story must have come to rest."""
 _BY_KIND: Final = {reconciler.kind.name: reconciler for reconciler in RECONCILERS}
-_OWNED: Final = ("ControllerRevision", "Job", "Deployment", "Service", "PodDisruptionBudget", "Decision", "TrainingRun")
+_OWNED: Final = (
+    "ControllerRevision",
+    "Job",
+    "Deployment",
+    "Service",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+    "Decision",
+    "TrainingRun",
+)
 
 
 class Mode(StrEnum):
@@ -148,7 +168,7 @@ class Operator:
     def _adopt(self, owner: Body) -> None:
         for kind in _OWNED:
             for child in self.world.all(kind):
-                if belongs(child, owner) and controller_uid(child) != owner["metadata"]["uid"]:
+                if not is_shared(child) and belongs(child, owner) and controller_uid(child) != owner["metadata"]["uid"]:
                     meta = owner["metadata"]
                     ref = {"kind": owner["kind"], "name": meta["name"], "uid": meta["uid"], "controller": True}
                     self.world.edit(child, partial(_give, ref))

@@ -39,6 +39,13 @@ def _command(**value: str) -> Act:
     return Act(f"{name} v{version}", lambda world, _: annotate(world, "ModelDeployment", "flights", **value), LONG)
 
 
+def _serve_routed(world: World, _: Surroundings) -> None:
+    world.add(people.version(1))
+    world.add(people.deployment(traffic={"provider": "Router", "headerOverride": "X-Mlwright-Variant"}))
+    world.add(people.version(1, model="spend"))
+    world.add(people.deployment("spend", "spend", traffic={"provider": "Router"}))
+
+
 def _serve_keeping_one(world: World, _: Surroundings) -> None:
     world.add(people.model(retention={"keepVersions": 1, "gracePeriod": "1h"}))
     world.add(people.version(1))
@@ -359,6 +366,24 @@ STORIES: Final = {
             Surroundings(endless={"train", "on-exit"}),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
+        Story(
+            "a model behind a router is replaced",
+            (
+                Act("serve v1 through the router", _serve_routed),
+                _new_version(2),
+                _set("no pod", replicas=0),
+                _set("two pods", replicas=2),
+            ),
+        ),
+        Story(
+            "a provider is changed and changed back",
+            (
+                _SERVE,
+                _set("through the router", traffic={"provider": "Router"}),
+                _new_version(2),
+                _set("plain", traffic={"provider": "Service"}),
+            ),
+        ),
         Story(
             "an alias moves",
             (

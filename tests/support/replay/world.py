@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard
 from pydantic_core import from_json, to_json
 
 from mlwright.api.conditions import timestamp
-from mlwright.constants import LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND
+from mlwright.constants import ANNOTATION_FOLLOWED, LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND, ROUTER
 from mlwright.controller.indexes import related_value
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
@@ -207,9 +207,8 @@ class World:
             return
         if not belongs(held, owner):
             raise NameTaken(f"{kind} {name}")
-        wanted = _wanted(held, body)
-        if wanted != held["spec"]:
-            self.edit(held, lambda found: found.update(spec=wanted))
+        if not _as_wanted(held, body):
+            self.edit(held, lambda found: _apply_to(found, copied(body)))
             self.writes.append(f"apply {kind} {name}")
 
     def _apply_entry(self, body: Body, manager: str) -> None:
@@ -273,12 +272,39 @@ def _named(write: Write) -> TypeGuard[Create | Apply]:
 
 def _wanted(held: Body, body: Body) -> Body:
     """Return the spec after an apply: as wanted, but the number of pods is not the apply's."""
-    kept = {"replicas": held["spec"]["replicas"]} if "replicas" in held["spec"] else {}
-    return {**kept, **copied(body["spec"])}
+    had, wanted = held.get("spec") or {}, body.get("spec") or {}
+    kept = {"replicas": had["replicas"]} if "replicas" in had and "replicas" not in wanted else {}
+    return {**kept, **copied(wanted)}
 
 
 def _as_wanted(held: Body, body: Body) -> bool:
-    return bool(_wanted(held, body) == held["spec"])
+    same = _wanted(held, body) == (held.get("spec") or {}) and _annotations(held, body) == _annotations(held, held)
+    return same and (not is_shared(held) or _owners(held) == _owners(body))
+
+
+def _apply_to(held: Body, body: Body) -> None:
+    """Change an object as an apply does; whom a part of the router belongs to is part of it."""
+    if "spec" in body:
+        held["spec"] = _wanted(held, body)
+    held["metadata"]["annotations"] = _annotations(held, body)
+    if is_shared(held):
+        held["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
+
+
+def _annotations(held: Body, body: Body) -> Body:
+    """Return the annotations that an apply leaves: its own, and what the pods of a router say."""
+    told = (held["metadata"].get("annotations") or {}).items()
+    kept = {name: value for name, value in told if name.startswith(ANNOTATION_FOLLOWED)}
+    return kept | (body["metadata"].get("annotations") or {})
+
+
+def _owners(body: Body) -> set[str]:
+    return {ref["uid"] for ref in body["metadata"].get("ownerReferences") or ()}
+
+
+def is_shared(body: Body) -> bool:
+    """Tell whether an object is a part of a namespace's router."""
+    return owner_named(body)[0] == ROUTER
 
 
 def copied(body: Any) -> Any:
@@ -299,7 +325,12 @@ def controller_uid(body: Body) -> str:
 
 
 def belongs(found: Body, owner: Body) -> bool:
-    """Tell whether an object is the owner's child, by its labels and by its controller or the lack of one."""
+    """Tell whether an object is the owner's child, by its labels and by its controller or the lack of one.
+
+    A part of the router is everybody's.
+    """
+    if is_shared(found):
+        return True
     if owner_named(found) != (owner["kind"], owner["metadata"]["name"]):
         return False
     refs = [ref for ref in found["metadata"].get("ownerReferences") or () if ref.get("controller")]

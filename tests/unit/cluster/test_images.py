@@ -53,7 +53,7 @@ def test_without_names_all_images_are_wanted() -> None:
 
     images.ensure(cluster, [])
 
-    assert cluster.built == ["containers", "operator", "server", "trainer"]
+    assert cluster.built == ["containers", "operator", "prometheus", "router", "server", "trainer"]
 
 
 def test_an_unknown_image_is_refused_with_the_known_names() -> None:

@@ -338,6 +338,14 @@ def first_pods(how: str) -> Callable[[Operator], None]:
     return given
 
 
+def unrouted(operator: Operator) -> None:
+    """Let v1 be served through a router whose pods do not become ready."""
+    operator.actors.around.unrouted = True
+    operator.world.add(people.version(1))
+    operator.world.add(people.deployment(traffic={"provider": "Router"}))
+    operator.settle()
+
+
 def pods_fail(operator: Operator) -> None:
     """Let the pods that serve fail."""
     served(operator)
@@ -470,6 +478,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: the number of pods is being changed": scaling,
     "ModelDeployment: model, version or alias does not exist yet": waiting_for_version,
     "ModelDeployment: the alias that it sets belongs to somebody else": contested,
+    "ModelDeployment: its router has no ready pod": unrouted,
     "ModelDeployment: suspended": changed(suspend=True),
     "ModelDeployment: paused": changed(paused=True),
     "ModelDeployment: the spec is impossible": imageless,

@@ -17,6 +17,7 @@ from mlwright.constants import (
     SERVER_CONTAINER,
 )
 from mlwright.controller.kinds import parsing
+from mlwright.controller.kinds.traffic import selected, traffic_seen
 from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.plan import Plan
@@ -75,6 +76,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         shares=_shares(service),
         witnesses=tuple(_witness(kind, body) for kind, body in ((MODEL_DEPLOYMENT, body), (SERVICE, service)) if body),
         budget_uid=budget["metadata"]["uid"] if budget else "",
+        traffic=traffic_seen(cache, owner, service),
     )
 
 
@@ -94,7 +96,7 @@ def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int], body: Body) ->
 
 def _shares(service: Body | None) -> SharesSeen:
     """Return the shares of a deployment that is reached by its Service alone: all leads to one revision."""
-    led = (service["spec"].get("selector") or {}).get(LABEL_REVISION, "") if service else ""
+    led = selected(service)
     shares = {led: 100} if led else {}
     return SharesSeen(requested=shares, verified=shares)
 

@@ -1,0 +1,247 @@
+"""The router beside a plain Python proxy: `python -m bench.router` writes build/bench/router.json.
+
+The router is the real HAProxy, with the configuration and the agent of the image; the pods are ports of another HAProxy
+that answer at once, so that nobody waits for them. CPU time is read from /proc. The Python proxy (aiohttp) does only
+what nobody could leave out: draw a version by the shares, pass the request on over kept connections, answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from bench.figures import Benchmark, Figures
+from bench.proxied import Answering, Proxy
+from mlwright.router.servers import Address, State
+from tests.support.routing import Client, Crowd, Running, split
+from tests.support.waiting import soon
+
+SPLITS: Final = (5000, 1000, 100, 10)
+"""Shares of the new version in 10,000: from a half to one in a thousand."""
+DRAWS: Final = 200_000
+SERIAL: Final = 3_000
+PARALLEL: Final = 20_000
+CONNECTIONS: Final = 16
+WEIGHT_CHANGES: Final = 200
+POD_CHANGES: Final = 20
+EDITS: Final = 50
+WAKES: Final = 5
+ROUNDS: Final = 3
+
+LEAST: Final = {"ratio_requests_per_core": 9.0}
+GOALS: Final = {
+    "ratio_added_p50": 0.5,
+    "failed_under_changes": 0,
+    "share_worst_sd": 4.0,
+    "weight_edit_p99_ms": 100,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the phases; returns 1 when a goal is missed."""
+    phases: dict[str, Callable[[], Figures]] = {
+        "speed": lambda: _run(_speed),
+        "shares": lambda: _run(_shares),
+        "changes": lambda: _run(_changes),
+        "edits": lambda: _run(_edits),
+        "wakes": lambda: _run(_wakes),
+    }
+    reference = "a plain proxy in Python (aiohttp), on the same core with the same pods"
+    return Benchmark("router", reference, GOALS, LEAST).run(phases, arguments)
+
+
+def _run(phase: Callable[[Running, Path], Coroutine[Any, Any, Figures]]) -> Figures:
+    async def work(folder: Path) -> Figures:
+        async with Running(folder / "router") as running:
+            return await phase(running, folder)
+
+    with tempfile.TemporaryDirectory() as name:
+        return asyncio.run(work(Path(name)))
+
+
+@asynccontextmanager
+async def _answering(running: Running, folder: Path, **numbers: int) -> AsyncIterator[dict[str, list[Address]]]:
+    """Let pods of revisions answer their name; all of them are ready."""
+    with Answering(folder, numbers) as pods:
+        for name, addresses in pods.addresses.items():
+            running.scene.pods[f"flights-{name}"] = dict.fromkeys(addresses, State.READY)
+        await pods.listening()
+        yield pods.addresses
+
+
+async def _speed(running: Running, folder: Path) -> Figures:
+    """Requests for each second of CPU time, and what is added to the time of a single request."""
+    async with _answering(running, folder, old=1, new=1) as addresses:
+        running.scene.route(split(1000))
+        await running.follows()
+        with Proxy(folder, addresses["old"][0], addresses["new"][0]) as proxy:
+            await proxy.listening()
+            subjects = {"router": (running.place.port, running.worker()), "python": (proxy.port, proxy.pid)}
+            rates: dict[str, list[float]] = {name: [] for name in subjects}
+            times: dict[str, list[float]] = {name: [] for name in (*subjects, "direct")}
+            for _ in range(ROUNDS):
+                times["direct"].append(await _serial(addresses["old"][0].port))
+                for name, (port, pid) in subjects.items():
+                    times[name].append(await _serial(port))
+                    rates[name].append(await _per_core_second(port, pid))
+    p50 = {name: statistics.median(found) * 1e3 for name, found in times.items()}
+    core = {name: statistics.median(found) for name, found in rates.items()}
+    added = {name: p50[name] - p50["direct"] for name in subjects}
+    return {
+        "requests_per_core_second": core["router"],
+        "python_requests_per_core_second": core["python"],
+        "ratio_requests_per_core": core["router"] / core["python"],
+        "direct_p50_ms": p50["direct"],
+        "added_p50_ms": added["router"],
+        "python_added_p50_ms": added["python"],
+        "ratio_added_p50": added["router"] / added["python"],
+        "rss_mb": _resident_mb(subjects["router"][1]),
+    }
+
+
+async def _serial(port: int) -> float:
+    """Return the median seconds of one request after the other."""
+    client, found = Client(port), []
+    for _ in range(SERIAL):
+        begun = time.perf_counter()
+        await client.ask()
+        found.append(time.perf_counter() - begun)
+    client.close()
+    return statistics.median(found)
+
+
+async def _per_core_second(port: int, pid: int) -> float:
+    before = _cpu_seconds(pid)
+    await _asked(port, PARALLEL)
+    return PARALLEL / (_cpu_seconds(pid) - before)
+
+
+async def _asked(port: int, number: int) -> Counter[str]:
+    """Ask so often, some at the same time, and count who answers.
+
+    Raises:
+        SystemExit: a request was not answered with 200; the figures would mean nothing.
+    """
+    counts: Counter[str] = Counter()
+
+    async def work(times: int) -> None:
+        client = Client(port)
+        for _ in range(times):
+            answer = await client.ask()
+            if answer.status != 200:  # noqa: PLR2004  # OK
+                raise SystemExit(f"a request was answered with {answer.status}: {answer.body}")
+            counts[answer.body] += 1
+        client.close()
+
+    await asyncio.gather(*(work(number // CONNECTIONS) for _ in range(CONNECTIONS)))
+    return counts
+
+
+async def _shares(running: Running, folder: Path) -> Figures:
+    """How far the shares are from what was asked for, in standard deviations of chance; one pod against seven."""
+    figures: Figures = {}
+    async with _answering(running, folder, old=1, new=7):
+        for share in SPLITS:
+            running.scene.route(split(share))
+            await running.follows()
+            counts = await _asked(running.place.port, DRAWS)
+            n, p = counts.total(), share / 10_000
+            figures[f"share_{share / 100:g}_percent"] = 100 * counts["new"] / n
+            figures[f"share_{share / 100:g}_sd"] = abs(counts["new"] - n * p) / math.sqrt(n * p * (1 - p))
+    worst = max(value for name, value in figures.items() if name.endswith("_sd"))
+    return {**figures, "share_worst_sd": worst}
+
+
+async def _changes(running: Running, folder: Path) -> Figures:
+    """Shares change 200 times and pods come, drain and go 20 times under load; every failure counts."""
+    del folder
+    old, new = await running.pod("old", 0.002), await running.pod("new", 0.002)
+    running.scene.ready("old", [old])
+    running.scene.ready("new", [new])
+    running.scene.route(split(1000))
+    await running.follows()
+    async with Crowd(running, CONNECTIONS) as crowd:
+        for change in range(WEIGHT_CHANGES):
+            running.scene.route(split(50 * (change % 200)))
+            await running.follows()
+            if change % (WEIGHT_CHANGES // POD_CHANGES) == 0:
+                await _exchange(running)
+    if crowd.failures:
+        print(f"  failures: {dict(crowd.failures)}")
+    return {"requests_under_changes": crowd.answers.total(), "failed_under_changes": crowd.failures.total()}
+
+
+async def _exchange(running: Running) -> None:
+    pod = await running.pod("old", 0.002)
+    running.scene.ready("old", [pod])
+    await running.follows()
+    await asyncio.sleep(0.05)
+    running.scene.ready("old", [pod], state=State.DRAIN)
+    await running.follows()
+    await asyncio.sleep(0.05)
+    running.scene.gone("old", [pod])
+    await running.follows()
+    await pod.stop(abort=False)
+
+
+async def _edits(running: Running, folder: Path) -> Figures:
+    """From the moment when a route is known to that when HAProxy follows it."""
+    async with _answering(running, folder, old=1, new=1):
+        running.scene.route(split(0))
+        await running.follows()
+        found = []
+        for turn in range(EDITS):
+            running.scene.route(split(100 * turn + 100))
+            found.append(await _seconds(running.follows))
+    return {"weight_edit_p50_ms": statistics.median(found) * 1e3, "weight_edit_p99_ms": max(found) * 1e3}
+
+
+async def _wakes(running: Running, folder: Path) -> Figures:
+    """From a request without a pod to the signal, and from the pod that is ready to the answer."""
+    del folder
+    signals, answers = [], []
+    running.scene.route({"old": [(0, 9999)]}, wakes=True)
+    await running.follows()
+    pod = await running.pod("old")
+    for _ in range(WAKES):
+        running.scene.woken.clear()
+        running.agent._woken.clear()  # noqa: SLF001  # as if the last time were long ago
+        asking = asyncio.create_task(_asked(running.place.port, CONNECTIONS))
+        signals.append(await _seconds(lambda: soon(lambda: running.scene.woken, "a signal")))
+        running.scene.ready("old", [pod])
+        running.tell()
+        answers.append(await _seconds(lambda task=asking: task))  # type: ignore[misc]
+        running.scene.gone("old", [pod])
+        await running.follows()
+    return {"wake_signal_ms": statistics.median(signals) * 1e3, "wake_answer_ms": statistics.median(answers) * 1e3}
+
+
+async def _seconds(act: Callable[[], Awaitable[Any]]) -> float:
+    begun = time.perf_counter()
+    await act()
+    return time.perf_counter() - begun
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mb(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

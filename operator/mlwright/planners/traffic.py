@@ -1,0 +1,265 @@
+"""How requests reach the pods: who divides them, what the router is told, and whether it does as it was told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from mlwright.api.fields import parse_duration
+from mlwright.constants import ROUTER_NAME
+from mlwright.errors import InvalidSpecError
+from mlwright.plan.digests import canonical, child_name, text_digest
+from mlwright.plan.serving import (
+    ALL,
+    DeploymentSeen,
+    Forget,
+    KeepBackend,
+    KeepGuard,
+    KeepRouterAccount,
+    KeepRouterBinding,
+    KeepRouterBudget,
+    KeepRouterPods,
+    KeepRouterService,
+    ServingIntent,
+    SharesSeen,
+    ShareTraffic,
+    StartRouterPods,
+)
+from mlwright.plan.traffic import BUCKETS, Assignment, Provider, Range, Route, RouterPart, Share, Sticky, Users
+from mlwright.planners.buckets import rebalance
+from mlwright.planners.decisions import promotion
+from mlwright.settings import Settings
+
+SCHEMA: Final = 1
+MEGABYTE: Final = 1024 * 1024
+
+Intents = tuple[ServingIntent, ...]
+
+_PARTS: Final[Mapping[str, Callable[[Users], ServingIntent]]] = {
+    "ServiceAccount": KeepRouterAccount,
+    "RoleBinding": KeepRouterBinding,
+    "Service": KeepRouterService,
+    "Deployment": KeepRouterPods,
+    "PodDisruptionBudget": KeepRouterBudget,
+}
+"""What a router consists of, in the order in which it is made."""
+
+
+def resolved(seen: DeploymentSeen, settings: Settings) -> DeploymentSeen:
+    """Return the snapshot with its provider, and with the revision to which requests are known to go.
+
+    Raises:
+        InvalidSpecError: it needs a router, and nobody says which image that has, or the router could not do it.
+    """
+    asked = seen.spec.traffic.provider
+    provider = Provider(settings.traffic_provider if asked == "Auto" else asked)
+    if provider is Provider.ROUTER:
+        _refuse_unroutable(seen, settings)
+    seen = replace(seen, traffic=replace(seen.traffic, provider=provider, guards=settings.network_policy))
+    if not seen.traffic.selects_router:
+        return seen
+    shares = SharesSeen(requested=_percent(seen.traffic.table), verified=verified_weights(seen) or {})
+    return replace(seen, shares=shares)
+
+
+def _refuse_unroutable(seen: DeploymentSeen, settings: Settings) -> None:
+    provider, server = "spec.traffic.provider", seen.spec.server
+    if not settings.router_image:
+        raise InvalidSpecError(provider, "no image routes: set the chart's images.router, or provider Service")
+    asked = "spec.server.tls" if server.tls else "spec.server.grpc" if server.grpc else ""
+    if asked:
+        raise InvalidSpecError(provider, f"the router speaks plain HTTP/1.1: remove {asked}, or set provider Service")
+
+
+def lead_to(seen: DeploymentSeen, weights: Mapping[str, int], assignment: Assignment | None = None) -> Intents:
+    """Return what gives the revisions these shares, in percent.
+
+    Through a router the Service moves to its pods when all of them follow the route, so no request meets one that does
+    not know the way. A Service that does not exist yet leads there from the beginning.
+    """
+    given = {revision: percent for revision, percent in weights.items() if percent}
+    if seen.traffic.provider is Provider.SERVICE:
+        return (*_unguarded(seen), ShareTraffic(given), *_without_router(seen))
+    route = route_of(seen, _named(seen, given), assignment or Assignment())
+    there = seen.traffic.selects_router or not seen.traffic.selects or _followed(seen, document(seen, route))
+    backends = tuple(KeepBackend(revision) for revision in given)
+    guard = (KeepGuard(),) if seen.traffic.guards and seen.traffic.selects_router else _unguarded(seen)
+    return (*_router(seen), *backends, ShareTraffic(given, route, there), *guard, *_idle_backends(seen, given))
+
+
+def _unguarded(seen: DeploymentSeen) -> Intents:
+    """Remove the NetworkPolicy: before clients come to the pods themselves, and when nobody asks for it any more."""
+    uid = seen.traffic.guard_uid
+    return (Forget("NetworkPolicy", seen.name, uid),) if uid else ()
+
+
+def _named(seen: DeploymentSeen, weights: Mapping[str, int]) -> tuple[Share, ...]:
+    """Return the shares with the names of the variants: what was promoted last is stable, or what there is alone."""
+    last = promotion(seen)
+    stable = last.revision if last is not None and last.revision in weights else max(weights, key=weights.__getitem__)
+    return tuple(
+        Share("stable" if revision == stable else "candidate", revision, percent)
+        for revision, percent in weights.items()
+    )
+
+
+def route_of(seen: DeploymentSeen, shares: tuple[Share, ...], assignment: Assignment) -> Route:
+    """Return the route of some shares, its table made from the one that stands on the Service."""
+    spec = seen.spec
+    weights: dict[str, int] = {}
+    for share in shares:
+        weights[share.revision] = weights.get(share.revision, 0) + share.weight
+    return Route(
+        shares=shares,
+        table=rebalance(seen.traffic.table, weights),
+        assignment=assignment,
+        override=spec.traffic.header_override or "",
+        wakes=spec.replicas == 0 and not spec.suspend,
+        timeout=int(parse_duration(spec.server.timeout).total_seconds()),
+        body_bytes=spec.server.max_body_megabytes * MEGABYTE,
+    )
+
+
+def document(seen: DeploymentSeen, route: Route) -> str:
+    """Return the document that the router reads; contracts.md describes it."""
+    return canonical(
+        {
+            "schemaVersion": SCHEMA,
+            "model": seen.name,
+            "shares": [_told(seen, route, share) for share in route.shares],
+            "assignment": _assigned(route.assignment),
+            "override": route.override,
+            "wakes": route.wakes,
+            "timeoutSeconds": route.timeout,
+            "maxBodyBytes": route.body_bytes,
+        }
+    )
+
+
+def _told(seen: DeploymentSeen, route: Route, share: Share) -> dict[str, Any]:
+    parts = [[part.first, part.last] for part in route.table if part.revision == share.revision]
+    service = child_name(seen.name, share.revision)
+    return {"variant": share.variant, "revision": share.revision, "service": service, "ranges": parts}
+
+
+def _assigned(assignment: Assignment) -> dict[str, Any]:
+    header = {"header": assignment.header} if assignment.type is Sticky.HEADER else {}
+    return {"type": str(assignment.type), **header}
+
+
+def read_table(document: Mapping[str, Any]) -> tuple[Range, ...]:
+    """Return the table of a document; empty when it is of another form."""
+    try:
+        parts = [Range(int(a), int(b), s["revision"]) for s in document["shares"] for a, b in s["ranges"]]
+    except (KeyError, TypeError, ValueError):
+        return ()
+    parts.sort(key=lambda part: part.first)
+    ends = [0, *(part.last + 1 for part in parts)]
+    whole = [part.first for part in parts] == ends[:-1] and ends[-1] == BUCKETS
+    return tuple(parts) if whole else ()
+
+
+def verified_weights(seen: DeploymentSeen) -> dict[str, int] | None:
+    """Return the shares that are known to be in effect, in percent by revision; None when nothing is known."""
+    traffic = seen.traffic
+    if not traffic.selects_router:
+        return {traffic.selects: ALL} if traffic.selects else None
+    if not traffic.table or not _all_follow(seen, traffic.digest):
+        return None
+    return _percent(traffic.table)
+
+
+def _percent(table: Iterable[Range]) -> dict[str, int]:
+    """Return the shares of a table, in percent by revision."""
+    sizes: dict[str, int] = {}
+    for part in table:
+        sizes[part.revision] = sizes.get(part.revision, 0) + part.size
+    return {revision: size * ALL // BUCKETS for revision, size in sizes.items()}
+
+
+def refusal(seen: DeploymentSeen) -> str:
+    """Return why requests cannot be divided among revisions here; empty when they can."""
+    if seen.traffic.provider is Provider.ROUTER:
+        return ""
+    return (
+        "spec.traffic.provider: a plain Service sends all requests to one version; set it to Router, or"
+        " traffic.provider of the chart"
+    )
+
+
+def trouble(seen: DeploymentSeen) -> str:
+    """Return what keeps requests from the pods although these are ready; empty when nothing does."""
+    traffic = seen.traffic
+    if traffic.provider is Provider.SERVICE:
+        return ""
+    ready = [pod for pod in traffic.pods if pod.ready and not pod.deleting]
+    if not ready:
+        return f"no pod of Deployment {ROUTER_NAME}, the router, is ready"
+    late = [pod.name for pod in ready if pod.applied != traffic.digest]
+    if late:
+        return f"the router has not followed yet on {len(late)} of {len(ready)} pods"
+    return "" if traffic.selects_router else "the Service is about to lead to the router"
+
+
+def blocked(seen: DeploymentSeen) -> bool:
+    """Tell whether requests have no way at all to the pods."""
+    return seen.traffic.selects_router and not any(pod.ready and not pod.deleting for pod in seen.traffic.pods)
+
+
+def _followed(seen: DeploymentSeen, text: str) -> bool:
+    return seen.traffic.digest == text_digest(text) and _all_follow(seen, seen.traffic.digest)
+
+
+def _all_follow(seen: DeploymentSeen, digest: str) -> bool:
+    ready = [pod for pod in seen.traffic.pods if pod.ready and not pod.deleting]
+    return bool(ready) and all(pod.applied == digest for pod in ready)
+
+
+def _router(seen: DeploymentSeen) -> Intents:
+    """Keep the router of the namespace, and ourselves among those for whom it is there."""
+    parts = {part.kind: part for part in seen.traffic.router}
+    return tuple(
+        (keep if kind in parts or keep is not KeepRouterPods else StartRouterPods)(_joined(parts.get(kind), seen))
+        for kind, keep in _PARTS.items()
+    )
+
+
+def _joined(part: RouterPart | None, seen: DeploymentSeen) -> Users:
+    others = (user for user in (part.users if part else ()) if user[0] != seen.name)
+    return tuple(sorted((*others, (seen.name, seen.uid))))
+
+
+def _without_router(seen: DeploymentSeen) -> Intents:
+    """Leave the router, once the Service does not lead there any more; the last one that leaves removes it."""
+    traffic = seen.traffic
+    ours = [part for part in traffic.router if any(uid == seen.uid for _, uid in part.users)]
+    if traffic.selects_router or not (ours or traffic.backends):
+        return ()
+    left: list[ServingIntent] = [_gone_backend(backend.object, backend.uid) for backend in traffic.backends]
+    for part in ours:
+        others = tuple(user for user in part.users if user[1] != seen.uid)
+        left.append(_PARTS[part.kind](others) if others else _gone_part(part))
+    return tuple(left)
+
+
+def _idle_backends(seen: DeploymentSeen, weights: Iterable[str]) -> Intents:
+    used = {*weights} | {variant.revision for variant in seen.variants}
+    return tuple(_gone_backend(b.object, b.uid) for b in seen.traffic.backends if b.revision not in used)
+
+
+def _gone_backend(name: str, uid: str) -> Forget:
+    return Forget("Service", name, uid)
+
+
+def _gone_part(part: RouterPart) -> Forget:
+    match part.kind:
+        case "ServiceAccount":
+            return Forget("ServiceAccount", ROUTER_NAME, part.uid)
+        case "RoleBinding":
+            return Forget("RoleBinding", ROUTER_NAME, part.uid)
+        case "Service":
+            return Forget("Service", ROUTER_NAME, part.uid)
+        case "PodDisruptionBudget":
+            return Forget("PodDisruptionBudget", ROUTER_NAME, part.uid)
+    return Forget("Deployment", ROUTER_NAME, part.uid)

@@ -1,0 +1,89 @@
+"""What the agent asks of the cluster: facts, a pod for a model that sleeps, and a place to say what it follows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from mlwright.constants import ANNOTATION_FOLLOWED, ROUTER_NAME
+from mlwright.router.agent import Facts
+from mlwright.router.kube import Body, Kube, KubeError
+from mlwright.router.world import World
+
+AGAIN: Final = 2.0
+"""Seconds until a report that failed is tried again."""
+
+logger = logging.getLogger("mlwright.router")
+
+
+class Cluster:
+    """The cluster as the agent of one pod sees it."""
+
+    def __init__(self, kube: Kube, namespace: str, pod: str, changed: Callable[[], None]) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._pod = pod
+        self._world = World(kube, namespace, changed)
+        self._wrong: dict[str, str] = {}
+
+    async def keep(self) -> None:
+        """Follow the cluster; never returns."""
+        await self._world.keep()
+
+    def facts(self) -> Facts | None:
+        """Return what is known; None before everything was listed once."""
+        if not self._world.synced:
+            return None
+        routes, wrong = self._world.routes()
+        for model, sentence in wrong.items():
+            if self._wrong.get(model) != sentence:
+                logger.error("a route cannot be followed", extra={"model": model, "error": sentence})
+        self._wrong = wrong
+        return Facts(routes, self._world.endpoints(), self._world.texts())
+
+    async def wake(self, model: str) -> None:
+        """Ask for one pod through the scale subresource."""
+        path = f"/apis/mlwright.dev/v1alpha1/namespaces/{self._namespace}/modeldeployments/{model}/scale"
+        try:
+            await self._kube.merge(path, {"spec": {"replicas": 1}})
+            logger.info("woke a model that is asked for", extra={"model": model})
+        except KubeError as error:
+            logger.warning("a model could not be woken", extra={"model": model, "error": str(error)})
+
+    async def report(self, applied: Callable[[], Mapping[str, str]], changed: asyncio.Event) -> None:
+        """Say which routes this pod follows, whenever that changes and whenever it is not what stands there."""
+        while True:
+            patch = reported(self._world.annotations(ROUTER_NAME), self._pod, applied(), self._world.pods(ROUTER_NAME))
+            if patch and self._world.synced:
+                try:
+                    path = f"/api/v1/namespaces/{self._namespace}/services/{ROUTER_NAME}"
+                    await self._kube.merge(path, {"metadata": {"annotations": patch}})
+                except KubeError as error:
+                    logger.warning("what is followed could not be told", extra={"error": str(error)})
+                    await asyncio.sleep(AGAIN)
+            try:
+                async with asyncio.timeout(AGAIN):
+                    await changed.wait()
+            except TimeoutError:
+                pass
+            changed.clear()
+
+
+def reported(annotations: Mapping[str, str], pod: str, applied: Mapping[str, str], pods: frozenset[str]) -> Body:
+    """Return the change of annotations that says what a pod follows; empty when it is said already.
+
+    Those of pods that are gone are taken away, by a pod that knows that it is itself among those that are there.
+    """
+    key, text = f"{ANNOTATION_FOLLOWED}{pod}", json.dumps(dict(sorted(applied.items())), separators=(",", ":"))
+    patch: Body = {} if annotations.get(key) == text else {key: text}
+    if pod in pods:
+        gone = (
+            name
+            for name in annotations
+            if name.startswith(ANNOTATION_FOLLOWED) and name.removeprefix(ANNOTATION_FOLLOWED) not in pods
+        )
+        patch |= dict.fromkeys(gone)
+    return patch

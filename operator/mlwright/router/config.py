@@ -1,0 +1,90 @@
+"""The text of HAProxy's configuration, for a shape. Pure. What changes every day is in maps and server states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mlwright.router.slots import Shape
+
+MAPS: Final = ("limits", "timeouts", "sticky", "overrides", "force", "split", "models", "state")
+"""Maps in the order in which they are changed: a model is named only when all else of it is known."""
+HOLD: Final = "hold"
+"""Name of the server that is the agent."""
+MOST_WAITING: Final = 1000
+"""Requests of one variant that wait for a pod; more are refused at once."""
+QUEUE_SECONDS: Final = 60
+"""How long a request waits for a pod."""
+
+
+TEMPLATE: Final = Path(__file__).with_name("haproxy.cfg")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where things are: a folder that HAProxy and the agent share, and ports."""
+
+    folder: Path
+    port: int = 8080
+    metrics_port: int = 8405
+    threads: int = 2
+    connections: int = 8000
+
+    @property
+    def config(self) -> Path:
+        """HAProxy's configuration."""
+        return self.folder / "haproxy.cfg"
+
+    @property
+    def admin(self) -> Path:
+        """The socket of the worker."""
+        return self.folder / "admin.sock"
+
+    @property
+    def master(self) -> Path:
+        """The socket of the master."""
+        return self.folder / "master.sock"
+
+    @property
+    def hold(self) -> Path:
+        """The socket of the agent on which requests wait that have no pod."""
+        return self.folder / "hold.sock"
+
+    @property
+    def memory(self) -> Path:
+        """What the agent must know again after a restart."""
+        return self.folder / "memory.json"
+
+    def map(self, name: str) -> Path:
+        """The file of a map."""
+        return self.folder / f"{name}.map"
+
+
+def render(shape: Shape, place: Place) -> str:
+    """Return the configuration; `haproxy.cfg` beside this module is its text, with words in brackets to be replaced."""
+    whole, _, backend = TEMPLATE.read_text(encoding="utf-8").partition("# repeated\n")
+    values = {
+        "named": _lines("http-request set-var(txn.want) req.hdr({h}) if {{ var(txn.asks) -m str {h} }}", shape),
+        "users": _lines(
+            "http-request set-var(txn.user) req.hdr({h}) if {{ var(txn.sticky) -m str header:{h} }}", shape
+        ),
+        "folder": str(place.folder),
+        "port": str(place.port),
+        "metrics": str(place.metrics_port),
+        "threads": str(place.threads),
+        "connections": str(place.connections),
+        "queue": str(QUEUE_SECONDS),
+        "waiting": str(MOST_WAITING),
+        "hold": HOLD,
+        "servers": str(shape.servers),
+    }
+    text = "\n".join([whole, *(backend.replace("<name>", f"v{n}") for n in range(shape.backends))])
+    for name, value in values.items():
+        text = text.replace(f"<{name}>", value)
+    return text
+
+
+def _lines(rule: str, shape: Shape) -> str:
+    """Return a rule for each header that some route looks at: HAProxy wants their names in its configuration."""
+    return "\n".join(f"  {rule.format(h=header)}" for header in shape.headers)

@@ -1,0 +1,99 @@
+"""The route of a model, as the operator writes it on the model's Service. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+SCHEMA: Final = 1
+BUCKETS: Final = 10_000
+
+
+class DocumentError(ValueError):
+    """A route document is not of the form that this router reads; the sentence says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A variant of a model, and the buckets that it answers."""
+
+    variant: str
+    revision: str
+    service: str
+    """The headless Service whose endpoints are its pods."""
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is done with the requests of one model."""
+
+    model: str
+    digest: str
+    shares: tuple[Share, ...]
+    sticky: str
+    """Empty, `cookie`, or `header:` and the name of the header in lower case."""
+    override: str
+    """The header that may name a variant, in lower case; empty for none."""
+    wakes: bool
+    timeout_ms: int
+    body_bytes: int
+
+    def service_of(self, revision: str) -> str:
+        """Return the headless Service of a revision; empty when the route does not name it."""
+        return next((share.service for share in self.shares if share.revision == revision), "")
+
+
+def digest(text: str) -> str:
+    """Return by what an agent says which document it follows: the first digits of the SHA-256 of its text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def parse(text: str) -> Route:
+    """Read a route document.
+
+    Raises:
+        DocumentError: it is not JSON, of another version, lacks a member, or its ranges are no division of all buckets.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DocumentError(f"the route is no JSON: {error}") from error
+    version = found.get("schemaVersion") if isinstance(found, dict) else None
+    if version != SCHEMA:
+        raise DocumentError(f"the route is of version {version}, this router reads {SCHEMA}: bring both to one release")
+    try:
+        return _route(found, digest(text))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DocumentError(f"the route lacks a member or has one of another form: {error!r}") from error
+
+
+def _route(found: Mapping[str, Any], of: str) -> Route:
+    shares = tuple(_share(share) for share in found["shares"])
+    parts = sorted(part for share in shares for part in share.ranges)
+    ends = [0, *(last + 1 for _, last in parts)]
+    if [first for first, _ in parts] != ends[:-1] or ends[-1] != BUCKETS:
+        raise DocumentError(f"the ranges of the route of {found['model']} are no division of {BUCKETS} buckets")
+    return Route(
+        model=str(found["model"]),
+        digest=of,
+        shares=shares,
+        sticky=_sticky(found["assignment"]),
+        override=str(found["override"]).lower(),
+        wakes=bool(found["wakes"]),
+        timeout_ms=1000 * int(found["timeoutSeconds"]),
+        body_bytes=int(found["maxBodyBytes"]),
+    )
+
+
+def _share(found: Mapping[str, Any]) -> Share:
+    ranges = tuple((int(first), int(last)) for first, last in found["ranges"])
+    return Share(str(found["variant"]), str(found["revision"]), str(found["service"]), ranges)
+
+
+def _sticky(assignment: Mapping[str, Any]) -> str:
+    kind = assignment["type"]
+    return f"header:{assignment['header'].lower()}" if kind == "Header" else "cookie" if kind == "Cookie" else ""

@@ -1,0 +1,51 @@
+"""What the operator writes about a route is what the router reads, and nothing else is taken for a route."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mlwright.plan.digests import text_digest
+from mlwright.plan.traffic import Assignment, Share, Sticky
+from mlwright.planners import traffic
+from mlwright.router.document import DocumentError, digest, parse
+from tests.support.routing import document
+from tests.unit.planners.given import a_deployment
+
+
+def test_the_router_reads_what_the_operator_writes() -> None:
+    """Both sides of the seam, without a fixture in between that could hide a difference."""
+    asked = {"provider": "Router", "headerOverride": "X-Variant"}
+    seen = a_deployment().asking(traffic=asked, replicas=0, server={"timeout": "5s", "maxBodyMegabytes": 2}).done()
+    shares = (Share("stable", "aaa", 90), Share("candidate", "bbb", 10))
+    route = traffic.route_of(seen, shares, Assignment(Sticky.HEADER, "X-User-Id"))
+
+    text = traffic.document(seen, route)
+    read = parse(text)
+
+    assert read.digest == digest(text) == text_digest(text)
+    assert (read.model, read.override, read.sticky) == ("churn", "x-variant", "header:x-user-id")
+    assert (read.wakes, read.timeout_ms, read.body_bytes) == (True, 5000, 2 * 1024 * 1024)
+    assert [(s.variant, s.service, s.ranges) for s in read.shares] == [
+        ("stable", "churn-aaa", ((0, 8999),)),
+        ("candidate", "churn-bbb", ((9000, 9999),)),
+    ]
+    assert traffic.read_table(json.loads(text)) == route.table
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("{", "no JSON"),
+        ("[]", "of version None"),
+        (document({"a": [(0, 9999)]}, schemaVersion=2), "of version 2, this router reads 1"),
+        (document({"a": [(0, 9998)]}), "no division of 10000 buckets"),
+        (document({"a": [(0, 5000)], "b": [(5000, 9999)]}), "no division of 10000 buckets"),
+        (document({"a": [(0, 9999)]}, assignment={"type": "Header"}), "lacks a member"),
+    ],
+)
+def test_other_documents_are_refused_with_what_is_wrong(text: str, sentence: str) -> None:
+    """A route that is not understood must not divide requests by chance."""
+    with pytest.raises(DocumentError, match=sentence):
+        parse(text)
