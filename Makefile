@@ -92,7 +92,7 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator bench-router bench-server bench-training bench-gates bench-canary
+.PHONY: demo bench-operator bench-router bench-telemetry bench-server bench-training bench-gates bench-canary
 demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@python3 -m cluster images operator server trainer
 	@$(PY) -m examples.flights.demo
@@ -111,6 +111,9 @@ bench-canary: venv ## Simulate verdicts on candidates: false rollbacks, missed f
 
 bench-router: venv ## Measure the router beside a plain Python proxy, and its shares, changes and wake-ups; writes build/bench/router.json.
 	@$(PY) -m bench.router
+
+bench-telemetry: venv ## Measure what counting, prediction ids and a shadow cost the model server; writes build/bench/telemetry.json.
+	@$(PY) -m bench.telemetry
 
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server
