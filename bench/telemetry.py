@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from bench.figures import Benchmark, Figures
-from bench.trained import Trained, train_logistic_regression
+from bench.trained import LOGISTIC_REGRESSION, Trained, train
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profile import Profile
 from mlwright.bundle.profiling import profile_labels, profile_numbers
@@ -105,7 +105,7 @@ def shadow() -> Figures:
     """
     with tempfile.TemporaryDirectory() as text, ExitStack() as running:
         folder = Path(text)
-        trained = train_logistic_regression(folder, features=FEATURES)
+        trained = train(folder, LOGISTIC_REGRESSION, {}, features=FEATURES)
         own, others = _cores()
         os.sched_setaffinity(0, others)
         plain = running.enter_context(_server(trained, folder / "plain.log", own, {}))
@@ -142,7 +142,7 @@ def _server(trained: Trained, log: Path, core: int, more: Mapping[str, str]) -> 
 
 def _request_bytes(trained: Trained) -> bytes:
     inputs = [
-        {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [value]} for name, value in trained.row.items()
+        {"name": name, "shape": [1, 1], "datatype": "FP64", "data": [value]} for name, value in trained.rows[0].items()
     ]
     body = json.dumps({"inputs": inputs}).encode()
     return REQUEST % (len(body), body)

@@ -37,6 +37,8 @@ class LiveBins:
         ranked = sorted(profile.features, key=lambda feature: feature.rank or len(profile.features))
         self._features = _groups([_Counted.feature(identity, one) for one in ranked[:MOST_FEATURES]])
         self._outputs = _groups([_Counted.output(identity, one) for one in profile.outputs], _classes(profile))
+        self._feature_blocks = [group.gatherer.block for group in self._features]
+        self._output_blocks = [group.gatherer.block for group in self._outputs]
         self._lock = threading.Lock()
         self._kept: list[tuple[int, list[Block]]] = []
         self._rows = 0
@@ -44,8 +46,8 @@ class LiveBins:
     def record(self, columns: Arrays, outputs: Arrays) -> None:
         """Count one answered request, now or with others."""
         rows = len(next(iter(outputs.values())))
-        blocks = [group.gatherer.block(columns) for group in self._features]
-        blocks += [group.gatherer.block(outputs) for group in self._outputs]
+        blocks = [block(columns) for block in self._feature_blocks]
+        blocks += [block(outputs) for block in self._output_blocks]
         with self._lock:
             self._kept.append((rows, blocks))
             self._rows += rows

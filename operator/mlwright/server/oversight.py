@@ -11,6 +11,7 @@ from typing import Final
 from mlwright.server.failures import UnreadySecretError
 from mlwright.server.feedback import Feedback, Reason
 from mlwright.server.feedback_series import FeedbackSeries
+from mlwright.server.fellowship import Fellowship
 from mlwright.server.following import Files, follow, read_folder
 from mlwright.server.live_bins import LiveBins
 from mlwright.server.model import Model
@@ -37,7 +38,8 @@ class Oversight:
         """
         self._settings = settings
         self._telemetry = telemetry
-        self._shadow = Shadow(settings.identity, settings.timeout_seconds, random.Random().random)  # noqa: S311 - no secret
+        chance = random.Random().random  # noqa: S311 - no secret
+        self._shadow = Shadow(settings.identity, settings.timeout_seconds, chance, Fellowship.of(settings))
         telemetry.show(self._shadow.lines)
         self._payloads = self._sampling(settings)
         self._key_files: Files = read_folder(settings.feedback_keys) if settings.feedback_keys else {}

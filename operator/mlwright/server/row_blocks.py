@@ -28,6 +28,8 @@ class Numbers:
 
     def block(self, arrays: Arrays) -> Block:
         """Copy the rows of one request: all rows of the first name, then of the next."""
+        if len(self.names) == _ONE:
+            return arrays[self.names[0]].tobytes()
         return joined([arrays[name] for name in self.names])
 
     def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Iterable[Array]:
@@ -57,7 +59,7 @@ class Table:
 
     def block(self, arrays: Arrays) -> Block:
         """Copy the rows of one request."""
-        return joined([arrays[self.name]])
+        return arrays[self.name].tobytes()
 
     def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Iterable[Array]:
         """One number for each row of all requests, `[n]`, as the only column."""

@@ -17,6 +17,7 @@ from typing import Final
 from mlwright.bundle.tensors import Arrays
 from mlwright.server.agreement import agree, question
 from mlwright.server.exposition import head, labelled
+from mlwright.server.fellowship import Fellowship
 from mlwright.server.recording import Context
 from mlwright.server.settings import Identity
 from mlwright.server.shadow_client import CopyError, ShadowConnection
@@ -67,8 +68,15 @@ class _Copy:
 class Shadow:
     """Copies requests of one server. `offer` may be called on several threads, everything else on the event loop."""
 
-    def __init__(self, identity: Identity, seconds: float, chance: Callable[[], float]) -> None:
-        """Take who answers, how long a copy may take, and numbers from 0 to 1 by which requests are chosen."""
+    def __init__(
+        self,
+        identity: Identity,
+        seconds: float,
+        chance: Callable[[], float],
+        fellowship: Fellowship = Fellowship(),  # noqa: B008 - a frozen value
+    ) -> None:
+        """Take who answers, how long a copy may take, numbers from 0 to 1 that choose, how variants know each other."""
+        self._fellowship = fellowship
         self._identity = identity
         self._seconds = seconds
         self._chance = chance
@@ -125,11 +133,19 @@ class Shadow:
                 await work.wait()
                 work.clear()
                 while self._waiting and (target := self._target):
-                    connection = _connection(connection, target)
+                    connection = self._to(target, connection)
                     await self._send(target, connection, self._waiting.popleft())
         finally:
             if connection is not None:
                 connection.close()
+
+    def _to(self, target: Target, kept: ShadowConnection | None) -> ShadowConnection:
+        """The kept connection, or a new one if it leads elsewhere."""
+        if kept is not None and kept.address == target.address:
+            return kept
+        if kept is not None:
+            kept.close()
+        return ShadowConnection(target.address, self._fellowship)
 
     async def _send(self, target: Target, connection: ShadowConnection, copy: _Copy) -> None:
         headers = {"traceparent": str(copy.traceparent)} if _TRACEPARENT.fullmatch(copy.traceparent or "") else {}
@@ -153,15 +169,6 @@ class Shadow:
     def _count(self, target: Target, outcome: Outcome) -> None:
         with self._lock:
             self._counts[target.revision][outcome] += 1
-
-
-def _connection(kept: ShadowConnection | None, target: Target) -> ShadowConnection:
-    """The kept connection, or a new one if it leads elsewhere."""
-    if kept is not None and kept.address == target.address:
-        return kept
-    if kept is not None:
-        kept.close()
-    return ShadowConnection(target.address)
 
 
 def _rows(outputs: Arrays) -> int:

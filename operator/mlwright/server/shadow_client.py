@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Final
+
+from mlwright.server.fellowship import Fellowship
 
 MOST_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """What a peer may send at most before it is given up."""
@@ -15,8 +18,11 @@ class CopyError(Exception):
 class ShadowConnection:
     """A connection to one address, opened when it is needed."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], fellowship: Fellowship) -> None:
+        """Take where the other one is, and how both know each other."""
         self.address = address
+        self._fellowship = fellowship
+        self._own: Mapping[str, str] = {}
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -44,19 +50,29 @@ class ShadowConnection:
         self._reader = self._writer = None
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(*self.address)
-        lines = {"host": self.address[0], "content-type": "application/json", **headers, "content-length": len(body)}
+        reader, writer = await self._opened()
+        lines = {"host": self.address[0], "content-type": "application/json", **self._own, **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        self._writer.write(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
-        await self._writer.drain()
-        answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        content = await self._reader.readexactly(_length(answer))
+        head = f"POST {path} HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n"
+        writer.write(head.encode("latin-1") + body)
+        await writer.drain()
+        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+        content = await reader.readexactly(_length(answer))
         if b"\r\nconnection: close" in answer:
             self.close()
         if answer.split(b" ", 2)[1] != b"200":
             raise CopyError(f"status {answer.split(b' ', 2)[1].decode('latin-1')}")
         return content
+
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection; nothing is sent on a new one before the other end is known."""
+        if self._reader is None or self._writer is None:
+            self._own = self._fellowship.headers()
+            context = self._fellowship.context()
+            self._reader, self._writer = await asyncio.open_connection(*self.address, ssl=context)
+            encryption = self._writer.get_extra_info("ssl_object")
+            self._fellowship.check(encryption.getpeercert(binary_form=True) if encryption else None)
+        return self._reader, self._writer
 
 
 def _length(head: bytes) -> int:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable
+from functools import partial
+from http.client import HTTPSConnection
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -13,7 +17,9 @@ import pytest
 from mlwright.bundle.manifest import Format
 from tests.support.bundles import FLIGHT, FLIGHT_PROFILE, FLIGHT_ROWS, Bundle, flight_graph, write_bundle
 from tests.support.flights import request
+from tests.support.keys import certificate
 from tests.support.serving import ServerProcess
+from tests.support.waiting import eventually as waited
 
 Start = Callable[..., ServerProcess]
 INFER = "/v2/models/flights/infer"
@@ -97,6 +103,46 @@ def test_a_secret_without_keys_ends_the_start(start: Start, tmp_path: Path) -> N
     assert "spec.feedback.keySecretRef: " in server.last_words.read_text()
 
 
+def _copied_once(start: Start, folder: Path, other: ServerProcess, secret: Path, token: str) -> tuple[str, str]:
+    """What became of one copy, and the status of the requests that the other one counted."""
+    folder.mkdir()
+    (folder / "shadow.json").write_text('{"revision": "e5f60718", "percent": 100}')
+    told = {
+        "MLWRIGHT_TRAFFIC": str(folder),
+        "MLWRIGHT_SHADOW_ADDRESS": f"127.0.0.1:{other.port}",
+        "MLWRIGHT_CPU_LIMIT": "4",
+        "MLWRIGHT_AUTH": "Token",
+        "MLWRIGHT_AUTH_FILE": str(secret / "token"),
+        "MLWRIGHT_TLS_FOLDER": str(secret),
+    }
+    server = start(**ONE, **told).ready()
+    server.wait_for("read again what is mounted")
+    ask = partial(_ask_securely, authority=secret / "tls.crt", token=token)
+    ask(server, "POST", INFER, json.dumps(request()))
+    outcome = waited(lambda: _outcome(ask(server, "GET", "/metrics", None)), "the copy came to an end", 10)
+    counted = _ask_securely(other, "GET", "/metrics", None, authority=None, token=token)
+    return outcome, "200" if 'code="200"} 1' in counted else "0"
+
+
+def _outcome(metrics: str) -> str | None:
+    """What became of the copy, once it is known."""
+    return next((name for name in ("compared", "failed", "dropped") if f"{shadow_series(name)} 1" in metrics), None)
+
+
+def _ask_securely(
+    server: ServerProcess, method: str, path: str, body: str | None, *, authority: Path | None, token: str
+) -> str:
+    context = ssl.create_default_context(cafile=str(authority) if authority else None)
+    if authority is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    connection = HTTPSConnection("localhost", server.port, timeout=10, context=context)
+    connection.request(method, path, body=body, headers={"Authorization": f"Bearer {token}"})
+    content = connection.getresponse().read().decode()
+    connection.close()
+    return content
+
+
 def shadowed(start: Start, tmp_path: Path, other: ServerProcess, **document: Any) -> ServerProcess:
     """A server that copies its requests to another one."""
     (tmp_path / "shadow.json").write_text(json.dumps({"revision": "e5f60718", "percent": 100, **document}))
@@ -137,6 +183,26 @@ def test_another_model_disagrees(start: Start, store: Path, tmp_path: Path) -> N
     server.ask("POST", INFER, request())
 
     assert eventually(server, shadow_series("compared"), 1)[shadow_series("disagreed")] == 1
+
+
+def test_variants_with_tokens_and_tls_know_each_other(start: Start, tmp_path: Path) -> None:
+    """A copy is sent with a token of the Secret, and only to who has the same certificate."""
+    own, strange = tmp_path / "own", tmp_path / "strange"
+    for folder in (own, strange):
+        folder.mkdir()
+        certificate(folder)
+    token = token_hex(16)
+    (own / "token").write_text(f"{token}\n{token_hex(16)}\n")
+    closed = {"MLWRIGHT_AUTH": "Token", "MLWRIGHT_AUTH_FILE": str(own / "token")}
+    fellow = start(**OTHER, **closed, MLWRIGHT_TLS_FOLDER=str(own)).ready()
+    stranger = start(**OTHER, **closed, MLWRIGHT_TLS_FOLDER=str(strange)).ready()
+
+    found = [
+        _copied_once(start, tmp_path / name, other, own, token)
+        for name, other in (("fellow", fellow), ("stranger", stranger))
+    ]
+
+    assert found == [("compared", "200"), ("failed", "0")]
 
 
 def test_a_shadow_that_dies_harms_nobody(start: Start, tmp_path: Path) -> None:
