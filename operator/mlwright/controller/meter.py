@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 EVERY: Final = 10.0
 """Seconds between two questions about one object; a scrape every 15 s is the usual."""
 TICK: Final = 0.5
+ATTEMPTS: Final = 3
+"""Failed readings of stable's history after which the rollout is judged without it."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ class _Asked:
     pods: dict[tuple[str, str], Watched] = field(default_factory=dict)
     """Every pod that was ever wanted, by revision and name."""
     noise: Noise | None = None
+    unread: int = 0
+    """How often stable's history could not be read."""
     pasts: Mapping[str, tuple[float, float]] | None = None
 
 
@@ -87,8 +91,7 @@ class Meter:
             measure, candidate=_with_gone(measure.candidate, asked), stable=_with_gone(measure.stable, asked)
         )
         if measure.noise_wanted and asked.noise is None:
-            rows = await self._minutes(whole)
-            asked.noise = None if rows is None else chosen(tuple(rows.items()))
+            asked.noise = await self._noise(whole, asked)
         if measure.bake and asked.pasts is None:
             rows = await self._minutes(whole)
             asked.pasts = None if rows is None else {name: total(minutes_) for name, minutes_ in rows.items()}
@@ -104,6 +107,14 @@ class Meter:
             return count(measure, check, found, now)
         except MetricsError as error:
             return Failed(str(error))
+
+    async def _noise(self, measure: Measure, asked: _Asked) -> Noise | None:
+        """Return how stable's bad requests were spread; what cannot be read at all is judged carefully."""
+        rows = await self._minutes(measure)
+        if rows is None:
+            asked.unread += 1
+            return chosen(()) if asked.unread >= ATTEMPTS else None
+        return chosen(tuple(rows.items()))
 
     async def _minutes(self, measure: Measure) -> dict[str, tuple[tuple[float, float], ...]] | None:
         """Return what stable did in each minute of its history, by check; None while nobody can tell."""

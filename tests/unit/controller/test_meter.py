@@ -206,6 +206,19 @@ async def test_how_errors_were_spread_is_looked_at_once(scene: Scene, store: Sto
     assert store.asked[0].since < T0 - 6 * 3600
 
 
+async def test_a_history_that_cannot_be_read_is_replaced_by_care(scene: Scene, store: Store) -> None:
+    """After three failures blocks of a minute are chosen, so that a rollout is not held up for ever."""
+    store.failure = MetricsError("Prometheus answered with more than 32 MB")
+    scene.cache.want(KEY, replace(MEASURE, noise_wanted=True))
+    found = []
+    for _ in range(3):
+        await scene.meter.round()
+        found.append(scene.cache.measured(KEY))
+        scene.clock.at += EVERY
+
+    assert [one.noise.block if one and one.noise else None for one in found] == [None, None, 60]
+
+
 async def test_a_query_is_asked_as_of_its_last_looks(scene: Scene, store: Store) -> None:
     """How often it failed in a row is asked of the store, not remembered."""
     scene.cache.want(KEY, replace(MEASURE, checks=(QUERY,)))
