@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from mlwright.plan.analysis import Counted, Failed, Reading
 from mlwright.plan.measuring import Measure, Phase, Selection, Series, Side, Watched
 from mlwright.planners.counting import count
 from mlwright.planners.selections import REQUESTS, selections
+from tests.support.keys import certificate
 from tests.support.prometheus import prometheus
 from tests.support.waiting import soon
 from tests.support.webserver import WebServer, serving
@@ -248,3 +250,22 @@ async def test_half_a_pair_is_told(web: WebServer, ask: Callable[..., Prometheus
 
     with pytest.raises(MetricsError, match="has one of username and password"):
         await ask(web.url, tmp_path).samples(Selection("m", {}, 0.0), 60.0)
+
+
+async def test_certificates_go_both_ways(ask: Callable[..., Prometheus], tmp_path: Path) -> None:
+    """A Prometheus that shows a certificate and asks for one: ca.crt is whom we trust, tls.crt who we are."""
+    ours, wrong = tmp_path / "ours", tmp_path / "wrong"
+    for folder in (ours, wrong):
+        folder.mkdir()
+        certificate(folder)
+        shutil.copy(folder / "tls.crt", folder / "ca.crt")
+    with prometheus(tmp_path, past=[(REQUESTS, PAST[0])], secure=ours) as url:
+        assert await ask(url, ours).samples(Selection(REQUESTS, {"pod": ("n1",)}, T0 - 300), NOW)
+        with pytest.raises(MetricsError, match="cannot be asked: ClientConnectorCertificateError"):
+            await ask(url, wrong).samples(Selection(REQUESTS, {}, T0), NOW)
+        (ours / "tls.key").unlink()
+        with pytest.raises(MetricsError, match=r"has one of tls\.crt and tls\.key"):
+            await ask(url, ours).samples(Selection(REQUESTS, {}, T0), NOW)
+        (ours / "tls.crt").rename(ours / "kept.crt")
+        with pytest.raises(MetricsError, match="cannot be asked"):
+            await ask(url, ours).samples(Selection(REQUESTS, {}, T0), NOW)

@@ -1,0 +1,81 @@
+"""How long the steps that are left will take, from the traffic that was counted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mlwright.api.analysis import Analysis, Check
+from mlwright.plan.analysis import Case, Counted
+from mlwright.planners.questions import Asked, applicable, asked
+from mlwright.stats.rates import Counts
+from mlwright.stats.traffic import requests_to_pass
+
+HOURS: Final = 180
+"""Minutes from which on hours are told."""
+BLOCKS: Final = 7
+"""Blocks of the guard that a pass takes, where nothing speaks against it: six at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A step that is left: the candidate's share of the requests, 0 to 1, and the seconds that it is held at least."""
+
+    share: float
+    hold: float
+
+
+def expected(analysis: Analysis, case: Case, left: Sequence[Left]) -> str:
+    """Return the traffic and how long it takes, in words; nothing while too little was counted to tell.
+
+    Worked example: 12 requests a second, 1 % of them errors, steps of 10 % and 50 % held for 5 minutes each, a margin
+    of one point: "at 12 requests a second what is left takes about 21 minutes".
+    """
+    counts = {check.name: _counted(case, check) for check in applicable(analysis, case.stage)}
+    known = [found for found in counts.values() if found is not None]
+    if not known or not left:
+        return ""
+    rate = max(_requests(found[0]) / found[1] for found in known)
+    asks = [(asked(analysis, check, case), found[0]) for check in analysis.checks if (found := counts.get(check.name))]
+    seconds = sum(_seconds(step, asks, rate) for step in left)
+    return f"at {_often(rate)} a second what is left takes about {_minutes(seconds)}"
+
+
+def _seconds(step: Left, asks: Sequence[tuple[Asked, Counts]], rate: float) -> float:
+    """Return how long a step takes: its hold, or until every check counted enough."""
+    needed = [
+        requests_to_pass(_rate(counts), ask.question.fine.difference, step.share)
+        for ask, counts in asks
+        if step.share < 1
+    ]
+    guarded = max((BLOCKS * ask.question.block for ask, _ in asks), default=0) if step.share < 1 else 0
+    return max([step.hold, guarded, *(requests / (rate * step.share) for requests in needed)])
+
+
+def _counted(case: Case, check: Check) -> tuple[Counts, float] | None:
+    """Return what was counted in this step and in how many seconds; None where that is nothing."""
+    reading = case.readings.get(check.name)
+    looks = [look for look in reading.looks if look.step == case.step] if isinstance(reading, Counted) else []
+    total = sum((look.counts for look in looks), Counts(0, 0))
+    return (total, looks[-1].end) if looks and total.stable > 0 else None
+
+
+def _requests(counts: Counts) -> float:
+    return counts.candidate + counts.stable
+
+
+def _rate(counts: Counts) -> float:
+    return counts.stable_rate
+
+
+def _often(rate: float) -> str:
+    told = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"  # noqa: PLR2004  # two digits are enough
+    return f"{told} request{'' if told == '1' else 's'}"
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    if minutes >= HOURS:
+        return f"{round(minutes / 60)} hours"
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
