@@ -19,7 +19,7 @@ from mlwright.errors import MetricsError
 from mlwright.plan.analysis import Counted, Failed, Reading
 from mlwright.plan.measuring import Measure, Measured, Series, Side, Watched
 from mlwright.plan.resources import Key
-from mlwright.planners.counting import LOOK, count
+from mlwright.planners.counting import LOOK, count, recent
 from mlwright.planners.minutes import COUNTED, before, chosen, minutes, total
 from mlwright.planners.selections import selections
 from mlwright.ports.clock import Clock
@@ -95,7 +95,8 @@ class Meter:
         if measure.bake and asked.pasts is None:
             rows = await self._minutes(whole)
             asked.pasts = None if rows is None else {name: total(minutes_) for name, minutes_ in rows.items()}
-        readings = {check.name: await self._reading(whole, check) for check in measure.checks}
+        newest = recent(whole, self._clock.now().timestamp())
+        readings = {check.name: await self._reading(newest, check) for check in measure.checks}
         self._cache.remember(key, Measured(measure, readings, asked.noise, asked.pasts or {}))
         self._wake(key)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -34,6 +34,8 @@ LOOK: Final = 15.0
 LATE: Final = 150.0
 """Seconds after which a pod without a scrape is missed: two scrapes a minute apart, and one that failed."""
 MINUTE: Final = 60.0
+HORIZON: Final = 6 * 3600.0
+QUARTER: Final = 900.0
 SCRAPES: Final = 2
 """Scrapes of every pod before a phase counts: the first may still show what was before."""
 
@@ -77,6 +79,18 @@ def count(measure: Measure, check: Check, found: Found, now: float) -> Reading:
         spreads = tuple(spread for grid in grids if grid is not None for spread in _spreads(grid, gains))
         return Counted(spreads=spreads, trouble=trouble)
     return Counted(tuple(look for looks in counted for look in looks), trouble=trouble)
+
+
+def recent(measure: Measure, now: float) -> Measure:
+    """Leave out what lies more than six hours back, so that neither an answer nor a record grows without end.
+
+    What was proven by older counts must be proven again. The horizon moves by a quarter of an hour at a time: until it
+    does, the same looks are counted again.
+    """
+    horizon = math.floor((now - HORIZON) / QUARTER) * QUARTER
+    kept = [replace(phase, since=max(phase.since, horizon)) for phase in measure.phases]
+    newest = kept[-1]
+    return replace(measure, phases=(*(one for one in kept[:-1] if one.since < (one.until or now)), newest))
 
 
 def gains_of_stable(measure: Measure, check: Check, found: Found) -> list[tuple[float, float, float]]:

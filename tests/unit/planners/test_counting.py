@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlwright.api.analysis import Check
 from mlwright.plan.analysis import Counted, Failed, Reading
 from mlwright.plan.measuring import Measure, Phase, Series, Side, Watched
-from mlwright.planners.counting import count
+from mlwright.planners.counting import count, recent
 from mlwright.planners.selections import BUCKETS, COMPARED, DISAGREED, FAILED, FEEDBACK, OUTPUTS, REQUESTS, selections
 
 T0 = 1_800_000_000.0
@@ -309,6 +309,19 @@ def test_an_edge_is_asked_for_in_both_spellings() -> None:
     second = Check.model_validate({"name": "slow", "type": "Latency", "latency": {"bound": "1s"}})
 
     assert selections(MEASURE, second)[0].labels["le"] == ("1", "1.0", "+Inf")
+
+
+def test_what_lies_more_than_six_hours_back_is_left_out() -> None:
+    """Phases that ended before are gone, one that goes on begins later; for a quarter of an hour nothing moves."""
+    long = replace(MEASURE, phases=(Phase(0, T0, T0 + 900), Phase(1, T0 + 900, T0 + 7200), Phase(2, T0 + 7200)))
+    day = T0 + 86_400
+    found = recent(long, day)
+
+    assert [phase.step for phase in found.phases] == [2]
+    assert found.phases[0].since == day - 6 * 3600
+    assert recent(long, day + 800) == found
+    assert recent(long, day + 1000) != found
+    assert recent(long, T0 + 7300) == long
 
 
 gaps = st.lists(st.booleans(), min_size=61, max_size=61)
