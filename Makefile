@@ -62,7 +62,7 @@ TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 test: ## Run everything that CI runs and print the seconds of each stage.
 	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
 
-test-unit: venv ## Run the unit tests: no network, no cluster, under 30 seconds.
+test-unit: venv ## Run the unit tests: no network, no cluster.
 	@$(PY) -m pytest tests/unit -q $(CORES)
 
 test-properties: venv ## Run the property tests with eight times as many examples.
@@ -92,7 +92,7 @@ cluster-down: ## Stop the local cluster and remove everything that it made.
 images: cluster ## Build the operator, trainer and server images and load them into the local cluster.
 	@python3 -m cluster images
 
-.PHONY: demo bench-operator bench-router bench-telemetry bench-server bench-training bench-gates bench-canary
+.PHONY: demo bench-autoscale bench-operator bench-router bench-telemetry bench-server bench-training bench-gates bench-canary
 demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
 	@python3 -m cluster images operator server trainer
 	@$(PY) -m examples.flights.demo
@@ -102,6 +102,9 @@ bench-operator: venv ## Measure the operator beside a bare floor on a real kube-
 
 bench-training: venv ## Measure what the operator adds between steps, the start of a step, the checks of data and, where a cluster is up, a tuning; writes build/bench/training.json.
 	@$(PY) -m bench.training
+
+bench-autoscale: venv ## Hold the arithmetic of scaling against a model of HorizontalPodAutoscaler; writes build/bench/autoscale.json.
+	@$(PY) -m bench.autoscale
 
 bench-gates: venv ## Simulate how often the champion gate promotes a worse model; writes build/bench/gates.json.
 	@$(PY) -m bench.gates

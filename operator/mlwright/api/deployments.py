@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.access import Auth, Encryption
+from mlwright.api.autoscaling import Autoscaling
 from mlwright.api.fields import (
     BundleUri,
     Duration,
@@ -218,7 +219,12 @@ class ModelDeploymentSpec(Schema):
 
     model: ModelSelector = Field(description="Which version is served.")
     server: Server = Field(default=Server(), description="Settings of the built-in model server.")
-    replicas: int = Field(default=1, ge=0, le=1000, description="Number of pods.")
+    replicas: int = Field(
+        default=1, ge=0, le=1000, description="Number of pods; with autoscaling the number to begin with."
+    )
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="Find the number of pods by the load; needs the chart's prometheus.url."
+    )
     rollout: Rollout = Field(default=Rollout(), description="How a new version replaces the old one.")
     feedback: Feedback = Field(
         default=Feedback(), description="What clients may tell later about predictions; off when absent."
@@ -305,6 +311,14 @@ class ServedRevision(Schema):
     since: Timestamp | None = Field(default=None, description="Since when the address leads to it.")
 
 
+class ScalingStatus(Schema):
+    """What autoscaling did last, and why."""
+
+    wanted: int = Field(ge=0, description="Number of pods.")
+    sentence: Sentence = Field(description="From what to what, and by which metric; or what holds it back.")
+    at: Timestamp = Field(description="Since when.")
+
+
 class ModelDeploymentStatus(Status):
     """What is served, by which pods, and where."""
 
@@ -315,6 +329,7 @@ class ModelDeploymentStatus(Status):
     variants: Annotated[tuple[Variant, ...], ListMap("name")] = Field(
         default=(), max_length=8, description="The served revisions."
     )
+    scaling: ScalingStatus | None = Field(default=None, description="What autoscaling did last, and why.")
     replicas: int = Field(default=0, ge=0, description="Pods that exist, of all revisions.")
     selector: str = Field(
         default="", max_length=512, description="Label selector of the pods, for the scale subresource."

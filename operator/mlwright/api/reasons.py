@@ -109,6 +109,11 @@ class Reason(StrEnum):
     COOLDOWN = "Cooldown", "A run is due, and the pause after the last one is not over."
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."
     REPEATED_FAILURES = "RepeatedFailures", "A run is due, and too many failed in a row."
+    METRICS_KNOWN = "MetricsKnown", "The load of the pods is known."
+    METRICS_MISSING = (
+        "MetricsMissing",
+        "The load of the pods is not known: nothing shrinks until it is; the message says what is missing.",
+    )
     # beside all that
     MIRRORED = "Mirrored", "The mirror shows all versions and aliases that it is to show."
     MIRRORING = "Mirroring", "The mirror is being told of versions or aliases."

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mlwright.controller.indexes import INDEXES
+from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change, Name, Shelf
+from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
+from mlwright.plan.scaling import Memory
 from mlwright.ports.cluster import Page
 
 
@@ -22,6 +25,7 @@ class Cache:
         self._shelves = {kind.name: Shelf(kind) for kind in kinds}
         self._wanted: dict[Key, Measure] = {}
         self._measured: dict[Key, Measured] = {}
+        self.loads = Loads()
 
     def put(self, body: Body) -> Change:
         """Take in an object and tell what is new about it."""
@@ -68,6 +72,14 @@ class Cache:
     def wanted(self) -> Mapping[Key, Measure]:
         """What is to be counted, by object."""
         return self._wanted
+
+    def answer(self, question: Question) -> Answer | None:
+        """Return what was answered about the load last, or None when nothing was yet."""
+        return self.loads.answer(question)
+
+    def memory(self, owner: Key) -> Memory | None:
+        """Return what was wanted and done about the size of an object; None when nothing is remembered."""
+        return self.loads.memory(owner)
 
     def foreign(self) -> tuple[ResourceKind, ...]:
         """Return the kinds of other controllers whose objects are children of ours."""

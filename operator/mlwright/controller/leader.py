@@ -14,6 +14,7 @@ from mlwright.controller.cache import Cache
 from mlwright.controller.cycle import Cycle
 from mlwright.controller.health import Pulse
 from mlwright.controller.intake import Intake
+from mlwright.controller.load_meter import LoadMeter
 from mlwright.controller.meter import Meter
 from mlwright.controller.metrics import Metrics
 from mlwright.controller.queue import WorkQueue
@@ -73,6 +74,7 @@ class Leader:
         )
         self._announcer = Announcer(outside.events, lambda: self._queue.idle, gauges.metrics.dropped)
         self._meter = Meter(outside.metrics, outside.clock, self._cache, self._queue.add)
+        self._load_meter = LoadMeter(outside.metrics, outside.clock, self._cache.loads, self._queue.add)
         self._cycle = Cycle(
             looked_after,
             outside,
@@ -115,6 +117,7 @@ class Leader:
             self._task(watching.check(), "watching"),
             self._task(self._meter.run(), "meter"),
             self._task(keep(self._gauges.targets, self._cache), "targets"),
+            self._task(self._load_meter.run(), "load meter"),
         ]
         kopf = self._task(watching.run(), "kopf")  # the last: it ends every task that began after it
         try:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key, ResourceKind
+from mlwright.plan.scaling import Memory
 from mlwright.settings import Settings
 
 Observed = TypeVar("Observed")
@@ -36,6 +38,14 @@ class CacheView(Protocol):
 
     def measured(self, owner: Key) -> Measured | None:
         """Return what was counted for an object, or None when nothing was yet."""
+        ...
+
+    def answer(self, question: Question) -> Answer | None:
+        """Return what was answered about the load last, or None when nothing was yet."""
+        ...
+
+    def memory(self, owner: Key) -> Memory | None:
+        """Return what was wanted and done about the size of an object; None when nothing is remembered."""
         ...
 
     def foreign(self) -> tuple[ResourceKind, ...]:

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
+from mlwright.plan.loads import Question
 from mlwright.plan.measuring import Measure
+from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Write
 
 Intent = TypeVar("Intent")
@@ -30,6 +32,10 @@ class Plan:
     """When to look again even if nothing is heard of."""
     measure: Measure | None = None
     """What is to be counted; the next look after it was finds it."""
+    questions: tuple[Question, ...] = ()
+    """What is asked about the load, again and again; whenever it was, there is another look."""
+    memory: Memory | None = None
+    """What the next look at the load looks back at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Decided(Generic[Intent]):
     intents: tuple[Intent, ...] = ()
     again: timedelta | None = None
     measure: Measure | None = None
+    questions: tuple[Question, ...] = ()
+    memory: Memory | None = None
 
     def rendered(self, render: Callable[[Intent], Write]) -> Plan:
         """Return the Plan, each intent turned into a write by `render`."""
@@ -51,4 +59,6 @@ class Decided(Generic[Intent]):
             writes=tuple(render(intent) for intent in self.intents),
             again=self.again,
             measure=self.measure,
+            questions=self.questions,
+            memory=self.memory,
         )

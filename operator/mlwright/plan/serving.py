@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.plan.loads import Answer, Question
 from mlwright.plan.pods import PodSeen
+from mlwright.plan.scaling import Memory
 from mlwright.plan.traffic import Route, TrafficSeen, Users
 from mlwright.plan.training import VersionSeen
 from mlwright.plan.writes import Witness
@@ -122,6 +124,10 @@ class DeploymentSeen:
     shares: SharesSeen = SharesSeen()
     witnesses: tuple[Witness, ...] = ()
     """What tells which revisions have traffic, as it was seen: nothing that may serve goes if one of it has changed."""
+    answers: Mapping[Question, Answer] = field(default_factory=dict)
+    """What was answered last about the load, as far as it is asked."""
+    memory: Memory | None = None
+    """What was wanted and done about its size; None when nothing is remembered."""
     budget_uid: str = ""
     """uid of the PodDisruptionBudget; empty when there is none."""
     traffic: TrafficSeen = field(default_factory=TrafficSeen)

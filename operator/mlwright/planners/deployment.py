@@ -9,6 +9,7 @@ asked in order; the first that has something to say decides.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,6 +28,7 @@ from mlwright.plan.serving import (
     Target,
 )
 from mlwright.planners import traffic, upkeep
+from mlwright.planners.autoscaling import Scaling, scale, sized
 from mlwright.planners.decisions import rejection
 from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, roll, sooner
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
@@ -43,8 +45,19 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     Worked example: v1 is stable, v2 passed its gates and both of its pods are ready -> Decide("Promote", v2), after
     which the next look points the Service to v2, and one five seconds later removes v1.
     """
-    at = look(traffic.resolved(seen, settings), settings, now)
-    return next(decision for rule in RULES if (decision := rule(at)) is not None)
+    seen = traffic.resolved(seen, settings)
+    size = scale(seen, now)
+    at = look(sized(seen, size), settings, now)
+    decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
+    return decision if size is None else _with_size(decision, size)
+
+
+def _with_size(decision: Decision, size: Scaling) -> Decision:
+    """Tell of the size beside what was decided, and ask for the load again."""
+    told = decision.status
+    fields = {**told.fields, "scaling": dict(size.fields) or None}
+    status = replace(told, conditions=(*told.conditions, *size.verdicts), fields=fields)
+    return replace(decision, status=status, questions=size.questions, memory=size.memory)
 
 
 def _suspended(at: Situation) -> Decision | None:

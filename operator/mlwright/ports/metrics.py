@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from mlwright.plan.measuring import Selection, Series
@@ -20,4 +21,8 @@ class MetricsStore(Protocol):
         Raises:
             MetricsError: also when it gives several numbers.
         """
+        ...
+
+    async def numbers(self, query: str, now: float) -> tuple[tuple[Mapping[str, str], float], ...]:
+        """Return all numbers that a query gives at `now`, each with its labels; none: an empty tuple."""
         ...

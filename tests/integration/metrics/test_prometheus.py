@@ -20,6 +20,7 @@ from mlwright.errors import MetricsError
 from mlwright.plan.analysis import Counted, Failed, Reading
 from mlwright.plan.measuring import Measure, Phase, Selection, Series, Side, Watched
 from mlwright.planners.counting import count
+from mlwright.planners.load_questions import REQUESTS as RATE
 from mlwright.planners.selections import REQUESTS, selections
 from tests.support.keys import certificate
 from tests.support.prometheus import prometheus
@@ -269,3 +270,13 @@ async def test_certificates_go_both_ways(ask: Callable[..., Prometheus], tmp_pat
         (ours / "tls.crt").rename(ours / "kept.crt")
         with pytest.raises(MetricsError, match="cannot be asked"):
             await ask(url, ours).samples(Selection(REQUESTS, {}, T0), NOW)
+
+
+async def test_the_load_of_every_pod_is_one_question(filled: str, ask: Callable[..., Prometheus]) -> None:
+    """The two servers of a pair count once, and a process that began anew is no load below nothing."""
+    numbers = await ask(filled).numbers(RATE.promql, NOW - 60)
+
+    by_pod = {labels["pod"]: value for labels, value in numbers}
+    assert by_pod["o1"] == pytest.approx(90 / 15)
+    assert by_pod["evil"] == pytest.approx(500 / 15)  # whoever asks knows which pods are theirs
+    assert all(labels["namespace"] == "shop" for labels, _ in numbers)

@@ -153,6 +153,8 @@ class Operator:
         except NameTaken as error:
             self._status(body, _stuck(body, Reason.NAME_CONFLICT, f"{error} is taken"))
             return None
+        meta = body["metadata"]
+        self.world.loads.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.questions, plan.memory)
         draft = plan.status
         self._status(body, StatusDraft(draft.summary, (*draft.conditions, *verdicts), draft.fields))
         return plan.again

@@ -16,8 +16,11 @@ from pydantic_core import from_json, to_json
 from mlwright.api.conditions import timestamp
 from mlwright.constants import ANNOTATION_FOLLOWED, LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND, ROUTER
 from mlwright.controller.indexes import related_value
+from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
+from mlwright.plan.loads import Answer, Question
 from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
+from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
 
 NAMESPACE: Final = "demo"
@@ -59,6 +62,8 @@ class World:
         """Hears of every change, as watches tell them."""
         self.version = 0
         """Counts changes."""
+        self.loads = Loads()
+        """What is known of the load; a copy of the world knows nothing, as a new leader."""
         self._births: Counter[str] = Counter()
 
     def fork(self) -> World:
@@ -73,6 +78,14 @@ class World:
     def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
         """Return one object."""
         return self.objects.get(kind.name, {}).get(name) if namespace == NAMESPACE else None
+
+    def answer(self, question: Question) -> Answer | None:
+        """Return what was answered about the load."""
+        return self.loads.answer(question)
+
+    def memory(self, owner: Key) -> Memory | None:
+        """Return what an object remembers of its size."""
+        return self.loads.memory(owner)
 
     def foreign(self) -> tuple[ResourceKind, ...]:
         """Return the kinds of other controllers: there are none here."""

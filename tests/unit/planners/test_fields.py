@@ -330,6 +330,20 @@ OF_PIPELINE: Final = {
 }
 
 PAYLOADS: Final = {"sample": 0.5, "uri": "pvc://payloads/live"}
+WAY: Final[dict[str, Any]] = {
+    "stabilizationWindowSeconds": 30,
+    "selectPolicy": "Min",
+    "policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}],
+    "tolerance": 0.2,
+}
+WAY_FIELDS: Final = (
+    "stabilizationWindowSeconds",
+    "selectPolicy",
+    "policies.type",
+    "policies.value",
+    "policies.periodSeconds",
+    "tolerance",
+)
 DEPLOYMENT: Final[dict[str, Any]] = {
     "model": {"ref": {"name": "flights"}, "type": "Version", "version": 1},
     "server": {
@@ -343,6 +357,23 @@ DEPLOYMENT: Final[dict[str, Any]] = {
         "tls": {"secretRef": {"name": "certificate"}},
     },
     "replicas": 2,
+    "autoscaling": {
+        "mode": "Observe",
+        "minReplicas": 2,
+        "maxReplicas": 9,
+        "metrics": [
+            {
+                "name": "load",
+                "type": "RequestRate",
+                "concurrency": {"target": 4},
+                "requestRate": {"target": 100},
+                "latency": {"bound": "50ms", "maxShareSlower": 0.1},
+                "query": {"promql": "q", "target": 5},
+            }
+        ],
+        "behavior": {"scaleUp": WAY, "scaleDown": WAY},
+        "whenMetricsMissing": {"type": "Fallback", "fallback": {"replicas": 3}},
+    },
     "rollout": {
         "strategy": "BlueGreen",
         "steps": [{"name": "ask", "type": "Approval"}],
@@ -377,6 +408,13 @@ OF_DEPLOYMENT: Final = {
     "server.auth.secretRef.key": ROLLS_OUT,
     "server.tls.secretRef.name": ROLLS_OUT,
     "replicas": NEITHER,
+    **{f"autoscaling.{name}": NEITHER for name in ("mode", "minReplicas", "maxReplicas")},
+    **{f"autoscaling.metrics.{name}": NEITHER for name in ("name", "type", "concurrency.target", "requestRate.target")},
+    **{f"autoscaling.metrics.latency.{name}": NEITHER for name in ("bound", "maxShareSlower")},
+    **{f"autoscaling.metrics.query.{name}": NEITHER for name in ("promql", "target")},
+    **{f"autoscaling.behavior.{way}.{name}": NEITHER for way in ("scaleUp", "scaleDown") for name in WAY_FIELDS},
+    "autoscaling.whenMetricsMissing.type": NEITHER,
+    "autoscaling.whenMetricsMissing.fallback.replicas": NEITHER,
     "rollout.strategy": NEITHER,
     "rollout.steps.name": NEITHER,
     "rollout.steps.type": FIXED,

@@ -72,6 +72,11 @@ class Prometheus:
             )
         return _value(_mapping(result[0]).get("value"))[1] if result else None
 
+    async def numbers(self, query: str, now: float) -> tuple[tuple[Mapping[str, str], float], ...]:
+        """Return several numbers. See `mlwright.ports.metrics.MetricsStore`."""
+        found = (_mapping(entry) for entry in await self._ask(query, now, "vector"))
+        return tuple((_labels(entry), _value(entry.get("value"))[1]) for entry in found)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
@@ -140,8 +145,11 @@ class Prometheus:
 
 def _series(entry: object) -> Series:
     body = _mapping(entry)
-    labels = {str(name): str(value) for name, value in _mapping(body.get("metric")).items()}
-    return Series(labels, tuple(_value(pair) for pair in _list(body.get("values"))))
+    return Series(_labels(body), tuple(_value(pair) for pair in _list(body.get("values"))))
+
+
+def _labels(body: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in _mapping(body.get("metric")).items()}
 
 
 def _value(pair: object) -> tuple[float, float]:

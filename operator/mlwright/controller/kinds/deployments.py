@@ -20,6 +20,7 @@ from mlwright.controller.kinds import parsing
 from mlwright.controller.kinds.traffic import selected, traffic_seen
 from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
+from mlwright.plan.loads import Answer, Question
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import (
@@ -39,6 +40,7 @@ from mlwright.plan.rollout import progress_told
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, SharesSeen, VariantSeen
 from mlwright.plan.writes import Witness
 from mlwright.planners import deployment
+from mlwright.planners.load_questions import questions
 from mlwright.settings import Settings
 
 
@@ -75,9 +77,18 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         decisions=decisions(cache, body),
         shares=_shares(service),
         witnesses=tuple(_witness(kind, body) for kind, body in ((MODEL_DEPLOYMENT, body), (SERVICE, service)) if body),
+        answers=_answers(spec, owner, cache),
+        memory=cache.memory(owner),
         budget_uid=budget["metadata"]["uid"] if budget else "",
         traffic=traffic_seen(cache, owner, service),
     )
+
+
+def _answers(spec: ModelDeploymentSpec, owner: Key, cache: CacheView) -> dict[Question, Answer]:
+    if spec.autoscaling is None:
+        return {}
+    asked = questions(spec.autoscaling, owner.namespace, owner.name)
+    return {question: answer for question in asked if (answer := cache.answer(question)) is not None}
 
 
 def decisions(cache: CacheView, body: Body) -> tuple[DecisionSeen, ...]:

@@ -1,0 +1,236 @@
+"""How many pods a deployment is to have, found by its load. Pure.
+
+Each answer of the store of metrics is judged once. The largest number that a metric asks for counts; while one metric
+is not known nothing shrinks, and while none is known the number stays (or a fallback is run, if that is more). What a
+window looks back at is held in memory alone, as by HorizontalPodAutoscaler: without it, a new leader takes the present
+number for what was wanted, so nothing shrinks for the length of the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from mlwright.api.autoscaling import Autoscaling, Behavior, ScaleDown, ScaleUp, ScalingMetric
+from mlwright.api.conditions import Verdict, timestamp
+from mlwright.api.reasons import Reason
+from mlwright.plan.loads import Answer, Question
+from mlwright.plan.scaling import Behavior as Rules
+from mlwright.plan.scaling import Carried, Change, Direction, Limits, Memory, Policy, Tolerance, Wish
+from mlwright.plan.serving import DeploymentSeen, VariantSeen
+from mlwright.planners.load_questions import asked, questions
+from mlwright.planners.replica_calculator import by_pods, by_ratio, by_total
+from mlwright.planners.scaling_behavior import Move, move, remembered
+
+STALE: Final = 60.0
+"""Seconds after which an answer says nothing any more: four looks at the load."""
+MILLI: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What was found."""
+
+    replicas: int
+    """For the deployment as a whole."""
+    memory: Memory
+    questions: tuple[Question, ...]
+    fields: Mapping[str, Any]
+    """For status.scaling."""
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one metric asks for."""
+
+    wish: int | None
+    """None when it is not known."""
+    sentence: str
+
+
+def scale(seen: DeploymentSeen, now: datetime) -> Scaling | None:
+    """Return how many pods there are to be; None without spec.autoscaling.
+
+    Worked example: 3 pods carry 83 requests/s, 10 per pod are wanted, nothing was done before -> 7, for 9 are wanted
+    and the default policies allow 4 more or twice as many within 15 s.
+    """
+    spec = seen.spec.autoscaling
+    if spec is None:
+        return None
+    pods = _pods(seen)
+    current = max((variant.wanted for variant in pods), default=0)
+    found = _Look(seen, spec, pods, current, now)
+    if not current:  # nothing runs yet, or anew: it begins with the number of the spec
+        begin = min(max(seen.spec.replicas, spec.min_replicas), spec.max_replicas)
+        return found.told(begin, Memory(), f"begins with {begin}")
+    return found.judged()
+
+
+def _pods(seen: DeploymentSeen) -> tuple[VariantSeen, ...]:
+    """Return the variants that answer; before any does, those that start."""
+    there = tuple(variant for variant in seen.variants if not variant.deleting)
+    return tuple(variant for variant in there if seen.shares.has(variant.revision)) or there
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    seen: DeploymentSeen
+    spec: Autoscaling
+    pods: tuple[VariantSeen, ...]
+    current: int
+    now: datetime
+
+    @property
+    def total(self) -> int:
+        """Pods of all variants that answer: with a candidate beside it there are more than the stable one's."""
+        return sum(variant.wanted for variant in self.pods)
+
+    def judged(self) -> Scaling:
+        """Judge the last answers, if that was not done yet."""
+        at = max((answer.at for answer in self.seen.answers.values()), default=0.0)
+        memory = self.seen.memory or Memory((Wish(self.now.timestamp(), self.current),))
+        metrics = {metric.name: self._metric(metric) for metric in self.spec.metrics}
+        if memory.wishes and memory.wishes[-1].at >= at:
+            return self.told(self.current, memory, "", _missing(metrics))
+        wish = self._wish(metrics)
+        behavior, limits = rules(self.spec.behavior), Limits(self.spec.min_replicas, self.spec.max_replicas)
+        moved = move(self.current, wish, memory, behavior, limits, at)
+        change = Change(at, moved.replicas - self.current)
+        known = remembered(memory, Wish(at, wish), change, behavior)
+        return self.told(moved.replicas, known, _sentence(self.current, wish, moved, metrics), _missing(metrics))
+
+    def _wish(self, metrics: Mapping[str, Judged]) -> int:
+        """Return the largest number that is asked for; what is not known lets nothing shrink."""
+        wishes = [judged.wish for judged in metrics.values() if judged.wish is not None]
+        unknown = len(wishes) < len(metrics)
+        fallback = self.spec.when_metrics_missing.fallback
+        if not wishes and fallback is not None:
+            wishes = [fallback.replicas]
+        return max((*wishes, *((self.current,) if unknown or not wishes else ())))
+
+    def _metric(self, metric: ScalingMetric) -> Judged:
+        wanted = asked(metric, self.seen.namespace, self.seen.name)
+        answers = [self.seen.answers.get(question) for question in wanted]
+        known = [answer for answer in answers if answer is not None]
+        if trouble := next((answer.trouble for answer in known if answer.trouble), ""):
+            return Judged(None, trouble)
+        if len(known) < len(answers) or any(self.now.timestamp() - answer.at > STALE for answer in known):
+            return Judged(None, "Prometheus was not asked yet")
+        if metric.query is not None:
+            return self._total(metric.query.target, known[0].number)
+        if metric.latency is not None:
+            return self._slow(metric.latency.max_share_slower, metric.latency.bound, *known)
+        target, what = _per_pod(metric)
+        return self._mean(target, what, known[0])
+
+    def _mean(self, target: float, what: str, answer: Answer) -> Judged:
+        carried = self._carried(answer)
+        wish = by_pods(self.total, carried, round(target * MILLI), self._tolerance)
+        if wish is None:
+            return Judged(None, "Prometheus knows no counter of the pods that are ready: is it told to scrape them?")
+        total = sum(carried.values.values()) / MILLI
+        return Judged(wish, f"{total:.3g} {what} against {target:g} per pod")
+
+    def _slow(self, target: float, bound: str, requests: Answer, quick: Answer) -> Judged:
+        names = {(self.seen.namespace, pod.name) for variant in self.pods for pod in variant.pods if pod.ready}
+        both = names & requests.pods.keys() & quick.pods.keys()
+        if not both:
+            return Judged(None, f"Prometheus knows no answers within {bound} of the pods that are ready")
+        total = sum(requests.pods[pod] for pod in both)
+        slow = max(0.0, total - sum(quick.pods[pod] for pod in both))
+        share = slow / total if total else 0.0
+        wish = by_ratio(self.total, len(names), round(share * MILLI), round(target * MILLI), self._tolerance)
+        return Judged(max(wish, 1), f"{share:.1%} of the answers take longer than {bound}, {target:.1%} may")
+
+    def _total(self, target: float, number: float | None) -> Judged:
+        if number is None or not 0 <= number < float("inf"):
+            told = "no number" if number is None else f"{number:g}, expected one of at least 0"
+            return Judged(None, f"the query returned {told}")
+        wish = by_total(self.total, round(number * MILLI), round(target * MILLI), self._tolerance)
+        return Judged(wish, f"the query returned {number:.3g} against {target:g} per pod")
+
+    def _carried(self, answer: Answer) -> Carried:
+        own = {pod.name: pod for variant in self.pods for pod in variant.pods if not pod.deleting}
+        values = {name: answer.pods[key] for name in own if (key := (self.seen.namespace, name)) in answer.pods}
+        ready = {name for name, pod in own.items() if pod.ready}
+        return Carried(
+            {name: round(value * MILLI) for name, value in values.items() if name in ready},
+            unready=frozenset(own.keys() - ready),
+            missing=frozenset(ready - values.keys()),
+        )
+
+    @property
+    def _tolerance(self) -> Tolerance:
+        behavior = self.spec.behavior
+        return Tolerance(behavior.scale_up.tolerance, behavior.scale_down.tolerance)
+
+    def told(self, replicas: int, memory: Memory, sentence: str, missing: str = "") -> Scaling:
+        """Return what was found, told as it stands in the status; what was told stays until there is news."""
+        before = self.seen.status.get("scaling") or {}
+        observed = self.spec.mode == "Observe"
+        begun = min(max(self.seen.spec.replicas, self.spec.min_replicas), self.spec.max_replicas)
+        asked_ = questions(self.spec, self.seen.namespace, self.seen.name)
+        prefix = "would be: " if observed and sentence else ""
+        news = {"wanted": replicas, "sentence": f"{prefix}{sentence}", "at": timestamp(self.now)}
+        fields = news if sentence and sentence != before.get("sentence") else before
+        return Scaling(begun if observed else replicas, memory, asked_, fields, self._verdicts(missing))
+
+    def _verdicts(self, missing: str) -> tuple[Verdict, ...]:
+        if not self.seen.answers:
+            return (Verdict("MetricsAvailable", "Unknown", Reason.METRICS_MISSING, "Prometheus is asked for the load"),)
+        if not missing:
+            return (Verdict("MetricsAvailable", "True", Reason.METRICS_KNOWN, "the load is known"),)
+        kind = self.spec.when_metrics_missing.type
+        what = "nothing shrinks" if kind == "Hold" else "spec.autoscaling.whenMetricsMissing.fallback counts"
+        return (Verdict("MetricsAvailable", "False", Reason.METRICS_MISSING, f"{missing}; until it is known {what}"),)
+
+
+def _per_pod(metric: ScalingMetric) -> tuple[float, str]:
+    if metric.concurrency is not None:
+        return metric.concurrency.target, "requests under way"
+    assert metric.request_rate is not None  # noqa: S101  # one of a union
+    return metric.request_rate.target, "requests/s"
+
+
+def _missing(metrics: Mapping[str, Judged]) -> str:
+    return "; ".join(f"{name}: {judged.sentence}" for name, judged in metrics.items() if judged.wish is None)
+
+
+def _sentence(current: int, wish: int, moved: Move, metrics: Mapping[str, Judged]) -> str:
+    """Say what was done and why; what only waits is said without numbers that change with every look."""
+    if moved.replicas != current:
+        known = {name: judged for name, judged in metrics.items() if judged.wish is not None}
+        why = max(known, key=lambda name: known[name].wish or 0, default="")
+        because = f"{why}: {known[why].sentence}" if why else "nothing is known of the load"
+        more = f"; {wish} are wanted, {_HELD[moved.held]}" if moved.held else ""
+        return f"{current} -> {moved.replicas}: {because}{more}"
+    if wish == current or not moved.held:
+        return ""
+    return f"stays at {current} although {'more' if wish > current else 'fewer'} are wanted: {_HELD[moved.held]}"
+
+
+_HELD: Final = {
+    "window": "its stabilization window waits until all of it agrees",
+    "policy": "its policies allow no more for now",
+    "limit": "minReplicas and maxReplicas are the limits",
+}
+
+
+def rules(behavior: Behavior) -> Rules:
+    """Return the behavior of a spec as the arithmetic takes it."""
+    return Rules(_direction(behavior.scale_up), _direction(behavior.scale_down))
+
+
+def _direction(way: ScaleUp | ScaleDown) -> Direction:
+    policies = tuple(Policy(policy.type, policy.value, policy.period_seconds) for policy in way.policies)
+    return Direction(way.stabilization_window_seconds, policies, way.select_policy)
+
+
+def sized(seen: DeploymentSeen, found: Scaling | None) -> DeploymentSeen:
+    """Return the deployment as if the spec asked for the number that was found."""
+    if found is None:
+        return seen
+    return replace(seen, spec=seen.spec.model_copy(update={"replicas": found.replicas}))
