@@ -109,7 +109,8 @@ class _Look:
         fallback = self.spec.when_metrics_missing.fallback
         if not wishes and fallback is not None:
             wishes = [fallback.replicas]
-        return max((*wishes, *((self.current,) if unknown or not wishes else ())))
+        kept = [self.current] if unknown or not wishes else []
+        return max(wishes + kept)
 
     def _metric(self, metric: ScalingMetric) -> Judged:
         wanted = asked(metric, self.seen.namespace, self.seen.name)

@@ -19,6 +19,7 @@ from mlwright.controller.indexes import related_value
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
 from mlwright.plan.loads import Answer, Question
+from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
@@ -78,6 +79,10 @@ class World:
     def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
         """Return one object."""
         return self.objects.get(kind.name, {}).get(name) if namespace == NAMESPACE else None
+
+    def measured(self, _owner: Key) -> Measured | None:
+        """Return what was counted: nothing is, here."""
+        return None
 
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered about the load."""
