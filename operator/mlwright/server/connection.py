@@ -169,9 +169,8 @@ class Connection(asyncio.Protocol):
             return  # see _go_on_with_http
         keep_alive = self._parser.should_keep_alive()
         exchange = self._app.open(Head(method, _path(self._url), self._headers, keep_alive))
+        exchange.expects = exchange.reply is None and self._headers.get(b"expect", b"").lower() == b"100-continue"
         self._queue.append(exchange)
-        if exchange.reply is None and self._headers.get(b"expect", b"").lower() == b"100-continue":
-            self._transport.write(_CONTINUE)
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of its body."""
@@ -200,9 +199,16 @@ class Connection(asyncio.Protocol):
             elif exchange.complete or exchange.reply is not None:
                 self._answer(exchange)
             else:
+                self._welcome(exchange)
                 break
         self._watch_body()
         self._watch_queue()
+
+    def _welcome(self, exchange: Exchange) -> None:
+        """Say that a body may come, to a client that asked; those before it have their answers by now."""
+        if exchange.expects:
+            exchange.expects = False
+            self._transport.write(_CONTINUE)
 
     def _answer(self, exchange: Exchange) -> None:
         outcome = self._app.answer(exchange)

@@ -32,7 +32,10 @@ class Route:
 class Exchange:
     """A request from its head to its answer. `reply` is set as soon as its body no longer matters."""
 
-    __slots__ = ("_chunks", "_limit", "_size", "complete", "head", "reply", "route", "started", "ticket", "written")
+    __slots__ = (
+        *("_chunks", "_limit", "_size"),
+        *("complete", "expects", "head", "reply", "route", "started", "ticket", "written"),
+    )
 
     def __init__(self, head: Head, started: float) -> None:
         """Take the head and when it was complete (time.perf_counter)."""
@@ -42,6 +45,7 @@ class Exchange:
         self.ticket: Ticket | None = None
         self.reply: Reply | None = None
         self.complete = False
+        self.expects = False  # that somebody says that its body is welcome
         self.written = False
         self._chunks: list[bytes] = []
         self._size = 0
