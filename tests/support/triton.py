@@ -1,6 +1,6 @@
 """tritonclient, an independent client of the protocol, in an environment of its own: its messages clash with ours.
 
-`python triton.py http|grpc ADDRESS TOKEN AUTHORITY` asks a server of the flight bundle and prints what it was answered.
+`python triton.py http|grpc ADDRESS TOKEN AUTHORITY MODEL` asks a server of the flight bundle and prints its answers.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ INPUTS: dict[str, tuple[str, list[Any]]] = {
 }
 
 
-def talk(protocol: str, address: str, token: str = "", authority: str = "") -> dict[str, Any]:
+def talk(
+    protocol: str, address: str, token: str = "", authority: str = "", *, model: str = "flights"
+) -> dict[str, Any]:
     """What the client of a protocol is answered by the server at an address."""
     from tests.support.locked import environment  # noqa: PLC0415 - the other side of this file has no such module
 
     python = environment(Path(__file__).with_name("tritonclient.txt"))
-    command: list[str | Path] = [python, "-W", "ignore", __file__, protocol, address, token, authority]
+    command: list[str | Path] = [python, "-W", "ignore", __file__, protocol, address, token, authority, model]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers
 
 
-def _ask(protocol: str, address: str, token: str, authority: str) -> dict[str, Any]:
+def _ask(protocol: str, address: str, token: str, authority: str, model: str) -> dict[str, Any]:
     library: Any = importlib.import_module(f"tritonclient.{protocol}")
     client = library.InferenceServerClient(address, **_encrypted(protocol, authority))
 
@@ -43,23 +45,23 @@ def _ask(protocol: str, address: str, token: str, authority: str) -> dict[str, A
     found: dict[str, Any] = {
         "live": client.is_server_live(),
         "ready": client.is_server_ready(),
-        "model_ready": client.is_model_ready("flights"),
+        "model_ready": client.is_model_ready(model),
         "server": client.get_server_metadata(headers=headers(), **plain),
-        "model": client.get_model_metadata("flights", headers=headers(), **plain),
+        "model": client.get_model_metadata(model, headers=headers(), **plain),
     }
     for form, binary in (("binary", True), ("plain", False)) if protocol == "http" else (("binary", True),):
         given = {"binary_data": binary} if protocol == "http" else {}
         wanted = [library.InferRequestedOutput(name, **given) for name in ("label", "probabilities")]
         inputs = _inputs(library, given)
-        result = client.infer("flights", inputs, outputs=wanted, request_id="ride-1", headers=headers())
+        result = client.infer(model, inputs, outputs=wanted, request_id="ride-1", headers=headers())
         found[form] = {name: result.as_numpy(name).tolist() for name in ("label", "probabilities")}
         answer = result.get_response(**plain)
         found[f"{form} id"] = answer["id"]
-    found["all"] = client.infer("flights", _inputs(library, {}), headers=headers()).as_numpy("label").tolist()
+    found["all"] = client.infer(model, _inputs(library, {}), headers=headers()).as_numpy("label").tolist()
     found["errors"] = {
         "another model": _error(lambda: client.infer("boats", _inputs(library, {}), headers=headers())),
-        "an input too few": _error(lambda: client.infer("flights", _inputs(library, {})[:3], headers=headers())),
-        "no token": _error(lambda: client.infer("flights", _inputs(library, {}))),
+        "an input too few": _error(lambda: client.infer(model, _inputs(library, {})[:3], headers=headers())),
+        "no token": _error(lambda: client.infer(model, _inputs(library, {}))),
     }
     return found
 
