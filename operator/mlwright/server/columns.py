@@ -58,7 +58,7 @@ def read_list(name: str, declared: Declared, rows: int, data: object) -> list[An
     if len(values) != rows:
         raise bad_request(f"input {name}: the shape says {rows} rows, the data holds {len(values)} values")
     if not declared.elements.issuperset(map(type, values)):
-        raise bad_request(_misfit(name, declared, values))
+        raise bad_request(misfit(name, declared, values))
     return values
 
 
@@ -102,7 +102,8 @@ def _flat(name: str, data: object) -> list[Any]:
     return [row[0] for row in data]
 
 
-def _misfit(name: str, declared: Declared, data: Sequence[object]) -> str:
+def misfit(name: str, declared: Declared, data: Sequence[object]) -> str:
+    """Which value is not of its datatype, by its row and its kind."""
     row = next(row for row, value in enumerate(data) if type(value) not in declared.elements)
     return f"input {name}: {declared.name} expects {declared.expects}; row {row} holds {json_name(data[row])}"
 

@@ -11,7 +11,7 @@ import orjson
 
 from mlwright.bundle.manifest import PROBABILITIES, Datatype, Label, Signature
 from mlwright.bundle.tensors import Array, Arrays
-from mlwright.server.columns import MAX_ROWS, from_list, read_list
+from mlwright.server.columns import MAX_ROWS, from_list, misfit, side_by_side
 from mlwright.server.datatypes import OWN
 from mlwright.server.phrases import json_name, listed, nearest, quoted
 from mlwright.server.problems import bad_request
@@ -42,10 +42,20 @@ class RowReader:
             raise bad_request(f"{len(rows)} rows; send 1 to {MAX_ROWS} at once")
         for place, row in enumerate(rows):
             self._check(place, row)
-        return RowRequest(
-            {name: _column(name, datatype, rows) for name, datatype in self._inputs.items()},
-            single=type(document) is not list,
-        )
+        return RowRequest(self._columns(rows), single=type(document) is not list)
+
+    def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        numbers: dict[str, list[Any]] = {}
+        columns: dict[str, Array] = {}
+        for name, datatype in self._inputs.items():
+            values = [row[name] for row in rows]
+            if not OWN[datatype].elements.issuperset(map(type, values)):
+                raise bad_request(misfit(name, OWN[datatype], values))
+            if datatype is Datatype.FP64:
+                numbers[name] = values
+            else:
+                columns[name] = from_list(name, datatype, OWN[datatype], values)
+        return columns | side_by_side(numbers, len(rows)) if numbers else columns
 
     def _check(self, place: int, row: object) -> None:
         if type(row) is not dict:
@@ -57,12 +67,6 @@ class RowReader:
             raise bad_request(f"row {place}: field {quoted(unknown)} is unknown: {nearest(unknown, self._inputs)}")
         missing = [f"{name} ({datatype})" for name, datatype in self._inputs.items() if name not in row]
         raise bad_request(f"row {place} lacks {listed(missing)}; every feature of the model must be sent")
-
-
-def _column(name: str, datatype: Datatype, rows: Sequence[Mapping[str, Any]]) -> Array:
-    declared = OWN[datatype]
-    values = read_list(name, declared, len(rows), [row[name] for row in rows])
-    return from_list(name, datatype, declared, values)
 
 
 class RowAnswers:
