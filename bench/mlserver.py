@@ -21,12 +21,13 @@ LOCK: Final = Path(__file__).with_name("mlserver.txt")
 MODEL: Final = "bench"
 READY_SECONDS: Final = 120.0
 
+BATCHING: Final = "with adaptive batching"
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "in its own process": {"parallel_workers": 0},
     "in a worker process": {"parallel_workers": 1},
-    "with adaptive batching": {"parallel_workers": 0, "max_batch_size": 16, "max_batch_time": 0.005},
+    BATCHING: {"parallel_workers": 0, "max_batch_size": 16, "max_batch_time": 0.005},
 }
-"""Settings that its documentation names for speed; it is compared at the best of them."""
+"""Settings that its documentation names for speed."""
 
 _OF_MODEL: Final = frozenset({"max_batch_size", "max_batch_time"})
 
