@@ -186,7 +186,7 @@ class Application:
         return Reply(orjson.dumps(metadata.model(self.loaded())))
 
     def _openapi(self, _head: Head, _body: bytes) -> Reply:
-        return Reply(orjson.dumps(openapi.describe(self.loaded())))
+        return Reply(orjson.dumps(openapi.describe(self.loaded(), feedback=self.feedback is not None)))
 
     def _infer(self, head: Head, body: bytes) -> Reply | Awaitable[Reply]:
         return self._run(self.loaded().infer, head, body)

@@ -9,6 +9,9 @@ from mlwright.server.model import Model
 
 Json = dict[str, Any]
 
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_JSON_TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", str: "string"}
+
 _SCHEMAS: Final[Mapping[Datatype, Json]] = {
     Datatype.FP64: {"type": ["number", "null"]},
     Datatype.INT64: {"type": "integer", "format": "int64"},
@@ -27,10 +30,19 @@ _ERRORS: Final = {
 }
 
 
-def describe(model: Model) -> Json:
-    """The description, OpenAPI 3.1."""
+_FEEDBACK_ERRORS: Final = {code: words for code, words in _ERRORS.items() if code in {"408", "413", "415", "429"}} | {
+    "400": "the feedback does not fit its prediction; the sentence says why",
+    "403": "this deployment never answered so, or the key is no longer in the Secret",
+    "409": "one of these rows was told of before; nothing counts",
+    "410": "the prediction is too long ago",
+}
+
+
+def describe(model: Model, *, feedback: bool) -> Json:
+    """The description, OpenAPI 3.1; `feedback` says whether any is taken."""
     name = model.identity.deployment
     base = f"/v2/models/{name}"
+    told = _operation("What was true of a prediction, or what it was worth.", "Feedback", "Taken", _FEEDBACK_ERRORS)
     return {
         "openapi": "3.1.0",
         "info": {"title": f"{name}: {model.identity.model} {model.identity.version}", "version": version("mlwright")},
@@ -38,6 +50,7 @@ def describe(model: Model) -> Json:
             "/predict": {"post": _operation("Predict rows with named fields.", "Rows", "RowAnswers")},
             f"{base}/predict": {"post": _operation("Predict rows with named fields.", "Rows", "RowAnswers")},
             f"{base}/infer": {"post": _operation("Open Inference Protocol, version 2.", "InferRequest", "InferAnswer")},
+            **({f"{base}/feedback": {"post": told}} if feedback else {}),
             base: {"get": _read("Inputs, outputs and classes.")},
             f"{base}/ready": {"get": _read("Whether the model is ready.", unready=True)},
             "/v2": {"get": _read("Name and version of the server.")},
@@ -48,13 +61,13 @@ def describe(model: Model) -> Json:
     }
 
 
-def _operation(summary: str, question: str, answer: str) -> Json:
+def _operation(summary: str, question: str, answer: str, errors: Mapping[str, str] = _ERRORS) -> Json:
     return {
         "summary": summary,
         "requestBody": {"required": True, "content": _content(_ref(question))},
         "responses": {
             "200": {"description": "the answer", "content": _content(_ref(answer))},
-            **{code: {"description": words, "content": _content(_ref("Error"))} for code, words in _ERRORS.items()},
+            **{code: {"description": words, "content": _content(_ref("Error"))} for code, words in errors.items()},
         },
     }
 
@@ -84,7 +97,28 @@ def _schemas(signature: Signature) -> Json:
         },
         "InferRequest": _infer_request(signature),
         "InferAnswer": _object(who | {"outputs": {"type": "array", "items": _tensor(_names(signature.outputs))}}),
+        "Feedback": _feedback(answer.get(LABEL, {"type": "number"})),
+        "Taken": _object(
+            {"revision": {"type": "string"}, "accepted": _object({"labels": _COUNT, "rewards": _COUNT})},
+        ),
         "Error": _object({"error": {"type": "string"}}),
+    }
+
+
+def _feedback(label: Json) -> Json:
+    unknown = {"type": "null"}
+    reward = {"type": "number", "minimum": 0, "maximum": 1}
+    # A label may be a class that the model never saw, so only its type is known.
+    known = {"type": sorted({_JSON_TYPES[type(value)] for value in label["enum"]})} if "enum" in label else label
+    return {
+        "type": "object",
+        "required": ["prediction_id"],
+        "additionalProperties": False,
+        "properties": {
+            "prediction_id": {"type": "string"},
+            "labels": {"type": ["array", "null"], "items": {"anyOf": [known, unknown]}},
+            "rewards": {"type": ["array", "null"], "items": {"anyOf": [reward, unknown]}},
+        },
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from mlwright.server.application import Application
 from mlwright.server.failures import UnreadySecretError
@@ -14,7 +16,7 @@ from mlwright.server.model import Model
 from mlwright.server.oversight import Oversight
 from mlwright.server.recording import Silent
 from mlwright.server.settings import Settings
-from tests.support.exchanges import Answer, ask, infer
+from tests.support.exchanges import Answer, ask, get, infer
 from tests.support.flights import request
 from tests.unit.server.conftest import IDENTITY
 
@@ -112,3 +114,31 @@ def test_without_usable_keys_it_does_not_serve(
 
     assert words in str(refused.value)
     assert "0f" not in str(refused.value)
+
+
+async def test_the_description_tells_of_feedback_where_it_is_taken(watched: Application) -> None:
+    """Real feedback and its answer are as described; what is refused by its form is not."""
+    document = (await get(watched, "/openapi.json")).json
+    asked = await infer(watched, request())
+    feedback = {"prediction_id": asked.json["parameters"]["prediction_id"], "labels": [False, None], "rewards": None}
+
+    answer = await give(watched, **feedback)
+
+    assert answer.status == 200
+    assert "post" in document["paths"][FEEDBACK]
+    assert fits(document, "Feedback", feedback)
+    assert fits(document, "Taken", answer.json)
+    assert not any(
+        fits(document, "Feedback", feedback | wrong) for wrong in ({"labels": [1]}, {"rewards": [2]}, {"a": 1})
+    )
+
+
+async def test_the_description_is_silent_where_none_is_taken(app: Application) -> None:
+    """Nobody is told of a path that answers 404."""
+    assert FEEDBACK not in (await get(app, "/openapi.json")).json["paths"]
+
+
+def fits(document: Any, name: str, value: object) -> bool:
+    """Whether a value is as the description says."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return bool(Draft202012Validator(schema).is_valid(value))
