@@ -35,7 +35,7 @@ from mlwright.server.shadow import Shadow
 from tests.support.serving import REQUEST, SERVER, ServerProcess
 
 FEATURES: Final = 20
-ROUNDS: Final = 7
+ROUNDS: Final = 25
 ROWS: Final = 4096
 KEPT: Final = 128
 """Different requests: a server's are as fresh in the processor's cache as so few."""

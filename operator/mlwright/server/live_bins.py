@@ -129,7 +129,7 @@ def _groups(counted: Sequence[_Counted], classes: int = 0) -> list[_Group]:
         names = tuple(one.distribution.name for one in plain)
         if plain:
             groups.append(
-                _Group(Texts(names) if datatype is Datatype.BYTES else Numbers(names, np.dtype(dtype)), plain)
+                _Group(Texts(names) if datatype is Datatype.BYTES else Numbers.of(names, np.dtype(dtype)), plain)
             )
         groups += [_Group(Table(PROBABILITIES, classes, confidence), (one,)) for one in members if one not in plain]
     return groups

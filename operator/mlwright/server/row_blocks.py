@@ -6,6 +6,7 @@ to look at them later, one small array after the other, would take several times
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -25,12 +26,23 @@ class Numbers:
 
     names: tuple[str, ...]
     dtype: np.dtype[Any]
+    pick: Callable[[Arrays], Sequence[Array]]
+    """From the arrays of a request to those of the names, in their order."""
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], dtype: np.dtype[Any]) -> "Numbers":
+        """Gather these arrays."""
+        only = names[0]
+        # Half the time of looking up one name after the other; of one name it gives no sequence.
+        return cls(names, dtype, (lambda arrays: (arrays[only],)) if len(names) == _ONE else itemgetter(*names))
 
     def block(self, arrays: Arrays) -> Block:
         """Copy the rows of one request: all rows of the first name, then of the next."""
-        if len(self.names) == _ONE:
-            return arrays[self.names[0]].tobytes()
-        return joined([arrays[name] for name in self.names])
+        parts = self.pick(arrays)
+        try:
+            return _EMPTY.join(parts)
+        except BufferError:  # one of them lies in memory in another order
+            return _EMPTY.join([np.ascontiguousarray(part) for part in parts])
 
     def columns(self, blocks: Sequence[Block], rows: Sequence[int]) -> Iterable[Array]:
         """All rows of all requests, `[n]` for each name."""
@@ -84,11 +96,3 @@ class Texts:
 
 
 Gatherer = Numbers | Table | Texts
-
-
-def joined(arrays: Sequence[Array]) -> Block:
-    """The bytes of arrays one after the other, each row by row."""
-    try:
-        return _EMPTY.join(arrays)
-    except BufferError:  # one of them lies in memory in another order
-        return _EMPTY.join([np.ascontiguousarray(array) for array in arrays])
