@@ -70,8 +70,13 @@ def test_a_sample_of_requests_is_written_to_a_claim(shelf: Shelf) -> None:
         live.until("the line is written", lambda: re.search(rf"{re.escape(written)}[^ ]* 1\n", series(url)))
     line = json.loads(shelf.porter.run("cat payloads/sampled/*.jsonl"))
 
-    assert line["inputs"][0]["data"] == request()["inputs"][0]["data"]
-    assert line["outputs"] == answer.body["outputs"]
+    assert data(line["inputs"]) == data(request()["inputs"])
+    assert data(line["outputs"]) == data(answer.body["outputs"])
+
+
+def data(tensors: list[Json]) -> dict[str, list[object]]:
+    """Values by the name of the input or output."""
+    return {tensor["name"]: tensor["data"] for tensor in tensors}
 
 
 def predicted(url: str) -> str:
