@@ -566,6 +566,36 @@ REFUSALS |= {
         {"spec.verdict.outcome": "Rejected", "spec.approval": {"decision": "Approved"}},
     ),
 }
+
+
+def _scaled(**spec: Any) -> dict[str, Any]:
+    """Return the change to a deployment that is scaled by its requests."""
+    rate = {"name": "load", "type": "RequestRate", "requestRate": {"target": 10}}
+    return {"spec.autoscaling": {"maxReplicas": 5, "metrics": [rate], **spec}}
+
+
+def _scaled_by(type_: str, **settings: Any) -> dict[str, Any]:
+    return _scaled(metrics=[{"name": "load", "type": type_, **settings}])
+
+
+METRIC = "ModelDeployment.spec.autoscaling.metrics[]"
+REFUSALS |= {
+    "fewer pods at most than at least": Refusal(
+        "ModelDeployment.spec.autoscaling", "minReplicas must not be above maxReplicas", _scaled(minReplicas=6)
+    ),
+    "scaled by concurrency without a target": Refusal(METRIC, "concurrency goes with", _scaled_by("Concurrency")),
+    "scaled by requests without a target": Refusal(METRIC, "requestRate goes with", _scaled_by("RequestRate")),
+    "scaled by slow answers without a bound": Refusal(METRIC, "latency goes with", _scaled_by("Latency")),
+    "scaled by a query without words": Refusal(METRIC, "query goes with", _scaled_by("Query")),
+    "answers that take no time": Refusal(
+        f"{METRIC}.latency.bound", "must be longer than 0", _scaled_by("Latency", latency={"bound": "0ms"})
+    ),
+    "a fallback without its number": Refusal(
+        "ModelDeployment.spec.autoscaling.whenMetricsMissing",
+        "set whenMetricsMissing.fallback exactly when",
+        _scaled(whenMetricsMissing={"type": "Fallback"}),
+    ),
+}
 HASTE = {"modelRef": {"name": "churn"}, "uri": "https://models.example.com/churn.onnx"}
 AWAY = {"spec.pipelineRef": GONE, "spec.importFrom": HASTE}
 REFUSALS |= {
