@@ -8,6 +8,7 @@ import json
 from cluster import toolchain
 from examples.flights.errands import load
 from mlwright.cli.__main__ import main
+from tests.support.apiserver import Json
 from tests.support.flights import request
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
@@ -19,6 +20,15 @@ ROLLOUT = {
     "strategy": "BlueGreen",
     "steps": [{"name": "ask", "type": "Approval"}],
     "bake": "15s",
+    "setAlias": "champion",
+}
+CANARY = {
+    "strategy": "Canary",
+    "steps": [
+        {"name": "tenth", "type": "Weight", "weight": {"percent": 10, "hold": "10s"}},
+        {"name": "half", "type": "Weight", "weight": {"percent": 50, "hold": "10s"}},
+    ],
+    "bake": "10s",
     "setAlias": "champion",
 }
 
@@ -50,9 +60,33 @@ def test_a_version_bakes_and_another_is_taken_back_and_no_request_fails(shelf: S
     assert command(live, "verify", "gradual").splitlines()[-1] == "3 decisions, all hold"
 
 
-def serve(live: Live, name: str, digest: str) -> None:
+def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release: Release) -> None:
+    """Through the router: a tenth, a half, all, and then it takes over; every client meets both versions."""
+    live = shelf.live
+    serve(live, "canary", shelf.digest, rollout=CANARY, traffic={"provider": "Router"})
+
+    with load(live, "canary", json.dumps(request()), release.images["trainer"], connections=CONNECTIONS) as clients:
+        live.apply(version("canary", 2, FLIGHTS, shelf.digest))
+        live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 answers 10 % of the requests")
+        assert weights(live, "canary") == {"stable": 90, "candidate": 10}
+        live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 answers 50 % of the requests")
+        live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 bakes with all traffic until")
+        live.until("canary-v2 serves alone", lambda: versions(live, "canary") == {"canary-v2"})
+
+    assert clients.counted is not None
+    assert clients.counted["failures"] == {}
+    assert clients.counted["versions"].keys() == {"1", "2"}
+    assert champion(live, "canary") == 2
+
+
+def weights(live: Live, name: str) -> dict[str, int]:
+    """Return the share of each variant that is known to be applied."""
+    return {v["name"]: v["verifiedWeight"] for v in live.status("ModelDeployment", name)["variants"]}
+
+
+def serve(live: Live, name: str, digest: str, **spec: Json) -> None:
     """Record version 1 of a model and serve it under the same name."""
-    served = deployment(name, name, server={"drain": "5s"}, rollout=ROLLOUT)
+    served = deployment(name, name, **{"server": {"drain": "5s"}, "rollout": ROLLOUT, **spec})
     live.apply(model(name), version(name, 1, FLIGHTS, digest), served)
     live.reaches("ModelDeployment", name, "Ready", f"{name}-v1 serves with 1 of 1 pods ready")
     live.until(f"{name}-v1 is the champion", lambda: champion(live, name) == 1)

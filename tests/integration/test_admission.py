@@ -36,6 +36,17 @@ def gate(**threshold: Any) -> list[Json]:
     return [{"name": "good", "type": "Threshold", "threshold": {"metric": "roc_auc", **threshold}}]
 
 
+def weight(name: str, percent: int, hold: str = "5m") -> Json:
+    """Return a step of a canary."""
+    return {"name": name, "type": "Weight", "weight": {"percent": percent, "hold": hold}}
+
+
+def watched(**check: Any) -> dict[str, Any]:
+    """Return a canary that watches one thing."""
+    found = {"name": "watch", "type": "ErrorRate", **check}
+    return {"spec.rollout": {"strategy": "Canary", "steps": [weight("five", 5)], "analysis": {"checks": [found]}}}
+
+
 def slices(**settings: Any) -> list[Json]:
     """Return one gate on slices."""
     return [{"name": "good", "type": "Slices", "slices": {"metric": "roc_auc", "column": "region", **settings}}]
@@ -526,8 +537,38 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "steps that nothing passes": Refusal(
         "ModelDeployment.spec.rollout",
-        "set strategy BlueGreen, or remove steps",
+        "set strategy BlueGreen or Canary, or remove steps",
         {"spec.rollout.steps": [{"name": "ask", "type": "Approval"}]},
+    ),
+    "weights that fall": Refusal(
+        "ModelDeployment.spec.rollout",
+        "must not fall from one to the next",
+        {"spec.rollout": {"strategy": "Canary", "steps": [weight("half", 50), weight("five", 5)]}},
+    ),
+    "a canary that never has a share": Refusal(
+        "ModelDeployment.spec.rollout",
+        "go with strategy Canary, which needs at least one",
+        {"spec.rollout": {"strategy": "Canary", "steps": [{"name": "ask", "type": "Approval"}]}},
+    ),
+    "a share without a canary": Refusal(
+        "ModelDeployment.spec.rollout",
+        "go with strategy Canary",
+        {"spec.rollout": {"strategy": "BlueGreen", "steps": [weight("five", 5)]}},
+    ),
+    "a weight without its settings": Refusal(
+        "ModelDeployment.spec.rollout.steps[]",
+        "weight goes with type Weight and only with it",
+        {"spec.rollout": {"strategy": "Canary", "steps": [weight("five", 5), {"name": "ten", "type": "Weight"}]}},
+    ),
+    "a step of the name of the bake": Refusal(
+        "ModelDeployment.spec.rollout.steps[]",
+        "choose another name",
+        {"spec.rollout": {"strategy": "Canary", "steps": [weight("bake", 5)]}},
+    ),
+    "a share without its time": Refusal(
+        "ModelDeployment.spec.rollout.steps[].weight.hold",
+        "must be longer than 0s",
+        {"spec.rollout": {"strategy": "Canary", "steps": [weight("five", 5, "0s")]}},
     ),
     "no time for an answer": Refusal(
         "ModelDeployment.spec.server.timeout", "must be longer than 0s", {"spec.server.timeout": "0s"}
@@ -546,6 +587,68 @@ REFUSALS: dict[str, Refusal] = {
     "two sources for a variable of a serving pod": Refusal(
         "ModelDeployment.spec.pod.env[]", "set value or secretRef, not both", {ENV: [BOTH]}
     ),
+}
+
+DISAGREEMENT: Json = {"type": "Disagreement", "disagreement": {"max": 0.1}}
+ANALYSIS = "ModelDeployment.spec.rollout.analysis"
+CHECK = f"{ANALYSIS}.checks[]"
+REFUSALS |= {
+    "an analysis without a canary": Refusal(
+        "ModelDeployment.spec.rollout",
+        "set strategy Canary, or remove analysis",
+        {"spec.rollout": {"analysis": {"checks": [{"name": "errors", "type": "ErrorRate"}]}}},
+    ),
+    "no time to find a proof": Refusal(
+        f"{ANALYSIS}.maxHold",
+        "must be longer than 0s",
+        {
+            "spec.rollout": {
+                "strategy": "Canary",
+                "steps": [weight("five", 5)],
+                "analysis": {"maxHold": "0s", "checks": [{"name": "errors", "type": "ErrorRate"}]},
+            }
+        },
+    ),
+    "a bound that is none": Refusal(
+        f"{CHECK}.latency.bound", "must be longer than 0", watched(type="Latency", latency={"bound": "0ms"})
+    ),
+    "a margin within what is allowed for errors": Refusal(
+        f"{CHECK}.errorRate", "at least twice", watched(errorRate={"maxIncrease": 0.01, "passMargin": 0.015})
+    ),
+    "a margin within what is allowed for slow answers": Refusal(
+        f"{CHECK}.latency",
+        "at least twice",
+        watched(type="Latency", latency={"bound": "1s", "maxIncrease": 0.01, "passMargin": 0.015}),
+    ),
+    "a margin within what is allowed for accuracy": Refusal(
+        f"{CHECK}.accuracy",
+        "at least twice",
+        watched(type="Accuracy", accuracy={"maxDecrease": 0.01, "passMargin": 0.015}),
+    ),
+    "a query without bounds": Refusal(
+        f"{CHECK}.query", "needs min, max or both", watched(type="Query", query={"promql": "up"})
+    ),
+    "a query that nothing passes": Refusal(
+        f"{CHECK}.query",
+        "must not be above its max",
+        watched(type="Query", query={"promql": "up", "min": 2.0, "max": 1.0}),
+    ),
+    **{
+        f"{member} without its settings": Refusal(CHECK, f"{member} goes with type {type_}", watched(type=type_))
+        for type_, member in (("Latency", "latency"), ("Disagreement", "disagreement"), ("Query", "query"))
+    },
+    **{
+        f"{member} in another check": Refusal(
+            CHECK,
+            f"{member} belongs to type {type_}",
+            watched(**DISAGREEMENT, **{member: {}}),
+        )
+        for type_, member in (
+            ("ErrorRate", "errorRate"),
+            ("Accuracy", "accuracy"),
+            ("PredictionDrift", "predictionDrift"),
+        )
+    },
 }
 
 REFUSALS |= {

@@ -7,10 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.access import Auth, Encryption
+from mlwright.api.analysis import Analysis
 from mlwright.api.autoscaling import Autoscaling
 from mlwright.api.fields import (
     BundleUri,
     Duration,
+    FreeObject,
     ListMap,
     ListSet,
     PositiveDuration,
@@ -88,26 +90,44 @@ class Server(Schema):
     )
 
 
+class WeightStep(Schema):
+    """A share of the traffic for a time."""
+
+    percent: int = Field(ge=1, le=100, description="Share of the requests that the new version answers.")
+    hold: PositiveDuration = Field(
+        description="How long it answers that share, counted from when the share is known to be applied everywhere."
+    )
+
+
 class RolloutStep(Schema):
     """One step that a new version passes before it takes over."""
 
-    name: ShortName = Field(description="Name of the step.")
-    type: Literal["Approval"] = Field(
+    name: ShortName = Field(description="Name of the step; bake is the name of the last stage.")
+    type: Literal["Weight", "Approval"] = Field(
         description=(
-            "Approval: wait until somebody approves the version, with the annotation mlwright.dev/approve or in"
-            " approvedVersions."
+            "Weight: the new version answers a share of the requests for a time. Approval: wait until somebody approves"
+            " the version, with the annotation mlwright.dev/approve or in approvedVersions."
         )
+    )
+    weight: WeightStep | None = Field(default=None, description="Settings of type Weight.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.type == 'Weight' ? has(self.weight) : !has(self.weight)",
+            "weight goes with type Weight and only with it: set both or none",
+        ),
+        Rule("self.name != 'bake'", "bake is the name of the last stage: choose another name"),
     )
 
 
 class Rollout(Schema):
     """How a new version replaces the old one."""
 
-    strategy: Literal["AllAtOnce", "BlueGreen"] = Field(
+    strategy: Literal["AllAtOnce", "BlueGreen", "Canary"] = Field(
         default="AllAtOnce",
         description=(
             "AllAtOnce: all pods of the new version are ready before traffic moves, and only then the old ones go."
-            " BlueGreen: the same, and steps are passed before traffic moves."
+            " BlueGreen: the same, and steps are passed before traffic moves. Canary: steps give it growing shares of"
+            " the requests, and it has pods for as many; spec.traffic must be able to divide them."
         ),
     )
     steps: Annotated[tuple[RolloutStep, ...], ListMap("name")] = Field(
@@ -123,6 +143,14 @@ class Rollout(Schema):
         description=(
             "How long the new version has all traffic while the old one stays warm. If its pods fail meanwhile, traffic"
             " goes back and the version is rejected. The old pods go, and setAlias is set, only afterwards."
+        ),
+    )
+    analysis: Analysis | None = Field(
+        default=None,
+        description=(
+            "What is watched while a canary has a share, on the same traffic as the stable version: a step is passed"
+            " with proof that it is good enough, and proof that it is worse ends the rollout. It needs Prometheus"
+            " (prometheus.url of the chart)."
         ),
     )
     approved_versions: Annotated[tuple[VersionNumber, ...], ListSet()] = Field(
@@ -155,8 +183,22 @@ class Rollout(Schema):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
+            "!has(self.analysis) || self.strategy == 'Canary'",
+            "analysis compares two versions on the same traffic: set strategy Canary, or remove analysis",
+        ),
+        Rule(
             "!has(self.steps) || size(self.steps) == 0 || self.strategy != 'AllAtOnce'",
-            "steps are not passed with strategy AllAtOnce: set strategy BlueGreen, or remove steps",
+            "steps are not passed with strategy AllAtOnce: set strategy BlueGreen or Canary, or remove steps",
+        ),
+        Rule(
+            "self.strategy == 'Canary' ? has(self.steps) && self.steps.exists(s, s.type == 'Weight') :"
+            " !has(self.steps) || !self.steps.exists(s, s.type == 'Weight')",
+            "steps of type Weight go with strategy Canary, which needs at least one, such as {name: five, type: Weight,"
+            " weight: {percent: 5, hold: 5m}}: add one, or set strategy BlueGreen",
+        ),
+        Rule(
+            "!has(self.steps) || self.steps.filter(s, has(s.weight)).map(s, s.weight.percent).isSorted()",
+            "the percent of steps of type Weight must not fall from one to the next: put them in rising order",
         ),
     )
 
@@ -270,6 +312,21 @@ class Variant(Schema):
     sentence: Sentence = Field(default="", description="How its pods are.")
 
 
+class CheckStatus(Schema):
+    """What one check says of the candidate."""
+
+    name: str = Field(max_length=63, description="Name of the check.")
+    type: str = Field(max_length=32, description="Its type.")
+    verdict: Literal["Pass", "Fail", "Hold", "NoData", "Error"] = Field(
+        description=(
+            "Pass: proven good enough. Fail: proven worse. Hold: counted, neither is proven. NoData: nothing could be"
+            " counted yet. Error: asking failed, or the answer cannot be true."
+        )
+    )
+    sentence: Sentence = Field(default="", description="The same in words, with its numbers.")
+    numbers: dict[str, float] = Field(default={}, max_length=32, description="Counts and evidence, for machines.")
+
+
 class CandidateRevision(Schema):
     """The revision that is about to take over."""
 
@@ -277,6 +334,9 @@ class CandidateRevision(Schema):
     revision: str = Field(max_length=63, description="The revision.")
     digest: str = Field(default="", max_length=71, description="Digest of its bundle.")
     step: str = Field(default="", max_length=63, description="The step that it is at; empty while its pods start.")
+    checks: Annotated[tuple[CheckStatus, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="What each check of rollout.analysis says of it."
+    )
 
 
 class StageStatus(Schema):
@@ -289,6 +349,21 @@ class StageStatus(Schema):
     hold: int = Field(default=0, ge=0, description="Seconds that it lasts.")
 
 
+class PhaseStatus(Schema):
+    """A time in which the new revision is known to have had the share of a stage."""
+
+    stage: int = Field(ge=0, le=32, description="The stage, from 0.")
+    since: Timestamp = Field(description="When its share was first seen to be applied.")
+    until: Timestamp | None = Field(default=None, description="When that ended; absent while it goes on.")
+
+
+class NoiseStatus(Schema):
+    """How the errors of the stable version are spread over time."""
+
+    block: int = Field(ge=0, description="Seconds of the blocks by which it is judged; 0: by counting requests.")
+    sentence: Sentence = Field(default="", description="Why.")
+
+
 class RolloutStatus(Schema):
     """How far the rollout is that goes on. Were it lost, it would go on at the share of traffic that it has."""
 
@@ -299,6 +374,15 @@ class RolloutStatus(Schema):
     lacking: Timestamp | None = Field(default=None, description="Since when it lacks pods that it needs.")
     stages: tuple[StageStatus, ...] = Field(
         max_length=32, description="The steps as they were when it was ready first, and the bake."
+    )
+    analysis: FreeObject | None = Field(
+        default=None, description="spec.rollout.analysis as it was when the rollout began."
+    )
+    noise: NoiseStatus | None = Field(default=None, description="How stable's errors are spread, chosen once.")
+    phases: tuple[PhaseStatus, ...] = Field(
+        default=(),
+        max_length=32,
+        description="When it had which share, the oldest first; evidence is of these times.",
     )
 
 

@@ -36,6 +36,10 @@ class Reason(StrEnum):
     ROLLING_OUT = "RollingOut", "A new revision is about to take over."
     HOLDING = "Holding", "A new revision answers a share of the requests for the time that its step asks for."
     BAKING = "Baking", "A new revision has all traffic and proves itself; the one before stays warm."
+    METRICS_UNAVAILABLE = (
+        "MetricsUnavailable",
+        "What a rollout rests on cannot be counted; it waits, neither forward nor back, and goes on by itself.",
+    )
     SCALING = "Scaling", "The number of pods is being changed."
     WAITING = (
         "Waiting",

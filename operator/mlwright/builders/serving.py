@@ -211,9 +211,13 @@ def _deployment(seen: DeploymentSeen, owner: Key, revision: RevisionSeen, replic
     }
 
 
-def _whole(weights: Mapping[str, int]) -> str:
-    """Return the revision that answers everything: a Service alone cannot split."""
-    return next(revision for revision, percent in weights.items() if percent == ALL)
+def _direct(seen: DeploymentSeen, weights: Mapping[str, int]) -> str:
+    """Return the revision that a Service leads to by itself: the one that has everything.
+
+    Where requests are to be divided and the router does not follow yet, nothing moves until it does.
+    """
+    whole = next((revision for revision, percent in weights.items() if percent == ALL), "")
+    return whole or seen.traffic.selects or max(weights, key=weights.__getitem__)
 
 
 def _service(seen: DeploymentSeen, owner: Key, intent: ShareTraffic) -> dict[str, Any]:
@@ -228,7 +232,7 @@ def _service(seen: DeploymentSeen, owner: Key, intent: ShareTraffic) -> dict[str
         "spec": {
             "type": "ClusterIP",
             "ports": access.service_ports(seen.spec.server),
-            "selector": router_labels() if intent.through_router else _labels(seen, _whole(intent.weights)),
+            "selector": router_labels() if intent.through_router else _labels(seen, _direct(seen, intent.weights)),
         },
     }
 

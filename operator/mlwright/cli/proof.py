@@ -14,6 +14,7 @@ from mlwright.constants import LABEL_REVISION
 from mlwright.plan.pods import moment
 from mlwright.plan.serving import DecisionSeen
 from mlwright.planners.decisions import chain
+from mlwright.planners.evidence import differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,18 @@ def _differences(records: Records, decision: Body) -> Iterator[str]:
         yield f"it judged the bundle {digest}, {spec['version']} has {version['spec']['bundle']['digest']}"
     if revision is not None and digest and (revision.get("data") or {}).get("digest") != digest:
         yield f"it judged the bundle {digest}, revision {spec['revision']} holds another"
+    yield from _recounted(spec)
+
+
+def _recounted(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Return in which verdicts the counts that were kept say something else."""
+    kept = (spec.get("evidence") or {}).get("analysis")
+    if not kept:
+        return
+    try:
+        yield from differences(kept)
+    except (KeyError, TypeError, ValueError) as error:
+        yield f"its counts cannot be judged again: {error}"
 
 
 def _question(spec: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,8 @@ def status(body: Body) -> Answer:
     lines = [f"{body['kind']} {body['metadata']['name']}: {_states(told)}", f"  {told.get('summary', 'nothing yet')}"]
     lines += [table(_variants(told))] if told.get("variants") else []
     lines += [f"  rollout: {_stages(told['rollout'])}"] if told.get("rollout") else []
+    checks = (told.get("candidate") or {}).get("checks") or ()
+    lines += [table([(one["name"], one["verdict"], one["sentence"]) for one in checks])] if checks else []
     shown = {key: told[key] for key in ("stable", "candidate", "rollout", "variants", "lastRun", "url") if key in told}
     return Answer("\n".join(lines), brief(body) | {"conditions": told.get("conditions", [])} | shown)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from mlwright.api.analysis import Analysis
 from mlwright.api.conditions import timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.pods import moment
+from mlwright.stats.guard import Noise
 
 
 class StageType(StrEnum):
@@ -44,6 +46,20 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A time in which the candidate is known to have had the share of a stage: evidence is counted in these."""
+
+    stage: int
+    since: datetime
+    until: datetime | None = None
+    """None while it goes on."""
+
+
+PHASES: Final = 32
+"""Phases that are remembered; of a share that comes and goes more often the first are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a rollout is. It stands in the status; losing it costs time and no more."""
 
@@ -57,6 +73,12 @@ class Progress:
     """When the candidate was first seen to have the share of this stage; None before."""
     lacking: datetime | None = None
     """When pods of the candidate were first missed in this stage; None while none is."""
+    phases: tuple[Phase, ...] = ()
+    """In the order of time."""
+    analysis: Analysis | None = None
+    """What is watched, as the spec said when the candidate was ready first."""
+    noise: Noise | None = None
+    """How stable's errors are spread; chosen once, so that the rules do not change while they are applied."""
 
     @property
     def now(self) -> Stage:
@@ -67,6 +89,14 @@ class Progress:
     def last(self) -> bool:
         """Whether that is the last one."""
         return self.stage == len(self.stages) - 1
+
+    def moved(self, now: datetime, stage: int, since: datetime | None, lacking: datetime | None) -> Progress:
+        """Return how far it is then: a phase ends with the share or the stage, and begins with `since`."""
+        goes_on = since is not None and stage == self.stage and since == self.since
+        phases = self.phases if goes_on else tuple(replace(p, until=p.until or now) for p in self.phases)
+        if since is not None and not goes_on:
+            phases = (*phases, Phase(stage, since))[-PHASES:]
+        return replace(self, stage=stage, since=since, lacking=lacking, phases=phases)
 
     def told(self) -> dict[str, Any]:
         """Return it as it stands in the status."""
@@ -80,6 +110,12 @@ class Progress:
                 {"name": s.name, "type": s.type.value, "percent": s.percent, "size": s.size, "hold": s.hold}
                 for s in self.stages
             ],
+            **({"analysis": _analysis_told(self.analysis)} if self.analysis else {}),
+            **({"noise": {"block": self.noise.block, "sentence": self.noise.sentence}} if self.noise else {}),
+            "phases": [
+                {"stage": p.stage, "since": timestamp(p.since), **({"until": timestamp(p.until)} if p.until else {})}
+                for p in self.phases
+            ],
         }
 
 
@@ -88,11 +124,24 @@ def progress_told(status: Mapping[str, Any]) -> Progress | None:
     told = status.get("rollout") or {}
     try:
         stages = tuple(Stage(**(stage | {"type": StageType(stage["type"])})) for stage in told["stages"])
-        at = {name: moment(told[name]) for name in ("since", "lacking") if told.get(name)}
-        found = Progress(told["revision"], told["version"], stages, told["stage"], **at)
+        since, lacking = (moment(told[name]) if told.get(name) else None for name in ("since", "lacking"))
+        phases = tuple(_phase(phase) for phase in told.get("phases") or ())
+        analysis = Analysis.model_validate(told["analysis"]) if told.get("analysis") else None
+        noise = Noise(told["noise"]["block"], told["noise"]["sentence"]) if told.get("noise") else None
+        known = (told["revision"], told["version"], stages, told["stage"])
+        found = Progress(*known, since, lacking, phases, analysis, noise)
     except (KeyError, TypeError, ValueError):
         return None
     return found if 0 <= found.stage < len(stages) else None
+
+
+def _analysis_told(analysis: Analysis) -> dict[str, Any]:
+    return analysis.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+def _phase(told: Mapping[str, Any]) -> Phase:
+    until = moment(told["until"]) if told.get("until") else None
+    return Phase(told["stage"], moment(told["since"]), until)
 
 
 # what is decided
@@ -105,6 +154,8 @@ class Failed:
     why: str
     by: str = ""
     """The annotation by which a person asked for it."""
+    judged: bool = False
+    """Whether what was counted is the reason: then the counts are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.plan.loads import Answer, Question
+from mlwright.plan.measuring import Measured
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.scaling import Memory
 from mlwright.plan.traffic import Route, TrafficSeen, Users
@@ -131,6 +132,8 @@ class DeploymentSeen:
     budget_uid: str = ""
     """uid of the PodDisruptionBudget; empty when there is none."""
     traffic: TrafficSeen = field(default_factory=TrafficSeen)
+    measured: Measured | None = None
+    """What was counted for its rollout last; None before anything was."""
 
 
 @dataclass(frozen=True, slots=True)

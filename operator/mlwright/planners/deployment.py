@@ -30,9 +30,10 @@ from mlwright.plan.serving import (
 from mlwright.planners import traffic, upkeep
 from mlwright.planners.autoscaling import Scaling, scale, sized
 from mlwright.planners.decisions import rejection
-from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, roll, sooner
+from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll, sooner
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
 from mlwright.planners.situation import Situation, look
+from mlwright.planners.stages import divides
 from mlwright.planners.target import Obstacle, variant
 from mlwright.settings import Settings
 
@@ -121,6 +122,30 @@ def _unrecorded(at: Situation) -> Decision | None:
     return Decided(moving(at, f"{goal.version.name} is about to start"), records=(RecordRevision(goal, number),))
 
 
+def _indivisible(at: Situation) -> Decision | None:
+    """Requests would have to be divided, and nothing here does that: nobody gets a share by chance."""
+    candidate, why = at.candidate, traffic.refusal(at.seen)
+    if candidate is None or at.stable is None or not why or not divides(progress(at, candidate).stages):
+        return None
+    remedy = f"{why}, or choose strategy BlueGreen"
+    sentence = f"spec.rollout.strategy: Canary divides requests among two versions: {remedy}; {serving(at)}"
+    verdicts = (ready(Reason.INVALID_SPEC, sentence, "False"), stalled(Reason.INVALID_SPEC, sentence))
+    intents, again = _keep_only(at, at.stable.name)
+    return Decided(draft(at, sentence, *verdicts), intents=intents, again=sooner(again, _mend(at)))
+
+
+def _unmeasured(at: Situation) -> Decision | None:
+    """Something is to be watched, and there is nothing to ask: told before anybody gets a share."""
+    asked = at.seen.spec.rollout.analysis
+    if at.candidate is None or at.stable is None or asked is None or at.measurable:
+        return None
+    remedy = "set prometheus.url of the chart (or prometheus.embedded), or remove analysis"
+    sentence = f"spec.rollout.analysis: this installation names no Prometheus: {remedy}; {serving(at)}"
+    verdicts = (ready(Reason.INVALID_SPEC, sentence, "False"), stalled(Reason.INVALID_SPEC, sentence))
+    intents, again = _keep_only(at, at.stable.name)
+    return Decided(draft(at, sentence, *verdicts), intents=intents, again=sooner(again, _mend(at)))
+
+
 def _settled(at: Situation) -> Decision:
     """The stable revision is the one that is asked for."""
     assert at.stable is not None  # noqa: S101  # without a stable one the rule before is rolling
@@ -138,6 +163,8 @@ RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
     _obstructed,
     _rejected,
     _unrecorded,
+    _indivisible,
+    _unmeasured,
     roll,
     _settled,
 )

@@ -24,6 +24,7 @@ from mlwright.plan.serving import (
 from mlwright.planners import upkeep
 from mlwright.planners.decisions import rejections
 from mlwright.planners.health import failure, health, time_left
+from mlwright.planners.judging_rollouts import Judged, judge, learnt, measure
 from mlwright.planners.rollout import Commands, Rollout, follow
 from mlwright.planners.serving_status import moving, rolling, waiting
 from mlwright.planners.situation import Situation
@@ -46,15 +47,15 @@ def roll(at: Situation) -> Decision | None:
     running = variant(at.seen, candidate.name)
     if running is None or _tried_before(at.seen, running):
         return _start(at, candidate, running)
-    progress = _progress(at, candidate)
-    wanted = pods(progress.now, at.seen.spec.replicas)
+    here = progress(at, candidate)
+    wanted = _wanted(at, here)
     state = health(running, wanted)
     begun = at.progress is not None or at.seen.shares.has(candidate.name)
     if at.stable is None and state.complete:
         return _promote(at, candidate, Proven(state.counted))
     if at.stable is None or not (begun or state.complete):
         return _prepare(at, candidate, running, wanted)
-    return _pass(at, candidate, running, progress)
+    return _pass(at, candidate, running, here)
 
 
 def keep(at: Situation, otherwise: RevisionSeen | None = None) -> upkeep.Intents:
@@ -80,14 +81,26 @@ def sooner(*moments: timedelta | None) -> timedelta | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _progress(at: Situation, candidate: RevisionSeen) -> Progress:
+def progress(at: Situation, candidate: RevisionSeen) -> Progress:
     """Return how far the rollout is; where nothing tells, it goes on at the share that the candidate has."""
     if at.progress is not None:
         return at.progress
     assert isinstance(at.goal, Target)  # noqa: S101  # there is no candidate without one
     asked = stages(at.seen.spec.rollout)
     share = at.seen.shares.requested.get(candidate.name, 0) if at.stable else 0
-    return Progress(candidate.name, at.goal.version.number, asked, stage=resumed(asked, share))
+    return Progress(
+        candidate.name,
+        at.goal.version.number,
+        asked,
+        stage=resumed(asked, share),
+        analysis=at.seen.spec.rollout.analysis,
+    )
+
+
+def _wanted(at: Situation, here: Progress) -> int:
+    """Return how many pods the candidate needs now: all of them where nothing serves yet."""
+    replicas = at.seen.spec.replicas
+    return pods(here.now, replicas) if at.stable else max(1, replicas)
 
 
 def _tried_before(seen: DeploymentSeen, running: VariantSeen) -> bool:
@@ -100,7 +113,7 @@ def _start(at: Situation, candidate: RevisionSeen, tried: VariantSeen | None) ->
     stay = _both(at, candidate) if tried is None else _both(at, candidate) - {candidate.name}
     retire, again = upkeep.retire(at.seen, keep=stay, since=at.since, now=at.now)
     room = at.stable is None or not any(v.revision not in _both(at, candidate) for v in at.seen.variants)
-    wanted = pods(_progress(at, candidate).now, at.seen.spec.replicas)
+    wanted = _wanted(at, progress(at, candidate))
     start = upkeep.run(at.seen, candidate, wanted) if room and not tried else ()
     sentence = f"{candidate.version} starts" if room else f"{candidate.version} starts when earlier pods are gone"
     return Decided(moving(at, sentence), intents=(*retire, *keep(at, candidate), *start), again=again)
@@ -121,16 +134,18 @@ def _prepare(at: Situation, candidate: RevisionSeen, running: VariantSeen, wante
 
 def _pass(at: Situation, candidate: RevisionSeen, running: VariantSeen, progress: Progress) -> Decision:
     """Let a candidate that was ready pass its stages."""
-    match follow(_rollout(at, candidate, running, progress)):
+    here = learnt(at.seen, progress)
+    judged = judge(at.seen, here, at.now)
+    match follow(_rollout(at, candidate, running, here, judged)):
         case Failed() as failed:
-            return _reject(at, candidate, running, failed)
+            return _reject(at, candidate, running, failed, judged)
         case Proven() as proven:
-            return _promote(at, candidate, proven, progress)
+            return _promote(at, candidate, proven, here, judged)
         case Onward() as onward:
-            return _go_on(at, candidate, onward)
+            return _go_on(at, candidate, onward, judged)
 
 
-def _go_on(at: Situation, candidate: RevisionSeen, step: Onward) -> Decision:
+def _go_on(at: Situation, candidate: RevisionSeen, step: Onward, judged: Judged | None) -> Decision:
     """Keep both revisions at the size that they need and share the traffic; the stable one keeps its size for good."""
     assert at.stable is not None  # noqa: S101  # without a stable one there are no stages
     wanted = pods(step.progress.now, at.seen.spec.replicas)
@@ -138,7 +153,9 @@ def _go_on(at: Situation, candidate: RevisionSeen, step: Onward) -> Decision:
     retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
     intents = (*both, *_shared(at, at.stable, candidate, step.percent), *retire)
     later = timedelta(seconds=step.again) if step.again is not None else None
-    return Decided(rolling(at, step), intents=intents, again=sooner(later, again))
+    wanted_counts = measure(at.seen, step.progress, *(variant(at.seen, r.name) for r in (candidate, at.stable)))
+    status = rolling(at, step, judged.judgement if judged else None)
+    return Decided(status, intents=intents, again=sooner(later, again), measure=wanted_counts)
 
 
 def _shared(at: Situation, stable: RevisionSeen, candidate: RevisionSeen, percent: int) -> upkeep.Intents:
@@ -148,7 +165,9 @@ def _shared(at: Situation, stable: RevisionSeen, candidate: RevisionSeen, percen
     return upkeep.share(at.seen, {stable.name: ALL - percent, candidate.name: percent})
 
 
-def _rollout(at: Situation, candidate: RevisionSeen, running: VariantSeen, progress: Progress) -> Rollout:
+def _rollout(
+    at: Situation, candidate: RevisionSeen, running: VariantSeen, progress: Progress, judged: Judged | None
+) -> Rollout:
     return Rollout(
         owner=at.seen.name,
         version=candidate.version,
@@ -156,9 +175,10 @@ def _rollout(at: Situation, candidate: RevisionSeen, running: VariantSeen, progr
         running=running,
         state=health(running, pods(progress.now, at.seen.spec.replicas)),
         requested=at.seen.shares.requested.get(candidate.name, 0),
-        verified=at.seen.shares.verified.get(candidate.name, 0),
+        verified=at.seen.shares.verified.get(candidate.name, 0) if at.seen.shares.verified else None,
         stable_ready=at.stable_health.ready,
         commands=commands(at.seen, progress.version),
+        conclusion=judged.conclusion if judged else None,
         deadline=parse_duration(at.seen.spec.rollout.progress_deadline),
         now=at.now,
     )
@@ -178,7 +198,13 @@ def _given_up(at: Situation) -> Failed | None:
     return Failed(f"somebody asked for it with {asked}", by=asked) if at.seen.abort == asked.partition("=")[2] else None
 
 
-def _promote(at: Situation, candidate: RevisionSeen, proven: Proven, progress: Progress | None = None) -> Decision:
+def _promote(
+    at: Situation,
+    candidate: RevisionSeen,
+    proven: Proven,
+    progress: Progress | None = None,
+    judged: Judged | None = None,
+) -> Decision:
     sentence = f"{candidate.version} takes over: {proven.why}"
     after = at.promoted.name if at.promoted else ""
     wanted = max(1, at.seen.spec.replicas)
@@ -189,6 +215,7 @@ def _promote(at: Situation, candidate: RevisionSeen, proven: Proven, progress: P
         "replaces": at.stable.version if at.stable else "",
         "digest": candidate.digest,
         **(_passed(at, progress) if progress else {}),
+        **({"analysis": judged.evidence} if judged else {}),
     }
     record = Decide("Promote", candidate, at.seen.epoch, after, sentence, evidence, by=proven.by or "mlwright")
     return Decided(moving(at, sentence, at.progress), records=(record,))
@@ -201,13 +228,17 @@ def _passed(at: Situation, progress: Progress) -> dict[str, Any]:
     return {"rollout": told | ({"approved": approved} if approved else {})} if any(told.values()) else {}
 
 
-def _reject(at: Situation, candidate: RevisionSeen, running: VariantSeen, why: str | Failed) -> Decision:
+def _reject(
+    at: Situation, candidate: RevisionSeen, running: VariantSeen, why: str | Failed, judged: Judged | None = None
+) -> Decision:
     """Record a rejection. Pods that may have traffic, or are to be looked at, stay for now."""
     failed = why if isinstance(why, Failed) else Failed(why)
     sentence = f"{candidate.version} is rejected: {failed.why}"
     shown = [_seen(pod) for pod in running.pods if not pod.ready][:SHOWN]
     share = at.seen.shares.requested.get(candidate.name, 0)
-    evidence = {"pods": shown, "digest": candidate.digest, **({"percent": share} if share else {})}
+    evidence: dict[str, Any] = {"pods": shown, "digest": candidate.digest, **({"percent": share} if share else {})}
+    if failed.judged and judged:
+        evidence |= {"analysis": judged.evidence}
     record = Decide("Reject", candidate, at.seen.epoch, "", sentence, evidence, by=failed.by or "mlwright")
     stays = at.seen.shares.has(candidate.name) or (at.seen.spec.rollout.on_failure == "Pause" and not failed.by)
     return Decided(moving(at, sentence), records=(record,), intents=() if stays else (RemoveVariant(running),))

@@ -8,13 +8,14 @@ be applied everywhere, and what lacks pods never gains.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.api.conditions import timestamp
 from mlwright.api.reasons import Reason
 from mlwright.constants import ANNOTATION_ABORT, ANNOTATION_APPROVE, ANNOTATION_PROMOTE
+from mlwright.plan.analysis import Conclusion, Move
 from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType, Step
 from mlwright.plan.serving import ALL, VariantSeen
 from mlwright.planners.health import Health, fault
@@ -46,12 +47,19 @@ class Rollout:
     """Of the pods that the stage needs."""
     requested: int
     """Share of the traffic that the candidate was given last."""
-    verified: int
-    """Share that it is known to have everywhere."""
+    verified: int | None
+    """Share that it is known to have everywhere; None while nobody knows."""
     stable_ready: int
     commands: Commands
+    conclusion: Conclusion | None
+    """What follows from what was counted; None where nothing is watched."""
     deadline: timedelta
     now: datetime
+
+    @property
+    def since(self) -> datetime:
+        """When the share of the stage, which is there, was first seen; one to come (a clock was set back) is now."""
+        return min(self.progress.since or self.now, self.now)
 
     @property
     def target(self) -> int:
@@ -60,11 +68,22 @@ class Rollout:
         return self.requested if stage.free else stage.percent
 
     def onward(
-        self, reason: Reason, sentence: str, percent: int, again: float | None = None, **known: object
+        self,
+        reason: Reason,
+        sentence: str,
+        percent: int,
+        again: float | None = None,
+        *,
+        since: datetime | None = None,
+        lacking: datetime | None = None,
     ) -> Onward:
-        """Return that it goes on, with what changes of its progress."""
-        progress = replace(self.progress, **known) if known else self.progress  # type: ignore[arg-type]  # its fields
+        """Return that it goes on at its stage: since when with its share, since when lacking pods."""
+        progress = self.progress.moved(self.now, self.progress.stage, since, lacking)
         return Onward(progress, percent, reason, sentence, again)
+
+    def enter(self, stage: int, sentence: str, percent: int) -> Onward:
+        """Return that it goes on with another stage, whose share comes with the next look."""
+        return Onward(self.progress.moved(self.now, stage, None, None), percent, Reason.ROLLING_OUT, sentence, 0.0)
 
 
 def follow(at: Rollout) -> Step:
@@ -96,7 +115,7 @@ def _hurried(at: Rollout) -> Step | None:
         return None
     stage = len(at.progress.stages) - 1
     sentence = f"{at.version} takes over as soon as its pods are ready, as {_promoted(at)} asks"
-    return at.onward(Reason.ROLLING_OUT, sentence, _kept(at), 0.0, stage=stage, since=None, lacking=None)
+    return at.enter(stage, sentence, _kept(at))
 
 
 def _lacking(at: Rollout) -> Step | None:
@@ -123,21 +142,41 @@ def _unverified(at: Rollout) -> Step | None:
     """Ask for the share of the stage until it is seen everywhere."""
     if at.progress.now.free or at.requested == at.verified == at.target:
         return None
+    if at.requested == at.target and at.verified is None and at.progress.since is not None:
+        sentence = f"{at.version} {_where(at)} goes on when all who divide requests say again that it has its share"
+        return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN, since=at.progress.since)
     sentence = f"{at.version} is about to answer {at.target} % of the requests {_where(at)}"
-    return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN, since=None, lacking=None)
+    return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
+
+
+def _judged(at: Rollout) -> Step | None:
+    """Proof that it is worse ends it; where a share is held for a time, what was counted says when it goes on."""
+    told, stage = at.conclusion, at.progress.now
+    if told is None or at.commands.promote:
+        return None
+    if told.move is Move.ROLL_BACK:
+        return Failed(f"{_where(at)}, {told.sentence}", judged=True)
+    if stage.type is StageType.APPROVAL or stage.free:
+        return None
+    if told.move in {Move.ADVANCE, Move.ADVANCE_UNPROVEN} or (told.move is Move.ASK and at.commands.approve):
+        return _onward(at)
+    shown = f"{at.version} answers {at.target} % of the requests {_where(at)}: {told.sentence}"
+    if told.move is Move.ASK:
+        return at.onward(Reason.AWAITING_APPROVAL, f"{shown}; {_approve(at)}", at.target, LOOK_AGAIN, since=at.since)
+    reason = Reason.BAKING if stage.type is StageType.BAKE else Reason.HOLDING
+    return at.onward(reason, shown, at.target, LOOK_AGAIN, since=at.since)
 
 
 def _unapproved(at: Rollout) -> Step | None:
     stage = at.progress.now
     if stage.type is not StageType.APPROVAL or at.commands.approve:
         return None
-    command = f"kubectl annotate --overwrite modeldeployment {at.owner} {ANNOTATION_APPROVE}={at.progress.version}"
-    sentence = f"{at.version} waits for approval {_where(at)}; approve it with: {command}"
-    return at.onward(Reason.AWAITING_APPROVAL, sentence, at.target, lacking=None)
+    sentence = f"{at.version} waits for approval {_where(at)}; {_approve(at)}"
+    return at.onward(Reason.AWAITING_APPROVAL, sentence, at.target, since=at.since)
 
 
 def _holding(at: Rollout) -> Step | None:
-    stage, since = at.progress.now, min(at.progress.since or at.now, at.now)
+    stage, since = at.progress.now, at.since
     left = (since + timedelta(seconds=stage.hold) - at.now).total_seconds()
     if left <= 0 or at.commands.promote:
         return None
@@ -145,7 +184,7 @@ def _holding(at: Rollout) -> Step | None:
     baking = stage.type is StageType.BAKE
     what = "bakes with all traffic" if baking else f"answers {stage.percent} % of the requests {_where(at)}"
     reason = Reason.BAKING if baking else Reason.HOLDING
-    return at.onward(reason, f"{at.version} {what} until {until}", at.target, left, since=since, lacking=None)
+    return at.onward(reason, f"{at.version} {what} until {until}", at.target, left, since=since)
 
 
 def _onward(at: Rollout) -> Step:
@@ -155,7 +194,7 @@ def _onward(at: Rollout) -> Step:
     following = at.progress.stages[at.progress.stage + 1]
     sentence = f"{at.version} passed step {stage.name}; next is {following.name}"
     number = at.progress.stage + 1
-    return at.onward(Reason.ROLLING_OUT, sentence, at.target, 0.0, stage=number, since=None, lacking=None)
+    return at.enter(number, sentence, at.target)
 
 
 RULES: Final[tuple[Callable[[Rollout], Step | None], ...]] = (
@@ -164,10 +203,16 @@ RULES: Final[tuple[Callable[[Rollout], Step | None], ...]] = (
     _hurried,
     _lacking,
     _unverified,
+    _judged,
     _unapproved,
     _holding,
     _onward,
 )
+
+
+def _approve(at: Rollout) -> str:
+    command = f"kubectl annotate --overwrite modeldeployment {at.owner} {ANNOTATION_APPROVE}={at.progress.version}"
+    return f"approve it with: {command}"
 
 
 def _where(at: Rollout) -> str:

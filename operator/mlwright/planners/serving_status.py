@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.constants import LABEL_DEPLOYMENT
+from mlwright.plan.analysis import Judgement, Outcome
 from mlwright.plan.rollout import Onward, Progress
 from mlwright.plan.serving import RevisionSeen, Target
 from mlwright.plan.traffic import Provider
@@ -100,7 +102,7 @@ def moving(at: Situation, sentence: str, progress: Progress | None = None) -> St
     return draft(at, sentence, *now, reconciling(reason, sentence), candidate=at.candidate, progress=progress)
 
 
-def rolling(at: Situation, step: Onward) -> StatusDraft:
+def rolling(at: Situation, step: Onward, judgement: Judgement | None = None) -> StatusDraft:
     """Return the status while a candidate passes its stages; what is queued behind it is said as well."""
     later = at.asked.version.name if isinstance(at.asked, Target) and at.asked != at.goal else ""
     queued = f"; {later} waits until that is decided" if later else ""
@@ -109,7 +111,25 @@ def rolling(at: Situation, step: Onward) -> StatusDraft:
     told += [reconciling(step.reason, sentence), Verdict("RolloutProgressing", "True", step.reason, sentence)]
     if step.reason is Reason.AWAITING_APPROVAL:
         told.append(Verdict("AwaitingApproval", "True", step.reason, sentence))
-    return draft(at, sentence, *told, candidate=at.candidate, progress=step.progress)
+    if judgement is not None and judgement.outcome is Outcome.ERROR:
+        told.append(Verdict("MetricsAvailable", "False", Reason.METRICS_UNAVAILABLE, judgement.sentence))
+    found = draft(at, sentence, *told, candidate=at.candidate, progress=step.progress)
+    return found if judgement is None else _with_checks(found, judgement)
+
+
+def _with_checks(found: StatusDraft, judgement: Judgement) -> StatusDraft:
+    """Return the status with what each check says of the candidate."""
+    checks = [
+        {
+            "name": verdict.check,
+            "type": verdict.type,
+            "verdict": verdict.outcome.value,
+            "sentence": verdict.sentence,
+            "numbers": {name: float(number) for name, number in verdict.numbers.items()},
+        }
+        for verdict in judgement.verdicts
+    ]
+    return replace(found, fields={**found.fields, "candidate": {**found.fields["candidate"], "checks": checks}})
 
 
 def waiting(at: Situation, candidate: RevisionSeen, state: Health) -> StatusDraft:

@@ -28,6 +28,8 @@ class Situation:
     """The revision that serves."""
     promoted: DecisionSeen | None
     stable_health: Health
+    measurable: bool
+    """Whether this installation names a Prometheus."""
 
     @property
     def candidate(self) -> RevisionSeen | None:
@@ -68,6 +70,7 @@ def look(seen: DeploymentSeen, settings: Settings, now: datetime) -> Situation:
         stable=serving,
         promoted=promotion(seen),
         stable_health=health(variant(seen, serving.name) if serving else None, seen.spec.replicas),
+        measurable=bool(settings.prometheus_url),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 
 from mlwright.api.deployments import Rollout
 from mlwright.api.fields import parse_duration
 from mlwright.plan.rollout import Stage, StageType
+from mlwright.plan.serving import ALL
 
 
 def stages(rollout: Rollout) -> tuple[Stage, ...]:
@@ -15,17 +16,27 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
 
     With a bake the candidate has all traffic during it, while the revision before stays warm.
 
+    A stage needs pods for its share of spec.replicas, without shares all of them. Approval keeps the share before it.
+
     Example: BlueGreen with a step of type Approval and `bake: 30m` -> Approval at 0 %, then Bake at 100 % for 1800 s.
     """
     found = tuple(_steps(rollout))
     hold = int(parse_duration(rollout.bake).total_seconds())
     before = found[-1].percent if found else 0
-    return (*found, Stage("bake", StageType.BAKE, 100 if hold else before, 100, hold))
+    return (*found, Stage("bake", StageType.BAKE, ALL if hold else before, ALL, hold))
+
+
+def divides(found: Iterable[Stage]) -> bool:
+    """Tell whether requests must be divided among two revisions in any of the stages."""
+    return any(0 < stage.percent < ALL for stage in found)
 
 
 def _steps(rollout: Rollout) -> Iterator[Stage]:
+    percent, divided = 0, rollout.strategy == "Canary"
     for step in rollout.steps:
-        yield Stage(step.name, StageType(step.type), 0, 100)
+        percent = step.weight.percent if step.weight else percent
+        hold = int(parse_duration(step.weight.hold).total_seconds()) if step.weight else 0
+        yield Stage(step.name, StageType(step.type), percent, percent if divided else ALL, hold)
 
 
 def pods(stage: Stage, replicas: int) -> int:

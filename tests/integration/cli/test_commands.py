@@ -20,7 +20,14 @@ from tests.support.objects import DECISION, DEPLOYMENT, PIPELINE, RUN, VERSION, 
 ROLLING: Json = {
     "summary": "churn-v8 waits for approval at step ask; churn-v7 serves with 2 of 2 pods ready",
     "stable": {"version": "churn-v7", "revision": "aaaaaaaa"},
-    "candidate": {"version": "churn-v8", "revision": "bbbbbbbb", "step": "ask"},
+    "candidate": {
+        "version": "churn-v8",
+        "revision": "bbbbbbbb",
+        "step": "ask",
+        "checks": [
+            {"name": "errors", "type": "ErrorRate", "verdict": "Hold", "sentence": "errors: 12 of 40 requests so far"}
+        ],
+    },
     "conditions": [
         {
             "type": "Ready",
@@ -128,6 +135,7 @@ def test_status_says_who_serves_and_what_comes(run: Run, told: Told) -> None:
     assert ROLLING["summary"] in said.out
     assert "stable   churn-v7  aaaaaaaa  100 %   2 of 2 pods ready" in said.out
     assert "rollout: [ask] -> bake" in said.out
+    assert "errors  Hold  errors: 12 of 40 requests so far" in said.out
 
 
 def test_status_without_a_name_shows_everything(run: Run, told: Told) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 
 from mlwright.builders.routers import router_labels
 from mlwright.constants import ANNOTATION_ROUTE, LABEL_OWNER, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.resources import Body
-from mlwright.plan.writes import Apply, Create, Delete, Write
+from mlwright.plan.traffic import BUCKETS
+from mlwright.plan.writes import Apply, Create, Delete, Scale, Write
 from tests.support.replay.actors import ready_pods
 from tests.support.replay.operator import Operator
 from tests.support.replay.world import World, is_shared
@@ -30,6 +32,9 @@ def check(world: World, write: Write) -> None:
     """
     if isinstance(write, Create | Apply) and write.body["kind"] == "Service":
         _service(world, write.body)
+        _shares(world, write.body)
+    if isinstance(write, Scale):
+        _size(world, write)
     if isinstance(write, Delete) and write.kind.name == "Deployment":
         _removal(world, write)
     if isinstance(write, Create) and write.body["kind"] == "Deployment":
@@ -48,6 +53,37 @@ def _service(world: World, wanted: Body) -> None:
     old, new = (body["spec"]["selector"] for body in (held, wanted))
     if old != new and ready_pods(world, old) and not ready_pods(world, new):
         raise BrokenInvariantError(f"the Service leaves {old}, which answers, for {new}, which does not")
+
+
+def _shares(world: World, wanted: Body) -> None:
+    """No revision without ready pods gets a larger share, unless none has any."""
+    held = world.objects.get("Service", {}).get(wanted["metadata"]["name"])
+    before, after = _route(held), _route(wanted)
+    for revision in after if before else ():
+        labels = {LABEL_OWNER: wanted["metadata"]["labels"][LABEL_OWNER], LABEL_REVISION: revision}
+        others = any(ready_pods(world, labels | {LABEL_REVISION: other}) for other in before)
+        if after[revision] > before.get(revision, 0) and others and not ready_pods(world, labels):
+            raise BrokenInvariantError(f"{revision} gets {after[revision]} instead of {before.get(revision, 0)}")
+
+
+def _route(service: Body | None) -> dict[str, int]:
+    """Return the size of each revision's share in the route of a Service; empty without one."""
+    text = ((service or {}).get("metadata", {}).get("annotations") or {}).get(ANNOTATION_ROUTE)
+    shares = json.loads(text)["shares"] if text else ()
+    return {share["revision"]: sum(last - first + 1 for first, last in share["ranges"]) for share in shares}
+
+
+def _size(world: World, write: Scale) -> None:
+    """The pods of a revision do not become fewer than its share needs."""
+    held = world.objects.get(write.kind.name, {}).get(write.name)
+    if held is None or is_shared(held) or held["metadata"]["resourceVersion"] != write.resource_version:
+        return
+    owner, revision = (held["metadata"]["labels"].get(label) for label in (LABEL_OWNER, LABEL_REVISION))
+    spec = world.one("ModelDeployment", owner)["spec"]
+    share = _route(world.objects.get("Service", {}).get(owner)).get(revision, 0)
+    needed = math.ceil(spec["replicas"] * share / BUCKETS)
+    if write.replicas < min(needed, held["spec"]["replicas"]) and not spec.get("suspend"):
+        raise BrokenInvariantError(f"{write.name} is scaled to {write.replicas}, its share needs {needed}")
 
 
 def _removal(world: World, write: Delete) -> None:

@@ -21,6 +21,7 @@ from mlwright.controller.shelf import Change
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key
+from mlwright.plan.writes import Apply, Write
 from mlwright.settings import Settings
 from tests.support.replay.actors import Actors
 from tests.support.replay.world import (
@@ -163,9 +164,23 @@ class Operator:
         """Perform the writes of a plan; return what is to be told beside its status."""
         for write in self.world.needed((*plan.records, *plan.writes), body):
             try:
-                self._strike(partial(self.world.perform, write, body))
+                self._strike(self._bound(write, body))
             except AliasTaken as error:
                 yield Verdict("AliasConflict", "True", Reason.ALIAS_CONFLICT, str(error))
+
+    def _bound(self, write: Write, owner: Body) -> Callable[[], None]:
+        """Return how a write is sent: an apply is bound to the version that was seen, whenever it arrives."""
+        if not isinstance(write, Apply):
+            return partial(self.world.perform, write, owner)
+        kind, name = write.body["kind"], write.body["metadata"]["name"]
+        seen = _version(self.world, kind, name)
+
+        def send() -> None:
+            if seen and _version(self.world, kind, name) != seen:
+                raise Refusal(f"{kind} {name} changed meanwhile")
+            self.world.perform(write, owner)
+
+        return send
 
     def _adopt(self, owner: Body) -> None:
         for kind in _OWNED:
@@ -266,6 +281,12 @@ class Operator:
             self._arrive()
             self.looks += 1
         return self.actors.act(self.world) or bool(self.queue)
+
+
+def _version(world: World, kind: str, name: str) -> str:
+    """Return the resourceVersion of an object, empty without one."""
+    held = world.objects.get(kind, {}).get(name)
+    return str(held["metadata"]["resourceVersion"]) if held else ""
 
 
 def _none(_: Body, __: Body) -> list[str]:

@@ -22,16 +22,29 @@ def _serve(world: World) -> None:
     world.add(people.deployment())
 
 
-def _serve_rolling(**rollout: object) -> Act:
+def _serve_rolling(*, traffic: str = "Auto", **rollout: Any) -> Act:
     def serve(world: World, _: Surroundings) -> None:
         world.add(people.model())
         world.add(people.version(1))
-        world.add(people.deployment(rollout={"setAlias": "champion", **rollout}))
+        asked = {"setAlias": "champion", **rollout}
+        world.add(people.deployment(rollout=asked, traffic={"provider": traffic}, replicas=4))
 
     return Act("serve v1", serve)
 
 
-_ASK: Final = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
+def _route(spec: Body) -> None:
+    spec["traffic"] = {"provider": "Router"}
+
+
+def _weight(name: str, percent: int) -> Body:
+    return {"name": name, "type": "Weight", "weight": {"percent": percent, "hold": "5m"}}
+
+
+_CANARY: Final[dict[str, Any]] = {
+    "strategy": "Canary",
+    "steps": [_weight("five", 5), {"name": "ask", "type": "Approval"}, _weight("half", 50)],
+}
+_ASK: Final[dict[str, Any]] = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
 
 
 def _command(**value: str) -> Act:
@@ -415,6 +428,31 @@ STORIES: Final = {
         Story(
             "a version is approved, bakes and takes over",
             (_serve_rolling(**_ASK, bake="10m"), _new_version(2), _command(approve="2")),
+        ),
+        Story(
+            "a canary gets growing shares, is approved, and takes over",
+            (
+                _serve_rolling(**_CANARY, bake="5m", traffic="Router"),
+                _new_version(2),
+                _command(approve="2"),
+            ),
+        ),
+        Story(
+            "a canary fails with half of the requests",
+            (
+                _serve_rolling(**_CANARY, approvedVersions=[2, 3], traffic="Router"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=7)),
+                Act("its pods fail", lambda _, around: around.broken.add("flights-v2"), LONG),
+                Act("v3", lambda world, _: world.add(people.version(3)), timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a canary meets a plain Service, then a router",
+            (
+                _serve_rolling(**_CANARY, approvedVersions=[2]),
+                _new_version(2),
+                Act("a router", lambda world, _: edit(world, "ModelDeployment", "flights", _route), timedelta(hours=1)),
+            ),
         ),
         Story(
             "a version fails in its bake",

@@ -525,6 +525,8 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_obstructed",
         "_rejected",
         "_unrecorded",
+        "_indivisible",
+        "_unmeasured",
         "roll",
         "_settled",
     ]

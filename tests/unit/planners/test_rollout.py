@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlwright.api.conditions import StatusDraft, merge
 from mlwright.api.deployments import Rollout as Asked
-from mlwright.plan.rollout import Failed, Onward, Progress, Proven, Stage, StageType, Step, progress_told
+from mlwright.plan.rollout import Failed, Onward, Phase, Progress, Proven, Stage, StageType, Step, progress_told
 from mlwright.plan.serving import VariantSeen
 from mlwright.planners import rollout
 from mlwright.planners.health import health
@@ -38,6 +38,7 @@ def at(stage: int, *, ready: int = 2, share: int | None = None, **known: Any) ->
     percent = STAGES[stage].percent if share is None else share
     state = health(seen, pods(progress.now, REPLICAS))
     usual: dict[str, Any] = {"requested": percent, "verified": percent, "stable_ready": 2, "commands": Commands()}
+    usual["conclusion"] = None
     return Rollout("churn", "churn-v2", progress, seen, state, deadline=timedelta(minutes=10), now=NOW, **usual | known)
 
 
@@ -75,6 +76,18 @@ CASES = {
     ),
     "the share is asked for and not known to be applied": Case(
         lambda: at(0, verified=0), "churn-v2 is about to answer 5 % of the requests at step five", 5, again=30
+    ),
+    "nobody knows for a moment which share it has": Case(
+        lambda: at(0, verified=None),
+        "churn-v2 at step five goes on when all who divide requests say again that it has its share",
+        5,
+        again=30,
+    ),
+    "it was never known to have its share": Case(
+        lambda: at(0, verified=None, since=None),
+        "churn-v2 is about to answer 5 % of the requests at step five",
+        5,
+        again=30,
     ),
     "it holds": Case(
         lambda: at(0), "churn-v2 answers 5 % of the requests at step five until 2026-01-02T12:04:00Z", 5, again=240
@@ -204,6 +217,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_hurried",
         "_lacking",
         "_unverified",
+        "_judged",
         "_unapproved",
         "_holding",
         "_onward",
@@ -263,9 +277,21 @@ def test_an_end_by_hand_wins(seen: Rollout) -> None:
     assert isinstance(follow(replace(seen, commands=replace(seen.commands, abort=True))), Failed)
 
 
+def test_phases_tell_when_the_candidate_had_which_share() -> None:
+    """One ends when the share is gone or the stage is left; the next begins when a share is seen."""
+    began = Progress("0a1b2c3d", 2, STAGES).moved(LONG_AGO, 0, LONG_AGO, None)
+    went_on = began.moved(A_MINUTE_AGO, 0, LONG_AGO, None)
+    lost = went_on.moved(A_MINUTE_AGO, 0, None, A_MINUTE_AGO)
+    entered = lost.moved(NOW, 1, None, None).moved(NOW, 1, NOW, None)
+
+    assert began.phases == went_on.phases == (Phase(0, LONG_AGO),)
+    assert entered.phases == (Phase(0, LONG_AGO, A_MINUTE_AGO), Phase(1, NOW))
+
+
 def test_progress_survives_the_status() -> None:
     """As it was written, so it is read."""
-    progress = Progress("0a1b2c3d", 2, STAGES, 1, A_MINUTE_AGO, LONG_AGO)
+    phases = (Phase(0, LONG_AGO, A_MINUTE_AGO), Phase(1, A_MINUTE_AGO))
+    progress = Progress("0a1b2c3d", 2, STAGES, 1, A_MINUTE_AGO, LONG_AGO, phases)
     status = merge({}, StatusDraft("it goes on", (), {"rollout": progress.told()}), 1, NOW)
 
     assert progress_told(status) == progress
@@ -293,6 +319,24 @@ def test_lost_progress_changes_no_share(share: int, stage: int) -> None:
         (
             {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}], "bake": "1h"},
             [("ask", "Approval", 0, 100, 0), ("bake", "Bake", 100, 100, 3600)],
+        ),
+        (
+            {
+                "strategy": "Canary",
+                "steps": [
+                    {"name": "look", "type": "Approval"},
+                    {"name": "five", "type": "Weight", "weight": {"percent": 5, "hold": "5m"}},
+                    {"name": "ask", "type": "Approval"},
+                    {"name": "half", "type": "Weight", "weight": {"percent": 50, "hold": "90s"}},
+                ],
+            },
+            [
+                ("look", "Approval", 0, 0, 0),
+                ("five", "Weight", 5, 5, 300),
+                ("ask", "Approval", 5, 5, 0),
+                ("half", "Weight", 50, 50, 90),
+                ("bake", "Bake", 50, 100, 0),
+            ],
         ),
     ],
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mlwright.plan.analysis import Failed
+from mlwright.plan.measuring import Measure, Measured, Phase, Side
+from mlwright.plan.pods import moment
+from mlwright.plan.resources import Key
 from mlwright.settings import Settings
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
@@ -422,6 +426,37 @@ def rolling(**rollout: object) -> Callable[[Operator], None]:
     return given
 
 
+def canary(*, measured: bool = False, **traffic: str) -> Callable[[Operator], None]:
+    """Let v1 be served and v2 get a share of the requests; `measured`: something is watched, and nobody counts."""
+
+    def given(operator: Operator) -> None:
+        steps = [{"name": "half", "type": "Weight", "weight": {"percent": 50, "hold": "5m"}}]
+        rollout: dict[str, object] = {"strategy": "Canary", "steps": steps}
+        if measured:
+            rollout["analysis"] = {"checks": [{"name": "errors", "type": "ErrorRate"}]}
+            operator.settings = replace(operator.settings, prometheus_url="https://prometheus.example.com")
+            operator.world.measured = unanswered(operator.world)  # type: ignore[method-assign, assignment]  # of this world alone
+        served(operator, rollout=rollout, traffic=traffic)
+        operator.world.add(people.version(2))
+        operator.settle(SOON)
+
+    return given
+
+
+def unanswered(world: World) -> Callable[[Key], Measured | None]:
+    """Return a reading that failed, of whatever is to be counted."""
+
+    def measured(_: Key) -> Measured | None:
+        told = people.status(world, "ModelDeployment").get("rollout") or {}
+        phases = tuple(Phase(phase["stage"], moment(phase["since"]).timestamp()) for phase in told.get("phases", ()))
+        if not phases:
+            return None
+        wanted = Measure("demo", "flights", Side(told["revision"], ()), Side("", ()), phases, (), timedelta(0))
+        return Measured(wanted, {"errors": Failed("Prometheus does not answer")})
+
+    return measured
+
+
 FOLLOWING = {"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}
 GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: the first run goes on": training,
@@ -472,6 +507,9 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: no version passed its gates, so there is nothing to serve": nothing_approved,
     "ModelDeployment: following, a newer version waits for approval": awaited_next,
     "ModelDeployment: a newer version waits at a step for approval": rolling(**ASK),
+    "ModelDeployment: a newer version answers a share of the requests": canary(provider="Router"),
+    "ModelDeployment: what it is judged by cannot be counted": canary(measured=True, provider="Router"),
+    "ModelDeployment: a canary, and nothing divides requests": canary(provider="Service"),
     "ModelDeployment: a newer version has all traffic and bakes": rolling(bake="30m"),
     "ModelDeployment: the only version, or the one that is asked for, waits for approval": awaited_first,
     "ModelDeployment: pods that serve fail": pods_fail,

@@ -81,6 +81,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         memory=cache.memory(owner),
         budget_uid=budget["metadata"]["uid"] if budget else "",
         traffic=traffic_seen(cache, owner, service),
+        measured=cache.measured(owner),
     )
 
 

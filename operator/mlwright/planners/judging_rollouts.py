@@ -1,0 +1,128 @@
+"""What is to be counted for a rollout, and what follows from what was counted. Pure.
+
+The judgement itself is that of `verdicts`; here it is given the phases, the pods and the noise of this very rollout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from mlwright.api.analysis import Analysis
+from mlwright.api.fields import parse_duration
+from mlwright.plan.analysis import Case, Conclusion, Evidence, Judgement, Move, Stage
+from mlwright.plan.measuring import Measure, Measured, Phase, Side, Watched
+from mlwright.plan.pods import PodSeen
+from mlwright.plan.rollout import Progress, StageType
+from mlwright.plan.serving import ALL, DeploymentSeen, VariantSeen
+from mlwright.planners.evidence import written
+from mlwright.planners.expecting import Left, expected
+from mlwright.planners.verdicts import conclude, evaluate
+from mlwright.stats.guard import Noise, noise
+
+BY_COUNTING: Final = Noise(0, "spec.rollout.analysis.noise is Binomial: judged by counting")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was judged, how, and what follows."""
+
+    analysis: Analysis
+    case: Case
+    judgement: Judgement
+    conclusion: Conclusion
+
+    @property
+    def evidence(self) -> Evidence:
+        """The same as JSON, from which anybody can compute it again."""
+        return written(self.analysis, self.case, self.judgement)
+
+
+def measure(
+    seen: DeploymentSeen, progress: Progress, candidate: VariantSeen | None, stable: VariantSeen | None
+) -> Measure | None:
+    """Return what is to be counted; None where nothing is, or nobody had a share yet."""
+    analysis = progress.analysis
+    if analysis is None or candidate is None or stable is None or not progress.phases:
+        return None
+    return Measure(
+        namespace=seen.namespace,
+        deployment=seen.name,
+        candidate=_side(candidate),
+        stable=_side(stable),
+        phases=tuple(_phase(phase.stage, phase.since, phase.until) for phase in progress.phases),
+        checks=analysis.checks,
+        warmup=parse_duration(analysis.warmup),
+        noise_wanted=analysis.noise == "Auto" and progress.noise is None,
+        bake=_bakes(progress),
+    )
+
+
+def learnt(seen: DeploymentSeen, progress: Progress) -> Progress:
+    """Return the progress with the noise that is fixed for this rollout, as soon as it is known."""
+    if progress.analysis is None or progress.noise is not None:
+        return progress
+    if progress.analysis.noise == "Binomial":
+        return replace(progress, noise=BY_COUNTING)
+    measured = _current(seen.measured, progress)
+    return replace(progress, noise=measured.noise) if measured and measured.noise else progress
+
+
+def judge(seen: DeploymentSeen, progress: Progress, now: datetime) -> Judged | None:
+    """Judge what was counted in this stage; None where nothing is watched.
+
+    A reading of another phase says nothing of this one. While it is not known how stable's errors are spread, nothing
+    goes on.
+    """
+    if progress.analysis is None or not progress.phases:
+        return None
+    measured = _current(seen.measured, progress)
+    case = Case(
+        stage=Stage.BAKE if _bakes(progress) else Stage.STEPS,
+        step=progress.phases[-1].stage,
+        noise=progress.noise or noise(()),
+        readings=measured.readings if measured else {},
+        pasts=measured.pasts if measured else {},
+    )
+    judgement = evaluate(progress.analysis, case)
+    held, hold = now - (progress.since or now), timedelta(seconds=progress.now.hold)
+    conclusion = conclude(progress.analysis, case, judgement, held_for=held, hold=hold)
+    if progress.noise is None and conclusion.move in {Move.ADVANCE, Move.ADVANCE_UNPROVEN, Move.ROLL_BACK}:
+        conclusion = Conclusion(Move.STAY, f"how stable's errors are spread is not known yet; {judgement.sentence}")
+    if conclusion.move is Move.STAY and (words := expected(progress.analysis, case, _left(progress))):
+        conclusion = Conclusion(Move.STAY, f"{conclusion.sentence}; {words}")
+    return Judged(progress.analysis, case, judgement, conclusion)
+
+
+def _left(progress: Progress) -> tuple[Left, ...]:
+    """Return the steps that are left, this one included."""
+    steps = (stage for stage in progress.stages[progress.stage :] if stage.hold)
+    return tuple(Left(stage.percent / ALL, stage.hold) for stage in steps)
+
+
+def _bakes(progress: Progress) -> bool:
+    """Tell whether the newest phase is one in which the candidate has everything for a time."""
+    stage = progress.stages[progress.phases[-1].stage]
+    return stage.type is StageType.BAKE and not stage.free
+
+
+def _current(measured: Measured | None, progress: Progress) -> Measured | None:
+    """Return what was counted if it is of this candidate and of its newest phase."""
+    if measured is None or measured.measure.candidate.revision != progress.revision or not progress.phases:
+        return None
+    newest, told = progress.phases[-1], measured.measure.phases[-1]
+    same = (told.step, told.since) == (newest.stage, newest.since.timestamp())
+    return measured if same else None
+
+
+def _side(variant: VariantSeen) -> Side:
+    return Side(variant.revision, tuple(_watched(pod) for pod in variant.pods if pod.ready))
+
+
+def _watched(pod: PodSeen) -> Watched:
+    return Watched(pod.name, (pod.ready_since or pod.created).timestamp())
+
+
+def _phase(stage: int, since: datetime, until: datetime | None) -> Phase:
+    return Phase(stage, since.timestamp(), until.timestamp() if until else None)

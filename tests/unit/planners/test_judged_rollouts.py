@@ -1,0 +1,228 @@
+"""Verdicts in a rollout: proof moves it on or sends it back, and what nobody could count does neither."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from mlwright.api.analysis import Analysis
+from mlwright.plan.analysis import Counted, Failed, Move, Reading
+from mlwright.plan.measuring import Measure, Measured, Phase, Side
+from mlwright.plan.pods import moment
+from mlwright.plan.resources import Key
+from mlwright.plan.rollout import Progress, Stage, StageType
+from mlwright.planners.evidence import differences
+from mlwright.planners.judging_rollouts import BY_COUNTING, judge, learnt, measure
+from mlwright.stats.guard import Noise
+from mlwright.stats.rates import Counts
+from mlwright.stats.trial import Look
+from tests.support.replay import people
+from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import Operator
+from tests.support.replay.people import annotate, status, summary
+from tests.support.replay.world import World
+from tests.unit.planners.given import LONG_AGO, NOW, a_deployment, a_pod
+
+pytestmark = pytest.mark.timeout(20)
+
+CHECKS: Final = [{"name": "errors", "type": "ErrorRate"}]
+ANALYSIS: Final = {"noise": "Binomial", "checks": CHECKS}
+CANARY: Final = {
+    "strategy": "Canary",
+    "steps": [
+        {"name": "ten", "type": "Weight", "weight": {"percent": 10, "hold": "5m"}},
+        {"name": "half", "type": "Weight", "weight": {"percent": 50, "hold": "5m"}},
+    ],
+    "analysis": ANALYSIS,
+}
+STAGES: Final = (Stage("ten", StageType.WEIGHT, 10, 10, 300), Stage("bake", StageType.BAKE, 10, 100))
+RATE: Final = 200
+"""Requests in a second."""
+LOOK: Final = 15
+
+
+def progress(noise: str = "Binomial") -> Progress:
+    """Return a rollout that has a share since a long time."""
+    analysis = Analysis.model_validate({"noise": noise, "checks": CHECKS})
+    return replace(Progress("bbbb", 2, STAGES, analysis=analysis).moved(LONG_AGO, 0, LONG_AGO, None))
+
+
+def measured(reading: Reading, since: float = LONG_AGO.timestamp(), noise: Noise | None = None) -> Measured:
+    """Return what was counted in a phase of the first stage."""
+    wanted = Measure("demo", "churn", Side("bbbb", ()), Side("aaaa", ()), (Phase(0, since),), (), timedelta(0))
+    return Measured(wanted, {"errors": reading}, noise)
+
+
+def looks(*phases: tuple[int, float, float], share: float, errors: float) -> Counted:
+    """Return what both sides counted, a tenth of a percent of errors at stable, in phases (step, since, until)."""
+    found = []
+    for step, since, until in phases:
+        for number in range(int((until - since) // LOOK)):
+            mine, other = RATE * LOOK * share, RATE * LOOK * (1 - share)
+            counts = Counts(mine, mine * errors, other, other * 0.001)
+            found.append(Look(step, float(number + 1) * LOOK, counts))
+    return Counted(looks=tuple(found))
+
+
+HOUR: Final = (0, 0.0, 3600.0)
+
+
+@pytest.mark.parametrize(
+    "reading, move",
+    [
+        (looks(HOUR, share=0.1, errors=0.001), Move.ADVANCE),
+        (looks(HOUR, share=0.1, errors=0.05), Move.ROLL_BACK),
+        (Counted(), Move.STAY),
+        (Failed("Prometheus does not answer"), Move.STAY),
+    ],
+)
+def test_only_proof_moves_a_rollout(reading: Reading, move: Move) -> None:
+    """What is missing or failed never does."""
+    seen = replace(a_deployment().done(), measured=measured(reading))
+    judged = judge(seen, replace(progress(), noise=BY_COUNTING), NOW - timedelta(minutes=30))
+
+    assert judged is not None
+    assert judged.conclusion.move is move
+    assert differences(judged.evidence) == ()
+
+
+def test_what_is_left_is_told_from_the_traffic() -> None:
+    """Before it is over, in minutes."""
+    seen = replace(a_deployment().done(), measured=measured(looks((0, 0.0, 60.0), share=0.1, errors=0.001)))
+    judged = judge(seen, replace(progress(), noise=BY_COUNTING), LONG_AGO + timedelta(minutes=1))
+
+    assert judged is not None
+    assert judged.conclusion.sentence.endswith("at 200 requests a second what is left takes about 5 minutes")
+
+
+@pytest.mark.parametrize("since, revision", [(1.0, "bbbb"), (LONG_AGO.timestamp(), "cccc")])
+def test_a_reading_of_another_phase_or_candidate_says_nothing(since: float, revision: str) -> None:
+    """It was asked for before the share changed, or for a version that is gone."""
+    told = measured(looks(HOUR, share=0.1, errors=0.9), since)
+    seen = replace(a_deployment().done(), measured=told)
+    judged = judge(seen, replace(progress(), noise=BY_COUNTING, revision=revision), NOW)
+
+    assert judged is not None
+    assert judged.conclusion.move is Move.STAY
+
+
+def test_nothing_goes_on_before_it_is_known_how_errors_are_spread() -> None:
+    """The rules must not change while they are applied; what was learnt is then kept."""
+    seen = replace(a_deployment().done(), measured=measured(looks(HOUR, share=0.1, errors=0.001)))
+    noise = Noise(60, "errors come in bursts")
+    known = replace(seen, measured=measured(looks(HOUR, share=0.1, errors=0.001), noise=noise))
+    judged = judge(seen, learnt(seen, progress("Auto")), NOW - timedelta(minutes=30))
+
+    assert judged is not None
+    assert judged.conclusion.move is Move.STAY
+    assert learnt(known, progress("Auto")).noise == noise
+    assert learnt(seen, progress()).noise == BY_COUNTING
+
+
+def test_what_is_to_be_counted_names_our_pods_alone() -> None:
+    """Ready ones, and since when; a forged series has another name."""
+    seen = (
+        a_deployment().stable(1, ready=1, pods=(a_pod("old", ready=True, ready_since=LONG_AGO), a_pod("late"))).done()
+    )
+    wanted = measure(seen, progress("Auto"), seen.variants[0], seen.variants[0])
+
+    assert wanted is not None
+    assert [(pod.name, pod.ready) for pod in wanted.stable.pods] == [("old", LONG_AGO.timestamp())]
+    assert (wanted.phases, wanted.noise_wanted) == ((Phase(0, LONG_AGO.timestamp()),), True)
+    assert measure(seen, replace(progress(), phases=()), seen.variants[0], seen.variants[0]) is None
+
+
+class Counting(World):
+    """A world in which v2 answers so many of its requests with an error, and everything is counted at once."""
+
+    def __init__(self, errors: float) -> None:
+        super().__init__()
+        self.errors = errors
+
+    def measured(self, _owner: Key) -> Measured | None:
+        """Return what was counted in the phases that the status tells."""
+        told = status(self, "ModelDeployment").get("rollout")
+        if not told or not told.get("phases"):
+            return None
+        now = self.now.timestamp()
+        spans = [(p["stage"], _time(p["since"]), _time(p["until"]) if p.get("until") else now) for p in told["phases"]]
+        phases = tuple(Phase(step, since) for step, since, _ in spans)
+        wanted = Measure("demo", "flights", Side(told["revision"], ()), Side("", ()), phases, (), timedelta(0))
+        return Measured(wanted, {"errors": looks(*spans, share=0.1, errors=self.errors)})
+
+
+def _time(text: str) -> float:
+    return moment(text).timestamp()
+
+
+def told(errors: float, **rollout: Any) -> Operator:
+    """Play a canary whose version answers with so many errors."""
+    operator = Operator(Counting(errors), Actors(Surroundings()))
+    operator.settings = replace(operator.settings, prometheus_url="https://prometheus.example.com")
+    operator.world.add(people.model())
+    operator.world.add(people.version(1))
+    spec = {**CANARY, **rollout}
+    operator.world.add(people.deployment(rollout=spec, traffic={"provider": "Router"}, replicas=2))
+    operator.settle()
+    operator.world.add(people.version(2))
+    operator.settle(timedelta(hours=2))
+    return operator
+
+
+def decided(operator: Operator, type_: str) -> dict[str, Any]:
+    """Return the decision of that type about v2."""
+    found = [d["spec"] for d in operator.world.all("Decision") if d["spec"]["version"] == "flights-v2"]
+    [spec] = [spec for spec in found if spec["type"] == type_]
+    return dict(spec)
+
+
+def test_a_good_canary_goes_through_its_steps_by_proof() -> None:
+    """And its promotion keeps the counts, which give the same verdicts again."""
+    operator = told(errors=0.001)
+    decision = decided(operator, "Promote")
+
+    assert summary(operator.world, "ModelDeployment") == "flights-v2 serves with 2 of 2 pods ready"
+    assert decision["evidence"]["rollout"]["steps"] == ["ten", "half"]
+    assert differences(decision["evidence"]["analysis"]) == ()
+
+
+def test_a_canary_with_more_errors_is_sent_back() -> None:
+    """At its first share, with the proof."""
+    operator = told(errors=0.05)
+    decision = decided(operator, "Reject")
+
+    assert "at step ten, errors: " in decision["sentence"]
+    assert decision["evidence"]["percent"] == 10
+    assert differences(decision["evidence"]["analysis"]) == ()
+    assert status(operator.world, "ModelDeployment")["stable"]["version"] == "flights-v1"
+
+
+def test_without_a_prometheus_nobody_gets_a_share() -> None:
+    """It is said before, with the remedy."""
+    operator = Operator(Counting(0.0), Actors(Surroundings()))
+    operator.world.add(people.version(1))
+    operator.world.add(people.deployment(rollout=CANARY, traffic={"provider": "Router"}))
+    operator.settle()
+    operator.world.add(people.version(2))
+    operator.settle()
+
+    assert "set prometheus.url of the chart" in summary(operator.world, "ModelDeployment")
+    assert status(operator.world, "ModelDeployment")["stable"]["version"] == "flights-v1"
+
+
+def test_a_person_ends_a_canary_that_is_watched() -> None:
+    """Whatever was counted."""
+    operator = Operator(Counting(0.001), Actors(Surroundings()))
+    operator.settings = replace(operator.settings, prometheus_url="https://prometheus.example.com")
+    operator.world.add(people.version(1))
+    operator.world.add(people.deployment(rollout=CANARY, traffic={"provider": "Router"}))
+    operator.settle()
+    operator.world.add(people.version(2))
+    operator.settle(timedelta(minutes=2))
+    annotate(operator.world, "ModelDeployment", "flights", abort="2")
+    operator.settle()
+
+    assert "somebody asked for it with mlwright.dev/abort=2" in decided(operator, "Reject")["sentence"]
