@@ -5,6 +5,7 @@ somebody asks for the counts. Whoever reads the series reads exact counts.
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,7 +23,7 @@ from mlwright.server.settings import Identity
 
 MOST_FEATURES: Final = 20
 """Features that are counted, the most important first: with 23 series each, twenty pods have about 10,000."""
-KEPT_ROWS: Final = 256
+KEPT_ROWS: Final = 512
 """Rows that are counted together: more would save little and hold up the request that comes last for longer."""
 
 FEATURES: Final = "mlwright_feature_bin_total"
@@ -40,7 +41,7 @@ class LiveBins:
         self._feature_blocks = [group.gatherer.block for group in self._features]
         self._output_blocks = [group.gatherer.block for group in self._outputs]
         self._lock = threading.Lock()
-        self._kept: list[tuple[int, list[Block]]] = []
+        self._kept: deque[tuple[int, list[Block]]] = deque()
         self._rows = 0
 
     def record(self, columns: Arrays, outputs: Arrays) -> None:
@@ -48,11 +49,10 @@ class LiveBins:
         rows = len(next(iter(outputs.values())))
         blocks = [block(columns) for block in self._feature_blocks]
         blocks += [block(outputs) for block in self._output_blocks]
-        with self._lock:
-            self._kept.append((rows, blocks))
-            self._rows += rows
-            due = self._rows >= KEPT_ROWS
-        if due:
+        self._kept.append((rows, blocks))
+        # Two threads may count as one here, which only means that rows are kept a little longer.
+        self._rows += rows
+        if self._rows >= KEPT_ROWS:
             self._count_kept()
 
     def lines(self) -> Iterator[str]:
@@ -65,7 +65,8 @@ class LiveBins:
 
     def _count_kept(self) -> None:
         with self._lock:
-            taken, self._kept, self._rows = self._kept, [], 0
+            taken = [self._kept.popleft() for _ in range(len(self._kept))]
+            self._rows = 0
         if not taken:
             return
         rows, blocks = zip(*taken, strict=True)
