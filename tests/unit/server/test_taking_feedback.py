@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from mlwright.server.application import Application
 from mlwright.server.failures import UnreadySecretError
+from mlwright.server.feedback import MAX_FEEDBACK_BYTES
 from mlwright.server.model import Model
 from mlwright.server.oversight import Oversight
 from mlwright.server.recording import Silent
@@ -84,6 +85,14 @@ async def test_refused_feedback_is_told_in_the_form_of_the_protocol(watched: App
 
     assert answer.status == 403
     assert answer.error.startswith("prediction_id: no answer of this deployment")
+
+
+async def test_feedback_that_is_too_large_is_not_read(watched: Application) -> None:
+    """Nobody has to send more than an id and an entry for each of its rows."""
+    answer = await ask(watched, "POST", FEEDBACK, chunks=[b" " * (MAX_FEEDBACK_BYTES + 1)])
+
+    assert answer is not None
+    assert answer.status == 413
 
 
 async def test_without_feedback_there_is_no_id_and_nothing_is_taken(app: Application) -> None:
