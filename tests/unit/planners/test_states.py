@@ -13,6 +13,8 @@ from mlwright.plan.analysis import Failed
 from mlwright.plan.measuring import Measure, Measured, Phase, Side
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Key
+from mlwright.plan.loads import Answer
+from mlwright.planners.load_questions import REQUESTS
 from mlwright.settings import Settings
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
@@ -458,6 +460,30 @@ def unanswered(world: World) -> Callable[[Key], Measured | None]:
 
 
 FOLLOWING = {"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}
+
+
+def loaded(trouble: str) -> Callable[[Operator], None]:
+    """Let a deployment be scaled by its requests, of which Prometheus knows, or tells why not."""
+
+    def play(operator: Operator) -> None:
+        served(operator)
+        rate = {"name": "load", "type": "RequestRate", "requestRate": {"target": 10}}
+        edit(
+            operator.world,
+            "ModelDeployment",
+            "flights",
+            lambda spec: spec.update(autoscaling={"maxReplicas": 5, "metrics": [rate]}),
+        )
+        operator.settle()
+        pods = {("demo", pod["metadata"]["name"]): 5.0 for pod in operator.world.all("Pod")}
+        answer = Answer(operator.world.now.timestamp() + 1, {} if trouble else pods, trouble=trouble)
+        operator.world.loads.take({REQUESTS: answer})
+        operator.look_at_all()
+        operator.settle()
+
+    return play
+
+
 GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: the first run goes on": training,
     "TrainingPipeline: a later run goes on after a good one": retrained,
@@ -514,6 +540,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: the only version, or the one that is asked for, waits for approval": awaited_first,
     "ModelDeployment: pods that serve fail": pods_fail,
     "ModelDeployment: the number of pods is being changed": scaling,
+    "ModelDeployment: it is scaled by a load that is known": loaded(""),
+    "ModelDeployment: it is scaled by a load that is not known": loaded("Prometheus did not answer"),
     "ModelDeployment: model, version or alias does not exist yet": waiting_for_version,
     "ModelDeployment: the alias that it sets belongs to somebody else": contested,
     "ModelDeployment: its router has no ready pod": unrouted,
