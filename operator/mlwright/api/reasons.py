@@ -38,7 +38,7 @@ class Reason(StrEnum):
     BAKING = "Baking", "A new revision has all traffic and proves itself; the one before stays warm."
     METRICS_UNAVAILABLE = (
         "MetricsUnavailable",
-        "What a rollout rests on cannot be counted; it waits, neither forward nor back, and goes on by itself.",
+        "What a rollout or the number of pods rests on cannot be counted: nothing moves, until it goes on by itself.",
     )
     SCALING = "Scaling", "The number of pods is being changed."
     WAITING = (
@@ -114,10 +114,6 @@ class Reason(StrEnum):
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."
     REPEATED_FAILURES = "RepeatedFailures", "A run is due, and too many failed in a row."
     METRICS_KNOWN = "MetricsKnown", "The load of the pods is known."
-    METRICS_MISSING = (
-        "MetricsMissing",
-        "The load of the pods is not known: nothing shrinks until it is; the message says what is missing.",
-    )
     # beside all that
     MIRRORED = "Mirrored", "The mirror shows all versions and aliases that it is to show."
     MIRRORING = "Mirroring", "The mirror is being told of versions or aliases."

@@ -93,7 +93,7 @@ class _Look:
         at = max((answer.at for answer in self.seen.answers.values()), default=0.0)
         memory = self.seen.memory or Memory((Wish(self.now.timestamp(), self.current),))
         metrics = {metric.name: self._metric(metric) for metric in self.spec.metrics}
-        if memory.wishes and memory.wishes[-1].at >= at:
+        if self.seen.spec.paused or (memory.wishes and memory.wishes[-1].at >= at):
             return self.told(self.current, memory, "", _missing(metrics))
         wish = self._wish(metrics)
         behavior, limits = rules(self.spec.behavior), Limits(self.spec.min_replicas, self.spec.max_replicas)
@@ -181,12 +181,16 @@ class _Look:
 
     def _verdicts(self, missing: str) -> tuple[Verdict, ...]:
         if not self.seen.answers:
-            return (Verdict("MetricsAvailable", "Unknown", Reason.METRICS_MISSING, "Prometheus is asked for the load"),)
+            return (
+                Verdict("MetricsAvailable", "Unknown", Reason.METRICS_UNAVAILABLE, "Prometheus is asked for the load"),
+            )
         if not missing:
             return (Verdict("MetricsAvailable", "True", Reason.METRICS_KNOWN, "the load is known"),)
         kind = self.spec.when_metrics_missing.type
         what = "nothing shrinks" if kind == "Hold" else "spec.autoscaling.whenMetricsMissing.fallback counts"
-        return (Verdict("MetricsAvailable", "False", Reason.METRICS_MISSING, f"{missing}; until it is known {what}"),)
+        return (
+            Verdict("MetricsAvailable", "False", Reason.METRICS_UNAVAILABLE, f"{missing}; until it is known {what}"),
+        )
 
 
 def _per_pod(metric: ScalingMetric) -> tuple[float, str]:

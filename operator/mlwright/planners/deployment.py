@@ -50,14 +50,16 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     size = scale(seen, now)
     at = look(sized(seen, size), settings, now)
     decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
-    return decision if size is None else _with_size(decision, size)
+    return decision if size is None else with_size(decision, size)
 
 
-def _with_size(decision: Decision, size: Scaling) -> Decision:
+def with_size(decision: Decision, size: Scaling) -> Decision:
     """Tell of the size beside what was decided, and ask for the load again."""
     told = decision.status
     fields = {**told.fields, "scaling": dict(size.fields) or None}
-    status = replace(told, conditions=(*told.conditions, *size.verdicts), fields=fields)
+    said = {verdict.type for verdict in told.conditions}  # a rollout may miss metrics, too, and says for which check
+    beside = (verdict for verdict in size.verdicts if verdict.type not in said)
+    status = replace(told, conditions=(*told.conditions, *beside), fields=fields)
     return replace(decision, status=status, questions=size.questions, memory=size.memory)
 
 

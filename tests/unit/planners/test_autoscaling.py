@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from mlwright.api.conditions import StatusDraft, Verdict
+from mlwright.api.reasons import Reason
 from mlwright.plan.loads import Answer
+from mlwright.plan.plan import Decided
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.scaling import Memory, Wish
 from mlwright.plan.serving import DeploymentSeen, ScaleVariant
@@ -184,6 +187,22 @@ def test_the_deployment_is_scaled_and_asks_again() -> None:
     assert scaled(seen) == [6]
     assert (decision.questions, decision.memory is not None) == ((REQUESTS,), True)
     assert decision.status.fields["scaling"]["wanted"] == 6
+
+
+def test_a_paused_deployment_stays_as_large_as_it_is() -> None:
+    """Nothing is decided, and what serves goes on serving."""
+    seen = autoscaled().asking(paused=True).knowing(answers={REQUESTS: answer(20, 20, 20)}, memory=BEFORE).done()
+
+    assert scaled(seen) == []
+
+
+def test_a_rollout_that_misses_metrics_says_so_in_the_one_condition() -> None:
+    """A list of conditions holds each type once."""
+    size = found(autoscaled(), {REQUESTS: answer(10, 10, 10)})
+    missing = Verdict("MetricsAvailable", "False", Reason.METRICS_UNAVAILABLE, "errors: nobody counts")
+    decision: deployment.Decision = Decided(StatusDraft("rolls out", (missing,), {}))
+
+    assert deployment.with_size(decision, size).status.conditions == (missing,)
 
 
 def test_a_suspended_deployment_is_not_scaled() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mlwright.plan.analysis import Failed
+from mlwright.plan.loads import Answer
 from mlwright.plan.measuring import Measure, Measured, Phase, Side
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Key
-from mlwright.plan.loads import Answer
 from mlwright.planners.load_questions import REQUESTS
 from mlwright.settings import Settings
 from tests.support.replay import people
