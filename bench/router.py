@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from bench.figures import Benchmark, Figures
 from bench.proxied import Answering, Proxy
+from mlwright.router.document import digest
 from mlwright.router.servers import Address, State
 from tests.support.routing import Client, Crowd, Running, split
 from tests.support.waiting import soon
@@ -32,6 +33,8 @@ DRAWS: Final = 200_000
 SERIAL: Final = 3_000
 PARALLEL: Final = 20_000
 CONNECTIONS: Final = 16
+BATCH: Final = 100
+QUESTION: Final = b"GET /v2/models/flights HTTP/1.1\r\nHost: router\r\n\r\n"
 WEIGHT_CHANGES: Final = 200
 POD_CHANGES: Final = 20
 EDITS: Final = 50
@@ -154,12 +157,37 @@ async def _shares(running: Running, folder: Path) -> Figures:
         for share in SPLITS:
             running.scene.route(split(share))
             await running.follows()
-            counts = await _asked(running.place.port, DRAWS)
+            counts = await _drawn(running.place.port, DRAWS)
             n, p = counts.total(), share / 10_000
             figures[f"share_{share / 100:g}_percent"] = 100 * counts["new"] / n
             figures[f"share_{share / 100:g}_sd"] = abs(counts["new"] - n * p) / math.sqrt(n * p * (1 - p))
     worst = max(value for name, value in figures.items() if name.endswith("_sd"))
     return {**figures, "share_worst_sd": worst}
+
+
+async def _drawn(port: int, number: int) -> Counter[str]:
+    """Ask so often, many requests at once on each connection, and count who answers: only the counts matter here.
+
+    Raises:
+        SystemExit: a request was not answered with 200.
+    """
+    counts: Counter[str] = Counter()
+
+    async def work(batches: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(batches):
+            writer.write(QUESTION * BATCH)
+            left = BATCH
+            while left:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if not head.startswith(b"HTTP/1.1 200 "):
+                    raise SystemExit(f"a request was not answered: {head[:60]!r}")
+                counts[(await reader.readexactly(3)).decode()] += 1
+                left -= 1
+        writer.close()
+
+    await asyncio.gather(*(work(number // BATCH // CONNECTIONS) for _ in range(CONNECTIONS)))
+    return counts
 
 
 async def _changes(running: Running, folder: Path) -> Figures:
@@ -202,8 +230,15 @@ async def _edits(running: Running, folder: Path) -> Figures:
         found = []
         for turn in range(EDITS):
             running.scene.route(split(100 * turn + 100))
-            found.append(await _seconds(running.follows))
+            found.append(await _seconds(lambda: _followed(running)))
     return {"weight_edit_p50_ms": statistics.median(found) * 1e3, "weight_edit_p99_ms": max(found) * 1e3}
+
+
+async def _followed(running: Running) -> None:
+    wanted = {name: digest(text) for name, text in running.scene.documents.items()}
+    running.tell()
+    while running.agent.applied != wanted:  # noqa: ASYNC110  # looked at more often than an event would tell
+        await asyncio.sleep(0.0005)
 
 
 async def _wakes(running: Running, folder: Path) -> Figures:

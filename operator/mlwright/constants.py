@@ -34,6 +34,7 @@ ROUTER: Final = "Router"
 """Kind in the owner label of what a namespace's router consists of: it belongs to all deployments that use it."""
 ROUTER_NAME: Final = "mlwright-router"
 """Name of the router of a namespace and of all its objects."""
+ROUTER_METRICS_PORT: Final = 8405
 ANNOTATION_ROUTE: Final = "mlwright.dev/route"
 """On the Service of a deployment: the document that says how the router divides its requests."""
 ANNOTATION_FOLLOWED: Final = "mlwright.dev/follows."

@@ -13,7 +13,7 @@
 - name: MLWRIGHT_NETWORK_POLICY
   value: {{ .Values.networkPolicy.enabled | quote }}
 - name: MLWRIGHT_NETWORK_POLICY_FROM
-  value: {{ .Values.networkPolicy.from | toJson | quote }}
+  value: {{ include "mlwright.networkPolicyFrom" . | quote }}
 - name: MLWRIGHT_IMAGE_PULL_POLICY
   value: {{ .Values.imagePullPolicy | quote }}
 - name: MLWRIGHT_ARTIFACTS_URI
@@ -59,4 +59,15 @@
 {{- $entries = append $entries (printf "%s/%s/%s/%s" .group .version .plural .kind) -}}
 {{- end -}}
 {{- join "," $entries -}}
+{{- end -}}
+
+{{/* Who may reach pods behind routers beside those: as networkPolicy.from says, and the embedded Prometheus. */}}
+{{- define "mlwright.networkPolicyFrom" -}}
+{{- $peers := .Values.networkPolicy.from -}}
+{{- if .Values.prometheus.embedded.enabled -}}
+{{- $namespace := dict "matchLabels" (dict "kubernetes.io/metadata.name" .Release.Namespace) -}}
+{{- $pods := dict "matchLabels" (include "mlwright.prometheus.selector" . | fromYaml) -}}
+{{- $peers = append $peers (dict "namespaceSelector" $namespace "podSelector" $pods) -}}
+{{- end -}}
+{{- $peers | toJson -}}
 {{- end -}}

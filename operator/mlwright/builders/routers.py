@@ -12,13 +12,13 @@ from mlwright.constants import (
     LABEL_OWNER_KIND,
     MANAGED_BY,
     ROUTER,
+    ROUTER_METRICS_PORT,
     ROUTER_NAME,
     SERVER_PORT,
 )
 from mlwright.plan.traffic import Users
 from mlwright.settings import Settings
 
-METRICS_PORT: Final = 8405
 FOLDER: Final = "/run/mlwright"
 TOKEN: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  # a path
 ROUTER_PODS: Final = 2
@@ -74,7 +74,7 @@ def router_service(namespace: str, users: Users) -> dict[str, Any]:
         "spec": {
             "type": "ClusterIP",
             "clusterIP": "None",
-            "ports": [{"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"}],
+            "ports": [{"name": "metrics", "port": ROUTER_METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"}],
             "selector": router_labels(),
         },
     }
@@ -144,7 +144,7 @@ def _haproxy(settings: Settings) -> dict[str, Any]:
         **_container("haproxy", settings),
         "ports": [
             {"name": "http", "containerPort": SERVER_PORT, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": ROUTER_METRICS_PORT, "protocol": "TCP"},
         ],
         "readinessProbe": {**ready, "periodSeconds": 1, "failureThreshold": 2},
         "livenessProbe": {

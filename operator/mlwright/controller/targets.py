@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from mlwright.constants import LABEL_REVISION, SERVER_PORT
+from mlwright.constants import LABEL_REVISION, ROUTER, ROUTER_METRICS_PORT, ROUTER_NAME, SERVER_PORT
 from mlwright.controller.cache import Cache
-from mlwright.plan.resources import DEPLOYMENT, MODEL_DEPLOYMENT, POD, Body, Key
+from mlwright.plan.resources import DEPLOYMENT, MODEL_DEPLOYMENT, POD, SERVICE, Body, Key
 
 EVERY: Final = 2.0
 """Seconds between two looks; a new pod is scraped a few seconds after it has an address."""
@@ -57,7 +57,7 @@ async def keep(targets: Targets, cache: Cache) -> None:
 
 
 def found(cache: Cache) -> Iterator[dict[str, Any]]:
-    """Yield an entry for each running pod of each deployment, with the two labels by which the operator asks."""
+    """Yield an entry for each running pod of each deployment and router, with the labels by which the operator asks."""
     for namespace, name in cache.everywhere(MODEL_DEPLOYMENT):
         owner = Key(MODEL_DEPLOYMENT.name, namespace, name)
         pods = [(pod, address) for pod in cache.children(POD, owner) if (address := _address(pod))]
@@ -65,6 +65,16 @@ def found(cache: Cache) -> Iterator[dict[str, Any]]:
         for pod, address in pods:
             labels = {"namespace": namespace, "pod": pod["metadata"]["name"]}
             yield {"targets": [address], "labels": labels | {"__scheme__": schemes.get(_revision(pod), "http")}}
+    yield from _routers(cache)
+
+
+def _routers(cache: Cache) -> Iterator[dict[str, Any]]:
+    """Yield an entry for each running pod of each router."""
+    for namespace in sorted({namespace for namespace, name in cache.everywhere(SERVICE) if name == ROUTER_NAME}):
+        for pod in cache.children(POD, Key(ROUTER, namespace, ROUTER_NAME)):
+            if address := _address(pod, ROUTER_METRICS_PORT):
+                labels = {"namespace": namespace, "pod": pod["metadata"]["name"], "__scheme__": "http"}
+                yield {"targets": [address], "labels": labels}
 
 
 def _revision(body: Body) -> str:
@@ -78,10 +88,10 @@ def _scheme(deployment: Body) -> str:
     return next((str(probe["scheme"]).lower() for probe in probes if probe.get("scheme")), "http")
 
 
-def _address(pod: Body) -> str:
+def _address(pod: Body, port: int = SERVER_PORT) -> str:
     """Return where a pod answers; nothing for one that does not run."""
     status = pod.get("status") or {}
     address = str(status.get("podIP") or "")
     if status.get("phase") != "Running" or not address:
         return ""
-    return f"[{address}]:{SERVER_PORT}" if ":" in address else f"{address}:{SERVER_PORT}"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from mlwright.router import memory, slots
+from mlwright.router import memory, metrics, slots
 from mlwright.router.config import MAPS, Place, render
 from mlwright.router.document import DocumentError, Route, parse
 from mlwright.router.haproxy import Haproxy, HaproxyError
@@ -94,8 +94,8 @@ class Agent:
 
     async def run(self) -> None:
         """Look again and again; never returns."""
-        server = await self.hold.listen(self.place.hold)
-        async with server:
+        held, told = await self.hold.listen(self.place.hold), await metrics.listen(self.place.metrics, self.metrics)
+        async with held, told:
             while True:
                 try:
                     await self.look()
@@ -144,6 +144,22 @@ class Agent:
         async with self.looked:
             self.looked.notify_all()
 
+    async def metrics(self) -> str:
+        """Return what HAProxy counted, by model and revision, as text for Prometheus.
+
+        Raises:
+            HaproxyError: HAProxy is away.
+        """
+        counts = metrics.parse(await self._haproxy.statistics())
+        return metrics.render(counts, self.slots, self._memory.began, len(self.applied))
+
+    async def _began(self, after: Slots) -> dict[str, Mapping[str, int]]:
+        """Return what had been counted when each variant got its backend; of a new one that is now."""
+        known = {name: counts for name, counts in self._memory.began.items() if name in after.variants}
+        new = [name for name in after.variants if name not in known]
+        counts = metrics.parse(await self._haproxy.statistics()) if new else {}
+        return known | {name: metrics.began(counts.get(backend(after.variants[name]), {})) for name in new}
+
     def _follow(self, applied: dict[str, str]) -> None:
         if applied != self.applied:
             self.applied = applied
@@ -174,7 +190,8 @@ class Agent:
         names = slots.variants(routes)
         most = max((len(facts.endpoints.get(service, {})) for service in names.values()), default=0)
         shape = before.shape.grown(len(names), most, slots.headers(routes))
-        now = Memory(slots.assign(before.slots, routes, shape), shape, dict(facts.texts), dict(facts.endpoints))
+        after = slots.assign(before.slots, routes, shape)
+        now = Memory(after, shape, dict(facts.texts), dict(facts.endpoints), await self._began(after))
         if now != before:
             memory.keep(self.place.memory, now)
             self._memory = now

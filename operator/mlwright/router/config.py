@@ -52,6 +52,11 @@ class Place:
         return self.folder / "hold.sock"
 
     @property
+    def metrics(self) -> Path:
+        """The socket on which the agent tells its metrics."""
+        return self.folder / "metrics.sock"
+
+    @property
     def memory(self) -> Path:
         """What the agent must know again after a restart."""
         return self.folder / "memory.json"

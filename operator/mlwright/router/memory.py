@@ -27,6 +27,8 @@ class Memory:
     """Route documents by model, for a start while the API server is away."""
     endpoints: Mapping[str, Endpoints] = field(default_factory=dict)
     """Pods of each headless Service, for the same."""
+    began: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What HAProxy had counted when a variant got its backend."""
 
 
 def load(file: Path) -> Memory:
@@ -38,6 +40,7 @@ def load(file: Path) -> Memory:
             slots=from_json(found["slots"]),
             shape=Shape(int(shape["backends"]), int(shape["servers"]), tuple(shape["headers"])),
             routes=dict(found["routes"]),
+            began={name: dict(counts) for name, counts in found["began"].items()},
             endpoints={name: _read(pods) for name, pods in found["endpoints"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -51,6 +54,7 @@ def keep(file: Path, memory: Memory) -> None:
         "slots": memory.slots.to_json(),
         "shape": {"backends": shape.backends, "servers": shape.servers, "headers": list(shape.headers)},
         "routes": dict(memory.routes),
+        "began": {name: dict(counts) for name, counts in memory.began.items()},
         "endpoints": {
             name: [[address.ip, address.port, state] for address, state in pods.items()]
             for name, pods in memory.endpoints.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -107,6 +108,19 @@ def test_the_secret_of_prometheus_is_mounted_where_it_is_looked_for() -> None:
     mount = {"name": "prometheus", "mountPath": "/mlwright/prometheus", "readOnly": True}
     assert mount in spec["containers"][0]["volumeMounts"]
     assert [volume["name"] for volume in plain["volumes"]] == ["tmp"]
+
+
+def test_the_embedded_prometheus_may_reach_guarded_pods() -> None:
+    """Who turns both on need not know the labels of its pods."""
+    values: Json = {"images": IMAGES | {"prometheus": "a:1"}, "prometheus": {"embedded": {"enabled": True}}}
+    things = render(values)
+    operator = one(things, "Deployment", "wright")["spec"]["template"]["spec"]["containers"][0]
+    told = {variable["name"]: variable.get("value", "") for variable in operator["env"]}
+    (peer,) = json.loads(told["MLWRIGHT_NETWORK_POLICY_FROM"])
+    labels = one(things, "Deployment", "prometheus")["spec"]["template"]["metadata"]["labels"]
+
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "mlwright-system"}
+    assert peer["podSelector"]["matchLabels"].items() <= labels.items()
 
 
 def test_what_steps_may_make_is_a_right_of_the_operator() -> None:

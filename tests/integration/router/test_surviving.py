@@ -229,6 +229,30 @@ async def test_a_router_that_leaves_tells_its_clients(tmp_path: Path) -> None:
         health.close()
 
 
+async def test_answers_are_counted_by_revision_and_begin_at_0(tmp_path: Path) -> None:
+    """Also where a backend has served another revision before, and by an agent that was started again."""
+    async with Running(tmp_path) as running:
+        for turn in range(17):  # more than there are backends
+            running.scene.ready(f"r{turn}", [await running.pod(f"r{turn}")])
+            running.scene.route({f"r{turn}": [(0, 9999)]})
+            await running.follows()
+            await ask(running)
+        await ask(running)
+        await running.stop_agent()
+        running.start_agent()
+        await running.follows()
+
+        metrics = Client(running.place.metrics_port)
+        told = (await metrics.ask("/metrics", body=b"")).body.splitlines()
+        metrics.close()
+
+        labels = 'deployment="flights",revision="r16"'
+        assert f'mlwright_router_requests_total{{{labels},code="2xx"}} 2' in told
+        assert f"mlwright_router_pods{{{labels}}} 1" in told
+        assert "mlwright_router_routes 1" in told
+        assert not [line for line in told if 'revision="r0"' in line]
+
+
 @pytest.mark.parametrize("clients", [1])
 async def test_a_slow_pod_is_not_taken_for_a_dead_one(tmp_path: Path, clients: int) -> None:
     """An answer that takes a while is waited for and asked for once."""

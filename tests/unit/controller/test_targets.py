@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlwright.builders import meta
-from mlwright.constants import LABEL_REVISION
+from mlwright.constants import LABEL_REVISION, ROUTER, ROUTER_NAME
 from mlwright.controller.cache import Cache
 from mlwright.controller.targets import Targets, found, keep
 from mlwright.plan.resources import Key
@@ -49,6 +49,18 @@ def test_running_pods_are_told_with_their_names() -> None:
     assert told == [
         {"targets": ["10.0.0.7:8080"], "labels": {"namespace": "shop", "pod": "a", "__scheme__": "http"}},
         {"targets": ["[fd00::7]:8080"], "labels": {"namespace": "shop", "pod": "b", "__scheme__": "http"}},
+    ]
+
+
+def test_the_pods_of_routers_are_told_as_well() -> None:
+    """With the port of their metrics; their Service says in which namespaces there are any."""
+    router = Key(ROUTER, "shop", ROUTER_NAME)
+    metadata = {"name": ROUTER_NAME, "namespace": "shop", "resourceVersion": "1", "labels": meta.owner_labels(router)}
+    known = cache(pod("r", owner=router))
+    known.put({"apiVersion": "v1", "kind": "Service", "metadata": metadata})
+
+    assert list(found(known)) == [
+        {"targets": ["10.0.0.7:8405"], "labels": {"namespace": "shop", "pod": "r", "__scheme__": "http"}}
     ]
 
 

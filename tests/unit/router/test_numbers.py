@@ -79,7 +79,9 @@ def test_nothing_of_the_template_is_left_in_the_configuration(tmp_path: Path) ->
     rules = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
 
     assert not [line for line in rules if "<" in line]
-    assert [line for line in rules if line.startswith("backend ")] == ["backend nobody", "backend v0", "backend v1"]
+    assert [line for line in rules if line.startswith("backend ")] == [
+        f"backend {name}" for name in ("agent", "nobody", "v0", "v1")
+    ]
 
 
 def test_what_is_remembered_survives_and_what_is_broken_is_forgotten(tmp_path: Path) -> None:
@@ -89,6 +91,7 @@ def test_what_is_remembered_survives_and_what_is_broken_is_forgotten(tmp_path: P
         Shape(32, 16, ("x-v",)),
         {"a": document({"r": [(0, 9999)]}, "a")},
         {"a-r": {Address("10.0.0.1", 8080): State.READY}},
+        {"a/r": {"hrsp_2xx": 7}},
     )
     file = tmp_path / "memory.json"
     keep(file, memory)
