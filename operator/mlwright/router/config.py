@@ -10,8 +10,8 @@ from mlwright.router.slots import Shape
 
 MAPS: Final = ("limits", "timeouts", "sticky", "overrides", "force", "split", "models", "state")
 """Maps in the order in which they are changed: a model is named only when all else of it is known."""
-HOLD: Final = "hold"
-"""Name of the server that is the agent."""
+HOLD: Final = "agent"
+"""Name of the servers that are the agent: it holds requests, and tells metrics."""
 MOST_WAITING: Final = 1000
 """Requests of one variant that wait for a pod; more are refused at once."""
 QUEUE_SECONDS: Final = 60

@@ -46,7 +46,7 @@ def used(known: list[Server]) -> dict[Address, State]:
 
 STATES = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_port
-4 v0 1 hold unix 2 0 1 0
+4 v0 1 agent unix 2 0 1 0
 4 v0 2 p1 10.0.0.1 2 4 1 8080
 4 v0 3 p2 10.0.0.2 2 12 1 8080
 4 v0 4 p3 127.0.0.1 0 5 1 9
