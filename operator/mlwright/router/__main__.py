@@ -38,7 +38,7 @@ def place_of(environ: Mapping[str, str]) -> Place:
         folder=Path(environ.get("MLWRIGHT_ROUTER_FOLDER", "/run/mlwright")),
         port=int(environ.get("MLWRIGHT_PORT", "8080")),
         metrics_port=int(environ.get("MLWRIGHT_METRICS_PORT", "8405")),
-        threads=int(environ.get("MLWRIGHT_THREADS", "2")),
+        threads=int(environ.get("MLWRIGHT_THREADS", "1")),
         connections=int(environ.get("MLWRIGHT_CONNECTIONS", "8000")),
     )
 

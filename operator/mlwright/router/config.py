@@ -28,7 +28,7 @@ class Place:
     folder: Path
     port: int = 8080
     metrics_port: int = 8405
-    threads: int = 2
+    threads: int = 1
     connections: int = 8000
 
     @property
