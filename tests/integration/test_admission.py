@@ -41,10 +41,16 @@ def weight(name: str, percent: int, hold: str = "5m") -> Json:
     return {"name": name, "type": "Weight", "weight": {"percent": percent, "hold": hold}}
 
 
-def watched(**check: Any) -> dict[str, Any]:
+def shadow(duration: str = "5m") -> Json:
+    """Return a step that copies requests."""
+    return {"name": "quiet", "type": "Shadow", "shadow": {"percent": 5, "duration": duration}}
+
+
+def watched(*steps: Json, **check: Any) -> dict[str, Any]:
     """Return a canary that watches one thing."""
     found = {"name": "watch", "type": "ErrorRate", **check}
-    return {"spec.rollout": {"strategy": "Canary", "steps": [weight("five", 5)], "analysis": {"checks": [found]}}}
+    passed = [*steps, weight("five", 5)]
+    return {"spec.rollout": {"strategy": "Canary", "steps": passed, "analysis": {"checks": [found]}}}
 
 
 def slices(**settings: Any) -> list[Json]:
@@ -593,9 +599,22 @@ DISAGREEMENT: Json = {"type": "Disagreement", "disagreement": {"max": 0.1}}
 ANALYSIS = "ModelDeployment.spec.rollout.analysis"
 CHECK = f"{ANALYSIS}.checks[]"
 REFUSALS |= {
+    "a comparison of answers without copies": Refusal(
+        "ModelDeployment.spec.rollout", "add a step of type Shadow, such as", watched(**DISAGREEMENT)
+    ),
+    "copies without their settings": Refusal(
+        "ModelDeployment.spec.rollout.steps[]",
+        "shadow goes with type Shadow and only with it",
+        {"spec.rollout": {"strategy": "BlueGreen", "steps": [{"name": "quiet", "type": "Shadow"}]}},
+    ),
+    "copies for no time": Refusal(
+        "ModelDeployment.spec.rollout.steps[].shadow.duration",
+        "must be longer than 0s",
+        {"spec.rollout": {"strategy": "BlueGreen", "steps": [shadow("0s")]}},
+    ),
     "an analysis without a canary": Refusal(
         "ModelDeployment.spec.rollout",
-        "set strategy Canary, or remove analysis",
+        "add a step of type Weight or Shadow, or remove it",
         {"spec.rollout": {"analysis": {"checks": [{"name": "errors", "type": "ErrorRate"}]}}},
     ),
     "no time to find a proof": Refusal(
@@ -634,14 +653,16 @@ REFUSALS |= {
         watched(type="Query", query={"promql": "up", "min": 2.0, "max": 1.0}),
     ),
     **{
-        f"{member} without its settings": Refusal(CHECK, f"{member} goes with type {type_}", watched(type=type_))
+        f"{member} without its settings": Refusal(
+            CHECK, f"{member} goes with type {type_}", watched(shadow(), type=type_)
+        )
         for type_, member in (("Latency", "latency"), ("Disagreement", "disagreement"), ("Query", "query"))
     },
     **{
         f"{member} in another check": Refusal(
             CHECK,
             f"{member} belongs to type {type_}",
-            watched(**DISAGREEMENT, **{member: {}}),
+            watched(shadow(), **DISAGREEMENT, **{member: {}}),
         )
         for type_, member in (
             ("ErrorRate", "errorRate"),

@@ -32,6 +32,7 @@ CALLS: Final = {
     "Create": ("create", "get"),  # a name that is taken is looked at live
     "Apply": ("create", "get", "apply", "rewrite_managers"),  # made by POST, converged by apply
     "ApplyEntry": ("apply", "get"),
+    "Tell": ("create", "apply"),  # never read
     "Scale": ("scale", "get"),
     "Delete": ("delete", "get"),
 }

@@ -99,21 +99,40 @@ class WeightStep(Schema):
     )
 
 
+class ShadowStep(Schema):
+    """Copies of requests for a time."""
+
+    percent: int = Field(
+        ge=1,
+        le=100,
+        description="Share of the requests that the new version is asked again; nobody sees its answers.",
+    )
+    duration: PositiveDuration = Field(
+        description="How long the step lasts. Copies go on in later steps, up to the bake, to compare answers there."
+    )
+
+
 class RolloutStep(Schema):
     """One step that a new version passes before it takes over."""
 
     name: ShortName = Field(description="Name of the step; bake is the name of the last stage.")
-    type: Literal["Weight", "Approval"] = Field(
+    type: Literal["Shadow", "Weight", "Approval"] = Field(
         description=(
-            "Weight: the new version answers a share of the requests for a time. Approval: wait until somebody approves"
-            " the version, with the annotation mlwright.dev/approve or in approvedVersions."
+            "Shadow: the new version is asked copies of requests, and its answers are compared with what clients got."
+            " Weight: the new version answers a share of the requests for a time. Approval: wait until somebody"
+            " approves the version, with the annotation mlwright.dev/approve or in approvedVersions."
         )
     )
+    shadow: ShadowStep | None = Field(default=None, description="Settings of type Shadow.")
     weight: WeightStep | None = Field(default=None, description="Settings of type Weight.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "self.type == 'Weight' ? has(self.weight) : !has(self.weight)",
             "weight goes with type Weight and only with it: set both or none",
+        ),
+        Rule(
+            "self.type == 'Shadow' ? has(self.shadow) : !has(self.shadow)",
+            "shadow goes with type Shadow and only with it: set both or none",
         ),
         Rule("self.name != 'bake'", "bake is the name of the last stage: choose another name"),
     )
@@ -183,8 +202,14 @@ class Rollout(Schema):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.analysis) || self.strategy == 'Canary'",
-            "analysis compares two versions on the same traffic: set strategy Canary, or remove analysis",
+            "!has(self.analysis) || has(self.steps) && self.steps.exists(s, s.type in ['Weight', 'Shadow'])",
+            "analysis compares two versions on the same requests: add a step of type Weight or Shadow, or remove it",
+        ),
+        Rule(
+            "!has(self.analysis) || !self.analysis.checks.exists(c, c.type == 'Disagreement') ||"
+            " has(self.steps) && self.steps.exists(s, s.type == 'Shadow')",
+            "a check of type Disagreement compares answers to copied requests: add a step of type Shadow, such as"
+            " {name: quiet, type: Shadow, shadow: {percent: 25, duration: 10m}}",
         ),
         Rule(
             "!has(self.steps) || size(self.steps) == 0 || self.strategy != 'AllAtOnce'",
@@ -347,6 +372,9 @@ class StageStatus(Schema):
     percent: int = Field(ge=0, le=100, description="Share of the traffic that the new revision has in it.")
     size: int = Field(ge=0, le=100, description="Pods that it needs, in percent of spec.replicas.")
     hold: int = Field(default=0, ge=0, description="Seconds that it lasts.")
+    copies: int = Field(
+        default=0, ge=0, le=100, description="Share of the requests that are asked again of the new revision."
+    )
 
 
 class PhaseStatus(Schema):
@@ -370,6 +398,9 @@ class RolloutStatus(Schema):
     revision: str = Field(max_length=63, description="The revision that is about to take over.")
     version: int = Field(ge=1, description="Number of its version.")
     stage: int = Field(ge=0, le=32, description="The stage that it is at, from 0.")
+    copied: int = Field(
+        default=0, ge=0, le=100, description="Share of the requests that pods were told to ask again of it, in percent."
+    )
     since: Timestamp | None = Field(default=None, description="Since when its share of the traffic is applied.")
     lacking: Timestamp | None = Field(default=None, description="Since when it lacks pods that it needs.")
     stages: tuple[StageStatus, ...] = Field(

@@ -40,6 +40,7 @@ from mlwright.plan.serving import (
     Forget,
     KeepBackend,
     KeepBudget,
+    KeepCopies,
     KeepGuard,
     KeepRouterAccount,
     KeepRouterBinding,
@@ -58,13 +59,15 @@ from mlwright.plan.serving import (
     StartRouterPods,
     StartVariant,
 )
-from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Witness, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Tell, Witness, Write
 from mlwright.planners import traffic
 from mlwright.planners.template import dump
 from mlwright.settings import Settings
 
 RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 """What a serving pod gets where the deployment says nothing."""
+SHADOW_FILE: Final = "shadow.json"
+"""Key of the ConfigMap, and name of the file that serving pods read."""
 MEGABYTE: Final = 1024 * 1024
 
 
@@ -102,6 +105,7 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     RemoveVariant: lambda of, intent: of.remove(intent),
     ShareTraffic: lambda of, intent: Apply(_service(of.seen, of.owner, intent)),
     KeepBackend: lambda of, intent: Apply(_backend(of.seen, of.owner, intent.revision)),
+    KeepCopies: lambda of, intent: Tell(_copies(of.seen, of.owner, intent)),
     KeepGuard: lambda of, _: Apply(_guard(of.seen, of.owner, of.settings)),
     KeepRouterAccount: lambda of, intent: Apply(router_account(of.seen.namespace, intent.users)),
     KeepRouterBinding: lambda of, intent: Apply(router_binding(of.seen.namespace, intent.users, of.settings)),
@@ -234,6 +238,22 @@ def _service(seen: DeploymentSeen, owner: Key, intent: ShareTraffic) -> dict[str
             "ports": access.service_ports(seen.spec.server),
             "selector": router_labels() if intent.through_router else _labels(seen, _direct(seen, intent.weights)),
         },
+    }
+
+
+def copies_name(deployment: str) -> str:
+    """Return the name of the ConfigMap that tells serving pods what to ask again of whom."""
+    return f"{deployment}-traffic"
+
+
+def _copies(seen: DeploymentSeen, owner: Key, intent: KeepCopies) -> dict[str, Any]:
+    asked = next(iter(intent.copies.items()), None)
+    told = {SHADOW_FILE: canonical({"revision": asked[0], "percent": asked[1]})} if asked else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta.child(copies_name(seen.name), owner, seen.uid, {LABEL_DEPLOYMENT: seen.name}),
+        "data": told,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,7 @@ from mlwright.errors import (
     FieldConflictError,
     MlwrightError,
     NotFoundError,
+    RefusedError,
     UnavailableError,
 )
 from mlwright.plan.plan import Plan
@@ -51,7 +53,7 @@ from mlwright.plan.resources import (
     Body,
     ResourceKind,
 )
-from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
 from mlwright.ports.cluster import Cluster
 
 CONVERGING: Final = frozenset(
@@ -127,6 +129,9 @@ class Executor:
                 await self._guarded(self._place(body), lambda: self._apply(body))
             case ApplyEntry(body, manager):
                 await self._guarded(self._place(body), lambda: self._apply_entry(body, manager))
+            case Tell(body):
+                self._fence()
+                await self._tell(body)
             case Scale(kind, namespace, name):
                 await self._guarded((kind, namespace, name), lambda: self._scale(write))
             case Delete(kind, namespace, name):
@@ -237,6 +242,18 @@ class Executor:
             sentence = alias_conflict(body, live, manager) if live is not None else str(error)
             verdict = Verdict("AliasConflict", "True", Reason.ALIAS_CONFLICT, sentence)
             self._done.verdicts = (*self._done.verdicts, verdict)
+
+    async def _tell(self, body: Body) -> None:
+        with suppress(AlreadyExistsError):  # made without data, which is then all that the apply owns
+            await self._cluster.create({key: value for key, value in body.items() if key != "data"})
+        metadata = {key: body["metadata"][key] for key in ("name", "namespace")}
+        told = {key: body[key] for key in ("apiVersion", "kind", "data")} | {"metadata": metadata}
+        try:
+            await self._cluster.apply(told, manager=FIELD_MANAGER, force=False)
+        except FieldConflictError as error:
+            named = f"{body['kind']} {metadata['name']}"
+            raise RefusedError(f"{named} holds data of somebody else: rename or remove it ({error})") from error
+        self._wrote(None)
 
     async def _scale(self, write: Scale) -> None:
         await self._cluster.scale(write.kind, write.namespace, write.name, write.replicas, write.resource_version)

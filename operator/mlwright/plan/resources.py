@@ -63,6 +63,8 @@ CONTROLLER_REVISION: Final = ResourceKind("apps", "v1", "controllerrevisions", "
 NETWORK_POLICY: Final = ResourceKind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", owned=True)
 SERVICE_ACCOUNT: Final = ResourceKind("", "v1", "serviceaccounts", "ServiceAccount", owned=True)
 ROLE_BINDING: Final = ResourceKind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", owned=True)
+CONFIG_MAP: Final = ResourceKind("", "v1", "configmaps", "ConfigMap", owned=True)
+"""Written, and never read: whoever may read one may read all."""
 DISRUPTION_BUDGET: Final = ResourceKind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", owned=True)
 
 KINDS: Final = (
@@ -82,7 +84,10 @@ KINDS: Final = (
     SERVICE_ACCOUNT,
     ROLE_BINDING,
 )
-BY_NAME: Final = {kind.name: kind for kind in KINDS}
+"""Kinds that are watched."""
+WRITTEN: Final = (CONFIG_MAP,)
+"""Kinds that are written and not watched."""
+BY_NAME: Final = {kind.name: kind for kind in (*KINDS, *WRITTEN)}
 RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT)
 
 _ENTRY: Final = re.compile(r"([a-z0-9.-]+)/(v[a-z0-9]+)/([a-z0-9]+)/([A-Z][A-Za-z0-9]*)")

@@ -20,6 +20,8 @@ class StageType(StrEnum):
 
     WEIGHT = "Weight"
     """For its time, with a share of the traffic."""
+    SHADOW = "Shadow"
+    """For its time, answering copies that nobody but the comparison sees."""
     APPROVAL = "Approval"
     """For a person."""
     BAKE = "Bake"
@@ -38,6 +40,8 @@ class Stage:
     """Pods that the candidate needs, in percent of spec.replicas."""
     hold: int = 0
     """Seconds."""
+    copies: int = 0
+    """Share of stable's requests that are asked again of the candidate, in percent."""
 
     @property
     def free(self) -> bool:
@@ -75,6 +79,8 @@ class Progress:
     """When pods of the candidate were first missed in this stage; None while none is."""
     phases: tuple[Phase, ...] = ()
     """In the order of time."""
+    copied: int = 0
+    """Share of the requests that serving pods were told to ask again of the candidate, in percent."""
     analysis: Analysis | None = None
     """What is watched, as the spec said when the candidate was ready first."""
     noise: Noise | None = None
@@ -103,11 +109,19 @@ class Progress:
         times = {"since": self.since, "lacking": self.lacking}
         return {
             "revision": self.revision,
+            **({"copied": self.copied} if self.copied else {}),
             "version": self.version,
             "stage": self.stage,
             **{name: timestamp(at) for name, at in times.items() if at is not None},
             "stages": [
-                {"name": s.name, "type": s.type.value, "percent": s.percent, "size": s.size, "hold": s.hold}
+                {
+                    "name": s.name,
+                    "type": s.type.value,
+                    "percent": s.percent,
+                    "size": s.size,
+                    "hold": s.hold,
+                    **({"copies": s.copies} if s.copies else {}),
+                }
                 for s in self.stages
             ],
             **({"analysis": _analysis_told(self.analysis)} if self.analysis else {}),
@@ -129,7 +143,7 @@ def progress_told(status: Mapping[str, Any]) -> Progress | None:
         analysis = Analysis.model_validate(told["analysis"]) if told.get("analysis") else None
         noise = Noise(told["noise"]["block"], told["noise"]["sentence"]) if told.get("noise") else None
         known = (told["revision"], told["version"], stages, told["stage"])
-        found = Progress(*known, since, lacking, phases, analysis, noise)
+        found = Progress(*known, since, lacking, phases, int(told.get("copied") or 0), analysis, noise)
     except (KeyError, TypeError, ValueError):
         return None
     return found if 0 <= found.stage < len(stages) else None
@@ -175,6 +189,8 @@ class Onward:
     """Share of the traffic that the candidate is to have now."""
     reason: Reason
     sentence: str
+    copies: int = 0
+    """Share of stable's requests that are to be asked again of the candidate now."""
     again: float | None = None
     """Seconds after which something may have changed without an event."""
 

@@ -210,6 +210,13 @@ class KeepGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepCopies:
+    """Keep what tells serving pods of which revision to ask how many percent of their requests again; none: nothing."""
+
+    copies: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class KeepRouterAccount:
     """Keep the service account of the namespace's router; like all of it, as long as one of `users` is there."""
 
@@ -302,6 +309,7 @@ ServingIntent = (
     | RemoveVariant
     | ShareTraffic
     | KeepBackend
+    | KeepCopies
     | KeepGuard
     | KeepRouterAccount
     | KeepRouterBinding

@@ -44,6 +44,17 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Make an object that only others read, or set its data; it is sent whenever it is planned, and never read.
+
+    One of that name that somebody else made gets the data and nothing more; data that somebody else set is left alone,
+    which raises RefusedError.
+    """
+
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyEntry:
     """Server-side apply, never forced, of the one entry of ours in an object of somebody else (an alias of a Model).
 
@@ -91,4 +102,4 @@ class Delete:
     """Listed live before that: one that no event has told of yet counts as well."""
 
 
-Write = Create | Apply | ApplyEntry | Scale | Delete
+Write = Create | Apply | ApplyEntry | Tell | Scale | Delete

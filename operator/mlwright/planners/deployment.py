@@ -73,7 +73,7 @@ def _suspended(at: Situation) -> Decision | None:
     remove = tuple(RemoveVariant(v) for v in at.seen.variants if v.revision != kept and not v.deleting)
     told = Verdict("Suspended", "True", Reason.SUSPENDED, sentence)
     address = traffic.lead_to(at.seen, {kept: ALL}) if kept else ()
-    intents = (*address, *scale, *remove, *upkeep.no_budget(at.seen))
+    intents = (*address, *upkeep.copies(at.seen, {}), *scale, *remove, *upkeep.no_budget(at.seen))
     return Decided(draft(at, sentence, ready(Reason.SUSPENDED, sentence), told), intents=intents)
 
 
@@ -129,8 +129,8 @@ def _indivisible(at: Situation) -> Decision | None:
     candidate, why = at.candidate, traffic.refusal(at.seen)
     if candidate is None or at.stable is None or not why or not divides(progress(at, candidate).stages):
         return None
-    remedy = f"{why}, or choose strategy BlueGreen"
-    sentence = f"spec.rollout.strategy: Canary divides requests among two versions: {remedy}; {serving(at)}"
+    remedy = f"{why}, or leave out steps of type Weight and Shadow"
+    sentence = f"spec.rollout.steps: requests are to be divided or copied: {remedy}; {serving(at)}"
     verdicts = (ready(Reason.INVALID_SPEC, sentence, "False"), stalled(Reason.INVALID_SPEC, sentence))
     intents, again = _keep_only(at, at.stable.name)
     return Decided(draft(at, sentence, *verdicts), intents=intents, again=sooner(again, _mend(at)))

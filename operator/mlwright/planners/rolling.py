@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -70,10 +72,11 @@ def as_it_is(at: Situation) -> upkeep.Intents:
     candidate = at.candidate
     running = variant(at.seen, candidate.name) if candidate else None
     percent = at.seen.shares.requested.get(candidate.name, 0) if candidate else 0
-    if at.stable is None or candidate is None or running is None or not running.ready or not percent:
+    told = upkeep.told_copies(at.seen)
+    if at.stable is None or candidate is None or running is None or not running.ready or not (percent or told):
         return keep(at)
     repaired = upkeep.run(at.seen, at.stable, at.seen.spec.replicas)
-    return (KeepVariant(candidate), *repaired, *_shared(at, at.stable, candidate, percent))
+    return (KeepVariant(candidate), *repaired, *_shared(at, candidate, percent, told))
 
 
 def sooner(*moments: timedelta | None) -> timedelta | None:
@@ -151,18 +154,22 @@ def _go_on(at: Situation, candidate: RevisionSeen, step: Onward, judged: Judged 
     wanted = pods(step.progress.now, at.seen.spec.replicas)
     both = (*upkeep.run(at.seen, candidate, wanted), *upkeep.run(at.seen, at.stable, at.seen.spec.replicas))
     retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
-    intents = (*both, *_shared(at, at.stable, candidate, step.percent), *retire)
+    running = variant(at.seen, candidate.name)
+    asked = {candidate.name: step.copies} if step.copies and running and running.ready else {}
+    intents = (*both, *_shared(at, candidate, step.percent, asked), *retire)
     later = timedelta(seconds=step.again) if step.again is not None else None
     wanted_counts = measure(at.seen, step.progress, *(variant(at.seen, r.name) for r in (candidate, at.stable)))
+    step = replace(step, progress=replace(step.progress, copied=asked.get(candidate.name, 0)))
     status = rolling(at, step, judged.judgement if judged else None)
     return Decided(status, intents=intents, again=sooner(later, again), measure=wanted_counts)
 
 
-def _shared(at: Situation, stable: RevisionSeen, candidate: RevisionSeen, percent: int) -> upkeep.Intents:
-    """Return the intents that give the candidate its share; without any, the stable one is reached as ever."""
-    if not percent:
-        return upkeep.address(at.seen, stable)
-    return upkeep.share(at.seen, {stable.name: ALL - percent, candidate.name: percent})
+def _shared(at: Situation, candidate: RevisionSeen, percent: int, asked: Mapping[str, int]) -> upkeep.Intents:
+    """Return the intents that give the candidate its share, and its copies."""
+    assert at.stable is not None  # noqa: S101  # without a stable one there is nothing to share
+    whole = {upkeep.lead(at.seen, at.stable): ALL}
+    weights = {at.stable.name: ALL - percent, candidate.name: percent} if percent else whole
+    return upkeep.share(at.seen, weights, asked)
 
 
 def _rollout(
@@ -176,6 +183,7 @@ def _rollout(
         state=health(running, pods(progress.now, at.seen.spec.replicas)),
         requested=at.seen.shares.requested.get(candidate.name, 0),
         verified=at.seen.shares.verified.get(candidate.name, 0) if at.seen.shares.verified else None,
+        copied=progress.copied,
         stable_ready=at.stable_health.ready,
         commands=commands(at.seen, progress.version),
         conclusion=judged.conclusion if judged else None,

@@ -49,6 +49,8 @@ class Rollout:
     """Share of the traffic that the candidate was given last."""
     verified: int | None
     """Share that it is known to have everywhere; None while nobody knows."""
+    copied: int
+    """Share of stable's requests that are to be copied to the candidate, as it stands in the world."""
     stable_ready: int
     commands: Commands
     conclusion: Conclusion | None
@@ -79,11 +81,12 @@ class Rollout:
     ) -> Onward:
         """Return that it goes on at its stage: since when with its share, since when lacking pods."""
         progress = self.progress.moved(self.now, self.progress.stage, since, lacking)
-        return Onward(progress, percent, reason, sentence, again)
+        return Onward(progress, percent, reason, sentence, self.progress.now.copies, again)
 
     def enter(self, stage: int, sentence: str, percent: int) -> Onward:
-        """Return that it goes on with another stage, whose share comes with the next look."""
-        return Onward(self.progress.moved(self.now, stage, None, None), percent, Reason.ROLLING_OUT, sentence, 0.0)
+        """Return that it goes on with another stage, whose share and copies come with the next look."""
+        progress = self.progress.moved(self.now, stage, None, None)
+        return Onward(progress, percent, Reason.ROLLING_OUT, sentence, self.copied, 0.0)
 
 
 def follow(at: Rollout) -> Step:
@@ -140,8 +143,12 @@ def _kept(at: Rollout) -> int:
 
 def _unverified(at: Rollout) -> Step | None:
     """Ask for the share of the stage until it is seen everywhere."""
-    if at.progress.now.free or at.requested == at.verified == at.target:
+    copying = at.copied == at.progress.now.copies
+    if at.progress.now.free or (at.requested == at.verified == at.target and copying):
         return None
+    if not copying:
+        sentence = f"{at.version} is about to be asked {at.progress.now.copies} % of the requests again {_where(at)}"
+        return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
     if at.requested == at.target and at.verified is None and at.progress.since is not None:
         sentence = f"{at.version} {_where(at)} goes on when all who divide requests say again that it has its share"
         return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN, since=at.progress.since)
@@ -160,7 +167,7 @@ def _judged(at: Rollout) -> Step | None:
         return None
     if told.move in {Move.ADVANCE, Move.ADVANCE_UNPROVEN} or (told.move is Move.ASK and at.commands.approve):
         return _onward(at)
-    shown = f"{at.version} answers {at.target} % of the requests {_where(at)}: {told.sentence}"
+    shown = f"{at.version} {_does(at)}: {told.sentence}"
     if told.move is Move.ASK:
         return at.onward(Reason.AWAITING_APPROVAL, f"{shown}; {_approve(at)}", at.target, LOOK_AGAIN, since=at.since)
     reason = Reason.BAKING if stage.type is StageType.BAKE else Reason.HOLDING
@@ -182,7 +189,7 @@ def _holding(at: Rollout) -> Step | None:
         return None
     until = timestamp(since + timedelta(seconds=stage.hold))
     baking = stage.type is StageType.BAKE
-    what = "bakes with all traffic" if baking else f"answers {stage.percent} % of the requests {_where(at)}"
+    what = "bakes with all traffic" if baking else _does(at)
     reason = Reason.BAKING if baking else Reason.HOLDING
     return at.onward(reason, f"{at.version} {what} until {until}", at.target, left, since=since)
 
@@ -213,6 +220,14 @@ RULES: Final[tuple[Callable[[Rollout], Step | None], ...]] = (
 def _approve(at: Rollout) -> str:
     command = f"kubectl annotate --overwrite modeldeployment {at.owner} {ANNOTATION_APPROVE}={at.progress.version}"
     return f"approve it with: {command}"
+
+
+def _does(at: Rollout) -> str:
+    """Return what the candidate does in its stage."""
+    stage = at.progress.now
+    if stage.type is StageType.SHADOW:
+        return f"is asked {stage.copies} % of the requests again {_where(at)}"
+    return f"answers {at.target} % of the requests {_where(at)}"
 
 
 def _where(at: Rollout) -> str:

@@ -16,7 +16,8 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
 
     With a bake the candidate has all traffic during it, while the revision before stays warm.
 
-    A stage needs pods for its share of spec.replicas, without shares all of them. Approval keeps the share before it.
+    A canary needs pods for what it answers, copies included, any other candidate all of them. Approval keeps the share
+    before it; copies go on up to the bake, so that answers can be compared in every step.
 
     Example: BlueGreen with a step of type Approval and `bake: 30m` -> Approval at 0 %, then Bake at 100 % for 1800 s.
     """
@@ -27,16 +28,19 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
 
 
 def divides(found: Iterable[Stage]) -> bool:
-    """Tell whether requests must be divided among two revisions in any of the stages."""
-    return any(0 < stage.percent < ALL for stage in found)
+    """Tell whether requests must be divided among two revisions, or copied, in any of the stages."""
+    return any(0 < stage.percent < ALL or stage.copies for stage in found)
 
 
 def _steps(rollout: Rollout) -> Iterator[Stage]:
-    percent, divided = 0, rollout.strategy == "Canary"
+    percent, copies, divided = 0, 0, rollout.strategy == "Canary"
     for step in rollout.steps:
         percent = step.weight.percent if step.weight else percent
-        hold = int(parse_duration(step.weight.hold).total_seconds()) if step.weight else 0
-        yield Stage(step.name, StageType(step.type), percent, percent if divided else ALL, hold)
+        copies = step.shadow.percent if step.shadow else copies
+        length = (step.weight and step.weight.hold) or (step.shadow and step.shadow.duration) or "0s"
+        hold = int(parse_duration(length).total_seconds())
+        size = min(ALL, percent + copies) if divided else ALL
+        yield Stage(step.name, StageType(step.type), percent, size, hold, copies)
 
 
 def pods(stage: Stage, replicas: int) -> int:

@@ -6,12 +6,15 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from mlwright.plan.rollout import progress_told
 from mlwright.plan.serving import (
     ALL,
     DecisionSeen,
     DeploymentSeen,
     Forget,
+    KeepBackend,
     KeepBudget,
+    KeepCopies,
     KeepVariant,
     RemoveBudget,
     RemoveVariant,
@@ -54,10 +57,25 @@ def address(seen: DeploymentSeen, revision: RevisionSeen) -> Intents:
     return share(seen, {lead(seen, revision): ALL})
 
 
-def share(seen: DeploymentSeen, weights: Mapping[str, int]) -> Intents:
-    """Share the traffic, and protect pods from drains when there are enough to spare one."""
+def share(seen: DeploymentSeen, weights: Mapping[str, int], asked: Mapping[str, int] | None = None) -> Intents:
+    """Share the traffic, and protect pods from drains when there are enough to spare one.
+
+    `asked` are the revisions of which requests are asked again, in percent.
+    """
     budget = (KeepBudget(),) if seen.spec.replicas > 1 else no_budget(seen)
-    return (*traffic.lead_to(seen, weights), *budget)
+    return (*traffic.lead_to(seen, weights), *copies(seen, asked or {}), *budget)
+
+
+def copies(seen: DeploymentSeen, asked: Mapping[str, int]) -> Intents:
+    """Let requests be asked again of these revisions, whose pods must be found; told when it is not what was told."""
+    told = () if dict(asked) == told_copies(seen) else (KeepCopies(asked),)
+    return (*(KeepBackend(revision) for revision in asked), *told)
+
+
+def told_copies(seen: DeploymentSeen) -> dict[str, int]:
+    """Return of which revision requests are asked again, in percent, as the status tells."""
+    progress = progress_told(seen.status)
+    return {progress.revision: progress.copied} if progress and progress.copied else {}
 
 
 def lead(seen: DeploymentSeen, revision: RevisionSeen) -> str:

@@ -44,6 +44,13 @@ _CANARY: Final[dict[str, Any]] = {
     "strategy": "Canary",
     "steps": [_weight("five", 5), {"name": "ask", "type": "Approval"}, _weight("half", 50)],
 }
+_QUIET: Final[dict[str, Any]] = {
+    "strategy": "Canary",
+    "steps": [
+        {"name": "quiet", "type": "Shadow", "shadow": {"percent": 25, "duration": "10m"}},
+        _weight("half", 50),
+    ],
+}
 _ASK: Final[dict[str, Any]] = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
 
 
@@ -435,6 +442,18 @@ STORIES: Final = {
                 _serve_rolling(**_CANARY, bake="5m", traffic="Router"),
                 _new_version(2),
                 _command(approve="2"),
+            ),
+        ),
+        Story(
+            "a version answers copies, then a share",
+            (
+                _serve_rolling(**_QUIET, bake="5m", traffic="Router"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=2)),
+                _set("pause", paused=True),
+                _set("go on", paused=False),
+                Act("it takes over", lambda *_: None, timedelta(hours=1)),
+                Act("v3", lambda world, _: world.add(people.version(3)), timedelta(minutes=2)),
+                _command(abort="3"),
             ),
         ),
         Story(

@@ -22,7 +22,7 @@ from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
-from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness, Write
+from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
 
 NAMESPACE: Final = "demo"
 START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -199,6 +199,8 @@ class World:
                 self._apply(body, owner)
             case ApplyEntry(body, manager):
                 self._apply_entry(body, manager)
+            case Tell(body):
+                self._tell(body)
             case Scale(kind, _, name, replicas, version):
                 self._scale(kind.name, name, replicas, version)
             case Delete(kind, _, name, uid, witnesses, census):
@@ -228,6 +230,14 @@ class World:
         if not _as_wanted(held, body):
             self.edit(held, lambda found: _apply_to(found, copied(body)))
             self.writes.append(f"apply {kind} {name}")
+
+    def _tell(self, body: Body) -> None:
+        held = self.objects.get(body["kind"], {}).get(body["metadata"]["name"])
+        if held is None:
+            self.add(body)
+        elif held.get("data") != body["data"]:
+            self.edit(held, lambda found: found.update(data=copied(body["data"])))
+        self.writes.append(f"tell {body['kind']} {body['metadata']['name']} {body['data']}")
 
     def _apply_entry(self, body: Body, manager: str) -> None:
         model = self.objects.get("Model", {}).get(body["metadata"]["name"])

@@ -376,7 +376,14 @@ DEPLOYMENT: Final[dict[str, Any]] = {
     },
     "rollout": {
         "strategy": "Canary",
-        "steps": [{"name": "ask", "type": "Weight", "weight": {"percent": 5, "hold": "5m"}}],
+        "steps": [
+            {
+                "name": "ask",
+                "type": "Weight",
+                "weight": {"percent": 5, "hold": "5m"},
+                "shadow": {"percent": 5, "duration": "5m"},
+            }
+        ],
         "analysis": {
             "falseRollback": 0.05,
             "confidence": 0.9,
@@ -442,6 +449,8 @@ OF_DEPLOYMENT: Final = {
     "rollout.steps.type": NEITHER,
     "rollout.steps.weight.percent": NEITHER,
     "rollout.steps.weight.hold": NEITHER,
+    "rollout.steps.shadow.percent": NEITHER,
+    "rollout.steps.shadow.duration": NEITHER,
     **{
         f"rollout.analysis.{name}": NEITHER
         for name in (

@@ -37,7 +37,13 @@ def at(stage: int, *, ready: int = 2, share: int | None = None, **known: Any) ->
     seen = running(ready, *known.pop("broken", ()))
     percent = STAGES[stage].percent if share is None else share
     state = health(seen, pods(progress.now, REPLICAS))
-    usual: dict[str, Any] = {"requested": percent, "verified": percent, "stable_ready": 2, "commands": Commands()}
+    usual: dict[str, Any] = {
+        "requested": percent,
+        "verified": percent,
+        "copied": 0,
+        "stable_ready": 2,
+        "commands": Commands(),
+    }
     usual["conclusion"] = None
     return Rollout("churn", "churn-v2", progress, seen, state, deadline=timedelta(minutes=10), now=NOW, **usual | known)
 
@@ -243,6 +249,37 @@ ROLLOUTS = st.builds(
     st.booleans(),
     st.sampled_from([None, A_MINUTE_AGO, LONG_AGO]),
 )
+
+
+def test_copies_go_on_up_to_the_bake() -> None:
+    """So that answers can be compared in every step; the candidate has pods for copies and share."""
+    steps = [
+        {"name": "quiet", "type": "Shadow", "shadow": {"percent": 25, "duration": "10m"}},
+        {"name": "half", "type": "Weight", "weight": {"percent": 50, "hold": "5m"}},
+    ]
+    told = stages(Asked.model_validate({"strategy": "Canary", "steps": steps, "bake": "5m"}))
+
+    assert [(s.name, s.percent, s.copies, s.size, s.hold) for s in told] == [
+        ("quiet", 0, 25, 25, 600),
+        ("half", 50, 25, 75, 300),
+        ("bake", 100, 0, 100, 300),
+    ]
+
+
+def test_a_shadow_is_timed_from_when_copies_are_asked_for() -> None:
+    """Until then it says what it waits for."""
+    quiet = (Stage("quiet", StageType.SHADOW, 0, 100, 300, copies=25), *STAGES)
+    before = at(0, share=0, since=None)
+    before = replace(before, progress=replace(before.progress, stages=quiet))
+    begun = replace(before, copied=25)
+
+    first, then = follow(before), follow(begun)
+
+    assert isinstance(first, Onward)
+    assert isinstance(then, Onward)
+    assert (first.copies, first.progress.since) == (25, None)
+    assert said(first) == "churn-v2 is about to be asked 25 % of the requests again at step quiet"
+    assert said(then) == "churn-v2 is asked 25 % of the requests again at step quiet until 2026-01-02T12:05:00Z"
 
 
 @given(ROLLOUTS)

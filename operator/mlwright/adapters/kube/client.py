@@ -10,7 +10,7 @@ from mlwright.adapters.kube.failures import ExpiredError
 from mlwright.adapters.kube.transport import APPLY_PATCH, MERGE_PATCH, Call, Transport
 from mlwright.constants import FIELD_MANAGER, MANAGED_SELECTOR
 from mlwright.errors import NotFoundError
-from mlwright.plan.resources import KINDS, Body, ResourceKind
+from mlwright.plan.resources import KINDS, WRITTEN, Body, ResourceKind
 from mlwright.ports.cluster import Page
 
 PAGE: Final = 500
@@ -38,7 +38,7 @@ class KubeCluster:
 
     def __init__(self, transport: Transport, namespace: str = "", kinds: Iterable[ResourceKind] = KINDS) -> None:
         self._transport = transport
-        self._kinds = {kind.name: kind for kind in kinds}
+        self._kinds = {kind.name: kind for kind in (*WRITTEN, *kinds)}
         self._namespace = namespace
         """Lists are limited to it; all namespaces when empty."""
 
