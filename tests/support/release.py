@@ -64,7 +64,8 @@ class Release:
             *("upgrade", "--install", RELEASE, str(CHART), "--kubeconfig", kubeconfig),
             *("--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", f"{READY_SECONDS}s"),
             values={
-                "images": {name: self.images[name] for name in CHARTED} | changed,
+                "images": {name: self.images[name] for name in (*CHARTED, "prometheus")} | changed,
+                "prometheus": {"embedded": {"enabled": True, "scrapeInterval": "1s"}},
                 "outside": {"hosts": list(self.outside)},
                 **self.values,
             },
