@@ -1,4 +1,4 @@
-"""Candidates are judged by what a Prometheus of the chart counts under traffic: one passes its steps, one is sent back."""
+"""Candidates are judged by what the chart's Prometheus counts under traffic: one passes, one is sent back."""
 
 from __future__ import annotations
 
