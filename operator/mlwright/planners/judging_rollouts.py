@@ -14,7 +14,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.plan.analysis import Case, Conclusion, Evidence, Judgement, Move, Stage
 from mlwright.plan.measuring import Measure, Measured, Phase, Side, Watched
 from mlwright.plan.pods import PodSeen
-from mlwright.plan.rollout import Progress, StageType
+from mlwright.plan.rollout import Progress
 from mlwright.plan.serving import ALL, DeploymentSeen, VariantSeen
 from mlwright.planners.evidence import written
 from mlwright.planners.expecting import Left, expected
@@ -102,9 +102,9 @@ def _left(progress: Progress) -> tuple[Left, ...]:
 
 
 def _bakes(progress: Progress) -> bool:
-    """Tell whether the newest phase is one in which the candidate has everything for a time."""
+    """Tell whether the candidate has everything in the newest phase: nothing is beside it, be it a step or the bake."""
     stage = progress.stages[progress.phases[-1].stage]
-    return stage.type is StageType.BAKE and not stage.free
+    return stage.percent == ALL and not stage.free
 
 
 def _current(measured: Measured | None, progress: Progress) -> Measured | None:

@@ -41,6 +41,7 @@ SETTINGS: Final = Settings(
     router_image="router:1",
     network_policy=True,
     artifacts_uri="pvc://artifacts/runs",
+    prometheus_url="http://prometheus:9090",
     outside_hosts="https://models.example.com,https://mlflow.example.com",
 )
 ROUNDS: Final = 400
@@ -156,6 +157,7 @@ class Operator:
             return None
         meta = body["metadata"]
         self.world.loads.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.questions, plan.memory)
+        self.world.meter.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.measure)
         draft = plan.status
         self._status(body, StatusDraft(draft.summary, (*draft.conditions, *verdicts), draft.fields))
         return plan.again

@@ -51,6 +51,11 @@ _QUIET: Final[dict[str, Any]] = {
         _weight("half", 50),
     ],
 }
+_JUDGED: Final[dict[str, Any]] = {
+    "strategy": "Canary",
+    "steps": [_weight("five", 5), _weight("all", 100)],
+    "analysis": {"checks": [{"name": "errors", "type": "ErrorRate"}]},
+}
 _ASK: Final[dict[str, Any]] = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
 
 
@@ -471,6 +476,23 @@ STORIES: Final = {
                 _serve_rolling(**_CANARY, approvedVersions=[2]),
                 _new_version(2),
                 Act("a router", lambda world, _: edit(world, "ModelDeployment", "flights", _route), timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a canary that answers more errors goes back, and a good one takes over",
+            (
+                _serve_rolling(**_JUDGED, traffic="Router"),
+                Act("v2 is worse", lambda world, _: world.worse.add("flights-v2")),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(hours=1)),
+                Act("v3", lambda world, _: world.add(people.version(3)), timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a version that answers more errors goes back from its bake",
+            (
+                _serve_rolling(bake="30m", analysis=_JUDGED["analysis"]),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=5)),
+                Act("it gets worse", lambda world, _: world.worse.add("flights-v2"), LONG),
             ),
         ),
         Story(

@@ -23,6 +23,7 @@ from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
+from tests.support.replay.counts import Meter
 
 NAMESPACE: Final = "demo"
 START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -65,6 +66,10 @@ class World:
         """Counts changes."""
         self.loads = Loads()
         """What is known of the load; a copy of the world knows nothing, as a new leader."""
+        self.meter = Meter()
+        """What is to be counted; forgotten in the same way."""
+        self.worse: set[str] = set()
+        """Versions that answer more requests with an error than others do."""
         self._births: Counter[str] = Counter()
 
     def fork(self) -> World:
@@ -72,6 +77,7 @@ class World:
         other = World(self.now)
         other.objects = copied(self.objects)
         other.writes, other._births, other.version = list(self.writes), Counter(self._births), self.version
+        other.worse = set(self.worse)
         return other
 
     # what the operator reads
@@ -80,9 +86,9 @@ class World:
         """Return one object."""
         return self.objects.get(kind.name, {}).get(name) if namespace == NAMESPACE else None
 
-    def measured(self, _owner: Key) -> Measured | None:
-        """Return what was counted: nothing is, here."""
-        return None
+    def measured(self, owner: Key) -> Measured | None:
+        """Return what was counted of a rollout."""
+        return self.meter.measured(owner, self.objects.get("ControllerRevision", {}), self.worse)
 
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered about the load."""

@@ -10,6 +10,7 @@ import pytest
 
 from mlwright.api.analysis import Analysis
 from mlwright.plan.analysis import Counted, Failed, Move, Reading
+from mlwright.plan.analysis import Stage as Budget
 from mlwright.plan.measuring import Measure, Measured, Phase, Side
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Key
@@ -87,6 +88,21 @@ def test_only_proof_moves_a_rollout(reading: Reading, move: Move) -> None:
     assert judged is not None
     assert judged.conclusion.move is move
     assert differences(judged.evidence) == ()
+
+
+def test_a_step_of_all_requests_is_judged_as_a_bake() -> None:
+    """Nothing is beside the candidate there: it is held against the version before, with the budget of the bake."""
+    analysis = Analysis.model_validate({"noise": "Binomial", "checks": CHECKS})
+    stages = (Stage("all", StageType.WEIGHT, 100, 100, 300), Stage("bake", StageType.BAKE, 100, 100))
+    whole = Progress("bbbb", 2, stages, analysis=analysis).moved(LONG_AGO, 0, LONG_AGO, None)
+    seen = a_deployment().stable(1, ready=1).done()
+    wanted = measure(seen, whole, seen.variants[0], seen.variants[0])
+    judged = judge(a_deployment().done(), whole, NOW)
+
+    assert wanted is not None
+    assert wanted.bake
+    assert judged is not None
+    assert judged.case.stage is Budget.BAKE
 
 
 def test_what_is_left_is_told_from_the_traffic() -> None:
@@ -203,6 +219,7 @@ def test_a_canary_with_more_errors_is_sent_back() -> None:
 def test_without_a_prometheus_nobody_gets_a_share() -> None:
     """It is said before, with the remedy."""
     operator = Operator(Counting(0.0), Actors(Surroundings()))
+    operator.settings = replace(operator.settings, prometheus_url="")
     operator.world.add(people.version(1))
     operator.world.add(people.deployment(rollout=CANARY, traffic={"provider": "Router"}))
     operator.settle()

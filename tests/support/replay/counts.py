@@ -1,0 +1,48 @@
+"""What a Prometheus would hold of a rollout: each side answers evenly, and versions that are worse fail more often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from mlwright.plan.analysis import Counted
+from mlwright.plan.measuring import Measure, Measured
+from mlwright.plan.resources import Body, Key
+from mlwright.stats.guard import BINOMIAL, Noise
+from mlwright.stats.rates import Counts
+from mlwright.stats.trial import Look
+
+LOOKS: Final = 3
+"""Of each phase, however long it lasted: what is recorded does not depend on what else happened meanwhile."""
+PAST: Final = (100_000.0, 1000.0)
+
+
+@dataclass(slots=True)
+class Meter:
+    """What is to be counted, by object."""
+
+    wanted: dict[Key, Measure] = field(default_factory=dict)
+
+    def want(self, owner: Key, measure: Measure | None) -> None:
+        """Let something be counted from now on; None: nothing."""
+        self.wanted.pop(owner, None)
+        if measure is not None:
+            self.wanted[owner] = measure
+
+    def measured(self, owner: Key, revisions: Mapping[str, Body], worse: set[str]) -> Measured | None:
+        """Return what was counted; of a worse version four percent are bad, of any other less than one."""
+        measure = self.wanted.get(owner)
+        if measure is None:
+            return None
+        bad = 120 if _version(measure.candidate.revision, revisions) in worse else 20
+        counts = Counts(3000, bad) if measure.bake else Counts(3000, bad, 27_000, 260)
+        looks = tuple(Look(phase.step, 15.0 * (n + 1), counts) for phase in measure.phases for n in range(LOOKS))
+        readings = {check.name: Counted(looks) for check in measure.checks}
+        pasts = dict.fromkeys(readings, PAST) if measure.bake else {}
+        return Measured(measure, readings, Noise(BINOMIAL, "one by one"), pasts)
+
+
+def _version(revision: str, revisions: Mapping[str, Body]) -> str:
+    found = (str(body["data"]["version"]) for name, body in revisions.items() if name.endswith(f"-{revision}"))
+    return next(found, "")
