@@ -579,6 +579,22 @@ REFUSALS: dict[str, Refusal] = {
     "no time for an answer": Refusal(
         "ModelDeployment.spec.server.timeout", "must be longer than 0s", {"spec.server.timeout": "0s"}
     ),
+    "a container of one's own without the container": Refusal(
+        "ModelDeployment.spec.runtime", "set runtime.container exactly when", {"spec.runtime": {"type": "Container"}}
+    ),
+    "a container of one's own without saying so": Refusal(
+        "ModelDeployment.spec.runtime",
+        "set runtime.container exactly when",
+        {"spec.runtime": {"container": {"image": "mlserver:1"}}},
+    ),
+    "tokens for a container of one's own": Refusal(
+        "ModelDeployment.spec",
+        "a server of your own has none of these",
+        {
+            "spec.runtime": {"type": "Container", "container": {"image": "mlserver:1"}},
+            "spec.server.auth": {"type": "Token", "secretRef": {"name": "tokens", "key": "token"}},
+        },
+    ),
     "tokens without their Secret": Refusal(
         "ModelDeployment.spec.server.auth", "set auth.secretRef exactly when", {"spec.server.auth": {"type": "Token"}}
     ),

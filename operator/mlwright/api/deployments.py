@@ -23,6 +23,7 @@ from mlwright.api.fields import (
     Timestamp,
 )
 from mlwright.api.parts import ObjectRef, PodSurface, Ref, Status
+from mlwright.api.runtime import Runtime
 
 VersionNumber = Annotated[int, Field(ge=1, le=999999999)]
 
@@ -285,6 +286,7 @@ class ModelDeploymentSpec(Schema):
     """How a model is served."""
 
     model: ModelSelector = Field(description="Which version is served.")
+    runtime: Runtime = Field(default=Runtime(), description="What serves: the built-in server, or one of your own.")
     server: Server = Field(default=Server(), description="Settings of the built-in model server.")
     replicas: int = Field(
         default=1, ge=0, le=1000, description="Number of pods; with autoscaling the number to begin with."
@@ -310,6 +312,12 @@ class ModelDeploymentSpec(Schema):
         Rule(
             "!(self.model.type == 'Alias' && has(self.rollout.setAlias) && self.rollout.setAlias == self.model.alias)",
             "a deployment cannot follow the alias that it sets: change model.alias or rollout.setAlias",
+        ),
+        Rule(
+            "self.runtime.type == 'BuiltIn' || !(has(self.server.image) || self.server.grpc || has(self.server.tls) ||"
+            " self.server.auth.type != 'None' || has(self.server.payloadLog) || self.feedback.enabled)",
+            "a server of your own has none of these: remove server.image, grpc, tls, auth, payloadLog and feedback, or"
+            " set runtime.type to BuiltIn",
         ),
         Rule(
             "duration(self.server.drain).getSeconds() <= self.terminationGracePeriodSeconds",

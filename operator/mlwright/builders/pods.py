@@ -29,9 +29,7 @@ _COPIED: Final = (
 )
 
 
-def pod_spec(
-    container: Mapping[str, Any], surface: Mapping[str, Any], mounts: Iterable[Mount | SecretMount]
-) -> dict[str, Any]:
+def pod_spec(container: Mapping[str, Any], surface: Mapping[str, Any], mounts: Iterable[AnyMount]) -> dict[str, Any]:
     """Return a pod spec around one container.
 
     No API token, no service links, no privileges, a read-only root; `/tmp` is the one writable place beside the mounts.
@@ -169,6 +167,28 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A folder of a claim, read-only, where a container of somebody's own wants it."""
+
+    inner: Mount
+    path: str
+    read_only: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """Name of the volume."""
+        return self.inner.name
+
+    def volume(self) -> dict[str, Any]:
+        """Return the volume of the pod."""
+        return self.inner.volume()
+
+    def mount(self) -> dict[str, Any]:
+        """Return the volume mount of the container."""
+        return {"name": self.name, "mountPath": self.path, "subPath": self.inner.address.path, "readOnly": True}
+
+
+@dataclass(frozen=True, slots=True)
 class SecretMount:
     """A Secret as a folder with a file for each key, which the kubelet changes when the Secret changes."""
 
@@ -196,6 +216,10 @@ class SecretMount:
         return {"name": self.name, "mountPath": self.folder, "readOnly": True}
 
 
+AnyMount = Mount | Placed | SecretMount
+"""What a container may find."""
+
+
 def merged(mounts: Iterable[Mount | SecretMount]) -> tuple[Mount | SecretMount, ...]:
     """Return one mount per claim, ConfigMap or Secret, writable if any of them is."""
     found: dict[str, Mount | SecretMount] = {}
@@ -206,5 +230,5 @@ def merged(mounts: Iterable[Mount | SecretMount]) -> tuple[Mount | SecretMount, 
     return tuple(found.values())
 
 
-def _volume_mounts(mounts: Iterable[Mount | SecretMount]) -> list[dict[str, Any]]:
+def _volume_mounts(mounts: Iterable[AnyMount]) -> list[dict[str, Any]]:
     return [{"name": "tmp", "mountPath": "/tmp"}, *(mount.mount() for mount in mounts)]  # noqa: S108  # an emptyDir of the pod

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
-from mlwright.builders import access, meta
+from mlwright.builders import access, meta, own_server
 from mlwright.builders.pods import Mount, merged, pod_spec
 from mlwright.builders.recording import recording
 from mlwright.builders.routers import (
@@ -143,10 +143,17 @@ def _revision(seen: DeploymentSeen, owner: Key, intent: RecordRevision, settings
             "digest": target.version.digest,
             "template": {
                 "metadata": {"labels": {**meta.owner_labels(owner), **labels}},
-                "spec": _server_pod(seen, intent, settings),
+                "spec": _pod(seen, intent, settings),
             },
         },
     }
+
+
+def _pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings) -> dict[str, Any]:
+    own = seen.spec.runtime.container
+    if own is None:
+        return _server_pod(seen, intent, settings)
+    return own_server.pod(seen.spec, own, intent.target.version, settings)
 
 
 def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings) -> dict[str, Any]:

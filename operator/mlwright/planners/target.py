@@ -74,7 +74,10 @@ def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) ->
     revision = revision_name(seen, version)
     if any(known.name == revision for known in seen.revisions):
         return Target(version, revision)  # frozen already, with all that it needs
-    if not (seen.spec.server.image or settings.server_image):
+    if seen.spec.runtime.container and seen.verify_keys:
+        sentence = f"Model {seen.spec.model.ref.name} wants signed bundles, which only the built-in server checks"
+        return Obstacle(Reason.INVALID_SPEC, f"spec.runtime: {sentence}; use it, or take the keys out of the Model")
+    if not (seen.spec.runtime.container or seen.spec.server.image or settings.server_image):
         sentence = "no image serves: set it here, or for the whole installation with the chart's images.server"
         return Obstacle(Reason.INVALID_SPEC, f"spec.server.image: {sentence}")
     try:
@@ -99,6 +102,7 @@ def revision_name(seen: DeploymentSeen, version: VersionSeen) -> str:
             "digest": version.digest,
             "uri": version.uri,
             "server": essence(spec.server),
+            **({"runtime": essence(spec.runtime)} if spec.runtime.container else {}),
             "pod": essence(spec.pod),
             "grace": spec.termination_grace_period_seconds,
             "refresh": seen.refresh,

@@ -223,6 +223,39 @@ def test_the_pod_reads_its_secrets_as_files() -> None:
     assert mounts["/mlwright/secret/keys"] is mounts["/mlwright/secret/web.cert"] is True
 
 
+OWN = {"type": "Container", "container": {"image": "mlserver:1", "args": ["start", "/mnt/$MODELS"], "port": 9000}}
+
+
+def test_a_server_of_ones_own_finds_the_bundle_and_nothing_else_of_ours() -> None:
+    """It is told nothing in our words; the files are where it wants them, and the pod is as restricted as ours."""
+    pod = revision(runtime=OWN, pod={"env": [{"name": "MODEL", "value": "churn"}]})["data"]["template"]["spec"]
+    container = pod["containers"][0]
+
+    assert violations(pod) == []
+    assert (container["image"], container["args"]) == ("mlserver:1", ["start", "/mnt/$$MODELS"])
+    assert container["ports"] == [{"name": "http", "containerPort": 9000, "protocol": "TCP"}]
+    assert {"name": "pvc-artifacts", "mountPath": "/mnt/models", "subPath": "churn/7", "readOnly": True} in container[
+        "volumeMounts"
+    ]
+    assert "MLWRIGHT_BUNDLE_URI" not in {variable["name"] for variable in container["env"]}
+    assert {"name": "MODEL", "value": "churn"} in container["env"]
+
+
+@pytest.mark.parametrize("protocol, asked", [("OIPv2", "httpGet"), ("Custom", "tcpSocket")])
+def test_a_server_of_ones_own_is_asked_what_it_can_answer(protocol: str, asked: str) -> None:
+    """The protocol says how ready and alive are asked; any other server has a port at least."""
+    own = {**OWN, "container": {**OWN["container"], "protocol": protocol}}  # type: ignore[dict-item]
+    container = server(runtime=own)
+
+    assert all(container[f"{probe}Probe"][asked]["port"] == "http" for probe in ("startup", "readiness", "liveness"))
+
+
+@pytest.mark.parametrize("drain, waits", [("10s", {"preStop": {"sleep": {"seconds": 10}}}), ("0s", None)])
+def test_a_server_of_ones_own_answers_until_it_is_forgotten(drain: str, waits: object) -> None:
+    """The kubelet tells it to go only when nobody is sent there any more."""
+    assert server(runtime=OWN, server={"drain": drain}).get("lifecycle") == waits
+
+
 def test_one_secret_for_both_is_mounted_once() -> None:
     """A pod with two volumes of one name is refused."""
     both = {**GUARDED, "tls": {"secretRef": {"name": "keys"}}}

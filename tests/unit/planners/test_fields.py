@@ -346,6 +346,17 @@ WAY_FIELDS: Final = (
 )
 DEPLOYMENT: Final[dict[str, Any]] = {
     "model": {"ref": {"name": "flights"}, "type": "Version", "version": 1},
+    "runtime": {
+        "type": "Container",
+        "container": {
+            "image": "mlserver:1",
+            "command": ["mlserver"],
+            "args": ["start"],
+            "port": 9000,
+            "protocol": "OIPv2",
+            "modelMountPath": "/models",
+        },
+    },
     "server": {
         "image": "server:1",
         "timeout": "20s",
@@ -425,6 +436,11 @@ OF_DEPLOYMENT: Final = {
     "model.type": ROLLS_OUT,
     "model.version": ROLLS_OUT,
     "model.alias": ROLLS_OUT,
+    "runtime.type": ROLLS_OUT,
+    **{
+        f"runtime.container.{name}": ROLLS_OUT
+        for name in ("image", "command", "args", "port", "protocol", "modelMountPath")
+    },
     "server.image": ROLLS_OUT,
     "server.timeout": ROLLS_OUT,
     "server.maxBodyMegabytes": ROLLS_OUT,
@@ -696,9 +712,9 @@ RELEASED: Final[dict[str, Any]] = {
 """What a pipeline could say before fields were added."""
 
 
-SERVED: Final[dict[str, Any]] = {name: part for name, part in DEPLOYMENT.items() if name != "feedback"} | {
-    "server": {name: DEPLOYMENT["server"][name] for name in ("image", "timeout", "maxBodyMegabytes", "drain")}
-}
+SERVED: Final[dict[str, Any]] = {
+    name: part for name, part in DEPLOYMENT.items() if name not in {"feedback", "runtime"}
+} | {"server": {name: DEPLOYMENT["server"][name] for name in ("image", "timeout", "maxBodyMegabytes", "drain")}}
 """What a deployment could say before."""
 
 
