@@ -953,6 +953,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
     }
     assert deployment == {
         "model": {"type": "Latest", "ref": {"name": "churn"}},
+        "runtime": {"type": "BuiltIn"},
         "server": {"timeout": "30s", "maxBodyMegabytes": 4, "drain": "10s", "grpc": False, "auth": {"type": "None"}},
         "replicas": 1,
         "rollout": {
