@@ -105,7 +105,7 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     RemoveVariant: lambda of, intent: of.remove(intent),
     ShareTraffic: lambda of, intent: Apply(_service(of.seen, of.owner, intent)),
     KeepBackend: lambda of, intent: Apply(_backend(of.seen, of.owner, intent.revision)),
-    KeepCopies: lambda of, intent: Tell(_copies(of.seen, of.owner, intent)),
+    KeepCopies: lambda of, intent: Tell(_copies(of.seen, of.owner, intent), of.seen.witnesses),
     KeepGuard: lambda of, _: Apply(_guard(of.seen, of.owner, of.settings)),
     KeepRouterAccount: lambda of, intent: Apply(router_account(of.seen.namespace, intent.users)),
     KeepRouterBinding: lambda of, intent: Apply(router_binding(of.seen.namespace, intent.users, of.settings)),

@@ -129,8 +129,9 @@ class Executor:
                 await self._guarded(self._place(body), lambda: self._apply(body))
             case ApplyEntry(body, manager):
                 await self._guarded(self._place(body), lambda: self._apply_entry(body, manager))
-            case Tell(body):
+            case Tell(body, witnesses):
                 self._fence()
+                await self._hear(witnesses)
                 await self._tell(body)
             case Scale(kind, namespace, name):
                 await self._guarded((kind, namespace, name), lambda: self._scale(write))

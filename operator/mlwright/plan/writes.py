@@ -52,6 +52,8 @@ class Tell:
     """
 
     body: Body
+    witnesses: tuple[Witness, ...] = ()
+    """Read live right before, as those of a deletion: what is told late must not be told any more."""
 
 
 @dataclass(frozen=True, slots=True)

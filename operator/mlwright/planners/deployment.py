@@ -121,7 +121,8 @@ def _unrecorded(at: Situation) -> Decision | None:
     if isinstance(goal, Obstacle) or any(revision.name == goal.revision for revision in at.seen.revisions):
         return None
     number = max((revision.number for revision in at.seen.revisions), default=0) + 1
-    return Decided(moving(at, f"{goal.version.name} is about to start"), records=(RecordRevision(goal, number),))
+    status = moving(at, f"{goal.version.name} is about to start")
+    return Decided(status, records=(RecordRevision(goal, number),), intents=upkeep.copies(at.seen, {}))
 
 
 def _indivisible(at: Situation) -> Decision | None:

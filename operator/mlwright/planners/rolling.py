@@ -73,8 +73,9 @@ def as_it_is(at: Situation) -> upkeep.Intents:
     running = variant(at.seen, candidate.name) if candidate else None
     percent = at.seen.shares.requested.get(candidate.name, 0) if candidate else 0
     told = upkeep.told_copies(at.seen)
-    if at.stable is None or candidate is None or running is None or not running.ready or not (percent or told):
+    if at.stable is None or candidate is None or running is None or not (percent or told):
         return keep(at)
+    percent = percent if running.ready else 0
     repaired = upkeep.run(at.seen, at.stable, at.seen.spec.replicas)
     return (KeepVariant(candidate), *repaired, *_shared(at, candidate, percent, told))
 
@@ -249,7 +250,8 @@ def _reject(
         evidence |= {"analysis": judged.evidence}
     record = Decide("Reject", candidate, at.seen.epoch, "", sentence, evidence, by=failed.by or "mlwright")
     stays = at.seen.shares.has(candidate.name) or (at.seen.spec.rollout.on_failure == "Pause" and not failed.by)
-    return Decided(moving(at, sentence), records=(record,), intents=() if stays else (RemoveVariant(running),))
+    remove = () if stays else (RemoveVariant(running),)
+    return Decided(moving(at, sentence), records=(record,), intents=(*upkeep.copies(at.seen, {}), *remove))
 
 
 def _seen(pod: PodSeen) -> dict[str, Any]:

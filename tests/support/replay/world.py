@@ -205,7 +205,8 @@ class World:
                 self._apply(body, owner)
             case ApplyEntry(body, manager):
                 self._apply_entry(body, manager)
-            case Tell(body):
+            case Tell(body, witnesses):
+                self._check(witnesses)
                 self._tell(body)
             case Scale(kind, _, name, replicas, version):
                 self._scale(kind.name, name, replicas, version)
