@@ -126,6 +126,10 @@ bench-server: venv ## Measure the model server on one core; writes build/bench/s
 	@$(PY) -m bench.server
 
 
+.PHONY: bench-batch
+bench-batch: venv ## Measure a batch prediction of 1e6 rows on one core; writes build/bench/batch.json.
+	@$(PY) -m bench.batch
+
 .PHONY: clean
 clean: ## Remove the virtual environment, scratch files and caches inside the checkout.
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -700,6 +700,65 @@ REFUSALS |= {
     "no time for labels": Refusal(
         "ModelDeployment.spec.feedback.labelWindow", "must be longer than 0s", {"spec.feedback": {"labelWindow": "0s"}}
     ),
+}
+
+REFUSALS |= {
+    "a batch prediction that never runs": Refusal(
+        "BatchPrediction.spec", "one of the two says when to run", {"spec.runOnce": False}
+    ),
+    "a batch prediction by a schedule and once": Refusal(
+        "BatchPrediction.spec", "one of the two says when to run", {"spec.schedule": {"cron": "0 3 * * *"}}
+    ),
+    "a deployment that is not named": Refusal(
+        "BatchPrediction.spec.source", "deployment goes with type Deployment", {"spec.source": {"type": "Deployment"}}
+    ),
+    "a version that is not named": Refusal(
+        "BatchPrediction.spec.source", "version goes with type Version", {"spec.source": {"type": "Version"}}
+    ),
+    "rows in a chain of addresses": Refusal(
+        "BatchPrediction.spec.input", "must be one plain address", {"spec.input.uri": "pvc://lake/zip::rows"}
+    ),
+    "a store for rows on a claim": Refusal(
+        "BatchPrediction.spec.input",
+        "input.storage belongs to s3:// addresses",
+        {"spec.input.storage": {"region": "eu-1"}},
+    ),
+    "a store for rows at an address with a password": Refusal(
+        "BatchPrediction.spec.input.storage.endpointURL",
+        "without user, password or query",
+        {"spec.input.uri": "s3://lake/rows", "spec.input.storage": {"endpointURL": "https://user:word@store"}},
+    ),
+    "answers outside of the claim": Refusal(
+        "BatchPrediction.spec.output", "must be one plain address", {"spec.output.uri": "pvc://lake/../answers"}
+    ),
+    "a store for answers on a claim": Refusal(
+        "BatchPrediction.spec.output",
+        "output.storage belongs to s3:// addresses",
+        {"spec.output.storage": {"region": "eu-1"}},
+    ),
+    "a store for answers at an address with a password": Refusal(
+        "BatchPrediction.spec.output.storage.endpointURL",
+        "without user, password or query",
+        {"spec.output.uri": "s3://lake/answers", "spec.output.storage": {"endpointURL": "https://user:word@store"}},
+    ),
+    "no time to start a batch": Refusal(
+        "BatchPrediction.spec.schedule.startingDeadline",
+        "must be longer than 0s",
+        {"spec.runOnce": False, "spec.schedule": {"cron": "0 3 * * *", "startingDeadline": "0s"}},
+    ),
+    "no time for a batch": Refusal(
+        "BatchPrediction.spec.timeoutAfter", "must be longer than 0s", {"spec.timeoutAfter": "0s"}
+    ),
+    "a variable of ours in a pod of a batch": Refusal(
+        "BatchPrediction.spec.pod.env[]", "choose another name", {ENV: [{"name": "MLWRIGHT_PORT", "value": "1"}]}
+    ),
+    "two sources for a variable of a pod of a batch": Refusal(
+        "BatchPrediction.spec.pod.env[]", "set value or secretRef, not both", {ENV: [BOTH]}
+    ),
+    "a name of a batch that no child could carry": Refusal("BatchPrediction", NAME, {"metadata.name": "c" * 41}),
+}
+
+REFUSALS |= {
     "an approval of what the gates rejected": Refusal(
         "ModelVersion.spec",
         "a version that its gates rejected cannot be approved",

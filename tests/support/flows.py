@@ -11,7 +11,7 @@ from mlwright.constants import LABEL_DEPLOYMENT
 from mlwright.plan.resources import TRAINING_PIPELINE, ResourceKind
 from tests.support.apiserver import Json
 from tests.support.kube import Kube
-from tests.support.objects import DEPLOYMENT, MODEL, PIPELINE, VERSION, changed
+from tests.support.objects import BATCH, DEPLOYMENT, MODEL, PIPELINE, VERSION, changed
 from tests.support.podstates import CrashLoop
 from tests.support.scripts import Story
 from tests.support.world import Space
@@ -133,6 +133,11 @@ def serves(number: int, *, alias: bool = True) -> Holds:
     return holds
 
 
+def answered(space: Space) -> bool:
+    """Tell whether the newest run of the batch prediction is complete."""
+    return space.condition("BatchPrediction", "churn", "Complete").startswith("True/")
+
+
 def settled(space: Space) -> bool:
     """Tell whether the deployment is Ready, nothing goes on, and one Deployment with its pods is left."""
     ready = space.condition("ModelDeployment", "churn", "Ready").startswith("True/")
@@ -225,4 +230,10 @@ WORSE = Flow(
     prelude=1,
 )
 
-FLOWS = (TRAINING, GRAPH, SERVING, REFUSED, WORSE)
+BATCHING = Flow(
+    "a batch prediction",
+    (SERVING.acts[0], Act(create(BATCH), answered, "stored rows are answered")),
+    prelude=1,
+)
+
+FLOWS = (TRAINING, GRAPH, SERVING, REFUSED, WORSE, BATCHING)

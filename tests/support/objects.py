@@ -54,6 +54,17 @@ DEPLOYMENT: Json = {
     "metadata": {"name": "churn"},
     "spec": {"model": {"ref": {"name": "churn"}}},
 }
+BATCH: Json = {
+    "apiVersion": API_VERSION,
+    "kind": "BatchPrediction",
+    "metadata": {"name": "churn"},
+    "spec": {
+        "source": {"type": "Deployment", "deployment": {"name": "churn"}},
+        "runOnce": True,
+        "input": {"uri": "pvc://lake/customers"},
+        "output": {"uri": "pvc://lake/answers"},
+    },
+}
 DECISION: Json = {
     "apiVersion": API_VERSION,
     "kind": "Decision",
@@ -65,7 +76,9 @@ DECISION: Json = {
         "evidence": {"exitCode": 64, "nested": {"deep": 1}},
     },
 }
-BASES: dict[str, Json] = {thing["kind"]: thing for thing in (PIPELINE, RUN, MODEL, VERSION, DEPLOYMENT, DECISION)}
+BASES: dict[str, Json] = {
+    thing["kind"]: thing for thing in (PIPELINE, RUN, MODEL, VERSION, DEPLOYMENT, BATCH, DECISION)
+}
 
 
 def changed(thing: Json, changes: dict[str, Any]) -> Json:

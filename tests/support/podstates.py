@@ -116,11 +116,19 @@ def job_status(job: Json, pod: str, state: State, now: str) -> Json:
     if not isinstance(state, Ended):
         return {"active": 1, "ready": int(isinstance(state, Running)), "startTime": started}
     if state.exit_code == 0:
-        done = {"succeeded": 1, "completionTime": now}
+        done = {"completionTime": now, **_completed(job)}
         return _over(done, started, (_final("SuccessCriteriaMet", now), _final("Complete", now)))
     reason, message = _why(job, pod, state)
     final = tuple(_final(type_, now) | {"reason": reason, "message": message} for type_ in ("FailureTarget", "Failed"))
     return _over({"failed": 1}, started, final)
+
+
+def _completed(job: Json) -> Json:
+    """Return what a Job counts at its end; the one pod stands for those of all shards."""
+    if job["spec"].get("completionMode") != "Indexed":
+        return {"succeeded": 1}
+    shards = job["spec"]["completions"]
+    return {"succeeded": shards, "completedIndexes": "0" if shards == 1 else f"0-{shards - 1}"}
 
 
 def _over(numbers: Json, started: str, conditions: tuple[Json, ...]) -> Json:

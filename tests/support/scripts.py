@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mlwright.constants import EXIT_USER_ERROR, LABEL_ATTEMPT, LABEL_OWNER, LABEL_STEP, LABEL_VERSION
+from mlwright.constants import (
+    ANNOTATION_RETRY,
+    EXIT_USER_ERROR,
+    LABEL_ATTEMPT,
+    LABEL_BATCH_RUN,
+    LABEL_OWNER,
+    LABEL_STEP,
+    LABEL_VERSION,
+    PREDICT,
+)
 from mlwright.plan.digests import canonical
 from tests.support.apiserver import Json
 from tests.support.podstates import Ended, Running, State
@@ -40,10 +49,17 @@ class Story:
         labels = job["metadata"]["labels"]
         if LABEL_STEP not in labels:  # no step of a run: a sweep
             return Ended(0, canonical({"outcome": "Succeeded", "sentence": "0 folders of runs, 0 in use"}))
+        if LABEL_BATCH_RUN in labels:
+            return self._of_batch(labels[LABEL_STEP], job)
         told, attempt = self.steps.get(labels[LABEL_STEP], []), int(labels[LABEL_ATTEMPT])
         if attempt < len(told) and "mlwright.dev/collects" not in labels:
             return told[attempt]
         return Ended(0, success(job))
+
+    def _of_batch(self, step: str, job: Json) -> State:
+        """Return the state of the pod of a batch prediction's Job: the first one goes as told, later ones well."""
+        told = self.steps.get(step)
+        return told[0] if told and ANNOTATION_RETRY not in (job["metadata"].get("annotations") or {}) else answered(job)
 
     def server(self, deployment: Json, number: int) -> State:
         """Return the state of one pod of a Deployment."""
@@ -91,6 +107,17 @@ def success(job: Json) -> str:
     step = job["metadata"]["labels"][LABEL_STEP]
     sentence, results = _RESULTS[step](document(job)) if step in _RESULTS else ("done", {})
     return _message(job, "Succeeded", sentence, results=results)
+
+
+def answered(job: Json) -> Ended:
+    """Return the end of a pod that answered 100 rows, or let them appear."""
+    asked: Json = json.loads(_variables(job)["MLWRIGHT_BATCH"])
+    where = f"{asked['output']['uri']}/{asked['output']['folder']}"
+    results = (
+        {"shard": 0, "rows": 100} if job["metadata"]["labels"][LABEL_STEP] == PREDICT else {"rows": 100, "uri": where}
+    )
+    sentence = f"100 rows answered by {asked['version']['name']}, at {where}"
+    return Ended(0, canonical({"outcome": "Succeeded", "sentence": sentence, "results": {"batch": results}}))
 
 
 def user_error(job_step: str, field_: str, sentence: str, remedy: str, reason: str = "") -> Ended:

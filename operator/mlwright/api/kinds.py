@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mlwright.api.batches import BatchPredictionSpec, BatchPredictionStatus
 from mlwright.api.decisions import DecisionSpec
 from mlwright.api.deployments import ModelDeploymentSpec, ModelDeploymentStatus
 from mlwright.api.fields import Column, Schema
@@ -140,6 +141,24 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                     *READY_COLUMNS[1:],
                 ),
                 scale=True,
+                written_by_people=True,
+            ),
+            Kind(
+                name="BatchPrediction",
+                plural="batchpredictions",
+                short="bp",
+                spec=BatchPredictionSpec,
+                status=BatchPredictionStatus,
+                description="A version answers stored rows, once or by a schedule.",
+                columns=(
+                    READY_COLUMNS[0],
+                    Column("Version", "string", ".status.lastRun.version", "The version of the newest run."),
+                    Column("State", "string", ".status.lastRun.state", "Where the newest run stands."),
+                    Column("Shards", "string", ".status.lastRun.progress", "Its done and all shards."),
+                    Column("Rows", "integer", ".status.lastRun.rows", "Rows it has answered."),
+                    Column("Next", "string", ".status.schedule.next", "The next slot of its schedule."),
+                    *READY_COLUMNS[1:],
+                ),
                 written_by_people=True,
             ),
             Kind(

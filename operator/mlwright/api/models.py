@@ -42,8 +42,8 @@ class Retention(Schema):
         le=10000,
         description=(
             "So many of the newest versions are kept. Older ones are removed unless they are in use: aliased, served or"
-            " served last, pinned, the newest that may be served, waiting for approval, compared with, made by a run"
-            " that exists, or recorded within the grace period."
+            " served last, pinned, answering stored rows, the newest that may be served, waiting for approval, compared"
+            " with, made by a run that exists, or recorded within the grace period."
         ),
     )
     artifacts: Literal["Retain", "Delete"] = Field(

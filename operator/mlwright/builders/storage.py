@@ -24,9 +24,14 @@ def data_mounts(dataset: Mapping[str, Any]) -> tuple[Mount, ...]:
     return (Mount.of(uri, field="spec.dataset.storage.caBundleRef", read_only=True),)
 
 
-def data_keys(dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the variables by which a pod that reads the data gets its keys; the kubelet reads the Secret."""
+def data_keys(dataset: Mapping[str, Any], before: str = "") -> list[dict[str, Any]]:
+    """Return the variables by which a pod gets the keys of a store; the kubelet reads the Secret.
+
+    Args:
+        dataset: where the data lies, and how the store is reached.
+        before: what stands before the names of the variables.
+    """
     secret = (dataset.get("storage") or {}).get("secretRef")
     if not secret:
         return []
-    return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret["name"], "key": key}}} for key in KEYS]
+    return [{"name": before + key, "valueFrom": {"secretKeyRef": {"name": secret["name"], "key": key}}} for key in KEYS]

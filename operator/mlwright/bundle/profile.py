@@ -78,8 +78,17 @@ def read_profile(folder: Path) -> Profile:
         BundleError: The file is not a profile of version 1.
         OSError: The file cannot be read.
     """
+    return parse_profile((folder / PROFILE).read_bytes())
+
+
+def parse_profile(content: bytes) -> Profile:
+    """Read a profile.
+
+    Raises:
+        BundleError: It is not one of version 1.
+    """
     try:
-        document = json.loads((folder / PROFILE).read_bytes())
+        document = json.loads(content)
         if document["schemaVersion"] != SCHEMA_VERSION:
             raise BundleError(f"{PROFILE}: this version reads schemaVersion {SCHEMA_VERSION}")
         features = tuple(_from_document(entry) for entry in document["features"])

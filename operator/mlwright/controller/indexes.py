@@ -7,6 +7,7 @@ from typing import Final
 
 from mlwright.constants import LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.plan.resources import (
+    BATCH_PREDICTION,
     CONTROLLER_REVISION,
     DECISION,
     MODEL_DEPLOYMENT,
@@ -66,6 +67,19 @@ def _decision_subject(body: Body) -> str:
     return f"{subject['kind']}/{subject['name']}"
 
 
+def _batch_source(body: Body) -> str:
+    """Return the deployment, or the model of the version, that answers."""
+    source = body["spec"]["source"]
+    if source["type"] == "Deployment":
+        return of_deployment(source["deployment"]["name"])
+    return str(source["version"]["name"]).rpartition("-v")[0]
+
+
+def of_deployment(name: str) -> str:
+    """Return the value under which batch predictions are found that take a deployment's version; no model's name."""
+    return f"deployment/{name}"
+
+
 INDEXES: Final[Mapping[ResourceKind, tuple[str, Extract]]] = {
     MODEL_VERSION: ("model", _version_model),
     MODEL_DEPLOYMENT: ("model", _deployment_model),
@@ -73,6 +87,7 @@ INDEXES: Final[Mapping[ResourceKind, tuple[str, Extract]]] = {
     TRAINING_RUN: ("pipeline", _run_pipeline),
     DECISION: ("subject", _decision_subject),
     CONTROLLER_REVISION: ("model", _frozen_model),
+    BATCH_PREDICTION: ("source", _batch_source),
 }
 """Secondary index of a kind: its name and how its value is read. Values are names in the object's own namespace.
 

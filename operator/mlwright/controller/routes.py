@@ -12,6 +12,9 @@
 | TrainingPipeline (its spec) | its runs, which may have waited for it |
 | ModelDeployment (its spec) | its Model, of which a version may be in use no more |
 | Decision | its subject, and the Model of the version that it is about |
+| BatchPrediction (its spec) | its Model, as a ModelDeployment |
+| ModelVersion | the BatchPredictions that name a version of its model |
+| Decision, ModelDeployment (its spec) | the BatchPredictions that take what the deployment serves |
 | ControllerRevision of a run or a deployment | its Model, of which a version may be in use no more |
 """
 
@@ -21,9 +24,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
 from mlwright.constants import ROUTER
-from mlwright.controller.indexes import imports_of, key_of, owner_of, related_value
+from mlwright.controller.indexes import imports_of, key_of, of_deployment, owner_of, related_value
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import (
+    BATCH_PREDICTION,
     CONTROLLER_REVISION,
     DECISION,
     MODEL,
@@ -103,6 +107,7 @@ def _version(body: Body, _: Change, names: Names) -> Iterator[Key]:
     model = related_value(MODEL_VERSION, body)
     yield from _single(MODEL.name, body, model)
     yield from _of_model(body, model, names)
+    yield from _referring(BATCH_PREDICTION, "source", body, model or "", names)
     yield from _single(TRAINING_RUN.name, body, ((body.get("spec") or {}).get("lineage") or {}).get("run"))
 
 
@@ -118,17 +123,30 @@ def _pipeline(body: Body, change: Change, names: Names) -> Iterator[Key]:
         yield from _referring(TRAINING_RUN, "pipeline", body, body["metadata"]["name"], names)
 
 
-def _decision(body: Body, _: Change, __: Names) -> Iterator[Key]:
+def _decision(body: Body, _: Change, names: Names) -> Iterator[Key]:
     subject = related_value(DECISION, body)
     if subject:
         kind, name = subject.split("/", 1)
         yield from _single(kind, body, name)
+        yield from _referring(BATCH_PREDICTION, "source", body, of_deployment(name), names)
     yield from _single(MODEL.name, body, str((body.get("spec") or {}).get("version") or "").rpartition("-v")[0])
 
 
-def _deployment(body: Body, change: Change, _: Names) -> Iterator[Key]:
+def _deployment(body: Body, change: Change, names: Names) -> Iterator[Key]:
     if change is Change.SPEC:
         yield from _single(MODEL.name, body, related_value(MODEL_DEPLOYMENT, body))
+        yield from _referring(BATCH_PREDICTION, "source", body, of_deployment(body["metadata"]["name"]), names)
+
+
+def _batch(body: Body, change: Change, _: Names) -> Iterator[Key]:
+    if change is Change.SPEC:
+        yield from _single(MODEL.name, body, _named_model(body))
+
+
+def _named_model(body: Body) -> str | None:
+    """Return the model of the version that a batch prediction names; None for one that takes a deployment's."""
+    found = related_value(BATCH_PREDICTION, body) or ""
+    return None if "/" in found else found
 
 
 def _frozen(body: Body, _: Change, __: Names) -> Iterator[Key]:
@@ -142,6 +160,7 @@ _ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {
     MODEL.name: _model,
     TRAINING_PIPELINE.name: _pipeline,
     MODEL_DEPLOYMENT.name: _deployment,
+    BATCH_PREDICTION.name: _batch,
     DECISION.name: _decision,
     CONTROLLER_REVISION.name: _frozen,
 }

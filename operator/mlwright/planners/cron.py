@@ -27,21 +27,34 @@ def check(schedules: Iterable[Schedule], now: datetime) -> None:
     """Refuse what has no slots.
 
     Raises:
-        InvalidSpecError: an expression cannot be read or never fires, or a zone does not exist; it names the field.
+        InvalidSpecError: as `check_one`.
     """
     for schedule in schedules:
-        where = f"spec.triggers.schedules[{schedule.name}]"
-        _check_zone(schedule, where)
-        try:
-            found = following(schedule, now)
-        except CronSimError as error:
-            raise InvalidSpecError(
-                f"{where}.cron",
-                f"{schedule.cron!r} has no slots ({str(error).lower()}); write minute, hour, day of the month, month"
-                " and day of the week so that some day has them all, such as 30 3 * * MON-FRI",
-            ) from error
-        if found is None:
-            raise InvalidSpecError(f"{where}.cron", f"{schedule.cron!r} has no slot in 50 years; no such day comes")
+        check_one(schedule, f"spec.triggers.schedules[{schedule.name}]", now)
+
+
+def check_one(schedule: Schedule, where: str, now: datetime) -> None:
+    """Refuse a schedule that has no slots.
+
+    Args:
+        schedule: the schedule.
+        where: the field in which it stands.
+        now: the time.
+
+    Raises:
+        InvalidSpecError: its expression cannot be read or never fires, or its zone does not exist; it names the field.
+    """
+    _check_zone(schedule, where)
+    try:
+        found = following(schedule, now)
+    except CronSimError as error:
+        raise InvalidSpecError(
+            f"{where}.cron",
+            f"{schedule.cron!r} has no slots ({str(error).lower()}); write minute, hour, day of the month, month"
+            " and day of the week so that some day has them all, such as 30 3 * * MON-FRI",
+        ) from error
+    if found is None:
+        raise InvalidSpecError(f"{where}.cron", f"{schedule.cron!r} has no slot in 50 years; no such day comes")
 
 
 def _check_zone(schedule: Schedule, where: str) -> None:

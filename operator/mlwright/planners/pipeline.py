@@ -24,7 +24,7 @@ from mlwright.planners.probing import Probing
 from mlwright.planners.run_history import outdated
 from mlwright.planners.runs import GOING, newest_digests
 from mlwright.planners.template import artifacts_uri, check, dump, template_digest, training_image
-from mlwright.planners.timetable import Slot, Timetable, timetable
+from mlwright.planners.timetable import Calendar, Slot, Timetable, timetable
 from mlwright.settings import Settings
 
 Decision = Decided[TrainingIntent]
@@ -57,7 +57,7 @@ def decide(seen: PipelineSeen, settings: Settings, now: datetime) -> Decision:
     forget = tuple(RemoveRun(run.name, run.uid) for run in outdated(seen))
     cron.check(seen.spec.triggers.schedules, now)
     probing.check(seen)
-    at = Situation(seen, settings, now, timetable(seen, now), probing.probing(seen, settings, now))
+    at = Situation(seen, settings, now, timetable(Calendar.of(seen), now), probing.probing(seen, settings, now))
     mirror = mirroring.mirroring(seen, settings, now)
     decision = _moved(at, forget)
     told = replace(decision.status, conditions=(*decision.status.conditions, *mirror.conditions))

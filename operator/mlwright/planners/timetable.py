@@ -1,4 +1,4 @@
-"""Which slot of a pipeline's schedules is due.
+"""Which slot of schedules is due: those of a pipeline, or that of a batch prediction.
 
 Invariants: a slot is answered once, whatever was lost or whichever clock was wrong, because nothing before an answered
 slot starts a run any more; after a downtime at most one run makes up for all slots that were missed; a schedule that is
@@ -18,13 +18,41 @@ from mlwright.api.conditions import timestamp
 from mlwright.api.fields import parse_duration
 from mlwright.api.triggers import Schedule
 from mlwright.plan.pods import moment
-from mlwright.plan.training import PipelineSeen
+from mlwright.plan.training import PipelineSeen, RunBrief
 from mlwright.planners import cron
 
 MOST: Final = 100
 """Missed slots are counted up to here."""
 AHEAD: Final = timedelta(minutes=1)
 """So far may clocks differ before somebody should know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Schedules, and all that is known of the slots that were answered."""
+
+    schedules: tuple[Schedule, ...]
+    told: tuple[Mapping[str, Any], ...]
+    """What the status told of them."""
+    known: bool
+    """Whether their object was looked at before."""
+    created: datetime
+    runs: tuple[RunBrief, ...]
+    skips: bool = False
+    """Whether a slot is passed over that comes while a run goes on."""
+
+    @classmethod
+    def of(cls, seen: PipelineSeen) -> Calendar:
+        """Return the calendar of a pipeline."""
+        known = seen.status or seen.runs or any(version.pipeline == seen.name for version in seen.versions)
+        return cls(
+            schedules=seen.spec.triggers.schedules,
+            told=tuple(seen.status.get("schedules") or ()),
+            known=bool(known),
+            created=seen.created,
+            runs=seen.runs,
+            skips=seen.spec.policy.overlap == "Skip",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,56 +109,54 @@ class Timetable:
     next: datetime | None
 
 
-def timetable(seen: PipelineSeen, now: datetime) -> Timetable:
+def timetable(calendar: Calendar, now: datetime) -> Timetable:
     """Return how the schedules stand.
 
     Worked example: schedule nightly (0 3 * * *) was last answered at 03:00 on Monday, the operator comes back on
     Wednesday at 09:00 -> due is the slot of Wednesday 03:00, which passes over that of Tuesday; next is Thursday 03:00.
     """
-    entries = tuple(_entry(schedule, seen, now) for schedule in seen.spec.triggers.schedules)
+    entries = tuple(_entry(schedule, calendar, now) for schedule in calendar.schedules)
     coming = [entry.next for entry in entries if entry.next is not None]
     return Timetable(entries, _due(entries, now), min(coming, default=None))
 
 
-def _entry(schedule: Schedule, seen: PipelineSeen, now: datetime) -> Entry:
-    stored = _stored(schedule, seen)
-    begin = moment(stored["since"]) if stored else _first(seen, now)
-    since = max([begin, *_answered(schedule, seen, now)])
+def _entry(schedule: Schedule, calendar: Calendar, now: datetime) -> Entry:
+    stored = _stored(schedule, calendar)
+    begin = moment(stored["since"]) if stored else _first(calendar, now)
+    since = max([begin, *_answered(schedule, calendar, now)])
     newest, skipped_for = cron.newest(schedule, since, now), ""
     if stored and since == begin:
         skipped_for = stored.get("skippedFor", "")
-    if newest is not None and (run := _overlapped(newest, seen, now)):
+    if newest is not None and (run := _overlapped(newest, calendar, now)):
         since, newest, skipped_for = newest, None, run
     return Entry(schedule, since, newest, cron.following(schedule, max(since, now)), skipped_for)
 
 
-def _stored(schedule: Schedule, seen: PipelineSeen) -> Mapping[str, Any] | None:
+def _stored(schedule: Schedule, calendar: Calendar) -> Mapping[str, Any] | None:
     """Return what the status says of a schedule as it is now."""
     wanted = (schedule.name, schedule.cron, schedule.time_zone)
-    told = seen.status.get("schedules") or ()
-    return next((e for e in told if (e["name"], e["cron"], e["timeZone"]) == wanted), None)
+    return next((e for e in calendar.told if (e["name"], e["cron"], e["timeZone"]) == wanted), None)
 
 
-def _first(seen: PipelineSeen, now: datetime) -> datetime:
-    """Return from when on a schedule counts that was never seen: from now on or, of a new pipeline, its birth."""
-    known = seen.status or seen.runs or any(version.pipeline == seen.name for version in seen.versions)
-    return now if known else min(seen.created, now)
+def _first(calendar: Calendar, now: datetime) -> datetime:
+    """Return from when on a schedule counts that was never seen: from now on or, of a new object, its birth."""
+    return now if calendar.known else min(calendar.created, now)
 
 
-def _overlapped(slot: datetime, seen: PipelineSeen, now: datetime) -> str:
+def _overlapped(slot: datetime, calendar: Calendar, now: datetime) -> str:
     """Return the run because of which a slot is skipped, "" if there is none: it went on when the slot came."""
-    if seen.spec.policy.overlap != "Skip":
+    if not calendar.skips:
         return ""
-    over = (run for run in seen.runs if not run.stuck and not run.replaced)
+    over = (run for run in calendar.runs if not run.stuck and not run.replaced)
     return next((run.name for run in over if run.created < slot <= (run.ended or now)), "")
 
 
-def _answered(schedule: Schedule, seen: PipelineSeen, now: datetime) -> list[datetime]:
+def _answered(schedule: Schedule, calendar: Calendar, now: datetime) -> list[datetime]:
     """Return the slots that were answered: its own and, as a run answers all schedules, those of others.
 
     A slot of another schedule that has not come yet says only that a clock was wrong then.
     """
-    own = [run for run in seen.runs if run.number and run.slot is not None]
+    own = [run for run in calendar.runs if run.number and run.slot is not None]
     return [
         run.slot
         for run in own

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError
+from mlwright.constants import PREDICT, PUBLISH
 from mlwright.process.last_words import leave_last_words, termination_log
 from mlwright.trainer import own, signing
 from mlwright.trainer.errors import SurroundingsError, UserError
@@ -162,12 +163,37 @@ def _mirror(env: Mapping[str, str]) -> Result:
     return Result(MIRROR, "", 0, Outcome.SUCCEEDED, sentence, results)
 
 
+def _predict(env: Mapping[str, str]) -> Result:
+    """Answer the rows of a shard of a batch prediction."""
+    try:
+        task = import_module("mlwright.trainer.batch.task").read_task(env)
+        shard = int(env.get(NUMBER) or 0)
+        work = import_module("mlwright.trainer.batch.predict").predict
+        sentence, results = work(task, shard, addresses.mount_root(env), env)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, PREDICT, None)
+    return Result(PREDICT, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+
+
+def _publish(env: Mapping[str, str]) -> Result:
+    """Let the answers of a batch prediction appear."""
+    try:
+        task = import_module("mlwright.trainer.batch.task").read_task(env)
+        publish = import_module("mlwright.trainer.batch.publish").publish
+        sentence, results = publish(task, addresses.mount_root(env), env)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, PUBLISH, None)
+    return Result(PUBLISH, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+
+
 _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     REVISION: _look,
     SWEEP: _sweep,
     PROGRESS: _progress,
     IMPORT: _import,
     MIRROR: _mirror,
+    PREDICT: _predict,
+    PUBLISH: _publish,
 }
 
 

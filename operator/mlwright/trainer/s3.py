@@ -75,10 +75,7 @@ class Bucket:
         Raises:
             UserError: A key is not given.
         """
-        check_keys(storage, env)
-        keys = [env.get(name, "") for name in KEYS]
-        system = _system(storage, keys, root, own=brings_own(env))
-        return cls(address, storage, system, reader(storage, env))
+        return cls(address, storage, client(storage, env, root), reader(storage, env))
 
     def one(self) -> DataFile | None:
         """See Store."""
@@ -196,6 +193,16 @@ def meaning(said: str, storage: Storage, bucket_name: str, who: str) -> UserErro
             reason=STORAGE_AWAY,
         )
     return None
+
+
+def client(storage: Storage, env: Mapping[str, str], root: Path) -> Any:
+    """Arrow's client of a store; nothing is asked of the server yet.
+
+    Raises:
+        UserError: A key is not given.
+    """
+    check_keys(storage, env)
+    return _system(storage, [env.get(name, "") for name in KEYS], root, own=brings_own(env))
 
 
 def _system(storage: Storage, keys: list[str], root: Path, *, own: bool) -> Any:

@@ -196,13 +196,14 @@ def _pieces(path: DataFile, data_format: DataFormat, columns: Sequence[str]) -> 
         yield pa.table(piece)
 
 
-def _parquet_file(file: DataFile) -> Any:
+def parquet_file(file: DataFile) -> Any:
+    """A Parquet file that is read in small pieces."""
     # Small buffers: else a compressed row group of a million rows is in memory beside what becomes of it.
     return pyarrow.parquet.ParquetFile(file.open(), buffer_size=PIECE, pre_buffer=False)
 
 
 def _parquet_pieces(file: DataFile, columns: Sequence[str]) -> Iterator[Any]:
-    return iter(_parquet_file(file).iter_batches(PIECE, columns=list(columns)))
+    return iter(parquet_file(file).iter_batches(PIECE, columns=list(columns)))
 
 
 def _guess(name: str) -> DataFormat:
@@ -303,7 +304,7 @@ def _parquet_names(file: DataFile) -> list[str]:
 
 def _parquet_table(file: DataFile, columns: list[str]) -> Any:
     # The file alone: a folder called key=value above it is no column here.
-    return _parquet_file(file).read(columns=columns)
+    return parquet_file(file).read(columns=columns)
 
 
 def _delta_names(file: DataFile) -> list[str]:

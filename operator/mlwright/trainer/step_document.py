@@ -171,12 +171,13 @@ def _dataset(document: Document) -> Dataset:
         time_range=_time_range(document.child("timeRange")) if document.has("timeRange") else None,
         split=_split(document.child("split")) if document.has("split") else Split(SplitType.HASH, _DEFAULT_SHARE, 0),
         checks=read_checks(document.child("checks"), parse_duration) if document.has("checks") else None,
-        storage=_storage(document.child("storage")) if document.has("storage") else Storage(),
+        storage=read_storage(document.child("storage")) if document.has("storage") else Storage(),
         revision=document.optional_text("revision") or "",
     )
 
 
-def _storage(document: Document) -> Storage:
+def read_storage(document: Document) -> Storage:
+    """How to reach an object store."""
     bundle = document.child("caBundleRef") if document.has("caBundleRef") else None
     return Storage(
         endpoint=document.optional_text("endpointURL") or "",

@@ -16,10 +16,11 @@ from mlwright.controller.ownership import ADOPTED
 from mlwright.plan.resources import MODEL_DEPLOYMENT, TRAINING_PIPELINE
 from tests.support import permissions
 from tests.support.apiserver import Client, Json
-from tests.support.flows import deployment, pipeline, serves, settled, trained
+from tests.support.flows import answered, deployment, pipeline, serves, settled, trained
 from tests.support.installed import Installed, Operator
 from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
+from tests.support.objects import BATCH
 from tests.support.podstates import State, Waiting
 from tests.support.scripts import Story
 from tests.support.world import Space, World
@@ -79,6 +80,7 @@ SELDOM: Final = frozenset(
         # never asked; the chart's policy for versions checks it
         "approve modelversions.mlwright.dev",
         "delete trainingruns.mlwright.dev",
+        "update batchpredictions/finalizers.mlwright.dev",
         "update modeldeployments/finalizers.mlwright.dev",
         "update models/finalizers.mlwright.dev",
         "update trainingpipelines/finalizers.mlwright.dev",
@@ -140,6 +142,8 @@ async def _live(server: ApiServer, namespace: str) -> None:
         await world.until(namespace, trained("churn-2", "Succeeded"), "a version", PATIENCE)
         await kube.create(deployment(), namespace)
         await world.until(namespace, serves(1), "version 1 serves and has its alias", PATIENCE)
+        await kube.create(BATCH, namespace)
+        await world.until(namespace, answered, "stored rows are answered", PATIENCE)
         await _edit(kube, namespace, 310)
         await world.until(namespace, serves(2), "version 2 has replaced it", PATIENCE)
         await _lose_owners(kube, namespace)

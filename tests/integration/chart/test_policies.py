@@ -74,8 +74,8 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
 
     assert answer.status == 403
     assert (
-        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, mlflow, signing, feedback or"
-        f" server), and dana@{team} may not get it in namespace {team}:"
+        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, input.storage, mlflow, signing"
+        f", feedback or server), and dana@{team} may not get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 

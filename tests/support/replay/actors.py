@@ -92,6 +92,9 @@ def _told(env: dict[str, str], container: Body) -> Body:
     if "MLWRIGHT_SWEEP" in env:
         swept: Body = json.loads(env["MLWRIGHT_SWEEP"].replace("$$", "$"))
         return swept | {"name": "sweep"}
+    if "MLWRIGHT_BATCH" in env:
+        batch: Body = json.loads(env["MLWRIGHT_BATCH"].replace("$$", "$"))
+        return batch | {"name": container["args"][0]}
     found: Body = json.loads(env["MLWRIGHT_STEP"].replace("$$", "$"))
     return found | {"name": container["args"][0]}
 
@@ -133,6 +136,8 @@ _RESULTS: dict[str, Callable[[Body], Body]] = {
         "metrics": {"roc_auc": SCORES[told["training"]["estimator"]["parameters"]["max_iter"]]},
         "testRows": 20,
     },
+    "predict": lambda _: {"batch": {"shard": 0, "rows": 100}},
+    "publish": lambda told: {"batch": {"rows": 100, "parts": 1, "uri": f"{told['output']['uri']}/run"}},
     "sweep": lambda told: {"sweep": {"folders": len(told["inUse"]), "inUse": len(told["inUse"])}},
 }
 

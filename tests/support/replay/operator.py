@@ -313,9 +313,19 @@ def _serving_edges(before: Body, after: Body) -> list[str]:
     return [f"{stable} -> {new}, not {candidate}"] if new not in {stable, candidate} else []
 
 
+def _batch_edges(before: Body, after: Body) -> list[str]:
+    """A run that ended well stays so; runs follow each other by number."""
+    one, other = ((s.get("lastRun") or {}) for s in (before, after))
+    if one.get("number", 0) > other.get("number", 0):
+        return [f"{one.get('name')} -> {other.get('name')}"]
+    same = one.get("name") == other.get("name")
+    return [f"Succeeded -> {other['state']}"] if same and one.get("state") == "Succeeded" != other["state"] else []
+
+
 _EDGES: Final[dict[str, Callable[[Body, Body], list[str]]]] = {
     "TrainingRun": _run_edges,
     "ModelDeployment": _serving_edges,
+    "BatchPrediction": _batch_edges,
 }
 
 

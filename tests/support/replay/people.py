@@ -35,6 +35,22 @@ def deployment(name: str = "flights", of: str = "flights", **spec: Any) -> Body:
     return _object("ModelDeployment", name, {"model": selector, "replicas": 2, **spec})
 
 
+def batch(name: str = "scores", **spec: Any) -> Body:
+    """Return a batch prediction that answers once with what the deployment flights serves."""
+    asked = {} if "schedule" in spec else {"runOnce": True}
+    return _object(
+        "BatchPrediction",
+        name,
+        {
+            "source": {"type": "Deployment", "deployment": {"name": "flights"}},
+            "input": {"uri": "pvc://data/today"},
+            "output": {"uri": "pvc://data/answers"},
+            **asked,
+            **spec,
+        },
+    )
+
+
 def run(name: str, pipeline_name: str = "flights") -> Body:
     """Return a run that somebody asks for by creating it."""
     return _object("TrainingRun", name, {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}})

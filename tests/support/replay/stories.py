@@ -134,6 +134,20 @@ def _mirror_and_serve(world: World, _: Surroundings) -> None:
     world.add(people.deployment(rollout={"setAlias": "champion"}))
 
 
+def _answer_with(number: int) -> dict[str, Any]:
+    """Return what names a version as the one that answers."""
+    return {"source": {"type": "Version", "version": {"name": f"flights-v{number}"}}}
+
+
+def _batch(name: str, **change: object) -> Act:
+    return Act(name, lambda world, _: edit(world, "BatchPrediction", "scores", lambda spec: spec.update(change)))
+
+
+def _serve_and_answer(world: World, _: Surroundings) -> None:
+    _serve(world)
+    world.add(people.batch())
+
+
 def _graph() -> Body:
     """Return a pipeline whose runs do more than the built-in steps."""
 
@@ -389,6 +403,40 @@ STORIES: Final = {
                 Act("what runs at the end is done", lambda _, around: around.endless.clear()),
             ),
             Surroundings(endless={"train", "on-exit"}),
+        ),
+        Story(
+            "rows are answered once, and again when they lie elsewhere",
+            (
+                Act("serve and answer", _serve_and_answer),
+                _new_version(2),
+                _batch("other rows", input={"uri": "pvc://data/tomorrow"}),
+                Act("again", lambda world, _: annotate(world, "BatchPrediction", "scores", run="1")),
+            ),
+        ),
+        Story(
+            "a shard fails, and is tried again",
+            (
+                _SERVE,
+                Act("answer", lambda world, _: world.add(people.batch(shards=2))),
+                Act("the disk has room again", lambda _, around: around.crashes.clear()),
+                Act("retry", lambda world, _: annotate(world, "BatchPrediction", "scores", retry="1")),
+                _batch("another version", **_answer_with(2)),
+                _new_version(2),
+            ),
+            Surroundings(crashes={"predict": 9}),
+        ),
+        Story(
+            "rows are answered every five minutes",
+            (
+                _SERVE,
+                Act(
+                    "a schedule",
+                    lambda world, _: world.add(people.batch(schedule={"cron": "*/5 * * * *"}, keepRuns=1)),
+                    timedelta(minutes=12),
+                ),
+                _batch("suspended", suspend=True),
+                _batch("go on", suspend=False),
+            ),
         ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(

@@ -20,7 +20,7 @@ from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
-from mlwright.plan.resources import BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
+from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
 from tests.support.replay.counts import Meter
@@ -34,6 +34,7 @@ _INDEXES: Final[dict[str, Callable[[Body], str]]] = {
     "TrainingRun": lambda body: related_value(TRAINING_RUN, body) or "",
     "TrainingPipeline": lambda body: str((body["spec"].get("modelRef") or body["metadata"])["name"]),
     "ControllerRevision": lambda body: str((body["metadata"].get("labels") or {}).get(LABEL_MODEL, "")),
+    "BatchPrediction": lambda body: related_value(BATCH_PREDICTION, body) or "",
     "Decision": lambda body: "{kind}/{name}".format(**body["spec"]["subjectRef"]),
 }
 

@@ -1,4 +1,4 @@
-"""What a change of each field does: it trains, it rolls out, or it does neither. No field is left out."""
+"""What a change of each field does: it trains, rolls out, answers again, or does none of it. No field is left out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any, Final, Literal, get_args, get_origin
 import pytest
 from pydantic.fields import FieldInfo
 
+from mlwright.api.batches import BatchPredictionSpec
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.fields import Schema
 from mlwright.api.pipelines import TrainingPipelineSpec
-from mlwright.controller.kinds import deployments, pipelines
+from mlwright.controller.kinds import batches, deployments, pipelines
 from mlwright.plan.resources import Body
 from mlwright.plan.serving import Target
+from mlwright.planners.batch import once
 from mlwright.planners.target import resolve
 from mlwright.planners.template import template_digest
 from tests.support.replay import people
@@ -27,6 +29,7 @@ TRAINS: Final = "trains"
 ROLLS_OUT: Final = "rolls out"
 NEITHER: Final = "neither"
 FIXED: Final = "has one value"
+ANSWERS: Final = "answers again"
 
 SURFACE: Final[dict[str, Any]] = {
     "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
@@ -509,6 +512,71 @@ OF_DEPLOYMENT: Final = {
     **{f"pod.{name}": ROLLS_OUT for name in SURFACE_FIELDS},
 }
 
+BATCH: Final[dict[str, Any]] = {
+    "source": {"type": "Deployment", "deployment": {"name": "flights"}, "version": {"name": "flights-v1"}},
+    "schedule": {"cron": "0 3 * * *", "timeZone": "UTC", "startingDeadline": "2h"},
+    "runOnce": True,
+    "input": {
+        "uri": "pvc://data/rows",
+        "format": "CSV",
+        "storage": {
+            "endpointURL": "https://store:9000",
+            "region": "eu-1",
+            "caBundleRef": {"name": "authorities", "key": "ca.crt"},
+            "secretRef": {"name": "keys"},
+        },
+    },
+    "output": {
+        "uri": "pvc://data/answers",
+        "format": "Parquet",
+        "columns": ["id"],
+        "storage": {
+            "endpointURL": "https://store:9000",
+            "region": "eu-1",
+            "caBundleRef": {"name": "authorities", "key": "ca.crt"},
+            "secretRef": {"name": "keys"},
+        },
+    },
+    "shards": 2,
+    "retries": 2,
+    "timeoutAfter": "2h",
+    "keepRuns": 5,
+    "image": "trainer:1",
+    "pod": SURFACE,
+    "suspend": False,
+}
+OF_BATCH: Final = {
+    "source.type": ANSWERS,
+    "source.deployment.name": ANSWERS,
+    "source.version.name": ANSWERS,
+    "schedule.cron": NEITHER,
+    "schedule.timeZone": NEITHER,
+    "schedule.startingDeadline": NEITHER,
+    "runOnce": NEITHER,
+    "input.uri": ANSWERS,
+    "input.format": ANSWERS,
+    "input.storage.endpointURL": ANSWERS,
+    "input.storage.region": ANSWERS,
+    "input.storage.caBundleRef.name": ANSWERS,
+    "input.storage.caBundleRef.key": ANSWERS,
+    "input.storage.secretRef.name": ANSWERS,
+    "output.uri": ANSWERS,
+    "output.storage.endpointURL": ANSWERS,
+    "output.storage.region": ANSWERS,
+    "output.storage.caBundleRef.name": ANSWERS,
+    "output.storage.caBundleRef.key": ANSWERS,
+    "output.storage.secretRef.name": ANSWERS,
+    "output.format": FIXED,
+    "output.columns": ANSWERS,
+    "shards": NEITHER,
+    "retries": NEITHER,
+    "timeoutAfter": NEITHER,
+    "keepRuns": NEITHER,
+    "image": NEITHER,
+    "suspend": NEITHER,
+    **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
+}
+
 OTHER: Final = {
     "dataset.uri": "pvc://data/other.csv",
     "evaluation.gates.champion.confidence": 0.99,
@@ -596,6 +664,8 @@ def effect(kind: str, before: Body, after: Body) -> str:
     """Return what a change of a spec does."""
     if kind == "TrainingPipeline":
         return TRAINS if digest(before) != digest(after) else NEITHER
+    if kind == "BatchPrediction":
+        return ANSWERS if asked_once(before) != asked_once(after) else NEITHER
     return ROLLS_OUT if revision(before) != revision(after) else NEITHER
 
 
@@ -604,6 +674,12 @@ def digest(spec: Body) -> str:
     world = World()
     body = world.add({**people.pipeline(), "spec": spec})
     return template_digest(pipelines.gather(body, world))
+
+
+def asked_once(spec: Body) -> str:
+    """Return the digest that tells when runOnce answers again."""
+    world = World()
+    return once(batches.gather(world.add({**people.batch(), "spec": spec}), world))
 
 
 def revision(spec: Body) -> str:
@@ -623,12 +699,13 @@ def base(kind: str, path: str) -> dict[str, Any]:
     """Return the spec that is changed."""
     if path == "model.alias":
         return {**DEPLOYMENT, "model": {"ref": {"name": "flights"}, "type": "Alias", "alias": "blue"}}
-    return PIPELINE if kind == "TrainingPipeline" else DEPLOYMENT
+    return {"TrainingPipeline": PIPELINE, "BatchPrediction": BATCH}.get(kind, DEPLOYMENT)
 
 
 TABLES: Final[dict[str, tuple[type[Schema], dict[str, str]]]] = {
     "TrainingPipeline": (TrainingPipelineSpec, OF_PIPELINE),
     "ModelDeployment": (ModelDeploymentSpec, OF_DEPLOYMENT),
+    "BatchPrediction": (BatchPredictionSpec, OF_BATCH),
 }
 ROWS: Final = [(kind, path) for kind, (_, table) in TABLES.items() for path in table]
 

@@ -13,7 +13,7 @@ from mlwright.plan.analysis import Failed
 from mlwright.plan.loads import Answer
 from mlwright.plan.measuring import Measure, Measured, Phase, Side
 from mlwright.plan.pods import moment
-from mlwright.plan.resources import Key
+from mlwright.plan.resources import Body, Key
 from mlwright.planners.load_questions import REQUESTS
 from mlwright.settings import Settings
 from tests.support.replay import people
@@ -445,6 +445,45 @@ def canary(*, measured: bool = False, **traffic: str) -> Callable[[Operator], No
     return given
 
 
+def answering(operator: Operator, **spec: object) -> None:
+    """Let a batch prediction exist beside a deployment that serves v1."""
+    served(operator)
+    operator.world.add(people.batch("flights", **spec))
+    operator.settle()
+
+
+def at_work(operator: Operator, **spec: object) -> None:
+    """Let shards of a batch prediction go on and on."""
+    operator.actors.around.endless.add("predict")
+    answering(operator, **spec)
+
+
+def answered(operator: Operator) -> None:
+    """Let a run of a batch prediction be complete."""
+    answering(operator)
+
+
+def failed_batch(operator: Operator) -> None:
+    """Let a run of a batch prediction have failed."""
+    operator.actors.around.user_error = "predict"
+    answering(operator)
+
+
+def again_after(first: Callable[[Operator], None]) -> Callable[[Operator], None]:
+    """Return the story of a later run that goes on."""
+
+    def given(operator: Operator) -> None:
+        """Let rows elsewhere be answered."""
+        first(operator)
+        operator.actors.around.user_error = ""
+        operator.actors.around.endless.add("predict")
+        change = {"input": {"uri": "pvc://data/tomorrow"}}
+        edit(operator.world, "BatchPrediction", "flights", lambda spec: spec.update(change))
+        operator.settle()
+
+    return given
+
+
 def unanswered(world: World) -> Callable[[Key], Measured | None]:
     """Return a reading that failed, of whatever is to be counted."""
 
@@ -457,6 +496,48 @@ def unanswered(world: World) -> Callable[[Key], Measured | None]:
         return Measured(wanted, {"errors": Failed("Prometheus does not answer")})
 
     return measured
+
+
+def scheduled(operator: Operator) -> None:
+    """Let the first slot be to come."""
+    answering(operator, schedule={"cron": "0 12 1 6 *"})
+
+
+def unserved(operator: Operator) -> None:
+    """Let the deployment of a batch prediction not exist."""
+    operator.world.add(people.batch("flights"))
+    operator.settle()
+
+
+def of_version(version: Body) -> Callable[[Operator], None]:
+    """Return the story of a batch prediction that names such a version."""
+
+    def given(operator: Operator) -> None:
+        """Let it be named."""
+        operator.world.add(version)
+        named = {"type": "Version", "version": {"name": "flights-v1"}}
+        operator.world.add(people.batch("flights", source=named))
+        operator.settle()
+
+    return given
+
+
+def unfetched_batch(operator: Operator) -> None:
+    """Let the image of a batch prediction be missing."""
+    operator.actors.around.bad_images.add("trainer:1")
+    answering(operator)
+
+
+def without_claim(operator: Operator) -> None:
+    """Let the claim of the answers be missing."""
+    answering(operator, output={"uri": "pvc://nowhere/answers"})
+
+
+def suspended_batch(operator: Operator) -> None:
+    """Let a batch prediction be suspended whose run is complete."""
+    answering(operator)
+    edit(operator.world, "BatchPrediction", "flights", lambda spec: spec.update(suspend=True))
+    operator.settle()
 
 
 FOLLOWING = {"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}
@@ -550,6 +631,19 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: the spec is impossible": imageless,
     "ModelDeployment: it follows the alias that it sets": changed(model=FOLLOWING, rollout={"setAlias": "blue"}),
     "ModelDeployment: a name that it needs is taken": taken,
+    "BatchPrediction: the first run goes on": at_work,
+    "BatchPrediction: a later run goes on after a good one": again_after(answered),
+    "BatchPrediction: a later run goes on after one that failed": again_after(failed_batch),
+    "BatchPrediction: the last run is complete": answered,
+    "BatchPrediction: the last run failed": failed_batch,
+    "BatchPrediction: the first slot of its schedule is to come": scheduled,
+    "BatchPrediction: the deployment or the version does not exist yet, or serves nothing yet": unserved,
+    "BatchPrediction: the version waits for approval": of_version(people.version(1, approvalPolicy="Manual")),
+    "BatchPrediction: the version was rejected or denied": of_version(people.version(1, passed=False)),
+    "BatchPrediction: its pods do not start": unfetched_batch,
+    "BatchPrediction: its pods need something that does not exist": without_claim,
+    "BatchPrediction: suspended": suspended_batch,
+    "BatchPrediction: the spec is impossible": lambda operator: answering(operator, schedule={"cron": "0 0 31 2 *"}),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mlwright.api.conditions import timestamp
 from mlwright.planners.pipeline import decide
-from mlwright.planners.timetable import Timetable, timetable
+from mlwright.planners.timetable import Calendar, Timetable, timetable
 from tests.unit.planners.given import SETTINGS, Pipeline, a_pipeline
 
 NIGHTLY = {"name": "nightly", "cron": "0 3 * * *", "timeZone": "UTC"}
@@ -35,7 +35,7 @@ def answered(told: Pipeline, schedule: str, at: datetime, state: str = "Succeede
 
 def look(told: Pipeline, now: datetime) -> Timetable:
     """Return how the schedules stand."""
-    return timetable(told.done(), now)
+    return timetable(Calendar.of(told.done()), now)
 
 
 def due(told: Pipeline, now: datetime) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mlwright.bundle import loading
 from mlwright.bundle.errors import BundleError
 from mlwright.bundle.manifest import Core, Format
-from mlwright.server import loading
 from mlwright.server.failures import UnservableError
 from mlwright.server.loading import load
 from mlwright.server.settings import Settings
@@ -195,14 +195,14 @@ def skops_core(bundle: Bundle, release: str) -> Core:
 def test_refuses_a_pipeline_of_another_scikit_learn(bundle: Bundle) -> None:
     """A pipeline of another release may load and answer differently."""
     with pytest.raises(BundleError, match=r"trained with scikit-learn 1\.0\.2, this image has"):
-        loading._check_framework(skops_core(bundle, "1.0.2"))
+        loading.check_framework(skops_core(bundle, "1.0.2"))
 
 
 def test_accepts_a_pipeline_of_another_patch_release(bundle: Bundle) -> None:
     """Patch releases keep what a fitted pipeline means."""
     major, minor, *_ = version("scikit-learn").split(".")
 
-    loading._check_framework(skops_core(bundle, f"{major}.{minor}.999"))
+    loading.check_framework(skops_core(bundle, f"{major}.{minor}.999"))
 
 
 def test_refuses_an_archive_that_unpacks_to_more_than_memory_holds(
@@ -214,4 +214,4 @@ def test_refuses_an_archive_that_unpacks_to_more_than_memory_holds(
         archive.writestr("zeros", bytes(2000))
 
     with pytest.raises(BundleError, match="unpacks to 2,000 bytes, at most 1,000 are read"):
-        loading._check_unpacked(skops_core(bundle, ""), tmp_path)
+        loading.check_unpacked(skops_core(bundle, ""), tmp_path)

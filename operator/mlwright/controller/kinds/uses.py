@@ -1,4 +1,4 @@
-"""What needs a version of a model: deployments that serve or served it, runs that made it or compare with it.
+"""What needs a version of a model: deployments that serve or served it, batches that answer with it, runs.
 
 What a deployment serves is found by what was frozen for it, since its spec may name another model by now.
 """
@@ -16,6 +16,7 @@ from mlwright.controller.kinds.runs import is_over
 from mlwright.controller.reconciler import CacheView
 from mlwright.plan.models import Use
 from mlwright.plan.resources import (
+    BATCH_PREDICTION,
     BY_NAME,
     CONTROLLER_REVISION,
     DEPLOYMENT,
@@ -34,7 +35,20 @@ def uses(cache: CacheView, namespace: str, model: str) -> tuple[Use, ...]:
     """Return all uses of versions of a model, but for its aliases."""
     served = (use for key in _deployments(cache, namespace, model) for use in _of_deployment(cache, key, model))
     compared = (use for key in _owners(cache, namespace, model, TRAINING_RUN.name) for use in _of_run(cache, key))
-    return (*served, *compared)
+    return (*served, *compared, *_of_batches(cache, namespace, model))
+
+
+def _of_batches(cache: CacheView, namespace: str, model: str) -> Iterator[Use]:
+    """Return the versions that batch predictions name, and those with which they ran last or still run."""
+    for body in cache.related(BATCH_PREDICTION, namespace, "source", model):
+        version = body["spec"]["source"]["version"]["name"]
+        yield Use(version, f"{BATCH_PREDICTION.name} {body['metadata']['name']} names it")
+    for key in sorted(_owners(cache, namespace, model, BATCH_PREDICTION.name)):
+        runs = cache.children(CONTROLLER_REVISION, key)
+        newest = max(runs, key=lambda child: int(child.get("revision") or 0))
+        version = ((newest.get("data") or {}).get("version") or {}).get("name")
+        if version:
+            yield Use(version, f"{BATCH_PREDICTION.name} {key.name} answers with it, or did last")
 
 
 def makers(cache: CacheView, namespace: str, versions: Iterable[VersionSeen]) -> Iterator[Use]:
@@ -49,10 +63,11 @@ def makers(cache: CacheView, namespace: str, versions: Iterable[VersionSeen]) ->
 
 
 def witnesses(cache: CacheView, body: Body) -> tuple[Witness, ...]:
-    """Return the Model and the deployments of it as they are now: by a change of one a version may come into use."""
+    """Return the Model and what names its versions as it is now: by a change of one a version may come into use."""
     namespace, model = body["metadata"]["namespace"], body["metadata"]["name"]
     found = (cache.get(MODEL_DEPLOYMENT, namespace, key.name) for key in _deployments(cache, namespace, model))
-    return tuple(_witness(living) for living in (body, *found) if living is not None)
+    batches = cache.related(BATCH_PREDICTION, namespace, "source", model)
+    return tuple(_witness(living) for living in (body, *found, *batches) if living is not None)
 
 
 def _witness(body: Body) -> Witness:
@@ -131,6 +146,9 @@ def _of_frozen(cache: CacheView, namespace: str, model: str) -> Iterator[str]:
     for body in cache.related(CONTROLLER_REVISION, namespace, "model", model):
         data, owner = body.get("data") or {}, owner_of(body)
         yield data.get("folder", "")
+        if isinstance(used_by_batch := data.get("version"), dict):  # a batch prediction froze it, which renders no pod
+            yield from _in_address(str(used_by_batch.get("uri", "")))
+            continue
         pod = (data.get("template") or {}).get("spec") or {} if data.get("version") in used else {}
         for container in pod.get("containers") or ():
             told = {variable["name"]: variable.get("value", "") for variable in container.get("env") or ()}
