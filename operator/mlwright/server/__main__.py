@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import MutableMapping
+from typing import NoReturn
 
 from mlwright.bundle.addresses import mount_root
 from mlwright.process import logs
@@ -39,5 +40,12 @@ def _serve(settings: Settings, environ: MutableMapping[str, str]) -> None:
     uvloop.run(serve(settings, mount_root(environ)))
 
 
+def _end(code: int) -> NoReturn:
+    """End at once: a thread inside of a native library, loading a model, would abort an interpreter that ends."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    _end(main(os.environ))
