@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from mlwright.constants import ANNOTATION_APPLIED, LABEL_REVISION
+from mlwright.plan.digests import short
 from mlwright.plan.resources import KINDS, ResourceKind
 from tests.support.apiserver import Json
 from tests.support.kube import Event, Kube
@@ -159,8 +160,9 @@ def _renames(space: Space) -> dict[str, str]:
     frozen = [body for body in space.of("ControllerRevision") if LABEL_REVISION in body["metadata"]["labels"]]
     revisions = {body["metadata"]["labels"][LABEL_REVISION]: f"REVISION-{body['revision']}" for body in frozen}
     folders = {body["data"]["folder"]: "FOLDER" for body in space.of("ControllerRevision") if "folder" in body["data"]}
+    answers = {short(body["metadata"]["uid"]): "RUN" for body in space.of("ControllerRevision")}
     templates = {pod["metadata"]["labels"].get(HASH, "no hash"): "TEMPLATE" for pod in space.of("Pod")}
-    return decisions | revisions | folders | templates
+    return decisions | revisions | folders | answers | templates
 
 
 def _decision_name(spec: Mapping[str, Any]) -> str:
