@@ -17,7 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlwright.server.loading import load
+from mlwright.server.model import Model
 from mlwright.server.settings import Settings
+from mlwright.server.wire import Head
 from mlwright.trainer.program import main
 from tests.support.training import Ended, Json, Workshop
 
@@ -92,7 +94,7 @@ def take_in(shop: Workshop, uri: str, hosts: list[str], attempt: int = 0, **want
     return Ended(code, shop.message())
 
 
-def served(shop: Workshop, ended: Ended) -> Any:
+def served(shop: Workshop, ended: Ended) -> Model:
     """The model as a server loads it: digest, self-test and warm-up included."""
     assert ended.code == 0, ended.message
     bundle = ended.results["bundle"]
@@ -104,12 +106,13 @@ def served(shop: Workshop, ended: Ended) -> Any:
     return load(Settings.from_env(variables), shop.root)
 
 
-def answered(model: Any, **columns: list[Any]) -> dict[str, Any]:
+def answered(model: Model, **columns: list[Any]) -> dict[str, Any]:
     """What a served model answers to rows, by name of the output."""
     kinds = {tensor.name: tensor.datatype for tensor in model.signature.inputs}
     inputs = [
         {"name": name, "datatype": kinds[name], "shape": [len(values), 1], "data": values}
         for name, values in columns.items()
     ]
-    said: Json = json.loads(model.answer(json.dumps({"inputs": inputs}).encode()))
+    asked = Head("POST", "/v2/models/flights/infer", {}, keep_alive=True)
+    said: Json = json.loads(model.infer(asked, json.dumps({"inputs": inputs}).encode()).body)
     return {output["name"]: output["data"] for output in said["outputs"]}
