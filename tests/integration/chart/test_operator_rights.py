@@ -77,6 +77,9 @@ SELDOM: Final = frozenset(
         "patch networkpolicies.networking.k8s.io",
         "patch rolebindings.rbac.authorization.k8s.io",
         "patch serviceaccounts",
+        # asked where a rollout has a step of type Shadow
+        "create configmaps",
+        "patch configmaps",
         # never asked; the chart's policy for versions checks it
         "approve modelversions.mlwright.dev",
         "delete trainingruns.mlwright.dev",
