@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.2
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+MAKE_PODS = frozenset({"TrainingPipeline", "ModelDeployment", "BatchPrediction"})
+MODEST: Json = {"requests": {"cpu": "10m", "memory": "64Mi"}}
 OURS = {"mlwright.dev/e2e": "true"}
 """Label of the namespaces that tests make, by which leftovers are found."""
 
@@ -56,6 +58,10 @@ class Live(Namespace):
     """One namespace of the real cluster."""
 
     api: Api
+
+    def apply(self, *things: Mapping[str, Any]) -> None:
+        """Apply objects; those that make pods ask for little of the processor, for all tests share one small node."""
+        super().apply(*map(_modest, things))
 
     def begin(self) -> None:
         """Make the namespace, under restricted Pod Security."""
@@ -130,6 +136,13 @@ class Live(Namespace):
     def refused(self, thing: Json) -> str:
         """Return the words with which kubectl apply refuses an object."""
         return refusal(lambda: self.apply(thing))
+
+
+def _modest(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+    spec = thing.get("spec") or {}
+    if thing["kind"] not in MAKE_PODS or "resources" in (spec.get("pod") or {}):
+        return thing
+    return {**thing, "spec": {**spec, "pod": {**(spec.get("pod") or {}), "resources": MODEST}}}
 
 
 def refusal(act: Callable[[], Any]) -> str:

@@ -154,7 +154,7 @@ def _haproxy(settings: Settings) -> dict[str, Any]:
             "failureThreshold": 6,
         },
         "lifecycle": {"preStop": {"sleep": {"seconds": LEAVE_SECONDS}}},
-        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
         "volumeMounts": [{"name": "run", "mountPath": FOLDER}],
     }
 
@@ -172,7 +172,7 @@ def _agent(settings: Settings) -> dict[str, Any]:
     return {
         **container,
         "env": [*container["env"], *own],
-        "resources": {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
         "volumeMounts": [
             {"name": "run", "mountPath": FOLDER},
             {"name": "token", "mountPath": TOKEN, "readOnly": True},
