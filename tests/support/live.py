@@ -61,7 +61,7 @@ class Live(Namespace):
 
     def apply(self, *things: Mapping[str, Any]) -> None:
         """Apply objects; those that make pods ask for little of the processor, for all tests share one small node."""
-        super().apply(*map(_modest, things))
+        Namespace.apply(self, *map(_modest, things))  # super() knows no class whose slots a decorator makes
 
     def begin(self) -> None:
         """Make the namespace, under restricted Pod Security."""
