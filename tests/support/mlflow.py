@@ -6,6 +6,7 @@ Its packages are pinned and hashed in `mlflow.txt` beside this file.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 import urllib.request
@@ -57,8 +58,17 @@ def serving(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[Ml
             _wait(uri, process, folder / "log")
             yield MlflowServer(uri, python)
         finally:
-            os.killpg(process.pid, 15)  # the server starts processes of its own
-            process.wait(20)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server and the processes that it started, whether they hurry or not."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _wait(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:
