@@ -17,6 +17,7 @@ from cluster.paths import State, cluster_name
 
 _POLL_SECONDS = 0.5
 _LAST_WORDS = 2000
+_OPERATOR = "app.kubernetes.io/name=mlwright,app.kubernetes.io/component=operator"
 _RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
@@ -152,7 +153,7 @@ class Namespace:
         looks: tuple[tuple[str, ...], ...] = (
             ("get", "mlwright,pods,jobs", "--output=wide"),
             ("get", "events", "--sort-by=.lastTimestamp"),
-            ("logs", f"--namespace={operator}", "--selector=app.kubernetes.io/name=mlwright", "--prefix", "--tail=40"),
+            ("logs", f"--namespace={operator}", f"--selector={_OPERATOR}", "--prefix", "--tail=40"),
         )
         return "\n\n".join(self._look(look) for look in looks)
 

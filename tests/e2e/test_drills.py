@@ -16,7 +16,7 @@ from mlwright.adapters.kube.client import item
 from mlwright.plan.resources import BY_NAME
 from tests.support.apiserver import MERGE, Json
 from tests.support.asking import question
-from tests.support.chart import NAMESPACE, RELEASE
+from tests.support.chart import NAMESPACE, OPERATOR_PODS, RELEASE
 from tests.support.live import Live
 from tests.support.release import Release
 
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.alone
 RECONCILED = ("TrainingPipeline", "TrainingRun", "Model", "ModelDeployment")
 CHILDREN = ("TrainingRun", "Decision", "Job", "ControllerRevision", "Deployment", "Service")
 MODELS = ("churn", "recent", "spend")
-OPERATOR = f"app.kubernetes.io/instance={RELEASE}"
 OPERATOR_IMAGE = "{.spec.template.spec.containers[0].image}"
 
 
@@ -49,7 +48,7 @@ def test_lost_statuses_and_owners_are_found_again_without_any_harm(
     before, owners = picture(trained), owned(trained)
     with clients() as asking:
         operator.kubectl("scale", f"deployment/{RELEASE}", "--replicas=0")
-        operator.kubectl("wait", "--for=delete", "pod", f"--selector={OPERATOR}", "--timeout=60s")
+        operator.kubectl("wait", "--for=delete", "pod", f"--selector={OPERATOR_PODS}", "--timeout=60s")
         for kind in CHILDREN:
             change(trained, kind, {"metadata": {"ownerReferences": None}})
         for kind in RECONCILED:

@@ -16,7 +16,7 @@ from mlwright.constants import LABEL_OWNER
 from mlwright.plan.resources import KINDS
 from tests.support.apiserver import Json
 from tests.support.asking import question
-from tests.support.chart import NAMESPACE, RELEASE, helm
+from tests.support.chart import NAMESPACE, OPERATOR_PODS, RELEASE, helm
 from tests.support.customers import csv, customers
 from tests.support.live import Live
 from tests.support.manifests import claim, config_map, pipeline
@@ -54,8 +54,9 @@ def cluster_wide(operator: Namespace) -> set[str]:
 
 def pods(operator: Namespace) -> list[str]:
     """Return the names of the operator's pods."""
-    selector = f"--selector=app.kubernetes.io/instance={RELEASE}"
-    return operator.kubectl("get", "pods", selector, "--output=jsonpath={.items[*].metadata.name}").split()
+    return operator.kubectl(
+        "get", "pods", f"--selector={OPERATOR_PODS}", "--output=jsonpath={.items[*].metadata.name}"
+    ).split()
 
 
 def test_one_of_two_restricted_pods_works(operator: Namespace) -> None:

@@ -17,6 +17,8 @@ from cluster import toolchain
 Json = dict[str, Any]
 CHART = Path(__file__).parents[2] / "charts" / "mlwright"
 RELEASE, NAMESPACE = "mlwright", "mlwright-system"
+OPERATOR_PODS = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component=operator"
+"""Selects the pods of the operator; Prometheus is of the same release."""
 IMAGES: Json = {
     "operator": "example.test/operator:1",
     "trainer": "example.test/trainer:1",
