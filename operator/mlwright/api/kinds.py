@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from mlwright.api.batches import BatchPredictionSpec, BatchPredictionStatus
 from mlwright.api.decisions import DecisionSpec
-from mlwright.api.deployments import ModelDeploymentSpec, ModelDeploymentStatus
+from mlwright.api.deployment_status import ModelDeploymentStatus
+from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.fields import Column, Schema
 from mlwright.api.models import ModelSpec, ModelStatus, ModelVersionSpec
 from mlwright.api.parts import READY_COLUMNS, Status

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import ceil
 
-from mlwright.api.deployments import Rollout
 from mlwright.api.fields import parse_duration
+from mlwright.api.rollouts import Rollout
 from mlwright.plan.rollout import Stage, StageType
 from mlwright.plan.serving import ALL
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.api.conditions import StatusDraft, merge
-from mlwright.api.deployments import Rollout as Asked
+from mlwright.api.rollouts import Rollout as Asked
 from mlwright.plan.rollout import Failed, Onward, Phase, Progress, Proven, Stage, StageType, Step, progress_told
 from mlwright.plan.serving import VariantSeen
 from mlwright.planners import rollout
