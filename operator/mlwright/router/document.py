@@ -42,10 +42,6 @@ class Route:
     timeout_ms: int
     body_bytes: int
 
-    def service_of(self, revision: str) -> str:
-        """Return the headless Service of a revision; empty when the route does not name it."""
-        return next((share.service for share in self.shares if share.revision == revision), "")
-
 
 def digest(text: str) -> str:
     """Return by what an agent says which document it follows: the first digits of the SHA-256 of its text."""

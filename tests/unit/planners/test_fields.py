@@ -332,7 +332,6 @@ OF_PIPELINE: Final = {
     **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
 }
 
-PAYLOADS: Final = {"sample": 0.5, "uri": "pvc://payloads/live"}
 WAY: Final[dict[str, Any]] = {
     "stabilizationWindowSeconds": 30,
     "selectPolicy": "Min",
