@@ -23,6 +23,8 @@ _LN2: Final = math.log(2)
 
 Pairs = Sequence[tuple[int, int]]
 """For each bin the count in the reference and in the window."""
+Groups = list[list[int]]
+"""Places of bins that are judged as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,28 @@ class Distance:
     moved: float
 
 
+@dataclass(frozen=True, slots=True)
+class Power:
+    """A law of which a power is nearly normal: ((value / scale)^power - centre) / width."""
+
+    power: float
+    scale: float
+    centre: float
+    width: float
+
+    def score(self, value: float) -> float:
+        """How many standard deviations a value lies above the middle."""
+        return (math.pow(max(0.0, value) / self.scale, self.power) - self.centre) / self.width
+
+    def value(self, score: float) -> float:
+        """The value that lies so many standard deviations above the middle, at least 0."""
+        return self.scale * math.pow(max(0.0, self.centre + score * self.width), 1 / self.power)
+
+    def tail(self, value: float) -> float:
+        """Probability of more than a value."""
+        return math.erfc(self.score(value) / math.sqrt(2)) / 2 if value > 0 else 1.0
+
+
 def distance(pairs: Pairs, *, allowed: float) -> Distance | None:
     """Compare two sets of counts over the same bins.
 
@@ -55,16 +79,16 @@ def distance(pairs: Pairs, *, allowed: float) -> Distance | None:
     Returns:
         None where there are too few rows to tell.
     """
-    merged = _merged(pairs)
+    merged = together(pairs, groups(pairs))
     reference, window = (sum(counts) for counts in zip(*merged, strict=True)) if merged else (0, 0)
     if reference < SMALLEST_REFERENCE or window < SMALLEST_WINDOW:
         return None
     shares = [(r / reference, w / window) for r, w in merged]
-    divergence = sum(_part(p, (p + q) / 2) + _part(q, (p + q) / 2) for p, q in shares) / 2
-    rate = 8 * _LN2 / (1 / reference + 1 / window)
+    divergence = jensen_shannon(shares)
+    rate = evidence(reference, window)
     freedom = max(1, len(merged) - 1)
     return Distance(
-        observed=math.sqrt(max(0.0, divergence)),
+        observed=math.sqrt(divergence),
         estimate=math.sqrt(max(0.0, divergence - freedom / rate)),
         exceeds=noncentral_tail(rate * divergence, freedom, rate * allowed**2),
         moved=sum(abs(p - q) for p, q in shares) / 2,
@@ -86,27 +110,48 @@ def holm(probabilities: Sequence[float], level: float) -> tuple[bool, ...]:
     return tuple(refuted)
 
 
-def noncentral_tail(value: float, freedom: int, noncentrality: float) -> float:
-    """Probability that a noncentral chi-squared exceeds a value; within a tenth of itself down to 1e-5."""
-    if value <= 0:
-        return 1.0
+def noncentral(freedom: int, noncentrality: float) -> Power:
+    """The noncentral chi-squared; its tail is within a tenth of itself down to 1e-5."""
     first, second, third = (freedom + times * noncentrality for times in (1, 2, 3))
     power = 1 - 2 * first * third / (3 * second**2)
     spread = second / first**2
     bend = (power - 1) * (1 - 3 * power)
     centre = 1 + power * spread * (power - 1 - (2 - power) * bend * spread / 2)
-    width = power * math.sqrt(2 * spread) * (1 + bend * spread / 2)
-    return math.erfc(((value / first) ** power - centre) / width / math.sqrt(2)) / 2
+    return Power(power, first, centre, power * math.sqrt(2 * spread) * (1 + bend * spread / 2))
+
+
+def noncentral_tail(value: float, freedom: int, noncentrality: float) -> float:
+    """Probability that a noncentral chi-squared exceeds a value."""
+    return noncentral(freedom, noncentrality).tail(value)
+
+
+def evidence(reference: int, window: int) -> float:
+    """What a squared distance is multiplied by to be chi-squared: 8 ln2 n_h."""
+    return 8 * _LN2 / (1 / reference + 1 / window)
+
+
+def jensen_shannon(shares: Sequence[tuple[float, float]]) -> float:
+    """Divergence of two distributions to the base 2, 0 to 1; the distance is its root."""
+    return max(0.0, sum(_part(p, (p + q) / 2) + _part(q, (p + q) / 2) for p, q in shares) / 2)
+
+
+def groups(pairs: Pairs) -> Groups:
+    """Put the bins together of which the reference lets too few rows expect; a bin unknown to it stays alone.
+
+    Bins that nobody has seen are in no group.
+    """
+    occupied = [place for place, pair in enumerate(pairs) if any(pair)]
+    reference, window = (sum(counts) for counts in zip(*pairs, strict=True)) if pairs else (0, 0)
+    small = [place for place in occupied if 0 < pairs[place][0] * window < _EXPECTED * reference]
+    rare = set(small)
+    alone = [[place] for place in occupied if place not in rare]
+    return [*alone, small] if small else alone
+
+
+def together(pairs: Pairs, merged: Groups) -> list[tuple[int, int]]:
+    """The counts of each group."""
+    return [(sum(pairs[place][0] for place in group), sum(pairs[place][1] for place in group)) for group in merged]
 
 
 def _part(share: float, middle: float) -> float:
     return share * math.log2(share / middle) if share > 0 else 0.0
-
-
-def _merged(pairs: Pairs) -> list[tuple[int, int]]:
-    """Put the bins together of which the reference lets too few rows expect; a bin unknown to it stays alone."""
-    occupied = [pair for pair in pairs if any(pair)]
-    reference, window = (sum(counts) for counts in zip(*occupied, strict=True)) if occupied else (0, 0)
-    small = [pair for pair in occupied if 0 < pair[0] * window < _EXPECTED * reference]
-    kept = [pair for pair in occupied if pair not in small]
-    return [*kept, (sum(r for r, _ in small), sum(w for _, w in small))] if small else kept

@@ -1,0 +1,291 @@
+"""Whether the distributions of features have moved farther than is allowed, for all features of one window together.
+
+The hypothesis of each feature is that its distance is at most what is allowed, never that nothing changed: with many
+rows everything changed. A feature is over when that is refuted, and Holm's rule holds the chance that any feature of a
+window is called over wrongly. Rows that are not independent make the law wider (`mlwright.stats.wobble`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+from typing import Final
+
+from mlwright.stats.distance import (
+    SMALLEST_REFERENCE,
+    SMALLEST_WINDOW,
+    Power,
+    evidence,
+    groups,
+    holm,
+    jensen_shannon,
+    noncentral,
+    together,
+)
+from mlwright.stats.wobble import Inflation, Wobble, inflation, spread_law
+
+SMALLEST_EFFECTIVE: Final = 150
+"""Independent rows that a window must be worth; with fewer the test calls three times as many over as it says."""
+_END: Final = NormalDist().inv_cdf(0.95)
+"""Each end of an interval is wrong in one of twenty windows."""
+_POWER: Final = NormalDist().inv_cdf(0.2)
+"""The smallest detectable distance is found in four of five windows."""
+_STEPS: Final = 40
+_CLOSE: Final = 1e-3
+"""Standard deviations to which the ends of an interval are right; reached in about six steps."""
+
+
+class State(StrEnum):
+    """What one window says of one feature."""
+
+    OVER = "Over"
+    STABLE = "Stable"
+    INCONCLUSIVE = "Inconclusive"
+    NOT_ENOUGH_DATA = "NotEnoughData"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is allowed.
+
+    Attributes:
+        allowed: The distance that is no matter, above 0 and below 1.
+        false_alarm: Chance that a window calls any feature over that is not.
+        rows: Rows that a window needs at least.
+    """
+
+    allowed: float = 0.1
+    false_alarm: float = 0.01
+    rows: int = SMALLEST_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A feature's counts, one for each slot of the profile, in the same order.
+
+    Attributes:
+        name: Of the feature or output.
+        reference: Rows of the reference.
+        window: Rows of the window.
+        wobble: How the feature varies from day to day; None where that is not known yet.
+        learnt: Whether the reference was learnt from live traffic, and so varies as the window does.
+    """
+
+    name: str
+    reference: Sequence[int]
+    window: Sequence[int]
+    wobble: Wobble | None = None
+    learnt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far a feature has moved in one window.
+
+    Attributes:
+        name: Of the feature or output.
+        state: What the window says.
+        rows: Rows of the window.
+        effective: How many independent rows they are worth.
+        estimate: Distance without what chance alone would show, 0 to 1.
+        low: Lower end of the interval of the distance; 95 % of such ends are below the true distance.
+        high: Upper end.
+        moved: Share of rows that lie elsewhere than in the reference, 0 to 1.
+        exceeds: Probability of so large a distance if the true one were the one allowed.
+        detectable: Smallest true distance that such a window finds with a chance of 80 %; 1 where none.
+        sentence: Why there is no verdict, else the figures in words.
+    """
+
+    name: str
+    state: State
+    rows: int
+    effective: float
+    estimate: float
+    low: float
+    high: float
+    moved: float
+    exceeds: float
+    detectable: float
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A window beside its reference, before it is judged; `blurred`: all bins were too small and became one."""
+
+    name: str
+    reference: int
+    rows: int
+    divergence: float
+    moved: float
+    freedom: int
+    blurred: bool
+    found: Inflation | None
+    learnt: bool
+
+    @property
+    def effective(self) -> float:
+        return self.rows / self.found.rows if self.found else float(self.rows)
+
+    @property
+    def evidence(self) -> float:
+        return evidence(self.reference, self.rows)
+
+    @property
+    def excess(self) -> float:
+        """The divergence that chance alone shows in the mean."""
+        window, reference = self._parts
+        return self.freedom * (self.found.rows * window + reference if self.found else 1.0) / self.evidence
+
+    @property
+    def _parts(self) -> tuple[float, float]:
+        if self.learnt:
+            return 1.0, 0.0
+        window = self.reference / (self.reference + self.rows)
+        return window, 1 - window
+
+    def law(self, distance: float) -> Power:
+        """The law of the evidence if the true distance were this one."""
+        noncentrality = self.evidence * distance**2
+        if self.found is None:
+            return noncentral(self.freedom, noncentrality)
+        window, reference = self._parts
+        return spread_law(self.found, self.freedom, noncentrality, window, reference)
+
+
+def judge(features: Sequence[Counted], rule: Rule) -> tuple[Shift, ...]:
+    """Judge all features of a window together; one that has too few rows takes no part.
+
+    Args:
+        features: In any order; the answer has the same one.
+        rule: What is allowed.
+    """
+    compared = [_compare(feature) for feature in features]
+    problems = [_problem(one, rule) for one in compared]
+    judged = [one for one, problem in zip(compared, problems, strict=True) if not problem]
+    tails = [one.law(rule.allowed).tail(one.evidence * one.divergence) for one in judged]
+    level = rule.false_alarm / max(1, len(features))
+    over = holm(tails, rule.false_alarm)
+    verdicts = iter(
+        [_judged(one, rule, tail, level, over=far) for one, tail, far in zip(judged, tails, over, strict=True)]
+    )
+    return tuple(
+        _unjudged(one, rule, level, problem) if problem else next(verdicts)
+        for one, problem in zip(compared, problems, strict=True)
+    )
+
+
+def _compare(feature: Counted) -> _Compared:
+    pairs = list(zip(feature.reference, feature.window, strict=True))
+    reference, rows = sum(feature.reference), sum(feature.window)
+    if not (reference and rows):
+        return _Compared(feature.name, reference, rows, 0.0, 0.0, 1, blurred=False, found=None, learnt=feature.learnt)
+    merged = groups(pairs)
+    shares = [(r / reference, w / rows) for r, w in together(pairs, merged)]
+    wobble = feature.wobble if feature.wobble and feature.wobble.tells else None
+    return _Compared(
+        name=feature.name,
+        reference=reference,
+        rows=rows,
+        divergence=jensen_shannon(shares),
+        moved=sum(abs(p - q) for p, q in shares) / 2,
+        freedom=max(1, len(merged) - 1),
+        blurred=len(merged) == 1 and len(merged[0]) > 1,
+        found=inflation(wobble, merged, shares) if wobble else None,
+        learnt=feature.learnt,
+    )
+
+
+def _problem(one: _Compared, rule: Rule) -> str:
+    """Why nothing can be said, else empty."""
+    if one.reference < SMALLEST_REFERENCE:
+        return f"{one.name}: the reference has {one.reference} rows, {SMALLEST_REFERENCE} are needed"
+    if one.rows < max(rule.rows, SMALLEST_WINDOW):
+        return f"{one.name}: the window has {one.rows} rows, {max(rule.rows, SMALLEST_WINDOW)} are needed"
+    if one.effective < SMALLEST_EFFECTIVE:
+        return (
+            f"{one.name}: the window's {one.rows} rows vary as {one.effective:.0f} independent ones would,"
+            f" {SMALLEST_EFFECTIVE} are needed"
+        )
+    if one.blurred:
+        return f"{one.name}: every bin of the reference lets fewer than 5 of the window's {one.rows} rows expect"
+    return ""
+
+
+def _judged(one: _Compared, rule: Rule, tail: float, level: float, *, over: bool) -> Shift:
+    seen = one.evidence * one.divergence
+    low = _where(lambda distance: one.law(distance).score(seen), _END)
+    high = _where(lambda distance: one.law(distance).score(seen), -_END)
+    state = State.OVER if over else State.STABLE if high < 2 * rule.allowed else State.INCONCLUSIVE
+    estimate, detectable = math.sqrt(max(0.0, one.divergence - one.excess)), _detectable(one, rule, level)
+    return Shift(
+        name=one.name,
+        state=state,
+        rows=one.rows,
+        effective=one.effective,
+        estimate=estimate,
+        low=low,
+        high=high,
+        moved=one.moved,
+        exceeds=tail,
+        detectable=detectable,
+        sentence=f"{one.name}: {estimate:.2g} [{low:.2g}, {high:.2g}] {_words(one, rule, state, detectable)}",
+    )
+
+
+def _words(one: _Compared, rule: Rule, state: State, detectable: float) -> str:
+    if state is State.OVER:
+        return f"> {rule.allowed:.2g}; {100 * one.moved:.0f} % of requests moved"
+    found = "not proven to be above" if state is State.INCONCLUSIVE else "not above"
+    least = f"a distance of {detectable:.2g}" if detectable < 1 else "no distance at all"
+    return f"is {found} {rule.allowed:.2g}; four of five such windows would show {least}"
+
+
+def _unjudged(one: _Compared, rule: Rule, level: float, problem: str) -> Shift:
+    return Shift(
+        name=one.name,
+        state=State.NOT_ENOUGH_DATA,
+        rows=one.rows,
+        effective=one.effective,
+        estimate=0.0,
+        low=0.0,
+        high=1.0,
+        moved=0.0,
+        exceeds=1.0,
+        detectable=_detectable(one, rule, level) if one.reference and one.rows else 1.0,
+        sentence=problem,
+    )
+
+
+def _detectable(one: _Compared, rule: Rule, level: float) -> float:
+    """The smallest true distance that is found with the power, at the level of the first step of Holm's rule."""
+    needed = one.law(rule.allowed).value(NormalDist().inv_cdf(1 - level))
+    return _where(lambda distance: one.law(distance).score(needed), _POWER)
+
+
+def _where(score: Callable[[float], float], wanted: float) -> float:
+    """The distance at which a score, which falls with the distance, has fallen to a number; 0 or 1 if not between.
+
+    Along the straight line between two points, as a score is nearly one; where the same point stays twice, half of its
+    value is taken (the Illinois rule). It needs a third of the looks of halving.
+    """
+    low, high = 0.0, 1.0
+    above, below = score(low) - wanted, score(high) - wanted
+    if above <= 0 or below >= 0:
+        return low if above <= 0 else high
+    before = 0.0
+    for _ in range(_STEPS):
+        middle = (low * below - high * above) / (below - above)
+        found = score(middle) - wanted
+        if abs(found) < _CLOSE:
+            return middle
+        stays = 0.5 if found * before > 0 else 1.0
+        if found > 0:
+            low, above, below = middle, found, below * stays
+        else:
+            high, below, above = middle, found, above * stays
+        before = found
+    return (low + high) / 2
