@@ -11,6 +11,7 @@ from mlwright.api.autoscaling import Autoscaling
 from mlwright.api.fields import (
     BundleUri,
     Duration,
+    ObjectName,
     PositiveDuration,
     Rule,
     Schema,
@@ -48,6 +49,17 @@ class ModelSelector(Schema):
     )
 
 
+class BundleCache(Schema):
+    """Copies of bundles, beside the artifact store."""
+
+    claim_name: ObjectName = Field(
+        description=(
+            "A PersistentVolumeClaim that several pods may write to. A pod that starts takes the bundle from there;"
+            " the first one copies it from the artifact store. Nobody removes old copies."
+        )
+    )
+
+
 class PayloadLog(Schema):
     """A sample of requests with their answers, written as lines of JSON."""
 
@@ -72,6 +84,9 @@ class Server(Schema):
     timeout: PositiveDuration = Field(default="30s", description="A request that takes longer is answered with 504.")
     max_body_megabytes: int = Field(default=4, ge=1, le=256, description="A larger request is answered with 413.")
     drain: Duration = Field(default="10s", description="How long a pod that is going away still answers.")
+    cache: BundleCache | None = Field(
+        default=None, description="Where pods leave bundles for each other, so that new ones need no artifact store."
+    )
     payload_log: PayloadLog | None = Field(
         default=None, description="A sample of requests with their answers, to be asked again of other versions."
     )
@@ -170,9 +185,10 @@ class ModelDeploymentSpec(Schema):
         ),
         Rule(
             "self.runtime.type == 'BuiltIn' || !(has(self.server.image) || self.server.grpc || has(self.server.tls) ||"
-            " self.server.auth.type != 'None' || has(self.server.payloadLog) || self.feedback.enabled)",
-            "a server of your own has none of these: remove server.image, grpc, tls, auth, payloadLog and feedback, or"
-            " set runtime.type to BuiltIn",
+            " self.server.auth.type != 'None' || has(self.server.payloadLog) || has(self.server.cache) ||"
+            " self.feedback.enabled)",
+            "a server of your own has none of these: remove server.image, grpc, tls, auth, payloadLog, cache and"
+            " feedback, or set runtime.type to BuiltIn",
         ),
         Rule(
             "duration(self.server.drain).getSeconds() <= self.terminationGracePeriodSeconds",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
-from mlwright.builders import access, meta, own_server
+from mlwright.builders import access, keeping, meta, own_server
 from mlwright.builders.pods import Mount, merged, pod_spec
 from mlwright.builders.recording import recording
 from mlwright.builders.routers import (
@@ -172,6 +172,7 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         "MLWRIGHT_TIMEOUT": str(int(parse_duration(spec.server.timeout).total_seconds())),
         "MLWRIGHT_MAX_BODY_BYTES": str(spec.server.max_body_megabytes * MEGABYTE),
         **access.variables(spec.server),
+        **keeping.variables(spec.server),
     }
     if seen.verify_keys:
         variables["MLWRIGHT_VERIFY_KEYS"] = canonical(dict(seen.verify_keys))
@@ -191,7 +192,11 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         "terminationMessagePolicy": "File",
     }
     bundle = Mount.of(version.uri, field="spec.bundle.uri", read_only=True)
-    pod = pod_spec(container, dump(spec.pod), merged((bundle, *told.mounts, *access.mounts(spec.server))))
+    pod = pod_spec(
+        container,
+        dump(spec.pod),
+        merged((bundle, *told.mounts, *access.mounts(spec.server), *keeping.mounts(spec.server))),
+    )
     return {"terminationGracePeriodSeconds": grace, **pod}
 
 

@@ -1,8 +1,6 @@
 """From an address and a digest to a model that is ready to answer: loaded, proven, and warm."""
 
-import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,12 @@ import orjson
 
 from mlwright.bundle.errors import AddressError, BundleError
 from mlwright.bundle.golden import GoldenRow
-from mlwright.bundle.loading import fetch, fetch_signature, locate, prove
+from mlwright.bundle.loading import prove
 from mlwright.bundle.manifest import Core, Signature
 from mlwright.bundle.profile import read_profile
 from mlwright.process.threads import pool_size
 from mlwright.server.failures import UnservableError
+from mlwright.server.keeping import private_copy
 from mlwright.server.model import Model
 from mlwright.server.settings import Settings
 from mlwright.server.signature import check_apart
@@ -36,22 +35,14 @@ def load(settings: Settings, mount_root: Path) -> Model:
         OSError: The store failed; another try may succeed.
     """
     try:
-        folder = locate(settings.bundle_uri, mount_root, field="MLWRIGHT_BUNDLE_URI")
-        with tempfile.TemporaryDirectory(prefix="bundle-") as private:
-            manifest = fetch(folder, Path(private), settings.bundle_digest)
+        with private_copy(settings, mount_root) as (manifest, folder):
             if settings.verify_keys:
-                _check_signature(folder, Path(private), settings.verify_keys)
-            return _warm(settings, manifest.core, Path(private))
+                check_apart(folder, settings.verify_keys)
+            return _warm(settings, manifest.core, folder)
     except AddressError as problem:
         raise UnservableError(str(problem)) from problem
     except BundleError as problem:
         raise UnservableError(f"{settings.bundle_uri}: {problem}; {_RETRAIN}") from problem
-
-
-def _check_signature(source: Path, private: Path, keys: Mapping[str, str]) -> None:
-    """Check the signature of what was fetched."""
-    fetch_signature(source, private)
-    check_apart(private, keys)
 
 
 def _warm(settings: Settings, core: Core, folder: Path) -> Model:

@@ -44,6 +44,8 @@ class Settings:
     auth: Scheme = Scheme.NONE
     auth_file: Path | None = None  # the accepted tokens or keys, one a line
     grpc_port: int | None = None  # 0 takes a free one; none: no gRPC
+    keep_folder: Path | None = None  # where fetched bundles outlive the container; none: nothing is kept
+    cache_folder: Path | None = None  # where pods leave what they fetched for others; none: no cache
     tls_folder: Path | None = None  # tls.crt and tls.key; none: no TLS
     verify_keys: Mapping[str, str] = field(
         default_factory=dict
@@ -76,6 +78,8 @@ class Settings:
             auth=_read(env, "MLWRIGHT_AUTH", Scheme.NONE, _scheme),
             auth_file=_folder(env, "MLWRIGHT_AUTH_FILE"),
             grpc_port=_read(env, "MLWRIGHT_GRPC_PORT", "0", _port) if env.get("MLWRIGHT_GRPC_PORT") else None,
+            keep_folder=_folder(env, "MLWRIGHT_KEEP_FOLDER"),
+            cache_folder=_folder(env, "MLWRIGHT_CACHE_FOLDER"),
             tls_folder=_folder(env, "MLWRIGHT_TLS_FOLDER"),
             verify_keys=_read(env, "MLWRIGHT_VERIFY_KEYS", "{}", _keys),
             feedback_keys=_folder(env, "MLWRIGHT_FEEDBACK_KEYS"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -63,6 +64,23 @@ def test_a_start_can_be_watched(start: Start) -> None:
     server.ready()
     assert server.ask("GET", "/v2/health/ready") == (200, {"ready": True})
     assert b'code="500"} 0\n' in server.ask("GET", "/metrics")[1]
+
+
+def test_starts_again_and_beside_others_without_the_store(start: Start, store: Path, tmp_path: Path) -> None:
+    """A new pod finds the bundle in the cache, a container that starts again in its pod."""
+    folder = shutil.copytree(store / "pvc/artifacts/flights", store / f"pvc/artifacts/{tmp_path.name}")
+    places = {
+        "MLWRIGHT_BUNDLE_URI": f"pvc://artifacts/{tmp_path.name}",
+        "MLWRIGHT_CACHE_FOLDER": str(tmp_path / "cache"),
+        "MLWRIGHT_KEEP_FOLDER": str(tmp_path / "first"),
+    }
+    start(**places).ready()
+    shutil.rmtree(folder)
+
+    again = start(**places).ready()
+    beside = start(**{**places, "MLWRIGHT_KEEP_FOLDER": str(tmp_path / "second")}).ready()
+
+    assert again.ask("POST", INFER, request())[0] == beside.ask("POST", INFER, request())[0] == 200
 
 
 ENDS = {

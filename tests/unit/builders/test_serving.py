@@ -256,6 +256,17 @@ def test_a_server_of_ones_own_answers_until_it_is_forgotten(drain: str, waits: o
     assert server(runtime=OWN, server={"drain": drain}).get("lifecycle") == waits
 
 
+def test_a_pod_keeps_its_bundle_and_shares_it_where_a_claim_is_given() -> None:
+    """In the pod it outlives the container; on the claim other pods find it."""
+    cached = server(server={"cache": {"claimName": "bundles"}})
+    told = {variable["name"]: variable.get("value") for variable in cached["env"]}
+
+    assert env()["MLWRIGHT_KEEP_FOLDER"] == "/tmp/bundles"  # noqa: S108 - an emptyDir of the pod
+    assert "MLWRIGHT_CACHE_FOLDER" not in env()
+    assert told["MLWRIGHT_CACHE_FOLDER"] == "/mlwright/pvc/bundles/bundles"
+    assert {"name": "pvc-bundles", "mountPath": "/mlwright/pvc/bundles"} in cached["volumeMounts"]
+
+
 def test_one_secret_for_both_is_mounted_once() -> None:
     """A pod with two volumes of one name is refused."""
     both = {**GUARDED, "tls": {"secretRef": {"name": "keys"}}}
