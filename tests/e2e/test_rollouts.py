@@ -25,6 +25,7 @@ ROLLOUT = {
 CANARY = {
     "strategy": "Canary",
     "steps": [
+        {"name": "quiet", "type": "Shadow", "shadow": {"percent": 50, "duration": "5s"}},
         {"name": "tenth", "type": "Weight", "weight": {"percent": 10, "hold": "10s"}},
         {"name": "half", "type": "Weight", "weight": {"percent": 50, "hold": "10s"}},
     ],
@@ -61,12 +62,14 @@ def test_a_version_bakes_and_another_is_taken_back_and_no_request_fails(shelf: S
 
 
 def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release: Release) -> None:
-    """Through the router: a tenth, a half, all, and then it takes over; every client meets both versions."""
+    """Through the router: copies, a tenth, a half, all, and then it takes over; every client meets both versions."""
     live = shelf.live
     serve(live, "canary", shelf.digest, rollout=CANARY, traffic={"provider": "Router"})
 
     with load(live, "canary", json.dumps(request()), release.images["trainer"], connections=CONNECTIONS) as clients:
         live.apply(version("canary", 2, FLIGHTS, shelf.digest))
+        live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 is asked 50 % of the requests again")
+        live.until("the pods of canary-v1 are told", lambda: "shadow.json" in told(live, "canary"))
         live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 answers 10 % of the requests")
         assert weights(live, "canary") == {"stable": 90, "candidate": 10}
         live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 answers 50 % of the requests")
@@ -77,6 +80,12 @@ def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release
     assert clients.counted["failures"] == {}
     assert clients.counted["versions"].keys() == {"1", "2"}
     assert champion(live, "canary") == 2
+    assert "shadow.json" not in told(live, "canary")
+
+
+def told(live: Live, name: str) -> str:
+    """Return what the pods are told to ask again; empty when nothing."""
+    return live.get(f"configmap/{name}-traffic", "{.data}")
 
 
 def weights(live: Live, name: str) -> dict[str, int]:
