@@ -4,9 +4,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from types import MappingProxyType
 
 from cluster.commands import Argv, run, succeeds
 from cluster.locks import locked
@@ -16,6 +17,7 @@ _CERTIFICATES = Path("/etc/ssl/certs")
 _BUNDLE = _CERTIFICATES / "ca-certificates.crt"
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 _FORWARDED = ("PIP_INDEX_URL",)
+_NONE: Mapping[str, str] = MappingProxyType({})
 # What the tools mount goes away with a mount namespace of their own.
 _OWN_MOUNTS = ("unshare", "--mount", "--")
 
@@ -34,7 +36,9 @@ class Buildah:
         with tempfile.TemporaryDirectory() as scratch:
             return succeeds([*self._command(scratch), "inspect", "--type", "image", name])
 
-    def build(self, context: Path, dockerfile: str | Path, tags: Sequence[str]) -> None:
+    def build(
+        self, context: Path, dockerfile: str | Path, tags: Sequence[str], arguments: Mapping[str, str] = _NONE
+    ) -> None:
         """Build a Dockerfile (a path, or its text) and give the image these names.
 
         Raises:
@@ -48,6 +52,7 @@ class Buildah:
             names = [part for tag in tags for part in ("--tag", tag)]
             options = ["--pull=never", "--layers", "--isolation", "chroot", "--network", "host"]
             options += ["--signature-policy", str(self._policy), *self._access()]
+            options += [f"--build-arg={name}={value}" for name, value in arguments.items()]
             argv = [*self._command(scratch), "build", *options, *names, "--file", file, context]
             run(f"building {tags[0]}", argv, env=self._environment())
 

@@ -1,7 +1,7 @@
 """The project's images: built when an input changed, and found in the cluster by what they were built from."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,8 @@ _SHARED = (REPOSITORY / "operator" / "mlwright", REPOSITORY / "pyproject.toml", 
 
 APART = frozenset({"mlserver"})
 """Images that are large and that one target alone needs: built only by name."""
+ON_TOP = {"faulty": "server"}
+"""Images that begin with another one of ours."""
 
 
 class ImageHost(Protocol):
@@ -25,7 +27,7 @@ class ImageHost(Protocol):
     def image_names(self) -> set[str]:
         """The names of all images that pods can use."""
 
-    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
+    def build(self, dockerfile: Path, names: Sequence[str], arguments: Mapping[str, str]) -> None:
         """Build an image from the repository and make it usable under these names."""
 
     def tag(self, image: str, name: str) -> None:
@@ -38,7 +40,8 @@ def known() -> list[str]:
     return sorted(found - APART)
 
 
-def _dockerfile(image: str) -> Path:
+def dockerfile(image: str) -> Path:
+    """The Dockerfile of an image."""
     own = _HOME / image / "Dockerfile"
     return own if own.exists() else _EXAMPLES / image / "Dockerfile"
 
@@ -50,7 +53,8 @@ def name_of(image: str, tag: str) -> str:
 
 def content_tag(image: str) -> str:
     """A tag that changes when anything changes that the image is built from."""
-    digest = hashlib.sha256(base.key().encode())
+    below = content_tag(ON_TOP[image]) if image in ON_TOP else ""
+    digest = hashlib.sha256(f"{base.key()}{below}".encode())
     for file in _inputs(image):
         digest.update(f"{file.relative_to(REPOSITORY)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -67,15 +71,26 @@ def ensure(host: ImageHost, wanted: Sequence[str]) -> None:
     for image in images:
         if image not in {*known(), *APART}:
             raise ClusterError(f"there is no images/{image}/Dockerfile; the images are {', '.join(known())}")
-    present = host.image_names()
-    for image in images:
+    present, built = host.image_names(), set[str]()
+    for image in sorted(images, key=lambda name: name in ON_TOP):
         keyed = name_of(image, content_tag(image))
         if keyed in present:
             host.tag(keyed, name_of(image, "dev"))
             say(f"image {keyed} is there")
         else:
             with stage(f"image {keyed}"):
-                host.build(_dockerfile(image), [keyed, name_of(image, "dev")])
+                _build(host, image, built)
+
+
+def _build(host: ImageHost, image: str, built: set[str]) -> None:
+    """Build an image, and before it the one that it begins with: a cluster that has that need not be its builder."""
+    arguments, below = {}, ON_TOP.get(image)
+    if below:
+        arguments = {below.upper(): name_of(below, content_tag(below))}
+        if below not in built:
+            _build(host, below, built)
+    host.build(dockerfile(image), [name_of(image, content_tag(image)), name_of(image, "dev")], arguments)
+    built.add(image)
 
 
 def _inputs(image: str) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """The cluster on a machine with a Docker engine: kind does the work."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster import toolchain
@@ -59,10 +59,11 @@ class Kind:
         """The names of all images in the node."""
         return set(run("listing images", [*self._ctr(), "list", "--quiet"]).split())
 
-    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
+    def build(self, dockerfile: Path, names: Sequence[str], arguments: Mapping[str, str]) -> None:
         """Build with the Docker engine and copy the image into the node."""
         tags = [part for name in names for part in ("--tag", name)]
-        build: Argv = ["docker", "build", *tags, "--file", dockerfile, REPOSITORY]
+        given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        build: Argv = ["docker", "build", *given, *tags, "--file", dockerfile, REPOSITORY]
         run(f"building {names[0]}", build, env={"DOCKER_BUILDKIT": "1"})
         run(f"loading {names[0]}", [toolchain.kind(), "load", "docker-image", *names, "--name", self.name])
 

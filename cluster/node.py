@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -103,14 +103,14 @@ class OwnNode:
         """The names of all images in the node."""
         return self._images().names()
 
-    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
+    def build(self, dockerfile: Path, names: Sequence[str], arguments: Mapping[str, str]) -> None:
         """Build an image from the repository and import it under these names."""
         packages.install(packages.missing(packages.FOR_IMAGES))
         buildah, image = Buildah(), dockerfile.parent.name
         base.ensure(buildah)
         layout = Layout(buildah.home / "layout" / image)
         with buildah.building(image):
-            buildah.build(REPOSITORY, dockerfile, [names[0]])
+            buildah.build(REPOSITORY, dockerfile, [names[0]], arguments)
             buildah.export(names[0], layout.home, image)
             layout.prune()
             self._images().load_from(layout, image, names[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,16 @@ class Recorder:
     def __init__(self) -> None:
         self.present: set[str] = set()
         self.built: list[str] = []
+        self.told: list[Mapping[str, str]] = []
 
     def image_names(self) -> set[str]:
         """What was made so far."""
         return self.present
 
-    def build(self, dockerfile: Path, names: Sequence[str]) -> None:
+    def build(self, dockerfile: Path, names: Sequence[str], arguments: Mapping[str, str]) -> None:
         """Remember a build."""
         self.built.append(dockerfile.parent.name)
+        self.told.append(arguments)
         self.present |= set(names)
 
     def tag(self, image: str, name: str) -> None:
@@ -53,12 +55,23 @@ def test_without_names_all_images_are_wanted() -> None:
 
     images.ensure(cluster, [])
 
-    assert cluster.built == ["containers", "operator", "prometheus", "router", "server", "trainer"]
+    assert cluster.built == ["containers", "operator", "prometheus", "router", "server", "trainer", "faulty"]
+
+
+def test_an_image_that_begins_with_another_is_built_after_it() -> None:
+    """Also where the cluster has that one already: whoever builds needs it, too."""
+    cluster = Recorder()
+    images.ensure(cluster, ["server"])
+
+    images.ensure(cluster, ["faulty"])
+
+    assert cluster.built == ["server", "server", "faulty"]
+    assert cluster.told == [{}, {}, {"SERVER": images.name_of("server", images.content_tag("server"))}]
 
 
 def test_an_unknown_image_is_refused_with_the_known_names() -> None:
     """A typing error costs no build."""
-    with pytest.raises(ClusterError, match="there is no images/sever/Dockerfile; the images are containers, operator"):
+    with pytest.raises(ClusterError, match="there is no images/sever/Dockerfile; the images are containers, faulty, operator"):
         images.ensure(Recorder(), ["sever"])
 
 
@@ -82,3 +95,11 @@ def test_the_wheel_is_built_with_the_backend_that_the_project_names() -> None:
     locked = (REPOSITORY / "images" / "wheel.txt").read_text()
 
     assert all(requirement in locked for requirement in project["build-system"]["requires"])
+
+
+def test_a_build_is_sent_the_folders_of_all_images() -> None:
+    """What .dockerignore leaves out cannot be copied into an image."""
+    sent = set((REPOSITORY / ".dockerignore").read_text().splitlines())
+    homes = {images.dockerfile(image).parent.relative_to(REPOSITORY) for image in images.known()}
+
+    assert {f"!{home.parts[0]}" if home.parts[0] == "images" else f"!{home}" for home in homes} <= sent
