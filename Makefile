@@ -97,8 +97,8 @@ images: cluster ## Build the operator, trainer and server images and load them i
 	@python3 -m cluster images
 
 .PHONY: demo bench-autoscale bench-operator bench-router bench-telemetry bench-server bench-training bench-gates bench-canary
-demo: venv cluster ## Train, gate, serve, replace and protect a model of real flights on the local cluster.
-	@python3 -m cluster images operator server trainer
+demo: venv cluster ## Train, gate, serve, replace, deliver in steps and protect a model of real flights on the local cluster.
+	@python3 -m cluster images operator prometheus router server trainer faulty
 	@$(PY) -m examples.flights.demo
 
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.

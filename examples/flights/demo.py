@@ -1,8 +1,9 @@
 """`make demo`: the whole loop with real flights on the local cluster, told step by step.
 
 Trains a model of January to March, gates it, serves it and asks it; retrains with better parameters and rolls over
-under load; submits a worse one and shows that the gate keeps it out. Ends with a table and build/demo.json, and leaves
-the cluster up for playing.
+under load; submits a worse one and shows that the gate keeps it out. Then one more version gets growing shares of the
+traffic, and three that go wrong under traffic are found and sent back. Ends with a table and build/demo.json, and
+leaves the cluster up for playing.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cluster import images, toolchain
 from cluster.kubectl import KubectlError, Namespace, run
 from examples.flights.errands import Porter, load
+from examples.flights.gradual import CONNECTIONS, FAULTS, SHORTENED, Delivery
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REPORT = ROOT / "build" / "demo.json"
 NAMESPACE = "flights-demo"
-CONNECTIONS = 8
-IMAGES = {name: images.name_of(name, images.content_tag(name)) for name in ("operator", "server", "trainer")}
+CHARTED = ("operator", "prometheus", "router", "server", "trainer")
+IMAGES = {name: images.name_of(name, images.content_tag(name)) for name in (*CHARTED, "faulty")}
 """The images of this checkout: named by what they were built from, so a changed operator replaces the old one."""
 TRAINER = IMAGES["trainer"]
 """Pods that run errands need Python and nothing else; this image is in the cluster already."""
@@ -71,13 +74,14 @@ def install(demo: Namespace) -> str:
             ROOT / "charts" / "mlwright",
             "--namespace=mlwright-system",
             "--create-namespace",
-            *(f"--set=images.{name}={image}" for name, image in IMAGES.items()),
+            *(f"--set=images.{name}={IMAGES[name]}" for name in CHARTED),
+            "--set=prometheus.embedded.enabled=true,prometheus.embedded.scrapeInterval=1s",
             "--wait",
             "--timeout=180s",
         ],
         env={"KUBECONFIG": str(demo.kubeconfig)},
     )
-    return "the chart is installed: CRDs, RBAC, two replicas of the operator"
+    return "the chart is installed: CRDs, RBAC, two replicas of the operator, a small Prometheus"
 
 
 def load_data(demo: Namespace) -> str:
@@ -147,6 +151,12 @@ def reject(demo: Namespace) -> str:
     return f"{demo.summary('trainingpipeline/flights')}; {serving} goes on serving"
 
 
+def deliver(demo: Namespace, delivery: Delivery) -> str:
+    """Train one more version; it takes over in steps, each judged by what was counted."""
+    set_parameters(demo, {"max_iter": 200})
+    return delivery.deliver("flights-v4")
+
+
 def set_parameters(demo: Namespace, parameters: Mapping[str, Any]) -> None:
     """Change the estimator's parameters: a new run starts by itself."""
     patch = {"spec": {"training": {"estimator": {"parameters": parameters}}}}
@@ -180,6 +190,11 @@ def farewell(demo: Namespace) -> str:
     return f"The cluster stays up: {kubectl} get mlwright\n`make cluster-down` removes everything."
 
 
+def shortened() -> str:
+    """Return what the demo sets otherwise than its reader should."""
+    return "\n".join(("Shortened for the demo:", *(f"  {setting}" for setting in SHORTENED)))
+
+
 def table(stages: list[Stage]) -> str:
     """Return the closing table."""
     width = max(len(stage.name) for stage in stages)
@@ -190,6 +205,8 @@ def table(stages: list[Stage]) -> str:
 def main() -> int:
     """Play all stages; returns the exit code."""
     demo, story = Namespace.of_this_cluster(NAMESPACE), Story()
+    question = (HERE / "question.json").read_text(encoding="utf-8")
+    delivery = Delivery(demo, question, TRAINER, IMAGES["faulty"])
     prediction: dict[str, Any] = {}
     counted: dict[str, Any] = {}
     stages: list[tuple[str, Callable[[], str]]] = [
@@ -200,6 +217,9 @@ def main() -> int:
         ("predict", lambda: predict(demo, prediction)),
         ("replace by a better version under load", lambda: roll_over(demo, counted)),
         ("protect from a worse version", lambda: reject(demo)),
+        ("divide the traffic", delivery.prepare),
+        ("deliver a good version in steps", lambda: deliver(demo, delivery)),
+        *((f"send back a version: {fault}", partial(delivery.refuse, number)) for number, fault in FAULTS.items()),
     ]
     ok = all(story.tell(name, act) for name, act in stages)
     if not ok:
@@ -213,7 +233,7 @@ def main() -> int:
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
-    print(f"\n{table(story.stages)}\n\nreport: {REPORT.relative_to(ROOT)}")
+    print(f"\n{table(story.stages)}\n\n{shortened()}\n\nreport: {REPORT.relative_to(ROOT)}")
     if ok:
         print(farewell(demo))
     return 0 if ok else 1

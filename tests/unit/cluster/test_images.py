@@ -71,7 +71,7 @@ def test_an_image_that_begins_with_another_is_built_after_it() -> None:
 
 def test_an_unknown_image_is_refused_with_the_known_names() -> None:
     """A typing error costs no build."""
-    with pytest.raises(ClusterError, match="there is no images/sever/Dockerfile; the images are containers, faulty, operator"):
+    with pytest.raises(ClusterError, match="there is no images/sever/Dockerfile; the images are containers, faulty"):
         images.ensure(Recorder(), ["sever"])
 
 
