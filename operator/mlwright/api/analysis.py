@@ -131,6 +131,13 @@ class Check(Schema):
 class Analysis(Schema):
     """What is watched during a rollout, and how sure a verdict must be."""
 
+    mode: Literal["Act", "Observe"] = Field(
+        default="Act",
+        description=(
+            "Act: verdicts say when a step is passed, and send back what is proven to be worse. Observe: the times of"
+            " the steps alone decide; the status and the Decision say when it would have been sent back, and why."
+        ),
+    )
     false_rollback: float = Field(
         default=0.01,
         gt=0,

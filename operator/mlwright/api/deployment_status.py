@@ -107,6 +107,11 @@ class RolloutStatus(Schema):
         default=None, description="spec.rollout.analysis as it was when the rollout began."
     )
     noise: NoiseStatus | None = Field(default=None, description="How stable's errors are spread, chosen once.")
+    observed: str = Field(
+        default="",
+        max_length=8192,
+        description="When and why it would first have been sent back, where rollout.analysis.mode is Observe.",
+    )
     phases: tuple[PhaseStatus, ...] = Field(
         default=(),
         max_length=32,

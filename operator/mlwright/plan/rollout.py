@@ -85,11 +85,18 @@ class Progress:
     """What is watched, as the spec said when the candidate was ready first."""
     noise: Noise | None = None
     """How stable's errors are spread; chosen once, so that the rules do not change while they are applied."""
+    observed: str = ""
+    """When and why it would first have been sent back, where verdicts are only observed."""
 
     @property
     def now(self) -> Stage:
         """The stage that it is in."""
         return self.stages[self.stage]
+
+    @property
+    def observing(self) -> bool:
+        """Whether verdicts are told and nothing more."""
+        return self.analysis is not None and self.analysis.mode == "Observe"
 
     @property
     def last(self) -> bool:
@@ -125,6 +132,7 @@ class Progress:
                 for s in self.stages
             ],
             **({"analysis": _analysis_told(self.analysis)} if self.analysis else {}),
+            **({"observed": self.observed} if self.observed else {}),
             **({"noise": {"block": self.noise.block, "sentence": self.noise.sentence}} if self.noise else {}),
             "phases": [
                 {"stage": p.stage, "since": timestamp(p.since), **({"until": timestamp(p.until)} if p.until else {})}
@@ -143,7 +151,8 @@ def progress_told(status: Mapping[str, Any]) -> Progress | None:
         analysis = Analysis.model_validate(told["analysis"]) if told.get("analysis") else None
         noise = Noise(told["noise"]["block"], told["noise"]["sentence"]) if told.get("noise") else None
         known = (told["revision"], told["version"], stages, told["stage"])
-        found = Progress(*known, since, lacking, phases, int(told.get("copied") or 0), analysis, noise)
+        observed = str(told.get("observed") or "")
+        found = Progress(*known, since, lacking, phases, int(told.get("copied") or 0), analysis, noise, observed)
     except (KeyError, TypeError, ValueError):
         return None
     return found if 0 <= found.stage < len(stages) else None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.api.analysis import Analysis
+from mlwright.api.conditions import timestamp
 from mlwright.api.fields import parse_duration
 from mlwright.plan.analysis import Case, Conclusion, Evidence, Judgement, Move, Stage
 from mlwright.plan.measuring import Measure, Measured, Phase, Side, Watched
@@ -90,9 +91,22 @@ def judge(seen: DeploymentSeen, progress: Progress, now: datetime) -> Judged | N
     conclusion = conclude(progress.analysis, case, judgement, held_for=held, hold=hold)
     if progress.noise is None and conclusion.move in {Move.ADVANCE, Move.ADVANCE_UNPROVEN, Move.ROLL_BACK}:
         conclusion = Conclusion(Move.STAY, f"how stable's errors are spread is not known yet; {judgement.sentence}")
-    if conclusion.move is Move.STAY and (words := expected(progress.analysis, case, _left(progress))):
+    if (
+        conclusion.move is Move.STAY
+        and not progress.observing
+        and (words := expected(progress.analysis, case, _left(progress)))
+    ):
         conclusion = Conclusion(Move.STAY, f"{conclusion.sentence}; {words}")
     return Judged(progress.analysis, case, judgement, conclusion)
+
+
+def noted(progress: Progress, judged: Judged | None, now: datetime) -> Progress:
+    """Return the progress with the first time at which it would have been sent back, where verdicts are observed."""
+    if judged is None or not progress.observing or progress.observed or judged.conclusion.move is not Move.ROLL_BACK:
+        return progress
+    when, where = timestamp(now), progress.now.name
+    told = f"it would have been sent back at {when} (step {where}, analysis.mode is Observe)"
+    return replace(progress, observed=f"{told}: {judged.conclusion.sentence}")
 
 
 def _left(progress: Progress) -> tuple[Left, ...]:

@@ -26,7 +26,7 @@ from mlwright.plan.serving import (
 from mlwright.planners import upkeep
 from mlwright.planners.decisions import rejections
 from mlwright.planners.health import failure, health, time_left
-from mlwright.planners.judging_rollouts import Judged, judge, learnt, measure
+from mlwright.planners.judging_rollouts import Judged, judge, learnt, measure, noted
 from mlwright.planners.rollout import Commands, Rollout, follow
 from mlwright.planners.serving_status import moving, rolling, waiting
 from mlwright.planners.situation import Situation
@@ -140,6 +140,7 @@ def _pass(at: Situation, candidate: RevisionSeen, running: VariantSeen, progress
     """Let a candidate that was ready pass its stages."""
     here = learnt(at.seen, progress)
     judged = judge(at.seen, here, at.now)
+    here = noted(here, judged, at.now)
     match follow(_rollout(at, candidate, running, here, judged)):
         case Failed() as failed:
             return _reject(at, candidate, running, failed, judged)

@@ -159,7 +159,7 @@ def _unverified(at: Rollout) -> Step | None:
 def _judged(at: Rollout) -> Step | None:
     """Proof that it is worse ends it; where a share is held for a time, what was counted says when it goes on."""
     told, stage = at.conclusion, at.progress.now
-    if told is None or at.commands.promote:
+    if told is None or at.commands.promote or at.progress.observing:
         return None
     if told.move is Move.ROLL_BACK:
         return Failed(f"{_where(at)}, {told.sentence}", judged=True)
@@ -191,7 +191,7 @@ def _holding(at: Rollout) -> Step | None:
     baking = stage.type is StageType.BAKE
     what = "bakes with all traffic" if baking else _does(at)
     reason = Reason.BAKING if baking else Reason.HOLDING
-    return at.onward(reason, f"{at.version} {what} until {until}", at.target, left, since=since)
+    return at.onward(reason, f"{at.version} {what} until {until}{_observed(at)}", at.target, left, since=since)
 
 
 def _onward(at: Rollout) -> Step:
@@ -245,4 +245,12 @@ def _done(at: Rollout) -> str:
     steps = [stage.name for stage in at.progress.stages[:-1]]
     passed = f", steps passed: {', '.join(steps)}" if steps else ""
     hold = at.progress.now.hold
-    return f"{at.state.counted}{passed}{f', baked for {hold} s' if hold else ''}"
+    baked = f", baked for {hold} s" if hold else ""
+    return f"{at.state.counted}{passed}{baked}{f'; {at.progress.observed}' if at.progress.observed else ''}"
+
+
+def _observed(at: Rollout) -> str:
+    """Return what verdicts say where they are only observed."""
+    if not at.progress.observing or at.conclusion is None:
+        return ""
+    return f"; {at.progress.observed or at.conclusion.sentence}"

@@ -399,6 +399,7 @@ DEPLOYMENT: Final[dict[str, Any]] = {
             }
         ],
         "analysis": {
+            "mode": "Act",
             "falseRollback": 0.05,
             "confidence": 0.9,
             "noise": "Auto",
@@ -474,6 +475,7 @@ OF_DEPLOYMENT: Final = {
     **{
         f"rollout.analysis.{name}": NEITHER
         for name in (
+            "mode",
             "falseRollback",
             "confidence",
             "noise",

@@ -170,13 +170,25 @@ class Counting(World):
         return Measured(wanted, {"errors": looks(*spans, share=0.1, errors=self.errors)})
 
 
+class Silent(World):
+    """A world in which Prometheus does not answer."""
+
+    def measured(self, _owner: Key) -> Measured | None:
+        """Return that nothing could be counted."""
+        told = status(self, "ModelDeployment").get("rollout") or {}
+        newest = Phase(told["phases"][-1]["stage"], _time(told["phases"][-1]["since"])) if told.get("phases") else None
+        wanted = Measure("demo", "flights", Side(told.get("revision", ""), ()), Side("", ()), (), (), timedelta(0))
+        failed = {"errors": Failed("Prometheus does not answer")}
+        return Measured(replace(wanted, phases=(newest,)), failed) if newest else None
+
+
 def _time(text: str) -> float:
     return moment(text).timestamp()
 
 
-def told(errors: float, **rollout: Any) -> Operator:
-    """Play a canary whose version answers with so many errors."""
-    operator = Operator(Counting(errors), Actors(Surroundings()))
+def told(errors: float = 0.0, world: World | None = None, **rollout: Any) -> Operator:
+    """Play a canary whose version answers with so many errors, or in a world of another kind."""
+    operator = Operator(world or Counting(errors), Actors(Surroundings()))
     operator.settings = replace(operator.settings, prometheus_url="https://prometheus.example.com")
     operator.world.add(people.model())
     operator.world.add(people.version(1))
@@ -214,6 +226,23 @@ def test_a_canary_with_more_errors_is_sent_back() -> None:
     assert decision["evidence"]["percent"] == 10
     assert differences(decision["evidence"]["analysis"]) == ()
     assert status(operator.world, "ModelDeployment")["stable"]["version"] == "flights-v1"
+
+
+def test_verdicts_that_are_observed_only_tell() -> None:
+    """A version that would have been sent back takes over by time; when and why stands in the records."""
+    operator = told(errors=0.05, analysis={**ANALYSIS, "mode": "Observe"})
+    decision = decided(operator, "Promote")
+
+    assert "it would have been sent back at " in decision["sentence"]
+    assert "(step ten, analysis.mode is Observe): errors: 5.00% of " in decision["sentence"]
+    assert differences(decision["evidence"]["analysis"]) == ()
+
+
+def test_what_nobody_can_count_holds_nothing_where_verdicts_are_observed() -> None:
+    """Whoever tries out an analysis wants no rollout to wait for it."""
+    operator = told(world=Silent(), analysis={**ANALYSIS, "mode": "Observe"})
+
+    assert decided(operator, "Promote")["sentence"].endswith("steps passed: ten, half")
 
 
 def test_without_a_prometheus_nobody_gets_a_share() -> None:
