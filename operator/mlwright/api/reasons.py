@@ -98,7 +98,7 @@ class Reason(StrEnum):
         "CandidateRejected",
         "A newer version failed to take over; the stable one goes on serving.",
     )
-    ALIAS_CYCLE = "AliasCycle", "The deployment follows the alias that it sets."
+    ALIAS_CYCLE = "AliasCycle", "The deployment follows the alias that it sets, itself or by others."
     ALIAS_CONFLICT = (
         "AliasConflict",
         "The alias is owned by somebody else, who is named; it is never taken over.",

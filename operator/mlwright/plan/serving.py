@@ -95,6 +95,15 @@ class SharesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Handing:
+    """A deployment that follows an alias of a model and sets another one: it hands versions on."""
+
+    deployment: str
+    follows: str
+    sets: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentSeen:
     """A ModelDeployment and all that belongs to it."""
 
@@ -116,6 +125,8 @@ class DeploymentSeen:
     model_uid: str = ""
     model_resource_version: str = ""
     aliases: Mapping[str, int] = field(default_factory=dict)
+    handing: tuple[Handing, ...] = ()
+    """What other deployments of the model do with its aliases; looked up only where this one does the like."""
     verify_keys: Mapping[str, str] = field(default_factory=dict)
     """Public keys by name, one of which must have signed what is served; none: no signature is needed."""
     versions: tuple[VersionSeen, ...] = ()

@@ -194,7 +194,7 @@ def _keep_only(at: Situation, *revisions: str) -> tuple[upkeep.Intents, timedelt
 
 def _mend(at: Situation) -> timedelta | None:
     """Look again while something is wrong or missing that may end without an event."""
-    lacking = isinstance(at.goal, Obstacle) and at.goal.waiting
+    lacking = isinstance(at.goal, Obstacle) and (at.goal.waiting or at.goal.reason is Reason.ALIAS_CYCLE)
     return LOOK_AGAIN if lacking or at.stable_health.trouble else None
 
 

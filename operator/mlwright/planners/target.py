@@ -8,8 +8,9 @@ from mlwright.api.reasons import Reason
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
 from mlwright.plan.rollout import progress_told
-from mlwright.plan.serving import DeploymentSeen, Target, VariantSeen
+from mlwright.plan.serving import DeploymentSeen, Handing, Target, VariantSeen
 from mlwright.plan.training import VersionSeen
+from mlwright.planners.alias_cycles import cycle
 from mlwright.planners.decisions import promotion, rejection
 from mlwright.planners.template import essence, parse_address
 from mlwright.settings import Settings
@@ -30,12 +31,9 @@ def resolve(seen: DeploymentSeen, settings: Settings) -> Target | Obstacle:
 
     Worked example: Latest of a model whose v1 and v2 passed and whose v3 is rejected -> v2.
     """
-    rollout = seen.spec.rollout
-    if seen.spec.model.alias and seen.spec.model.alias == rollout.set_alias:
-        return Obstacle(
-            Reason.ALIAS_CYCLE,
-            "spec.rollout.setAlias: a deployment cannot follow the alias that it sets: change it, or spec.model.alias",
-        )
+    follows, sets = seen.spec.model.alias, seen.spec.rollout.set_alias
+    if follows and sets and (why := cycle(Handing(seen.name, follows, sets), seen.handing)):
+        return Obstacle(Reason.ALIAS_CYCLE, f"spec.rollout.setAlias: {why}")
     found = _version(seen)
     return found if isinstance(found, Obstacle) else _servable(seen, found, settings)
 

@@ -168,6 +168,7 @@ CASES: dict[str, Case] = {
         ),
         conditions={"Ready": "False AliasCycle", "Stalled": "True AliasCycle"},
         intents=KEPT,
+        again=30,
     ),
     "a bundle lies at an address that is not read": Case(
         given=lambda: a_deployment().with_version(1, uri="s3://lake/b"),

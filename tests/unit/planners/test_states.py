@@ -629,7 +629,9 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: suspended": changed(suspend=True),
     "ModelDeployment: paused": changed(paused=True),
     "ModelDeployment: the spec is impossible": imageless,
-    "ModelDeployment: it follows the alias that it sets": changed(model=FOLLOWING, rollout={"setAlias": "blue"}),
+    "ModelDeployment: it follows the alias that it sets, itself or by others": changed(
+        model=FOLLOWING, rollout={"setAlias": "blue"}
+    ),
     "ModelDeployment: a name that it needs is taken": taken,
     "BatchPrediction: the first run goes on": at_work,
     "BatchPrediction: a later run goes on after a good one": again_after(answered),

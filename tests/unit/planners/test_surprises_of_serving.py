@@ -237,6 +237,27 @@ def test_a_version_that_comes_right_after_a_takeover_waits_for_room(serving: Ope
     assert (served(serving.world), running(serving.world)) == ("flights-v3", ["flights-v3"])
 
 
+def test_stages_that_hand_versions_round_are_refused_until_the_circle_is_open(operator: Operator) -> None:
+    """Both keep what they serve; whichever is changed, the other goes on by itself."""
+    world = operator.world
+    world.add(people.model(aliases=[{"name": "new", "version": 2}, {"name": "tried", "version": 1}]))
+    for number in (1, 2):
+        world.add(people.version(number))
+    for name, follows, sets in (("first", "new", "tried"), ("second", "tried", "new")):
+        followed = {"type": "Alias", "ref": {"name": "flights"}, "alias": follows}
+        world.add(people.deployment(name, model=followed, rollout={"setAlias": sets}))
+    operator.settle(A_WHILE)
+    refused = [summary(world, "ModelDeployment", name) for name in ("first", "second")]
+
+    people.edit(world, "ModelDeployment", "second", lambda spec: spec["rollout"].update(setAlias="proven"))
+    operator.settle(A_WHILE)
+
+    assert "spec.rollout.setAlias: second follows alias tried, which this deployment sets, and sets new" in refused[0]
+    assert "spec.rollout.setAlias: first follows alias new, which this deployment sets, and sets tried" in refused[1]
+    serving = [summary(world, "ModelDeployment", name) for name in ("first", "second")]
+    assert [text.partition(" serves")[0] for text in serving] == ["flights-v2", "flights-v2"]
+
+
 def test_going_back_to_the_stable_version_in_the_middle_of_a_rollout(serving: Operator) -> None:
     """The candidate goes, the stable version never stopped."""
     serving.actors.around.slow.add("flights-v2")

@@ -37,7 +37,7 @@ from mlwright.plan.resources import (
     ResourceKind,
 )
 from mlwright.plan.rollout import progress_told
-from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, SharesSeen, VariantSeen
+from mlwright.plan.serving import DecisionSeen, DeploymentSeen, Handing, RevisionSeen, SharesSeen, VariantSeen
 from mlwright.plan.writes import Witness
 from mlwright.planners import deployment
 from mlwright.planners.load_questions import questions
@@ -70,6 +70,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         model_uid=model["metadata"]["uid"] if model else "",
         model_resource_version=model["metadata"]["resourceVersion"] if model else "",
         aliases=aliases,
+        handing=_handing(spec, owner, cache),
         verify_keys={key["name"]: key["pem"] for key in (of_model.get("verify") or {}).get("keys") or ()},
         versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases, body)),
         revisions=tuple(revision for revision in revisions if revision is not None),
@@ -82,6 +83,20 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         budget_uid=budget["metadata"]["uid"] if budget else "",
         traffic=traffic_seen(cache, owner, service),
         measured=cache.measured(owner),
+    )
+
+
+def _handing(spec: ModelDeploymentSpec, owner: Key, cache: CacheView) -> tuple[Handing, ...]:
+    """Return who else follows one alias of the model and sets another, if the deployment does so itself."""
+    if not (spec.model.alias and spec.rollout.set_alias):
+        return ()
+    found = cache.related(MODEL_DEPLOYMENT, owner.namespace, "model", spec.model.ref.name)
+    others = (body for body in found if body["metadata"]["name"] != owner.name)
+    parts = ((body["metadata"]["name"], body["spec"]["model"], body["spec"].get("rollout") or {}) for body in others)
+    return tuple(
+        Handing(name, model["alias"], rollout["setAlias"])
+        for name, model, rollout in parts
+        if model.get("alias") and rollout.get("setAlias")
     )
 
 
