@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, changed, ready, stalled
@@ -82,13 +83,20 @@ def with_verdicts(draft: StatusDraft, verdicts: Iterable[Verdict]) -> StatusDraf
 
 
 def notices(body: Body, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Notice, ...]:
-    """Return the Events that tell the transitions; the same sentence is told once."""
+    """Return the Events that tell the transitions.
+
+    The same sentence is told once, and so is good news for the same reason: by the condition that comes last, which
+    says it most exactly ("run-7: validate is running" rather than "the first run is going on").
+    """
     told: dict[str, Notice] = {}
-    for condition in changed(before, after["conditions"]):
-        type_: Any = "Warning" if _bad(condition) else "Normal"
-        notice = Notice(body, type_, condition["reason"], condition["message"])
-        if condition["message"] not in told or type_ == "Warning":
-            told[condition["message"]] = notice
+    transitions = changed(before, after["conditions"])
+    warned = {condition["message"] for condition in transitions if _bad(condition)}
+    for condition in transitions:
+        notice = partial(Notice, body, reason=condition["reason"], sentence=condition["message"])
+        if _bad(condition):
+            told[condition["message"]] = notice(type="Warning")
+        elif condition["message"] not in warned:
+            told[condition["reason"]] = notice(type="Normal")
     return tuple(told.values())
 
 

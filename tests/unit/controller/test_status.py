@@ -85,6 +85,15 @@ def test_the_same_sentence_is_told_once_and_as_a_warning_if_it_is_one() -> None:
     assert told({}, *trouble) == [("Warning", "Refused", "no quota")]
 
 
+def test_good_news_for_one_reason_is_told_once_and_as_exactly_as_known() -> None:
+    """Of a pipeline whose first run begins two conditions tell, and one Event."""
+    begun = Verdict("Reconciling", "True", Reason.RUN_IN_PROGRESS, "run-7: validate is running")
+
+    assert told({}, ready(Reason.RUN_IN_PROGRESS, "the first run is going on", "Unknown"), begun) == [
+        ("Normal", "RunInProgress", "run-7: validate is running")
+    ]
+
+
 def test_without_a_transition_nothing_is_told() -> None:
     """A changed sentence alone is no Event."""
     before = merge({}, StatusDraft("s", (ready(Reason.SETTLED, "1 pod"),), {}), 1, NOW)
