@@ -587,6 +587,17 @@ REFUSALS: dict[str, Refusal] = {
         "set runtime.container exactly when",
         {"spec.runtime": {"container": {"image": "mlserver:1"}}},
     ),
+    "pickles for a container of one's own": Refusal(
+        "ModelDeployment.spec.runtime",
+        "a container of your own loads what it likes",
+        {
+            "spec.runtime": {
+                "type": "Container",
+                "container": {"image": "mlserver:1"},
+                "allowUnsafeFormats": True,
+            }
+        },
+    ),
     "tokens for a container of one's own": Refusal(
         "ModelDeployment.spec",
         "a server of your own has none of these",
@@ -1012,7 +1023,7 @@ def test_defaults_are_written_into_the_object(client: Client, namespace: str) ->
     }
     assert deployment == {
         "model": {"type": "Latest", "ref": {"name": "churn"}},
-        "runtime": {"type": "BuiltIn"},
+        "runtime": {"type": "BuiltIn", "allowUnsafeFormats": False},
         "server": {"timeout": "30s", "maxBodyMegabytes": 4, "drain": "10s", "grpc": False, "auth": {"type": "None"}},
         "replicas": 1,
         "rollout": {

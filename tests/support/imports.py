@@ -14,7 +14,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mlwright.server.loading import load
 from mlwright.server.model import Model
@@ -42,6 +42,16 @@ def scaled() -> Any:
     rows, kinds = iris()
     names = np.array(["setosa", "versicolor", "virginica"])[kinds]
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, names)
+
+
+def doubled(rows: Any) -> Any:
+    """A step of somebody's own, which no list of trusted types knows."""
+    return 2 * rows
+
+
+def own_step() -> Any:
+    """A classifier of flowers with a step of somebody's own in it."""
+    return make_pipeline(FunctionTransformer(doubled), LogisticRegression(max_iter=1000)).fit(*iris())
 
 
 def line() -> Any:
@@ -94,7 +104,7 @@ def take_in(shop: Workshop, uri: str, hosts: list[str], attempt: int = 0, **want
     return Ended(code, shop.message())
 
 
-def served(shop: Workshop, ended: Ended) -> Model:
+def served(shop: Workshop, ended: Ended, **told: str) -> Model:
     """The model as a server loads it: digest, self-test and warm-up included."""
     assert ended.code == 0, ended.message
     bundle = ended.results["bundle"]
@@ -102,6 +112,7 @@ def served(shop: Workshop, ended: Ended) -> Model:
         "MLWRIGHT_MODEL_NAME": "flights",
         "MLWRIGHT_BUNDLE_URI": bundle["uri"],
         "MLWRIGHT_BUNDLE_DIGEST": bundle["digest"],
+        **told,
     }
     return load(Settings.from_env(variables), shop.root)
 

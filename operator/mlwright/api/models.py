@@ -161,7 +161,7 @@ class Bundle(Schema):
 
     uri: BundleUri = Field(description="Folder of the bundle: pvc://CLAIM/path.")
     digest: Digest = Field(description="Digest of the bundle; the server refuses anything else.")
-    format: Literal["ONNX", "Skops"] = Field(description="Format of the model in it.")
+    format: Literal["ONNX", "Skops", "Pickle"] = Field(description="Format of the model in it.")
     bytes: int = Field(default=0, ge=0, description="Size in bytes.")
     format_reason: str = Field(default="", max_length=512, description="Why the format is not ONNX, if it is not.")
     signed_by: str = Field(

@@ -42,7 +42,19 @@ class Runtime(Schema):
         default="BuiltIn", description="BuiltIn: the model server of mlwright. Container: one of your own."
     )
     container: OwnServer | None = Field(default=None, description="The container, with type Container.")
+    allow_unsafe_formats: bool = Field(
+        default=False,
+        description=(
+            "Whether the built-in server loads a version whose model is a pickle. Loading one runs whatever its author"
+            " put into it, with all that the pod may do."
+        ),
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.type == 'BuiltIn' || !self.allowUnsafeFormats",
+            "a container of your own loads what it likes: remove runtime.allowUnsafeFormats, or set runtime.type to"
+            " BuiltIn",
+        ),
         Rule(
             "self.type == 'Container' ? has(self.container) : !has(self.container)",
             "set runtime.container exactly when runtime.type is Container",

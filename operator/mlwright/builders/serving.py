@@ -174,6 +174,8 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         **access.variables(spec.server),
         **keeping.variables(spec.server),
     }
+    if spec.runtime.allow_unsafe_formats:
+        variables["MLWRIGHT_ALLOW_UNSAFE_FORMATS"] = "true"
     if seen.verify_keys:
         variables["MLWRIGHT_VERIFY_KEYS"] = canonical(dict(seen.verify_keys))
     told = recording(seen)

@@ -68,23 +68,24 @@ def fetch_signature(source: Path, target: Path) -> None:
             shutil.copyfile(source / SIGNATURE, target / SIGNATURE)
 
 
-def prove(core: Core, folder: Path, *, threads: int) -> tuple[Model, Sequence[GoldenRow]]:
+def prove(core: Core, folder: Path, *, threads: int, unsafe: bool = False) -> tuple[Model, Sequence[GoldenRow]]:
     """Load the model of a private copy and let it answer its golden rows.
 
     Args:
         core: The manifest's core.
         folder: The private copy.
         threads: Size of the pool for one question.
+        unsafe: Whether a model may be loaded that can run any code when it is.
 
     Returns:
         The model, and the rows that it answered.
 
     Raises:
-        BundleError: It was made for another release, does not fit into memory, or answers differently here.
+        BundleError: It was made for another release, is not trusted, too large, or answers differently here.
     """
     check_framework(core)
     check_unpacked(core, folder)
-    model = load_model(folder, core, threads=threads)
+    model = load_model(folder, core, threads=threads, unsafe=unsafe)
     rows = read_golden(folder)
     _self_test(model, rows, core.signature)
     return model, rows
@@ -97,7 +98,7 @@ def check_framework(core: Core) -> None:
         BundleError: A pipeline of another release may load and answer differently.
     """
     made_with = core.framework.get("scikit-learn", "")
-    if core.format is not Format.SKOPS or _release(made_with) == _release(version("scikit-learn")):
+    if core.format is Format.ONNX or _release(made_with) == _release(version("scikit-learn")):
         return
     raise BundleError(
         f"the model was trained with scikit-learn {made_with}, this image has {version('scikit-learn')}: "

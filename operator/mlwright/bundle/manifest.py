@@ -36,6 +36,8 @@ class Format(StrEnum):
 
     ONNX = "ONNX"
     SKOPS = "Skops"
+    PICKLE = "Pickle"
+    """Loading one can run any code, so only who asks for it by name gets it loaded."""
 
 
 class Datatype(StrEnum):
@@ -47,7 +49,11 @@ class Datatype(StrEnum):
     BYTES = "BYTES"
 
 
-MODEL_FILE: Final[Mapping[Format, str]] = {Format.ONNX: "model.onnx", Format.SKOPS: "model.skops"}
+MODEL_FILE: Final[Mapping[Format, str]] = {
+    Format.ONNX: "model.onnx",
+    Format.SKOPS: "model.skops",
+    Format.PICKLE: "model.pkl",
+}
 
 
 @dataclass(frozen=True, slots=True)

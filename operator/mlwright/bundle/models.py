@@ -3,6 +3,8 @@
 The format decides what is imported: a server of ONNX bundles never loads scikit-learn.
 """
 
+import pickle
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -33,19 +35,27 @@ class Model(Protocol):
         ...
 
 
-def load_model(folder: Path, core: Core, *, threads: int = 1) -> Model:
+def load_model(folder: Path, core: Core, *, threads: int = 1, unsafe: bool = False) -> Model:
     """Load the model of a bundle whose files have been verified.
 
     Args:
         folder: The bundle.
         core: Its manifest's core.
         threads: Size of ONNX Runtime's pool for one request; scikit-learn follows OMP_NUM_THREADS.
+        unsafe: Whether a model may be loaded that can run any code when it is.
 
     Raises:
-        BundleError: The model cannot be loaded, does not fit its signature, or holds a type that is not trusted.
+        BundleError: The model cannot be loaded, does not fit its signature, or is not trusted.
     """
     path = folder / core.model
-    return _load_onnx(path, core, threads) if core.format is Format.ONNX else _load_skops(path, core)
+    if core.format is Format.ONNX:
+        return _load_onnx(path, core, threads)
+    if core.format is Format.PICKLE and not unsafe:
+        raise BundleError(
+            f"{path.name} is a pickle, and loading one can run any code: a ModelDeployment serves it only with"
+            " runtime.allowUnsafeFormats, and nothing else loads it"
+        )
+    return _LOADERS[core.format](path, core)
 
 
 def answer_all(model: Model, inputs: Arrays) -> dict[str, Array]:
@@ -71,7 +81,7 @@ class OnnxModel:
         return dict(zip(self._outputs, self._run(self._outputs, dict(inputs), None), strict=True))
 
 
-class SkopsModel:
+class PipelineModel:
     """A scikit-learn pipeline that takes the features as columns, in the order of the signature's inputs."""
 
     def __init__(self, pipeline: Any, core: Core) -> None:
@@ -143,11 +153,33 @@ def _load_skops(path: Path, core: Core) -> Model:
 
     try:
         _refuse_untrusted(path)
-        return SkopsModel(load(path, trusted=sorted(TRUSTED_TYPES)), core)
+        return PipelineModel(load(path, trusted=sorted(TRUSTED_TYPES)), core)
     except BundleError:
         raise
     except Exception as problem:  # a damaged archive can fail anywhere
         raise BundleError(f"{path.name} is not a model that skops can load: {_brief(problem)}") from problem
+
+
+def _load_pickle(path: Path, core: Core) -> Model:
+    try:
+        estimator = pickle.loads(path.read_bytes())  # noqa: S301 - whoever deploys it has asked for that
+        forget_names(estimator)
+    except Exception as problem:  # a pickle can fail in any way
+        raise BundleError(f"{path.name} cannot be loaded by this image: {_brief(problem)}") from problem
+    return PipelineModel(estimator, core)
+
+
+def forget_names(estimator: Any) -> None:
+    """Let an estimator forget the names of its columns: given plain tables, it would only warn of them."""
+    steps = [step for _, step in getattr(estimator, "steps", ())]
+    for part in (estimator, *steps):
+        getattr(part, "__dict__", {}).pop("feature_names_in_", None)
+
+
+_LOADERS: Final[Mapping[Format, Callable[[Path, Core], Model]]] = {
+    Format.SKOPS: _load_skops,
+    Format.PICKLE: _load_pickle,
+}
 
 
 def _refuse_untrusted(path: Path) -> None:

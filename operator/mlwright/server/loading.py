@@ -46,7 +46,7 @@ def load(settings: Settings, mount_root: Path) -> Model:
 
 
 def _warm(settings: Settings, core: Core, folder: Path) -> Model:
-    predictor, rows = prove(core, folder, threads=pool_size(settings.cpus))
+    predictor, rows = prove(core, folder, threads=pool_size(settings.cpus), unsafe=settings.allow_unsafe_formats)
     model = Model(settings.identity, core, predictor)
     model.profile = read_profile(folder)
     model.cheap_bytes = _warm_up(model, rows[0])

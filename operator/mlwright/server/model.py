@@ -15,7 +15,11 @@ from mlwright.server.rows import RowAnswers, RowReader
 from mlwright.server.settings import Identity
 from mlwright.server.wire import JSON, Head, Headers, Reply
 
-_PLATFORMS = {Format.ONNX: "onnxruntime_onnx", Format.SKOPS: "sklearn_skops"}
+_PLATFORMS = {
+    Format.ONNX: "onnxruntime_onnx",
+    Format.SKOPS: "sklearn_skops",
+    Format.PICKLE: "sklearn_pickle",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class Settings:
     grpc_port: int | None = None  # 0 takes a free one; none: no gRPC
     keep_folder: Path | None = None  # where fetched bundles outlive the container; none: nothing is kept
     cache_folder: Path | None = None  # where pods leave what they fetched for others; none: no cache
+    allow_unsafe_formats: bool = False  # whether a pickle is loaded, which can run any code
     tls_folder: Path | None = None  # tls.crt and tls.key; none: no TLS
     verify_keys: Mapping[str, str] = field(
         default_factory=dict
@@ -80,6 +81,7 @@ class Settings:
             grpc_port=_read(env, "MLWRIGHT_GRPC_PORT", "0", _port) if env.get("MLWRIGHT_GRPC_PORT") else None,
             keep_folder=_folder(env, "MLWRIGHT_KEEP_FOLDER"),
             cache_folder=_folder(env, "MLWRIGHT_CACHE_FOLDER"),
+            allow_unsafe_formats=_read(env, "MLWRIGHT_ALLOW_UNSAFE_FORMATS", "false", _flag),
             tls_folder=_folder(env, "MLWRIGHT_TLS_FOLDER"),
             verify_keys=_read(env, "MLWRIGHT_VERIFY_KEYS", "{}", _keys),
             feedback_keys=_folder(env, "MLWRIGHT_FEEDBACK_KEYS"),
@@ -103,6 +105,12 @@ def _read(env: Mapping[str, str], variable: str, default: str | None, parse: Cal
 
 def _folder(env: Mapping[str, str], variable: str) -> Path | None:
     return Path(env[variable]) if env.get(variable) else None
+
+
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text == "true"
 
 
 def _scheme(text: str) -> Scheme:

@@ -7,7 +7,7 @@ from typing import Final
 from mlwright.bundle.manifest import Format
 
 _RECORDED: Final = ("mlwright", "numpy", "onnx", "onnxruntime", "pyarrow", "scikit-learn", "scipy", "skl2onnx", "skops")
-_ANSWERING: Final = {Format.ONNX: "onnxruntime", Format.SKOPS: "skops"}
+_ANSWERING: Final = {Format.ONNX: ("onnxruntime",), Format.SKOPS: ("skops",), Format.PICKLE: ()}
 
 
 def environment() -> dict[str, str]:
@@ -17,5 +17,5 @@ def environment() -> dict[str, str]:
 
 def framework(model_format: Format) -> dict[str, str]:
     """Versions that can change what a model answers: part of the bundle's digest."""
-    names = ("numpy", "scikit-learn", _ANSWERING[model_format])
+    names = ("numpy", "scikit-learn", *_ANSWERING[model_format])
     return {"python": ".".join(platform.python_version_tuple()[:2])} | {name: version(name) for name in names}

@@ -13,6 +13,7 @@ import skops.io
 from onnx import TensorProto, helper
 from sklearn.svm import LinearSVC
 
+from mlwright.server.failures import UnservableError
 from tests.support.imports import (
     COLUMNS,
     answered,
@@ -21,6 +22,7 @@ from tests.support.imports import (
     forest,
     iris,
     line,
+    own_step,
     packed,
     pickled,
     scaled,
@@ -128,6 +130,22 @@ def test_a_pickle_that_is_allowed_becomes_something_safe(shop: Workshop, web: We
     assert found["label"] == model.predict(iris()[0]).tolist()
     files = {path.suffix for path in (shop.run_folder("elsewhere") / "import-0").rglob("*") if path.is_file()}
     assert files <= {".json", ".jsonl", ".onnx", ".skops"}
+
+
+def test_a_pickle_that_nothing_safe_can_hold_is_served_only_where_that_is_allowed(
+    shop: Workshop, web: WebServer
+) -> None:
+    """A step of somebody's own: the import says what it is, and a server wants to be told as well."""
+    model = own_step()
+    ended = fetched(shop, web, "iris.pkl", pickled(model), allowUnsafeFormats=True)
+
+    with pytest.raises(UnservableError, match=r"model\.pkl is a pickle, .* only with runtime\.allowUnsafeFormats"):
+        served(shop, ended)
+
+    found = answered(served(shop, ended, MLWRIGHT_ALLOW_UNSAFE_FORMATS="true"), **rows(("f0", "f1", "f2", "f3")))
+    assert found["label"] == model.predict(iris()[0]).tolist()
+    assert ended.results["bundle"]["format"] == "Pickle"
+    assert "holds the type tests.support.imports.doubled" in ended.results["formatReason"]
 
 
 def test_a_bundle_travels_as_it_is(shop: Workshop, web: WebServer) -> None:

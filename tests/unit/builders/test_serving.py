@@ -256,6 +256,14 @@ def test_a_server_of_ones_own_answers_until_it_is_forgotten(drain: str, waits: o
     assert server(runtime=OWN, server={"drain": drain}).get("lifecycle") == waits
 
 
+def test_a_server_is_told_of_pickles_only_where_they_are_allowed() -> None:
+    """Nobody is told of what he did not ask for."""
+    told = server(runtime={"allowUnsafeFormats": True})["env"]
+
+    assert {"name": "MLWRIGHT_ALLOW_UNSAFE_FORMATS", "value": "true"} in told
+    assert "MLWRIGHT_ALLOW_UNSAFE_FORMATS" not in env()
+
+
 def test_a_pod_keeps_its_bundle_and_shares_it_where_a_claim_is_given() -> None:
     """In the pod it outlives the container; on the claim other pods find it."""
     cached = server(server={"cache": {"claimName": "bundles"}})

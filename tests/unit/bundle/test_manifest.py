@@ -77,7 +77,7 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
         pytest.param("core", 7, "core should be an object", id="no core"),
         pytest.param("core.schemaVersion", 2, "core.schemaVersion is 2, this version reads 1", id="a later version"),
         pytest.param("core.schemaVersion", True, "core.schemaVersion should be a whole number", id="a boolean version"),
-        pytest.param("core.format", "Pickle", "core.format is 'Pickle'; known are ONNX, Skops", id="an unsafe format"),
+        pytest.param("core.format", "PMML", "core.format is 'PMML'; known are ONNX, Skops", id="an unknown format"),
         pytest.param("core.task", "Guessing", "core.task is 'Guessing'; known are", id="an unknown task"),
         pytest.param(
             "core.model", "x.onnx", "core.model of a bundle of format ONNX should be", id="another model file"

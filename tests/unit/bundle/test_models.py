@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,38 @@ def test_any_number_of_rows_is_answered_in_batches(tmp_path: Path, monkeypatch: 
     np.testing.assert_allclose(answer_all(load_model(tmp_path, SKOPS), ROWS)["prediction"], [2.0, 7.0, 8.0])
 
 
+PICKLE = replace(SKOPS, format=Format.PICKLE)
+
+
+class Hostile:
+    """Leaves a file when it is loaded."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[Path]]:
+        return (Path.touch, (self.trace,))
+
+
+def test_a_pickle_is_loaded_only_when_that_is_asked_for(tmp_path: Path) -> None:
+    """Loading one runs whatever its author likes; this one would leave a file."""
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Hostile(tmp_path / "it-ran")))
+
+    with pytest.raises(BundleError, match=r"a ModelDeployment serves it only with runtime\.allowUnsafeFormats"):
+        load_model(tmp_path, PICKLE)
+
+    assert not (tmp_path / "it-ran").exists()
+
+
+def test_a_pickle_that_is_allowed_answers(tmp_path: Path) -> None:
+    """As the estimator in it does."""
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(_fitted()))
+
+    outputs = load_model(tmp_path, PICKLE, unsafe=True).predict(ROWS)
+
+    np.testing.assert_allclose(outputs["prediction"], [2.0, 7.0, 8.0])
+
+
 def _print_something(path: Path) -> None:
     path.write_bytes(dumps(FunctionTransformer(print)))
 
@@ -56,6 +89,7 @@ def _print_something(path: Path) -> None:
         pytest.param(
             SKOPS, lambda path: path.write_bytes(b"no zip"), "model.skops is not a model that", id="no archive"
         ),
+        pytest.param(PICKLE, lambda path: path.write_bytes(b"no pickle"), "model.pkl is a pickle", id="a pickle"),
         pytest.param(ONNX, lambda path: path.write_bytes(b"no graph"), "model.onnx is not a model that", id="no graph"),
         pytest.param(ONNX, lambda _: None, "model.onnx is not a model that ONNX Runtime can load", id="no file"),
     ],

@@ -358,6 +358,7 @@ DEPLOYMENT: Final[dict[str, Any]] = {
             "protocol": "OIPv2",
             "modelMountPath": "/models",
         },
+        "allowUnsafeFormats": True,
     },
     "server": {
         "image": "server:1",
@@ -441,6 +442,7 @@ OF_DEPLOYMENT: Final = {
     "model.version": ROLLS_OUT,
     "model.alias": ROLLS_OUT,
     "runtime.type": ROLLS_OUT,
+    "runtime.allowUnsafeFormats": ROLLS_OUT,
     **{
         f"runtime.container.{name}": ROLLS_OUT
         for name in ("image", "command", "args", "port", "protocol", "modelMountPath")

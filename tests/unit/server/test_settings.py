@@ -45,6 +45,7 @@ def test_every_variable_is_read() -> None:
             "MLWRIGHT_MAX_BODY_BYTES": "1000",
             "MLWRIGHT_CPU_LIMIT": "2.5",
             "MLWRIGHT_VERIFY_KEYS": '{"team": "PEM"}',
+            "MLWRIGHT_ALLOW_UNSAFE_FORMATS": "true",
         }
     )
 
@@ -52,9 +53,11 @@ def test_every_variable_is_read() -> None:
     assert (settings.port, settings.drain_seconds, settings.timeout_seconds) == (9000, 0.0, 2.5)
     assert (settings.max_body_bytes, settings.cpus) == (1000, 2.5)
     assert settings.verify_keys == {"team": "PEM"}
+    assert settings.allow_unsafe_formats
 
 
 WRONG = {
+    "a flag that is neither": ("MLWRIGHT_ALLOW_UNSAFE_FORMATS", "yes", "expected true or false"),
     "no name": ("MLWRIGHT_MODEL_NAME", "", "MLWRIGHT_MODEL_NAME is not set"),
     "no address": ("MLWRIGHT_BUNDLE_URI", "", "MLWRIGHT_BUNDLE_URI is not set"),
     "a name with a slash": ("MLWRIGHT_MODEL_NAME", "a/b", "expected letters, digits, dots, dashes and underscores"),

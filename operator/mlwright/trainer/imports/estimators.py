@@ -12,10 +12,9 @@ from typing import Any, Final
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.pipeline import Pipeline
 
 from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Format, Label, Signature, Tensor
-from mlwright.bundle.models import label_outputs, stack_inputs
+from mlwright.bundle.models import forget_names, label_outputs, stack_inputs
 from mlwright.bundle.skops_archive import canonical_archive
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.trust import TRUSTED_TYPES
@@ -33,8 +32,10 @@ _RELEASE: Final = re.compile(r"\d+\.\d+")
 class FittedElsewhere:
     """A fitted estimator with the signature that its bundle declares."""
 
-    def __init__(self, estimator: BaseEstimator, columns: tuple[Tensor, ...]) -> None:
+    def __init__(self, estimator: BaseEstimator, columns: tuple[Tensor, ...], pickled: bytes = b"") -> None:
+        """Take the estimator, its columns, and the pickle that it was loaded from, if it was."""
         self.estimator = estimator
+        self._pickled = pickled
         classes = getattr(estimator, "classes_", None)
         self.task = Task.REGRESSION if classes is None else Task.CLASSIFICATION
         self.signature = _signature(columns, _labels(classes))
@@ -47,7 +48,7 @@ class FittedElsewhere:
         return label_outputs(self.estimator.predict_proba(table), self.signature)
 
     def stored(self, reason: str) -> Stored:
-        """The model as skops keeps it.
+        """The model as skops keeps it, or, of a pickle that was allowed, as it came where skops would not do.
 
         Raises:
             UserError: It holds a type that model servers do not trust.
@@ -56,7 +57,11 @@ class FittedElsewhere:
 
         content = canonical_archive(dumps(self.estimator))
         types = get_untrusted_types(data=content)
-        if refused := sorted(set(types) - TRUSTED_TYPES):
+        refused = sorted(set(types) - TRUSTED_TYPES)
+        if refused and self._pickled:
+            said = f"{reason}; it holds the type {refused[0]}, which model servers do not trust"
+            return Stored(Format.PICKLE, self._pickled, (), said)
+        if refused:
             raise UserError(URI, f"the model holds the type {refused[0]}, which model servers do not trust", _EXPORT)
         return Stored(Format.SKOPS, content, tuple(sorted(types)), reason)
 
@@ -68,27 +73,31 @@ def load(found: Found, task: ImportTask) -> FittedElsewhere:
         UserError: It is a pickle and those are not allowed, was saved by another release, or is no estimator.
     """
     _same_release(found.made_with)
+    pickled = _allowed_pickle(found.path, task) if found.kind is Kind.PICKLE else b""
     with _one_release():
-        estimator = _from_pickle(found.path, task) if found.kind is Kind.PICKLE else _from_skops(found.path)
+        estimator = _from_pickle(pickled) if pickled else _from_skops(found.path)
     if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
         raise UserError(URI, "is no estimator of scikit-learn", _EXPORT)
     if hasattr(estimator, "classes_") and not hasattr(estimator, "predict_proba"):
         raise UserError(URI, "the model answers no probabilities for each class", "take in one with predict_proba")
     columns = found.columns or _columns(estimator, task.features)
-    _forget_names(estimator)
-    return FittedElsewhere(estimator, columns)
+    forget_names(estimator)
+    return FittedElsewhere(estimator, columns, pickled)
 
 
-def _from_pickle(path: Path, task: ImportTask) -> Any:
+def _allowed_pickle(path: Path, task: ImportTask) -> bytes:
     if not task.unsafe:
         raise UserError(
             f"{FIELD}.allowUnsafeFormats",
             "the model is a pickle, and loading one can run any code",
             "export it as ONNX, or save it with skops; if you trust its author as you trust yourself, set this field",
         )
+    return path.read_bytes()
+
+
+def _from_pickle(content: bytes) -> Any:
     try:
-        with path.open("rb") as file:
-            return pickle.load(file)  # noqa: S301 - asked for by its author, allowed by the administrator
+        return pickle.loads(content)  # noqa: S301 - asked for by its author, allowed by the administrator
     except UserError:
         raise
     except Exception as problem:  # a pickle can fail in any way
@@ -137,13 +146,6 @@ def _columns(estimator: BaseEstimator, features: tuple[str, ...]) -> tuple[Tenso
         said = f"the model takes {count} columns, and {len(set(names))} are named"
         raise UserError(f"{FIELD}.features", said, "name all columns in their order")
     return tuple(Tensor(name, Datatype.FP64) for name in names)
-
-
-def _forget_names(estimator: BaseEstimator) -> None:
-    """Served, a model is given plain tables: names that it remembers would only make it warn of that."""
-    steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else []
-    for part in (estimator, *steps):
-        vars(part).pop("feature_names_in_", None)
 
 
 def _labels(classes: Any) -> tuple[Label, ...]:

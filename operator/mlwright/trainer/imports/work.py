@@ -51,12 +51,12 @@ def take_in(task: ImportTask, folder: Path, env: Mapping[str, str]) -> tuple[str
 
 def _written(found: Found, task: ImportTask, target: Path) -> tuple[Manifest, tuple[str, ...]]:
     if found.kind is Kind.BUNDLE:
-        return _copied(found.path, target), ()
+        return _copied(found.path, target, unsafe=task.unsafe), ()
     parts, missing = understand(found, task)
     return write_bundle(target, parts), missing
 
 
-def _copied(source: Path, target: Path) -> Manifest:
+def _copied(source: Path, target: Path, *, unsafe: bool) -> Manifest:
     """A bundle as it is: its files are those of its digest, and its model answers its golden rows.
 
     Its report and the record of its run stay behind: no digest vouches for them, and a page may hold scripts.
@@ -67,7 +67,8 @@ def _copied(source: Path, target: Path) -> Manifest:
         for name in (MANIFEST, *(file.path for file in manifest.core.files)):
             shutil.copyfile(source / name, target / name, follow_symlinks=False)
         core, rows = manifest.core, read_golden(target)
-        answers = load_model(target, core).predict(to_inputs([row.inputs for row in rows], core.signature))
+        model = load_model(target, core, unsafe=unsafe)
+        answers = model.predict(to_inputs([row.inputs for row in rows], core.signature))
         parity = compare_golden(rows, answers, core.signature)
     except BundleError as problem:
         raise UserError(URI, f"the bundle is damaged: {problem}", "take it from where it was made") from problem
