@@ -75,6 +75,8 @@ class Route:
     """The header with which a request may name the variant that answers it; none when empty."""
     wakes: bool = False
     """Whether a request may start the first pod."""
+    suspended: bool = False
+    """Whether no pod comes, whoever asks: requests are refused at once."""
     timeout: int = 30
     """Seconds that the model server gives a request."""
     body_bytes: int = 4 * 1024 * 1024

@@ -116,6 +116,7 @@ def route_of(seen: DeploymentSeen, shares: tuple[Share, ...], assignment: Assign
         assignment=assignment,
         override=spec.traffic.header_override or "",
         wakes=spec.replicas == 0 and not spec.suspend,
+        suspended=spec.suspend,
         timeout=int(parse_duration(spec.server.timeout).total_seconds()),
         body_bytes=spec.server.max_body_megabytes * MEGABYTE,
     )
@@ -133,6 +134,7 @@ def document(seen: DeploymentSeen, route: Route) -> str:
             "wakes": route.wakes,
             "timeoutSeconds": route.timeout,
             "maxBodyBytes": route.body_bytes,
+            **({"suspended": True} if route.suspended else {}),
         }
     )
 

@@ -39,6 +39,8 @@ class Route:
     override: str
     """The header that may name a variant, in lower case; empty for none."""
     wakes: bool
+    suspended: bool
+    """Whether no pod comes, whoever asks."""
     timeout_ms: int
     body_bytes: int
 
@@ -80,6 +82,7 @@ def _route(found: Mapping[str, Any], of: str) -> Route:
         sticky=_sticky(found["assignment"]),
         override=str(found["override"]).lower(),
         wakes=bool(found["wakes"]),
+        suspended=found.get("suspended") is True,
         timeout_ms=1000 * int(found["timeoutSeconds"]),
         body_bytes=int(found["maxBodyBytes"]),
     )

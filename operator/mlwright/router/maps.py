@@ -6,11 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mlwright.router.config import QUEUE_SECONDS
-from mlwright.router.document import BUCKETS, Route
+from mlwright.router.document import BUCKETS, Route, Share
 from mlwright.router.slots import Slots, variant
 
 SPARE_MS: Final = 5_000
 """The pod ends a request that takes too long; the router only when the pod does not."""
+
+
+SUSPENDED: Final = "suspended"
+"""Name of the backend that refuses requests for which no pod will come."""
 
 
 def backend(number: int) -> str:
@@ -39,12 +43,17 @@ def maps(routes: Iterable[Route], slots: Slots, *, leaving: bool = False) -> dic
 
 def _forced(route: Route, number: int, slots: Slots) -> Iterator[tuple[str, str]]:
     for share in route.shares:
-        yield f"{number}:{share.variant}", backend(slots.variants[variant(route.model, share.revision)])
+        yield f"{number}:{share.variant}", _answering(route, share, slots)
 
 
 def _split(route: Route, number: int, slots: Slots) -> Iterator[tuple[str, str]]:
     """Return key and value of the ranges; the key is the model's number times 10,000 plus the bucket."""
     for share in route.shares:
-        name = backend(slots.variants[variant(route.model, share.revision)])
+        name = _answering(route, share, slots)
         for first, last in share.ranges:
             yield f"{number * BUCKETS + first}:{number * BUCKETS + last}", name
+
+
+def _answering(route: Route, share: Share, slots: Slots) -> str:
+    """Return the backend that answers for a share."""
+    return SUSPENDED if route.suspended else backend(slots.variants[variant(route.model, share.revision)])

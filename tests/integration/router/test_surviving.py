@@ -62,6 +62,23 @@ async def test_a_model_that_does_not_sleep_is_not_woken(tmp_path: Path) -> None:
         assert running.scene.woken == []
 
 
+async def test_a_model_that_is_suspended_refuses_at_once(tmp_path: Path) -> None:
+    """No pod will come, so nobody waits; when it runs again the next request is answered."""
+    async with Running(tmp_path) as running:
+        pod = await running.pod("old")
+        running.scene.ready("old", [pod])
+        running.scene.route(WHOLE, suspended=True)
+        await running.follows()
+
+        refused = await ask(running)
+        running.scene.route(WHOLE)
+        await running.follows()
+
+        assert (refused.status, refused.headers["retry-after"]) == (503, "60")
+        assert "suspended" in refused.body
+        assert (await ask(running)).body == "old"
+
+
 async def test_the_next_request_is_seen_when_the_first_one_gave_up(tmp_path: Path) -> None:
     """A client that leaves frees its place; the one after it is held in its stead."""
     async with Running(tmp_path) as running:

@@ -27,11 +27,22 @@ def test_the_router_reads_what_the_operator_writes() -> None:
     assert read.digest == digest(text) == text_digest(text)
     assert (read.model, read.override, read.sticky) == ("churn", "x-variant", "header:x-user-id")
     assert (read.wakes, read.timeout_ms, read.body_bytes) == (True, 5000, 2 * 1024 * 1024)
+    assert not read.suspended
     assert [(s.variant, s.service, s.ranges) for s in read.shares] == [
         ("stable", "churn-aaa", ((0, 8999),)),
         ("candidate", "churn-bbb", ((9000, 9999),)),
     ]
     assert traffic.read_table(json.loads(text)) == route.table
+
+
+def test_the_router_reads_that_a_model_is_suspended() -> None:
+    """Then nobody is woken, and nobody waits."""
+    seen = a_deployment().asking(traffic={"provider": "Router"}, replicas=0, suspend=True).done()
+    route = traffic.route_of(seen, (Share("stable", "aaa", 100),), Assignment())
+
+    read = parse(traffic.document(seen, route))
+
+    assert (read.suspended, read.wakes) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_nothing_of_the_template_is_left_in_the_configuration(tmp_path: Path) ->
 
     assert not [line for line in rules if "<" in line]
     assert [line for line in rules if line.startswith("backend ")] == [
-        f"backend {name}" for name in ("agent", "nobody", "v0", "v1")
+        f"backend {name}" for name in ("agent", "nobody", "suspended", "v0", "v1")
     ]
 
 
