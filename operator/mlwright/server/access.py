@@ -30,7 +30,7 @@ class Gate:
 
     def __init__(self, scheme: Scheme, key: str) -> None:
         """Take the scheme, and the key of the Secret with what is accepted; `use` takes what it holds."""
-        self._scheme = scheme
+        self.scheme = scheme
         self._key = key
         self._accepted: tuple[bytes, ...] = ()
 
@@ -53,22 +53,22 @@ class Gate:
             raise _unknown(f"the {self._what} is not accepted: send another in {self._how}", self._challenge)
 
     def _given(self, headers: Mapping[bytes, bytes]) -> bytes | None:
-        if self._scheme is Scheme.API_KEY:
+        if self.scheme is Scheme.API_KEY:
             return headers.get(b"x-api-key")
         value = headers.get(b"authorization", b"")
         return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else None
 
     @property
     def _what(self) -> str:
-        return "key" if self._scheme is Scheme.API_KEY else "token"
+        return "key" if self.scheme is Scheme.API_KEY else "token"
 
     @property
     def _how(self) -> str:
-        return "the header X-API-Key" if self._scheme is Scheme.API_KEY else "the header Authorization: Bearer TOKEN"
+        return "the header X-API-Key" if self.scheme is Scheme.API_KEY else "the header Authorization: Bearer TOKEN"
 
     @property
     def _challenge(self) -> Headers:
-        return ((b"www-authenticate", b'ApiKey realm="mlwright"' if self._scheme is Scheme.API_KEY else b"Bearer"),)
+        return ((b"www-authenticate", b'ApiKey realm="mlwright"' if self.scheme is Scheme.API_KEY else b"Bearer"),)
 
 
 def _digest(secret: bytes) -> bytes:

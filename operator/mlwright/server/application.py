@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import orjson
 
 from mlwright.server import metadata, openapi
-from mlwright.server.access import Gate
+from mlwright.server.access import Gate, Scheme
 from mlwright.server.admission import MAX_HELD_BYTES, Admission
 from mlwright.server.exchange import Exchange, Route
 from mlwright.server.feedback import MAX_FEEDBACK_BYTES, Feedback
@@ -186,7 +186,9 @@ class Application:
         return Reply(orjson.dumps(metadata.model(self.loaded())))
 
     def _openapi(self, _head: Head, _body: bytes) -> Reply:
-        return Reply(orjson.dumps(openapi.describe(self.loaded(), feedback=self.feedback is not None)))
+        scheme = self._gate.scheme if self._gate else Scheme.NONE
+        told = openapi.describe(self.loaded(), feedback=self.feedback is not None, scheme=scheme)
+        return Reply(orjson.dumps(told))
 
     def _infer(self, head: Head, body: bytes) -> Reply | Awaitable[Reply]:
         return self._run(self.loaded().infer, head, body)

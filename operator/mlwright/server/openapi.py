@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype, Signature
+from mlwright.server.access import Scheme
 from mlwright.server.model import Model
 
 Json = dict[str, Any]
@@ -28,9 +29,10 @@ _ERRORS: Final = {
     "503": "the model is still loading; come back as Retry-After says",
     "504": "the model did not answer in time",
 }
-
-
-_FEEDBACK_ERRORS: Final = {code: words for code, words in _ERRORS.items() if code in {"408", "413", "415", "429"}} | {
+_PUBLIC: Final = ("/ready", "/live")
+"""Ends of the paths that are answered to everybody: the kubelet has no token."""
+_FEEDBACK_ERRORS: Final = {
+    **{code: words for code, words in _ERRORS.items() if code not in {"500", "504"}},
     "400": "the feedback does not fit its prediction; the sentence says why",
     "403": "this deployment never answered so, or the key is no longer in the Secret",
     "409": "one of these rows was told of before; nothing counts",
@@ -38,8 +40,32 @@ _FEEDBACK_ERRORS: Final = {code: words for code, words in _ERRORS.items() if cod
 }
 
 
-def describe(model: Model, *, feedback: bool) -> Json:
-    """The description, OpenAPI 3.1; `feedback` says whether any is taken."""
+_SECURITY: Final[Mapping[Scheme, Json]] = {
+    Scheme.TOKEN: {"type": "http", "scheme": "bearer"},
+    Scheme.API_KEY: {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def describe(model: Model, *, feedback: bool, scheme: Scheme = Scheme.NONE) -> Json:
+    """The description, OpenAPI 3.1; `feedback` says whether any is taken, `scheme` how clients say who they are."""
+    found = _describe(model, feedback=feedback)
+    return found if scheme is Scheme.NONE else _guarded(found, _SECURITY[scheme])
+
+
+def _guarded(found: Json, security: Json) -> Json:
+    """The description of a server that answers known clients only; its health is told to everybody."""
+    unknown = {"description": "a client that is not known", "content": _content(_ref("Error"))}
+    for path, methods in found["paths"].items():
+        for operation in methods.values():
+            if path.endswith(_PUBLIC):
+                operation["security"] = []
+            else:
+                operation["responses"]["401"] = unknown
+    schemes = {"securitySchemes": {"client": security}}
+    return found | {"security": [{"client": []}], "components": found["components"] | schemes}
+
+
+def _describe(model: Model, *, feedback: bool) -> Json:
     name = model.identity.deployment
     base = f"/v2/models/{name}"
     told = _operation("What was true of a prediction, or what it was worth.", "Feedback", "Taken", _FEEDBACK_ERRORS)

@@ -96,6 +96,17 @@ async def test_the_kubelet_and_prometheus_need_no_token(guarded: Application, pa
     assert (await get(guarded, path)).status == 200
 
 
+async def test_the_description_says_how_to_be_known(guarded: Application) -> None:
+    """A client made from it knows where its token goes, and what it is told without one."""
+    document = (await get(guarded, "/openapi.json", {"Authorization": f"Bearer {OLD}"})).json
+    paths = document["paths"]
+
+    assert document["components"]["securitySchemes"] == {"client": {"type": "http", "scheme": "bearer"}}
+    assert document["security"] == [{"client": []}]
+    assert "401" in paths["/predict"]["post"]["responses"]
+    assert paths["/v2/health/ready"]["get"]["security"] == []
+
+
 def test_a_key_stands_in_its_own_header() -> None:
     """An API key is sent as many clients and gateways do."""
     gate = Gate(Scheme.API_KEY, "token")
