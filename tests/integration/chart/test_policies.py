@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.apiserver import Client, Json
 from tests.support.chart import render
-from tests.support.objects import DEPLOYMENT, GONE, PIPELINE, RUN, changed
+from tests.support.objects import BATCH, DEPLOYMENT, GONE, PIPELINE, RUN, changed
 from tests.support.waiting import eventually
 
-KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT}
+KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT, "batch prediction": BATCH}
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 WRITE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["*"], "verbs": ["create", "patch", "update"]}
@@ -74,8 +74,8 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
 
     assert answer.status == 403
     assert (
-        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, input.storage, mlflow, signing"
-        f", feedback or server), and dana@{team} may not get it in namespace {team}:"
+        "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, input.storage, output.storage,"
+        f" mlflow, signing, feedback or server), and dana@{team} may not get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 
@@ -84,6 +84,19 @@ def test_nobody_reads_a_secret_through_the_store_of_the_data(person: People, tea
     """Its keys are in the environment of the pods that read."""
     storage = {"endpointURL": "https://store:9000", "secretRef": {"name": "password"}}
     thing = changed(PIPELINE, {"spec.dataset.uri": "s3://lake/churn.csv", "spec.dataset.storage": storage})
+
+    answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
+
+    assert answer.status == 403
+    assert "the spec names Secret password" in answer.body["message"]
+    assert person("erin", WRITE, _may("get", "secrets", "password")).create(thing, team).status == 201
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_nobody_reads_a_secret_through_the_stores_of_a_batch_prediction(person: People, team: str, side: str) -> None:
+    """Rows and answers may be anywhere, and so may whoever listens there."""
+    storage = {"endpointURL": "https://store:9000", "secretRef": {"name": "password"}}
+    thing = changed(BATCH, {f"spec.{side}.uri": "s3://lake/rows", f"spec.{side}.storage": storage})
 
     answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
 
