@@ -769,6 +769,54 @@ REFUSALS |= {
     "a name of a batch that no child could carry": Refusal("BatchPrediction", NAME, {"metadata.name": "c" * 41}),
 }
 
+
+def _check_of(type_: str, **settings: Any) -> Json:
+    """Return one check of a monitor."""
+    return {"name": "one", "type": type_, **settings}
+
+
+REFUSALS |= {
+    "a monitor that names no deployment": Refusal(
+        "DriftMonitor.spec.target", "live goes with type Live", {"spec.target": {"type": "Live"}}
+    ),
+    "a window that is no multiple of its blocks": Refusal(
+        "DriftMonitor.spec.windows.slow",
+        "length must be 1 to 48 times every",
+        {"spec.windows": {"slow": {"length": "90m", "every": "1h"}}},
+    ),
+    "a block that is shorter than a scrape": Refusal(
+        "DriftMonitor.spec.windows.slow.every",
+        "must be between 10s and 24h",
+        {"spec.windows": {"slow": {"length": "30s", "every": "5s"}}},
+    ),
+    "a feature that is watched and is not": Refusal(
+        "DriftMonitor.spec.features",
+        "take it out of one of them",
+        {"spec.features": {"include": ["age"], "exclude": ["age"]}},
+    ),
+    "more proofs than windows": Refusal(
+        "DriftMonitor.spec.checks[].dataDrift.persistence",
+        "it could never be reached",
+        {"spec.checks": [_check_of("DataDrift", dataDrift={"persistence": {"required": 3, "of": 2}})]},
+    ),
+    "more proofs than windows of answers": Refusal(
+        "DriftMonitor.spec.checks[].predictionDrift.persistence",
+        "it could never be reached",
+        {"spec.checks": [_check_of("PredictionDrift", predictionDrift={"persistence": {"required": 3, "of": 2}})]},
+    ),
+    "settings of another check of drift": Refusal(
+        "DriftMonitor.spec.checks[]",
+        "dataDrift belongs to type DataDrift",
+        {"spec.checks": [_check_of("PredictionDrift", dataDrift={"maxDistance": 0.2})]},
+    ),
+    "settings of answers for what is asked": Refusal(
+        "DriftMonitor.spec.checks[]",
+        "predictionDrift belongs to type PredictionDrift",
+        {"spec.checks": [_check_of("DataDrift", predictionDrift={"maxDistance": 0.2})]},
+    ),
+    "a name of a monitor that no child could carry": Refusal("DriftMonitor", NAME, {"metadata.name": "c" * 41}),
+}
+
 REFUSALS |= {
     "an approval of what the gates rejected": Refusal(
         "ModelVersion.spec",

@@ -65,6 +65,15 @@ BATCH: Json = {
         "output": {"uri": "pvc://lake/answers"},
     },
 }
+MONITOR: Json = {
+    "apiVersion": API_VERSION,
+    "kind": "DriftMonitor",
+    "metadata": {"name": "churn"},
+    "spec": {
+        "target": {"type": "Live", "live": {"deploymentRef": {"name": "churn"}}},
+        "checks": [{"name": "data", "type": "DataDrift"}],
+    },
+}
 DECISION: Json = {
     "apiVersion": API_VERSION,
     "kind": "Decision",
@@ -77,7 +86,7 @@ DECISION: Json = {
     },
 }
 BASES: dict[str, Json] = {
-    thing["kind"]: thing for thing in (PIPELINE, RUN, MODEL, VERSION, DEPLOYMENT, BATCH, DECISION)
+    thing["kind"]: thing for thing in (PIPELINE, RUN, MODEL, VERSION, DEPLOYMENT, BATCH, MONITOR, DECISION)
 }
 
 

@@ -10,6 +10,7 @@ from mlwright.api.batches import BatchPredictionSpec, BatchPredictionStatus
 from mlwright.api.decisions import DecisionSpec
 from mlwright.api.deployment_status import ModelDeploymentStatus
 from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.api.drift import DriftMonitorSpec, DriftMonitorStatus
 from mlwright.api.fields import Column, Schema
 from mlwright.api.models import ModelSpec, ModelStatus, ModelVersionSpec
 from mlwright.api.parts import READY_COLUMNS, Status
@@ -158,6 +159,33 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                     Column("Shards", "string", ".status.lastRun.progress", "Its done and all shards."),
                     Column("Rows", "integer", ".status.lastRun.rows", "Rows it has answered."),
                     Column("Next", "string", ".status.schedule.next", "The next slot of its schedule."),
+                    *READY_COLUMNS[1:],
+                ),
+                written_by_people=True,
+            ),
+            Kind(
+                name="DriftMonitor",
+                plural="driftmonitors",
+                short="dm",
+                spec=DriftMonitorSpec,
+                status=DriftMonitorStatus,
+                description="Whether requests and answers are still as the served model learned them.",
+                columns=(
+                    READY_COLUMNS[0],
+                    Column("Version", "string", ".status.version", "The version that is watched."),
+                    Column(
+                        "Drifted",
+                        "string",
+                        '.status.conditions[?(@.type=="Drifted")].status',
+                        "Whether a distribution has moved too far.",
+                    ),
+                    Column(
+                        "Enough",
+                        "string",
+                        '.status.conditions[?(@.type=="EnoughData")].status',
+                        "Whether there are enough rows to tell.",
+                    ),
+                    Column("Rows", "integer", ".status.window.rows", "Rows of the newest window."),
                     *READY_COLUMNS[1:],
                 ),
                 written_by_people=True,

@@ -114,6 +114,15 @@ class Reason(StrEnum):
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."
     REPEATED_FAILURES = "RepeatedFailures", "A run is due, and too many failed in a row."
     METRICS_KNOWN = "MetricsKnown", "The load of the pods is known."
+    # watching for drift
+    DRIFTED = "Drifted", "What is asked or answered has moved farther from the training than is allowed, and it lasts."
+    STEADY = "Steady", "Nothing has moved farther from the training than is allowed, as far as the rows can tell."
+    ENOUGH_DATA = "EnoughData", "There are enough rows to tell."
+    NOT_ENOUGH_DATA = (
+        "NotEnoughData",
+        "There are too few rows to tell; the message says which distance so many could have shown.",
+    )
+    NO_REFERENCE = "NoReference", "The pods tell no distributions of the training to compare with."
     # beside all that
     MIRRORED = "Mirrored", "The mirror shows all versions and aliases that it is to show."
     MIRRORING = "Mirroring", "The mirror is being told of versions or aliases."

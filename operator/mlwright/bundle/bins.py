@@ -5,7 +5,7 @@ far as the kind of value can have them.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -56,6 +56,19 @@ def feature_counter(feature: Distribution) -> BinCounter:
 def output_counter(output: Distribution) -> BinCounter:
     """Return the counter of an output: of labels, or of the one number that `profiling.confidence` makes of a row."""
     return _Labels.of(output) if output.name == LABEL else _Numbers.of(output)
+
+
+def slot_counts(distribution: Distribution, slots: Sequence[str]) -> tuple[int, ...]:
+    """Return how many rows of a profile fell where a counter counts, in the order of its slots.
+
+    >>> from mlwright.bundle.profile import Counts
+    >>> slot_counts(Distribution("age", Datatype.FP64, Counts((5, 7), missing=2)), ("below", "0", "1", "missing"))
+    (0, 5, 7, 2)
+    """
+    counts = distribution.counts
+    outside = {BELOW: counts.below, ABOVE: counts.above, MISSING: counts.missing, UNSEEN: counts.unseen}
+    own = {slot: counts.bins[int(slot)] for slot in slots if slot.isdigit()}
+    return tuple({**outside, **own, OTHER: sum(counts.bins) - sum(own.values())}[slot] for slot in slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from mlwright.controller.indexes import INDEXES
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change, Name, Shelf
+from mlwright.controller.tallies import Tallies
+from mlwright.plan.drift import Tallied
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
@@ -26,6 +28,7 @@ class Cache:
         self._wanted: dict[Key, Measure] = {}
         self._measured: dict[Key, Measured] = {}
         self.loads = Loads()
+        self.tallies = Tallies()
 
     def put(self, body: Body) -> Change:
         """Take in an object and tell what is new about it."""
@@ -80,6 +83,10 @@ class Cache:
     def memory(self, owner: Key) -> Memory | None:
         """Return what was wanted and done about the size of an object; None when nothing is remembered."""
         return self.loads.memory(owner)
+
+    def tallied(self, owner: Key) -> Tallied | None:
+        """Return how the rows of the span that a monitor wants fell into bins; None while they were not counted."""
+        return self.tallies.tallied(owner)
 
     def foreign(self) -> tuple[ResourceKind, ...]:
         """Return the kinds of other controllers whose objects are children of ours."""

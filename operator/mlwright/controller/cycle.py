@@ -104,6 +104,7 @@ class Cycle:
             self._postponed.discard(key)
             self._intake.cache.want(key, None)
             self._intake.cache.loads.want(key, (), None)
+            self._intake.cache.tallies.want(key, None)
             return Outcome(Result.GONE)
         try:
             return await self._move(key, body)
@@ -144,6 +145,7 @@ class Cycle:
     async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:
         self._intake.cache.want(key, plan.measure)
         self._intake.cache.loads.want(key, plan.questions, plan.memory)
+        self._intake.cache.tallies.want(key, plan.wanted)
         if done.seen and not body.get("status") and key not in self._postponed:
             # what was just made is in the cache: one look further the first status says more, and is written once
             self._postponed.add(key)

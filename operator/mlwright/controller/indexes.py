@@ -10,6 +10,7 @@ from mlwright.plan.resources import (
     BATCH_PREDICTION,
     CONTROLLER_REVISION,
     DECISION,
+    DRIFT_MONITOR,
     MODEL_DEPLOYMENT,
     MODEL_VERSION,
     TRAINING_PIPELINE,
@@ -75,6 +76,10 @@ def _batch_source(body: Body) -> str:
     return str(source["version"]["name"]).rpartition("-v")[0]
 
 
+def _monitor_target(body: Body) -> str:
+    return str(body["spec"]["target"]["live"]["deploymentRef"]["name"])
+
+
 def of_deployment(name: str) -> str:
     """Return the value under which batch predictions are found that take a deployment's version; no model's name."""
     return f"deployment/{name}"
@@ -88,6 +93,7 @@ INDEXES: Final[Mapping[ResourceKind, tuple[str, Extract]]] = {
     DECISION: ("subject", _decision_subject),
     CONTROLLER_REVISION: ("model", _frozen_model),
     BATCH_PREDICTION: ("source", _batch_source),
+    DRIFT_MONITOR: ("deployment", _monitor_target),
 }
 """Secondary index of a kind: its name and how its value is read. Values are names in the object's own namespace.
 

@@ -12,6 +12,7 @@ from mlwright.controller import workers
 from mlwright.controller.announcer import Announcer
 from mlwright.controller.cache import Cache
 from mlwright.controller.cycle import Cycle
+from mlwright.controller.drift_meter import DriftMeter
 from mlwright.controller.health import Pulse
 from mlwright.controller.intake import Intake
 from mlwright.controller.load_meter import LoadMeter
@@ -75,6 +76,7 @@ class Leader:
         self._announcer = Announcer(outside.events, lambda: self._queue.idle, gauges.metrics.dropped)
         self._meter = Meter(outside.metrics, outside.clock, self._cache, self._queue.add)
         self._load_meter = LoadMeter(outside.metrics, outside.clock, self._cache.loads, self._queue.add)
+        self._drift_meter = DriftMeter(outside.metrics, outside.clock, self._cache.tallies, self._queue.add)
         self._cycle = Cycle(
             looked_after,
             outside,
@@ -118,6 +120,7 @@ class Leader:
             self._task(self._meter.run(), "meter"),
             self._task(keep(self._gauges.targets, self._cache), "targets"),
             self._task(self._load_meter.run(), "load meter"),
+            self._task(self._drift_meter.run(), "drift meter"),
         ]
         kopf = self._task(watching.run(), "kopf")  # the last: it ends every task that began after it
         try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from mlwright.plan.drift import Tallied
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.plan import Plan
@@ -46,6 +47,10 @@ class CacheView(Protocol):
 
     def memory(self, owner: Key) -> Memory | None:
         """Return what was wanted and done about the size of an object; None when nothing is remembered."""
+        ...
+
+    def tallied(self, owner: Key) -> Tallied | None:
+        """Return how the rows of the span that a monitor wants fell into bins; None while they were not counted."""
         ...
 
     def foreign(self) -> tuple[ResourceKind, ...]:

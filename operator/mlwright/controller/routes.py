@@ -15,6 +15,7 @@
 | BatchPrediction (its spec) | its Model, as a ModelDeployment |
 | ModelVersion | the BatchPredictions that name a version of its model |
 | Decision, ModelDeployment (its spec) | the BatchPredictions that take what the deployment serves |
+| Decision, ModelDeployment (its spec) | the DriftMonitors that watch the deployment |
 | ControllerRevision of a run or a deployment | its Model, of which a version may be in use no more |
 """
 
@@ -30,6 +31,7 @@ from mlwright.plan.resources import (
     BATCH_PREDICTION,
     CONTROLLER_REVISION,
     DECISION,
+    DRIFT_MONITOR,
     MODEL,
     MODEL_DEPLOYMENT,
     MODEL_VERSION,
@@ -129,6 +131,7 @@ def _decision(body: Body, _: Change, names: Names) -> Iterator[Key]:
         kind, name = subject.split("/", 1)
         yield from _single(kind, body, name)
         yield from _referring(BATCH_PREDICTION, "source", body, of_deployment(name), names)
+        yield from _referring(DRIFT_MONITOR, "deployment", body, name, names)
     yield from _single(MODEL.name, body, str((body.get("spec") or {}).get("version") or "").rpartition("-v")[0])
 
 
@@ -136,6 +139,7 @@ def _deployment(body: Body, change: Change, names: Names) -> Iterator[Key]:
     if change is Change.SPEC:
         yield from _single(MODEL.name, body, related_value(MODEL_DEPLOYMENT, body))
         yield from _referring(BATCH_PREDICTION, "source", body, of_deployment(body["metadata"]["name"]), names)
+        yield from _referring(DRIFT_MONITOR, "deployment", body, body["metadata"]["name"], names)
 
 
 def _batch(body: Body, change: Change, _: Names) -> Iterator[Key]:

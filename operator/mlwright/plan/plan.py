@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
+from mlwright.plan.drift import Wanted
 from mlwright.plan.loads import Question
 from mlwright.plan.measuring import Measure
 from mlwright.plan.scaling import Memory
@@ -36,6 +37,8 @@ class Plan:
     """What is asked about the load, again and again; whenever it was, there is another look."""
     memory: Memory | None = None
     """What the next look at the load looks back at."""
+    wanted: Wanted | None = None
+    """Rows that are to be counted by their bins; whenever they were, there is another look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Decided(Generic[Intent]):
     measure: Measure | None = None
     questions: tuple[Question, ...] = ()
     memory: Memory | None = None
+    wanted: Wanted | None = None
 
     def rendered(self, render: Callable[[Intent], Write]) -> Plan:
         """Return the Plan, each intent turned into a write by `render`."""
@@ -61,4 +65,5 @@ class Decided(Generic[Intent]):
             measure=self.measure,
             questions=self.questions,
             memory=self.memory,
+            wanted=self.wanted,
         )

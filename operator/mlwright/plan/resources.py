@@ -54,6 +54,7 @@ MODEL: Final = _ours("models", "Model")
 MODEL_VERSION: Final = _ours("modelversions", "ModelVersion")
 MODEL_DEPLOYMENT: Final = _ours("modeldeployments", "ModelDeployment")
 BATCH_PREDICTION: Final = _ours("batchpredictions", "BatchPrediction")
+DRIFT_MONITOR: Final = _ours("driftmonitors", "DriftMonitor")
 DECISION: Final = _ours("decisions", "Decision")
 
 JOB: Final = ResourceKind("batch", "v1", "jobs", "Job", owned=True)
@@ -75,6 +76,7 @@ KINDS: Final = (
     MODEL_VERSION,
     MODEL_DEPLOYMENT,
     BATCH_PREDICTION,
+    DRIFT_MONITOR,
     DECISION,
     JOB,
     POD,
@@ -90,7 +92,7 @@ KINDS: Final = (
 WRITTEN: Final = (CONFIG_MAP,)
 """Kinds that are written and not watched."""
 BY_NAME: Final = {kind.name: kind for kind in (*KINDS, *WRITTEN)}
-RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT, BATCH_PREDICTION)
+RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT, BATCH_PREDICTION, DRIFT_MONITOR)
 
 _ENTRY: Final = re.compile(r"([a-z0-9.-]+)/(v[a-z0-9]+)/([a-z0-9]+)/([A-Z][A-Za-z0-9]*)")
 

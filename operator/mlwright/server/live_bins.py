@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from mlwright.bundle.bins import BinCounter, Tally, feature_counter, output_counter
+from mlwright.bundle.bins import BinCounter, Tally, feature_counter, output_counter, slot_counts
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype
 from mlwright.bundle.profile import Distribution, Profile
 from mlwright.bundle.profiling import confidence
@@ -28,6 +28,8 @@ KEPT_ROWS: Final = 512
 
 FEATURES: Final = "mlwright_feature_bin_total"
 OUTPUTS: Final = "mlwright_output_bin_total"
+PROFILE: Final = "mlwright_profile_info"
+"""What the bundle counted in the same bins: who compares needs no bundle."""
 
 
 class LiveBins:
@@ -62,6 +64,9 @@ class LiveBins:
         yield from (line for group in self._features for counted in group.counted for line in counted.lines())
         yield from head(OUTPUTS, "counter", "Answered rows by the bin of the model's profile that an output is in.")
         yield from (line for group in self._outputs for counted in group.counted for line in counted.lines())
+        yield from head(PROFILE, "gauge", "Rows that the model's profile holds in each bin.")
+        groups = (*self._features, *self._outputs)
+        yield from (counted.reference for group in groups for counted in group.counted)
 
     def _count_kept(self) -> None:
         with self._lock:
@@ -85,6 +90,7 @@ class _Counted:
     distribution: Distribution
     counter: BinCounter
     series: tuple[str, ...]
+    reference: str
     tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,10 +109,19 @@ class _Counted:
     @classmethod
     def _of(cls, metric: str, distribution: Distribution, counter: BinCounter, labels: Mapping[str, str]) -> "_Counted":
         series = tuple(labelled(metric, {**labels, "bin": slot}) for slot in counter.slots)
-        return cls(distribution, counter, series)
+        return cls(distribution, counter, series, _reference(metric, distribution, counter.slots, labels))
 
     def lines(self) -> Iterator[str]:
         return (f"{series} {count}" for series, count in zip(self.series, self.tally.tolist(), strict=True))
+
+
+def _reference(metric: str, distribution: Distribution, slots: Sequence[str], labels: Mapping[str, str]) -> str:
+    """One series for all bins: they never change, and 23 more for each feature would double what is stored."""
+    own = {name: labels[name] for name in ("deployment", "revision")}
+    found = zip(slots, slot_counts(distribution, slots), strict=True)
+    counts = ",".join(f"{slot}:{count}" for slot, count in found)
+    surface = "feature" if metric == FEATURES else "output"
+    return f"{labelled(PROFILE, {**own, 'surface': surface, 'name': distribution.name, 'counts': counts})} 1"
 
 
 @dataclass(frozen=True, slots=True)

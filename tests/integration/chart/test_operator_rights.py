@@ -20,7 +20,7 @@ from tests.support.flows import answered, deployment, pipeline, serves, settled,
 from tests.support.installed import Installed, Operator
 from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
-from tests.support.objects import BATCH
+from tests.support.objects import BATCH, MONITOR
 from tests.support.podstates import State, Waiting
 from tests.support.scripts import Story
 from tests.support.world import Space, World
@@ -50,6 +50,7 @@ SELDOM: Final = frozenset(
         "get controllerrevisions.apps",
         "get decisions.mlwright.dev",
         "get deployments.apps",
+        "get driftmonitors.mlwright.dev",
         "get jobs.batch",
         "get models.mlwright.dev",
         "get modelversions.mlwright.dev",
@@ -84,6 +85,7 @@ SELDOM: Final = frozenset(
         "approve modelversions.mlwright.dev",
         "delete trainingruns.mlwright.dev",
         "update batchpredictions/finalizers.mlwright.dev",
+        "update driftmonitors/finalizers.mlwright.dev",
         "update modeldeployments/finalizers.mlwright.dev",
         "update models/finalizers.mlwright.dev",
         "update trainingpipelines/finalizers.mlwright.dev",
@@ -146,6 +148,7 @@ async def _live(server: ApiServer, namespace: str) -> None:
         await kube.create(deployment(), namespace)
         await world.until(namespace, serves(1), "version 1 serves and has its alias", PATIENCE)
         await kube.create(BATCH, namespace)
+        await kube.create(MONITOR, namespace)
         await world.until(namespace, answered, "stored rows are answered", PATIENCE)
         await _edit(kube, namespace, 310)
         await world.until(namespace, serves(2), "version 2 has replaced it", PATIENCE)

@@ -9,7 +9,7 @@ from tests.integration.chart.conftest import grant
 from tests.support.apiserver import Client, Json
 from tests.support.waiting import eventually
 
-WRITTEN = ("TrainingPipeline", "TrainingRun", "Model", "ModelDeployment", "BatchPrediction")
+WRITTEN = ("TrainingPipeline", "TrainingRun", "Model", "ModelDeployment", "BatchPrediction", "DriftMonitor")
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 LOOKS = ("get", "list", "watch")
 

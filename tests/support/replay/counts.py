@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mlwright.plan.analysis import Counted
+from mlwright.plan.drift import Tallied, Wanted
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Body, Key
 from mlwright.stats.guard import BINOMIAL, Noise
@@ -41,6 +42,47 @@ class Meter:
         readings = {check.name: Counted(looks) for check in measure.checks}
         pasts = dict.fromkeys(readings, PAST) if measure.bake else {}
         return Measured(measure, readings, Noise(BINOMIAL, "one by one"), pasts)
+
+
+LEARNED: Final = {"feature:hour": {"0": 5000, "1": 5000, "missing": 0}, "output:label": {"0": 8000, "1": 2000}}
+"""What every version learned from."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """How the rows of a monitor's spans fall into bins.
+
+    Attributes:
+        wanted: What is to be counted.
+        rows: Rows of a span of time.
+        learned: Whether the pods tell the distributions of the training.
+        trouble: Why nothing can be counted.
+    """
+
+    wanted: dict[Key, Wanted] = field(default_factory=dict)
+    rows: int = 2000
+    learned: bool = True
+    trouble: str = ""
+
+    def want(self, owner: Key, wanted: Wanted | None) -> None:
+        """Let rows be counted from now on; None: none."""
+        self.wanted.pop(owner, None)
+        if wanted is not None:
+            self.wanted[owner] = wanted
+
+    def tallied(self, owner: Key, now: float, moved: float) -> Tallied | None:
+        """Return the rows of a span once it is over; from some moment on they have moved."""
+        wanted = self.wanted.get(owner)
+        if wanted is None or now < wanted.until + 10:
+            return None
+        if self.trouble or not self.learned:
+            return Tallied(wanted, trouble=self.trouble)
+        return Tallied(wanted, {} if wanted.known else LEARNED, self._counts(moved=wanted.since >= moved))
+
+    def _counts(self, *, moved: bool) -> dict[str, dict[str, int]]:
+        late = 9 * self.rows // 10 if moved else self.rows // 2
+        label = {"0": 4 * self.rows // 5, "1": self.rows // 5}
+        return {"feature:hour": {"0": self.rows - late, "1": late, "missing": 0}, "output:label": label}
 
 
 def _version(revision: str, revisions: Mapping[str, Body]) -> str:

@@ -158,6 +158,7 @@ class Operator:
         meta = body["metadata"]
         self.world.loads.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.questions, plan.memory)
         self.world.meter.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.measure)
+        self.world.rows.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.wanted)
         draft = plan.status
         self._status(body, StatusDraft(draft.summary, (*draft.conditions, *verdicts), draft.fields))
         return plan.again

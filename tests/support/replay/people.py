@@ -51,6 +51,20 @@ def batch(name: str = "scores", **spec: Any) -> Body:
     )
 
 
+def monitor(name: str = "flights", **spec: Any) -> Body:
+    """Return a monitor of the deployment flights whose windows of ten minutes end every two."""
+    return _object(
+        "DriftMonitor",
+        name,
+        {
+            "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
+            "windows": {"slow": {"length": "10m", "every": "2m"}},
+            "checks": [{"name": "data", "type": "DataDrift"}, {"name": "answers", "type": "PredictionDrift"}],
+            **spec,
+        },
+    )
+
+
 def run(name: str, pipeline_name: str = "flights") -> Body:
     """Return a run that somebody asks for by creating it."""
     return _object("TrainingRun", name, {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}})

@@ -438,6 +438,16 @@ STORIES: Final = {
                 _batch("go on", suspend=False),
             ),
         ),
+        Story(
+            "what is asked drifts, and another version is compared with its own training",
+            (
+                _SERVE,
+                Act("watch", lambda world, _: world.add(people.monitor()), timedelta(minutes=9)),
+                Act("the season changes", lambda world, _: world.drift(), timedelta(minutes=21)),
+                _new_version(2),
+                Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
+            ),
+        ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(
             "a model behind a router is replaced",

@@ -18,12 +18,13 @@ from mlwright.constants import ANNOTATION_FOLLOWED, LABEL_MODEL, LABEL_OWNER, LA
 from mlwright.controller.indexes import related_value
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
+from mlwright.plan.drift import Tallied
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
-from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, TRAINING_RUN, Body, Key, ResourceKind
+from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, DRIFT_MONITOR, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
-from tests.support.replay.counts import Meter
+from tests.support.replay.counts import Meter, Rows
 
 NAMESPACE: Final = "demo"
 START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -35,6 +36,7 @@ _INDEXES: Final[dict[str, Callable[[Body], str]]] = {
     "TrainingPipeline": lambda body: str((body["spec"].get("modelRef") or body["metadata"])["name"]),
     "ControllerRevision": lambda body: str((body["metadata"].get("labels") or {}).get(LABEL_MODEL, "")),
     "BatchPrediction": lambda body: related_value(BATCH_PREDICTION, body) or "",
+    "DriftMonitor": lambda body: related_value(DRIFT_MONITOR, body) or "",
     "Decision": lambda body: "{kind}/{name}".format(**body["spec"]["subjectRef"]),
 }
 
@@ -69,6 +71,10 @@ class World:
         """What is known of the load; a copy of the world knows nothing, as a new leader."""
         self.meter = Meter()
         """What is to be counted; forgotten in the same way."""
+        self.rows = Rows()
+        """Which rows are to be counted; forgotten in the same way."""
+        self.moved = datetime.max.replace(tzinfo=UTC)
+        """Since when rows are not what they were."""
         self.worse: set[str] = set()
         """Versions that answer more requests with an error than others do."""
         self._births: Counter[str] = Counter()
@@ -78,7 +84,7 @@ class World:
         other = World(self.now)
         other.objects = copied(self.objects)
         other.writes, other._births, other.version = list(self.writes), Counter(self._births), self.version
-        other.worse = set(self.worse)
+        other.worse, other.moved = set(self.worse), self.moved
         return other
 
     # what the operator reads
@@ -90,6 +96,10 @@ class World:
     def measured(self, owner: Key) -> Measured | None:
         """Return what was counted of a rollout."""
         return self.meter.measured(owner, self.objects.get("ControllerRevision", {}), self.worse)
+
+    def tallied(self, owner: Key) -> Tallied | None:
+        """Return how the rows of a monitor's span fell into bins."""
+        return self.rows.tallied(owner, self.now.timestamp(), self.moved.timestamp())
 
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered about the load."""
@@ -137,6 +147,10 @@ class World:
         return self.objects[kind][name]
 
     # what anybody does
+
+    def drift(self) -> None:
+        """Let the rows that are asked from now on be others."""
+        self.moved = self.now
 
     def add(self, body: Body) -> Body:
         """Make an object that must not exist yet."""

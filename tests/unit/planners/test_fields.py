@@ -1,4 +1,7 @@
-"""What a change of each field does: it trains, rolls out, answers again, or does none of it. No field is left out."""
+"""What a change of each field does: it trains, rolls out, answers again, counts other rows, or does none of it.
+
+No field is left out.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import copy
 import types
 import typing
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, Literal, get_args, get_origin
 
 import pytest
@@ -13,12 +17,17 @@ from pydantic.fields import FieldInfo
 
 from mlwright.api.batches import BatchPredictionSpec
 from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.api.drift import DriftMonitorSpec
 from mlwright.api.fields import Schema
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.controller.kinds import batches, deployments, pipelines
+from mlwright.controller.kinds import drift as monitors
+from mlwright.plan.drift import ServedSeen, Wanted
+from mlwright.plan.pods import moment
 from mlwright.plan.resources import Body
 from mlwright.plan.serving import Target
 from mlwright.planners.batch import once
+from mlwright.planners.drift import decide
 from mlwright.planners.target import resolve
 from mlwright.planners.template import template_digest
 from tests.support.replay import people
@@ -30,6 +39,7 @@ ROLLS_OUT: Final = "rolls out"
 NEITHER: Final = "neither"
 FIXED: Final = "has one value"
 ANSWERS: Final = "answers again"
+COUNTS: Final = "counts other rows"
 
 SURFACE: Final[dict[str, Any]] = {
     "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
@@ -582,6 +592,37 @@ OF_BATCH: Final = {
     **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
 }
 
+DRIFT: Final[dict[str, Any]] = {
+    "maxDistance": 0.2,
+    "falseAlarm": 0.02,
+    "persistence": {"required": 2, "of": 4},
+}
+MONITOR: Final[dict[str, Any]] = {
+    "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
+    "windows": {"slow": {"length": "24h", "every": "1h"}},
+    "features": {"include": ["hour"], "exclude": ["day"]},
+    "minSamples": 500,
+    "checks": [{"name": "data", "type": "DataDrift", "dataDrift": DRIFT, "predictionDrift": copy.deepcopy(DRIFT)}],
+    "paused": False,
+}
+OF_MONITOR: Final = {
+    "target.type": FIXED,
+    "target.live.deploymentRef.name": COUNTS,
+    "windows.slow.length": COUNTS,
+    "windows.slow.every": COUNTS,
+    "features.include": NEITHER,
+    "features.exclude": NEITHER,
+    "minSamples": NEITHER,
+    "checks.name": NEITHER,
+    "checks.type": NEITHER,
+    **{
+        f"checks.{check}.{name}": COUNTS if name == "persistence.of" and check == "dataDrift" else NEITHER
+        for check in ("dataDrift", "predictionDrift")
+        for name in ("maxDistance", "falseAlarm", "persistence.required", "persistence.of")
+    },
+    "paused": COUNTS,
+}
+
 OTHER: Final = {
     "dataset.uri": "pvc://data/other.csv",
     "evaluation.gates.champion.confidence": 0.99,
@@ -671,6 +712,8 @@ def effect(kind: str, before: Body, after: Body) -> str:
         return TRAINS if digest(before) != digest(after) else NEITHER
     if kind == "BatchPrediction":
         return ANSWERS if asked_once(before) != asked_once(after) else NEITHER
+    if kind == "DriftMonitor":
+        return COUNTS if wanted(before) != wanted(after) else NEITHER
     return ROLLS_OUT if revision(before) != revision(after) else NEITHER
 
 
@@ -685,6 +728,14 @@ def asked_once(spec: Body) -> str:
     """Return the digest that tells when runOnce answers again."""
     world = World()
     return once(batches.gather(world.add({**people.batch(), "spec": spec}), world))
+
+
+def wanted(spec: Body) -> Wanted | None:
+    """Return which rows a monitor wants counted next."""
+    world = World()
+    seen = monitors.gather(world.add({**people.monitor(), "spec": spec}), world)
+    served = ServedSeen("0a1b2c3d", "flights-v1", moment("2025-01-01T00:00:00Z"))
+    return decide(replace(seen, served=served, missing=""), world.now).wanted
 
 
 def revision(spec: Body) -> str:
@@ -704,13 +755,14 @@ def base(kind: str, path: str) -> dict[str, Any]:
     """Return the spec that is changed."""
     if path == "model.alias":
         return {**DEPLOYMENT, "model": {"ref": {"name": "flights"}, "type": "Alias", "alias": "blue"}}
-    return {"TrainingPipeline": PIPELINE, "BatchPrediction": BATCH}.get(kind, DEPLOYMENT)
+    return {"TrainingPipeline": PIPELINE, "BatchPrediction": BATCH, "DriftMonitor": MONITOR}.get(kind, DEPLOYMENT)
 
 
 TABLES: Final[dict[str, tuple[type[Schema], dict[str, str]]]] = {
     "TrainingPipeline": (TrainingPipelineSpec, OF_PIPELINE),
     "ModelDeployment": (ModelDeploymentSpec, OF_DEPLOYMENT),
     "BatchPrediction": (BatchPredictionSpec, OF_BATCH),
+    "DriftMonitor": (DriftMonitorSpec, OF_MONITOR),
 }
 ROWS: Final = [(kind, path) for kind, (_, table) in TABLES.items() for path in table]
 

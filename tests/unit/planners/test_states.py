@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from mlwright.planners.load_questions import REQUESTS
 from mlwright.settings import Settings
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.counts import Rows
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import edit, train_with
 from tests.support.replay.world import World
@@ -445,6 +447,38 @@ def canary(*, measured: bool = False, **traffic: str) -> Callable[[Operator], No
     return given
 
 
+def unwatched(operator: Operator) -> None:
+    """Let a monitor name a deployment that does not exist."""
+    operator.world.add(people.monitor())
+    operator.settle()
+
+
+def watched_for(time: timedelta, **rows: Any) -> Callable[[Operator], None]:
+    """Return the story of a monitor that watches a serving deployment for some time, whose rows are like that."""
+
+    def given(operator: Operator) -> None:
+        operator.world.rows = Rows(**rows)
+        served(operator)
+        operator.world.add(people.monitor())
+        operator.settle(time)
+
+    return given
+
+
+def drifted(operator: Operator) -> None:
+    """Let other rows be asked than before."""
+    watched_for(timedelta(minutes=9))(operator)
+    operator.world.drift()
+    operator.settle(timedelta(minutes=20))
+
+
+def paused_monitor(operator: Operator) -> None:
+    """Let a monitor be paused that has found something."""
+    drifted(operator)
+    edit(operator.world, "DriftMonitor", "flights", lambda spec: spec.update(paused=True))
+    operator.settle(timedelta(minutes=20))
+
+
 def answering(operator: Operator, **spec: object) -> None:
     """Let a batch prediction exist beside a deployment that serves v1."""
     served(operator)
@@ -633,6 +667,14 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
         model=FOLLOWING, rollout={"setAlias": "blue"}
     ),
     "ModelDeployment: a name that it needs is taken": taken,
+    "DriftMonitor: the deployment does not exist yet, or serves nothing yet": unwatched,
+    "DriftMonitor: the first window is counted": watched_for(timedelta(minutes=1)),
+    "DriftMonitor: nothing has moved farther than allowed": watched_for(timedelta(minutes=9)),
+    "DriftMonitor: it has drifted": drifted,
+    "DriftMonitor: there are too few rows to tell": watched_for(timedelta(minutes=9), rows=50),
+    "DriftMonitor: the model came without distributions": watched_for(timedelta(minutes=9), learned=False),
+    "DriftMonitor: Prometheus cannot be asked": watched_for(timedelta(minutes=9), trouble="Prometheus is away"),
+    "DriftMonitor: paused": paused_monitor,
     "BatchPrediction: the first run goes on": at_work,
     "BatchPrediction: a later run goes on after a good one": again_after(answered),
     "BatchPrediction: a later run goes on after one that failed": again_after(failed_batch),

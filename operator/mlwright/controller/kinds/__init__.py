@@ -6,10 +6,11 @@ from typing import Any
 
 from mlwright.controller.kinds.batches import RECONCILER as BATCHES
 from mlwright.controller.kinds.deployments import RECONCILER as DEPLOYMENTS
+from mlwright.controller.kinds.drift import RECONCILER as MONITORS
 from mlwright.controller.kinds.models import RECONCILER as MODELS
 from mlwright.controller.kinds.pipelines import RECONCILER as PIPELINES
 from mlwright.controller.kinds.runs import RECONCILER as RUNS
 from mlwright.controller.reconciler import Reconciler
 
-RECONCILERS: tuple[Reconciler[Any], ...] = (PIPELINES, RUNS, MODELS, DEPLOYMENTS, BATCHES)
+RECONCILERS: tuple[Reconciler[Any], ...] = (PIPELINES, RUNS, MODELS, DEPLOYMENTS, BATCHES, MONITORS)
 """All kinds that are reconciled."""

@@ -1,0 +1,158 @@
+"""DriftMonitor: which rows are counted next, what is recorded, and what is told. Pure.
+
+Invariants: a span of time is counted once and recorded before it is judged; every verdict follows from the records
+alone; another revision is compared with its own training, from its beginning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling
+from mlwright.api.fields import parse_duration
+from mlwright.api.reasons import Reason
+from mlwright.plan.drift import (
+    Block,
+    DriftIntent,
+    ForgetRecord,
+    KeepBlock,
+    KeepReference,
+    MonitorSeen,
+    Reference,
+    ServedSeen,
+    Tallied,
+    Wanted,
+)
+from mlwright.plan.plan import Decided
+from mlwright.planners.drift_status import told
+from mlwright.planners.drift_verdicts import findings, length
+
+Decision = Decided[DriftIntent]
+SETTLE: Final = 15.0
+"""Seconds after the end of a span at which it is looked at again, should nobody tell that it was counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """How time is cut.
+
+    Attributes:
+        every: Seconds of a block.
+        several: Blocks of a window.
+        kept: Blocks on which something rests.
+    """
+
+    every: int
+    several: int
+    kept: int
+
+    @classmethod
+    def of(cls, seen: MonitorSeen) -> Clockwork:
+        """The clockwork of a monitor."""
+        slow = seen.spec.windows.slow
+        every = int(parse_duration(slow.every).total_seconds())
+        several = int(parse_duration(slow.length).total_seconds()) // every
+        return cls(every, several, length(seen.spec, several))
+
+    def first(self, served: ServedSeen, now: datetime) -> int:
+        """Return the beginning of the first block on which something rests: not before the revision took over."""
+        since = -(-int(served.since.timestamp()) // self.every) * self.every
+        oldest = (int(now.timestamp()) // self.every - self.kept) * self.every
+        return max(since, oldest)
+
+    def fits(self, block: Block) -> bool:
+        """Tell whether a block is one of these."""
+        return block.until - block.since == self.every and block.until % self.every == 0
+
+
+def decide(seen: MonitorSeen, now: datetime) -> Decision:
+    """Return the next move of a monitor.
+
+    Worked example: windows of 24h end every 1h, it is 13:00:20 and 12:00 to 13:00 was not counted -> it is to be
+    counted; when it was, it is recorded, and what the windows say is told.
+    """
+    if seen.served is None:
+        verdicts = (ready(Reason.WAITING, seen.missing, "False"), reconciling(Reason.WAITING, seen.missing))
+        return Decided(StatusDraft(seen.missing, (*verdicts, *_kept(seen)), _fields(seen)))
+    if seen.spec.paused:
+        sentence = "nothing is judged while spec.paused is true"
+        verdicts = (ready(Reason.PAUSED, sentence), Verdict("Paused", "True", Reason.PAUSED, sentence))
+        return Decided(StatusDraft(sentence, (*verdicts, *_kept(seen)), _fields(seen)))
+    return _watching(seen, seen.served, Clockwork.of(seen), now)
+
+
+def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
+    """Return what was told last: as long as nothing is judged it stays."""
+    return tuple(
+        Verdict(told["type"], told["status"], Reason.named(told["reason"], Reason.SETTLED), told["message"])
+        for told in seen.status.get("conditions") or ()
+        if told["type"] in {"Drifted", "EnoughData"}
+    )
+
+
+def _fields(seen: MonitorSeen) -> dict[str, Any]:
+    return {name: seen.status.get(name) for name in ("version", "revision", "window", "features")}
+
+
+def _watching(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, now: datetime) -> Decision:
+    start = clock.first(served, now)
+    of_revision = [block for block in seen.blocks if block.revision == served.revision and clock.fits(block)]
+    blocks = tuple(block for block in of_revision if block.since >= start)
+    reference = next((one for one in seen.references if one.revision == served.revision), None)
+    wanted = _next(seen, served, clock, start, blocks, reference)
+    tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
+    records = _records(served, tallied, reference)
+    judged = findings(seen.spec, reference.surfaces, blocks, clock.several, seen.status) if reference else ()
+    status = told(served, blocks, clock.several, judged, tallied)
+    newest = max((block.until for block in blocks), default=0)
+    outdated = _outdated(seen, served, clock, newest)
+    left = wanted.until + SETTLE - now.timestamp()
+    again = timedelta(seconds=left) if left > 0 else None
+    return Decided(status, records=records, intents=outdated, again=again, wanted=wanted)
+
+
+def _next(
+    seen: MonitorSeen,
+    served: ServedSeen,
+    clock: Clockwork,
+    start: int,
+    blocks: tuple[Block, ...],
+    reference: Reference | None,
+) -> Wanted:
+    """Return the oldest span that was not counted yet; it may not be over."""
+    counted = {block.since for block in blocks}
+    since = start
+    while since in counted:
+        since += clock.every
+    return Wanted(
+        namespace=seen.namespace,
+        deployment=seen.spec.target.live.deployment_ref.name if seen.spec.target.live else "",
+        revision=served.revision,
+        since=float(since),
+        until=float(since + clock.every),
+        born=served.pods,
+        known=tuple(sorted(reference.surfaces)) if reference else (),
+    )
+
+
+def _records(served: ServedSeen, tallied: Tallied | None, reference: Reference | None) -> tuple[DriftIntent, ...]:
+    """Return what is to be recorded: the distributions of the training before the first rows that are compared."""
+    if tallied is None or tallied.trouble or (reference is None and not tallied.reference):
+        return ()
+    first = () if reference else (KeepReference(Reference(served.revision, tallied.reference)),)
+    wanted = tallied.wanted
+    return (*first, KeepBlock(Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)))
+
+
+def _outdated(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, newest: int) -> tuple[DriftIntent, ...]:
+    """Return the removal of records of other revisions and of blocks that no window holds any more."""
+    oldest = newest - clock.kept * clock.every
+    blocks = (
+        ForgetRecord(block.object, block.uid)
+        for block in seen.blocks
+        if block.revision != served.revision or not clock.fits(block) or block.since < oldest
+    )
+    learned = (ForgetRecord(one.object, one.uid) for one in seen.references if one.revision != served.revision)
+    return (*blocks, *learned)
