@@ -896,7 +896,76 @@ REFUSALS |= {
         AWAY,
     ),
 }
+EXPERIMENT = "ModelDeployment.spec.experiment"
+TOLD = {"spec.feedback": {"enabled": True, "keySecretRef": {"name": "keys"}}}
+
+
+def compared(*versions: int, weight: int = 10, **settings: Any) -> dict[str, Any]:
+    """Return an experiment with variants of such versions."""
+    names = [f"v{place}" for place in range(len(versions))]
+    variants = [{"name": n, "model": {"version": v}, "weight": weight} for n, v in zip(names, versions, strict=True)]
+    goal = {"type": "Reward", "reward": {"effect": 0.02}}
+    return {"spec.experiment": {"name": "pricing", "variants": variants, "goal": goal, **settings}}
+
+
+def assigned(**assignment: Any) -> dict[str, Any]:
+    """Return an experiment whose users are told apart in such a way."""
+    return compared(2, assignment=assignment)
+
+
+REFUSALS |= {
+    "an experiment that nobody tells rewards of": Refusal(
+        "ModelDeployment.spec", "an experiment compares rewards", compared(2)
+    ),
+    "variants that leave nothing": Refusal(EXPERIMENT, "must leave something", compared(2, 3, weight=50), TOLD),
+    "two variants of one version": Refusal(EXPERIMENT, "two variants of one version", compared(2, 2), TOLD),
+    "a variant that is called stable": Refusal(
+        f"{EXPERIMENT}.variants[]",
+        "are names of their own",
+        compared(variants=[{"name": "stable", "model": {"version": 2}, "weight": 10}]),
+        TOLD,
+    ),
+    "users by a header that is not named": Refusal(
+        f"{EXPERIMENT}.assignment", "header goes with type Header", assigned(type="Header"), TOLD
+    ),
+    "users where each request is one": Refusal(
+        f"{EXPERIMENT}.assignment", "every request is a user", assigned(type="Request", requestsPerUser=5), TOLD
+    ),
+    "a goal without its settings": Refusal(
+        f"{EXPERIMENT}.goal", "reward goes with type Reward", compared(2, goal={"type": "Reward"}), TOLD
+    ),
+    "a guardrail on slow answers without a bound": Refusal(
+        f"{EXPERIMENT}.guardrails[]",
+        "latency goes with type Latency",
+        compared(2, guardrails=[{"name": "slow", "type": "Latency"}]),
+        TOLD,
+    ),
+    **{
+        f"{member} in another guardrail": Refusal(
+            f"{EXPERIMENT}.guardrails[]",
+            f"{member} belongs to type {type_}",
+            compared(2, guardrails=[{"name": "watch", "type": other, member: {}}]),
+            TOLD,
+        )
+        for type_, member, other in (("ErrorRate", "errorRate", "Accuracy"), ("Accuracy", "accuracy", "ErrorRate"))
+    },
+    "a guardrail whose bound is none": Refusal(
+        f"{EXPERIMENT}.guardrails[].latency.bound",
+        "must be longer than 0",
+        compared(2, guardrails=[{"name": "slow", "type": "Latency", "latency": {"bound": "0ms"}}]),
+        TOLD,
+    ),
+    "no time for rewards": Refusal(
+        f"{EXPERIMENT}.maxDuration", "must be longer than 0s", compared(2, maxDuration="0s"), TOLD
+    ),
+}
 EDITS: dict[str, Refusal] = {
+    "an experiment that becomes another": Refusal(
+        EXPERIMENT,
+        "an experiment does not change",
+        {"spec.experiment.confidence": 0.9},
+        TOLD | compared(2),
+    ),
     "a run that takes in another model": Refusal(
         "TrainingRun.spec.importFrom",
         "importFrom cannot change",

@@ -20,8 +20,11 @@ class DecisionSpec(Schema):
     """One decision. Immutable."""
 
     subject_ref: Subject = Field(description="What it is about.")
-    type: Literal["Promote", "Reject"] = Field(
-        description="Promote: a revision becomes the one that serves. Reject: a revision is not tried again."
+    type: Literal["Promote", "Reject", "ExperimentOutcome"] = Field(
+        description=(
+            "Promote: a revision becomes the one that serves. Reject: a revision is not tried again. ExperimentOutcome:"
+            " how an experiment ended."
+        )
     )
     revision: str = Field(default="", max_length=63, description="The revision that was judged.")
     version: str = Field(default="", max_length=63, description="The ModelVersion of that revision.")
@@ -34,6 +37,9 @@ class DecisionSpec(Schema):
         default="",
         max_length=63,
         description="Name of the promotion that this one follows; orders promotions without a clock.",
+    )
+    experiment: str = Field(
+        default="", max_length=63, description="Name of the experiment that ended, which never runs again."
     )
     sentence: Sentence = Field(description="The decision and its reason, in words.")
     evidence: FreeObject = Field(default={}, description="The facts that it rests on.")

@@ -19,7 +19,9 @@ from mlwright.api.parts import Status
 class Variant(Schema):
     """One served revision."""
 
-    name: Literal["stable", "candidate"] = Field(description="Role of the revision now.")
+    name: str = Field(
+        max_length=63, description="Role of the revision now: stable, candidate, or the variant of an experiment."
+    )
     version: str = Field(max_length=63, description="The ModelVersion.")
     revision: str = Field(max_length=63, description="The revision: version, image and settings, frozen.")
     weight: int = Field(ge=0, le=100, description="Share of the traffic in percent that is asked for.")
@@ -128,6 +130,35 @@ class ServedRevision(Schema):
     since: Timestamp | None = Field(default=None, description="Since when the address leads to it.")
 
 
+class ArmStatus(Schema):
+    """What was counted for one side of an experiment."""
+
+    name: str = Field(max_length=63, description="Name of the variant, or stable.")
+    version: str = Field(default="", max_length=63, description="The ModelVersion.")
+    revision: str = Field(max_length=63, description="The revision.")
+    requests: float = Field(default=0, ge=0, description="Requests that it answered.")
+    rewards: float = Field(default=0, ge=0, description="Rewards that its predictions got.")
+    total: float = Field(default=0, ge=0, description="Sum of these.")
+    squares: float = Field(default=0, ge=0, description="Sum of their squares.")
+
+
+class ExperimentStatus(Schema):
+    """How far the experiment is. Were it lost, counting would begin anew."""
+
+    name: str = Field(max_length=63, description="Its name.")
+    state: Literal["Waiting", "Running", "Ended"] = Field(
+        description="Waiting: it has not begun, or is interrupted. Running: its variants answer. Ended: it is decided."
+    )
+    sentence: Sentence = Field(default="", description="How far it is, in words.")
+    since: Timestamp | None = Field(default=None, description="When its variants first had their shares.")
+    counted: Timestamp | None = Field(default=None, description="Up to when was counted.")
+    steady: Timestamp | None = Field(default=None, description="Since when the shares are as they should be.")
+    lacking: Timestamp | None = Field(default=None, description="Since when a variant lacks pods that it needs.")
+    arms: Annotated[tuple[ArmStatus, ...], ListMap("name")] = Field(
+        default=(), max_length=8, description="What was counted for each variant, the stable version first."
+    )
+
+
 class ScalingStatus(Schema):
     """What autoscaling did last, and why."""
 
@@ -143,6 +174,7 @@ class ModelDeploymentStatus(Status):
     stable: ServedRevision | None = Field(default=None, description="The revision that serves.")
     candidate: CandidateRevision | None = Field(default=None, description="The revision that is about to take over.")
     rollout: RolloutStatus | None = Field(default=None, description="How far its rollout is.")
+    experiment: ExperimentStatus | None = Field(default=None, description="How far the experiment is.")
     variants: Annotated[tuple[Variant, ...], ListMap("name")] = Field(
         default=(), max_length=8, description="The served revisions."
     )

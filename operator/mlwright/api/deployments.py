@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mlwright.api.access import Auth, Encryption
 from mlwright.api.autoscaling import Autoscaling
+from mlwright.api.experiments import Experiment
 from mlwright.api.fields import (
     BundleUri,
     Duration,
@@ -165,6 +166,13 @@ class ModelDeploymentSpec(Schema):
         default=None, description="Find the number of pods by the load; needs the chart's prometheus.url."
     )
     rollout: Rollout = Field(default=Rollout(), description="How a new version replaces the old one.")
+    experiment: Experiment | None = Field(
+        default=None,
+        description=(
+            "Versions that answer beside the stable one, to learn which of them brings most. It needs the router,"
+            " feedback and Prometheus."
+        ),
+    )
     feedback: Feedback = Field(
         default=Feedback(), description="What clients may tell later about predictions; off when absent."
     )
@@ -189,6 +197,10 @@ class ModelDeploymentSpec(Schema):
             " self.feedback.enabled)",
             "a server of your own has none of these: remove server.image, grpc, tls, auth, payloadLog, cache and"
             " feedback, or set runtime.type to BuiltIn",
+        ),
+        Rule(
+            "!has(self.experiment) || self.feedback.enabled",
+            "an experiment compares rewards, which clients tell as feedback: set feedback.enabled, or remove it",
         ),
         Rule(
             "duration(self.server.drain).getSeconds() <= self.terminationGracePeriodSeconds",

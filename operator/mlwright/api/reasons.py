@@ -109,6 +109,10 @@ class Reason(StrEnum):
         "SweepFailed",
         "The last sweep of the folders of runs failed or was refused; the next comes by itself.",
     )
+    # an experiment
+    EXPERIMENTING = "Experimenting", "Several versions answer, to learn which of them brings most."
+    EXPERIMENT_WAITS = "ExperimentWaits", "An experiment is asked for and has not begun, or is interrupted."
+    EXPERIMENT_ENDED = "ExperimentEnded", "The experiment has ended; its outcome is recorded and never changes."
     # held by the guard
     COOLDOWN = "Cooldown", "A run is due, and the pause after the last one is not over."
     DAILY_LIMIT = "DailyLimit", "A run is due, and as many as a day may have started by themselves."

@@ -326,6 +326,7 @@ def _decision(seen: DeploymentSeen, owner: Key, intent: Decide) -> dict[str, Any
             "version": intent.revision.version,
             "epoch": intent.epoch,
             "after": intent.after,
+            **({"experiment": intent.experiment} if intent.experiment else {}),
             "sentence": intent.sentence[:MESSAGE_LENGTH],
             "evidence": dict(intent.evidence),
             "by": intent.by,
@@ -346,10 +347,16 @@ def decision_name(seen: DeploymentSeen, intent: Decide) -> str:
     """Return the name of a Decision, made of the question that it answers, so that nothing is decided twice.
 
     Of a promotion that is: what comes after the last one? So of two that know of the same last one, only one is
-    recorded. Of a rejection: was this revision tried, since somebody asked last to try again?
+    recorded. Of a rejection: was this revision tried, since somebody asked last to try again? Of an outcome: how
+    did the experiment of that name end?
     """
-    question = [intent.after] if intent.type == "Promote" else [intent.revision.name, intent.epoch]
+    question = decision_question(intent.type, intent.after, intent.revision.name, intent.epoch, intent.experiment)
     return record_name(seen.namespace, seen.name, intent.type, question)
+
+
+def decision_question(type_: str, after: str, revision: str, epoch: str, experiment: str) -> list[str]:
+    """Return the question that a Decision of that type answers, from its fields."""
+    return {"Promote": [after], "ExperimentOutcome": [experiment]}.get(type_, [revision, epoch])
 
 
 def record_name(namespace: str, name: str, type_: str, question: Sequence[str]) -> str:

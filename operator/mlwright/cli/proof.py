@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlwright.builders.serving import record_name
+from mlwright.builders.serving import decision_question, record_name
 from mlwright.cli.answers import Answer, Code
 from mlwright.cli.kubectl import Body
 from mlwright.cli.reports import brief, in_order
 from mlwright.constants import LABEL_REVISION
 from mlwright.plan.pods import moment
 from mlwright.plan.serving import DecisionSeen
+from mlwright.planners import experiment_outcome
 from mlwright.planners.decisions import chain
 from mlwright.planners.evidence import differences
 
@@ -68,19 +69,18 @@ def _differences(records: Records, decision: Body) -> Iterator[str]:
 
 def _recounted(spec: Mapping[str, Any]) -> Iterator[str]:
     """Return in which verdicts the counts that were kept say something else."""
-    kept = (spec.get("evidence") or {}).get("analysis")
-    if not kept:
-        return
+    evidence = spec.get("evidence") or {}
     try:
-        yield from differences(kept)
+        if evidence.get("analysis"):
+            yield from differences(evidence["analysis"])
+        if spec["type"] == "ExperimentOutcome":
+            yield from experiment_outcome.differences(evidence)
     except (KeyError, TypeError, ValueError) as error:
         yield f"its counts cannot be judged again: {error}"
 
 
 def _question(spec: Mapping[str, Any]) -> list[str]:
-    if spec["type"] == "Promote":
-        return [spec.get("after", "")]
-    return [spec.get("revision", ""), spec.get("epoch", "")]
+    return decision_question(spec["type"], *(spec.get(key, "") for key in ("after", "revision", "epoch", "experiment")))
 
 
 def _of_chain(records: Records) -> Iterator[str]:

@@ -13,6 +13,7 @@ from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change, Name, Shelf
 from mlwright.controller.tallies import Tallies
 from mlwright.plan.drift import Tallied
+from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
@@ -25,8 +26,8 @@ class Cache:
 
     def __init__(self, kinds: Iterable[ResourceKind] = KINDS) -> None:
         self._shelves = {kind.name: Shelf(kind) for kind in kinds}
-        self._wanted: dict[Key, Measure] = {}
-        self._measured: dict[Key, Measured] = {}
+        self._wanted: dict[Key, Measure | Survey] = {}
+        self._measured: dict[Key, Measured | Surveyed] = {}
         self.loads = Loads()
         self.tallies = Tallies()
 
@@ -54,16 +55,16 @@ class Cache:
         """Return the kind of an object."""
         return self._shelves[body["kind"]].kind
 
-    def measured(self, owner: Key) -> Measured | None:
+    def measured(self, owner: Key) -> Measured | Surveyed | None:
         """Return what was counted for an object, or None when nothing was yet."""
         return self._measured.get(owner)
 
-    def remember(self, owner: Key, measured: Measured) -> None:
+    def remember(self, owner: Key, measured: Measured | Surveyed) -> None:
         """Take in what was counted for an object, if it is still wanted."""
         if owner in self._wanted:
             self._measured[owner] = measured
 
-    def want(self, owner: Key, measure: Measure | None) -> None:
+    def want(self, owner: Key, measure: Measure | Survey | None) -> None:
         """Let something be counted for an object from now on; None: nothing, and what was counted is forgotten."""
         if measure is None:
             self._wanted.pop(owner, None)
@@ -72,7 +73,7 @@ class Cache:
             self._wanted[owner] = measure
 
     @property
-    def wanted(self) -> Mapping[Key, Measure]:
+    def wanted(self) -> Mapping[Key, Measure | Survey]:
         """What is to be counted, by object."""
         return self._wanted
 

@@ -21,6 +21,7 @@ from mlwright.controller.metrics import Metrics
 from mlwright.controller.queue import WorkQueue
 from mlwright.controller.reconciler import Reconciler
 from mlwright.controller.resync import fill, resync
+from mlwright.controller.survey_meter import SurveyMeter
 from mlwright.controller.targets import Targets, keep
 from mlwright.controller.watching import Watching
 from mlwright.plan.resources import ResourceKind
@@ -75,6 +76,7 @@ class Leader:
         )
         self._announcer = Announcer(outside.events, lambda: self._queue.idle, gauges.metrics.dropped)
         self._meter = Meter(outside.metrics, outside.clock, self._cache, self._queue.add)
+        self._survey_meter = SurveyMeter(outside.metrics, outside.clock, self._cache, self._queue.add)
         self._load_meter = LoadMeter(outside.metrics, outside.clock, self._cache.loads, self._queue.add)
         self._drift_meter = DriftMeter(outside.metrics, outside.clock, self._cache.tallies, self._queue.add)
         self._cycle = Cycle(
@@ -118,6 +120,7 @@ class Leader:
             self._task(self._announcer.run(), "events"),
             self._task(watching.check(), "watching"),
             self._task(self._meter.run(), "meter"),
+            self._task(self._survey_meter.run(), "survey meter"),
             self._task(keep(self._gauges.targets, self._cache), "targets"),
             self._task(self._load_meter.run(), "load meter"),
             self._task(self._drift_meter.run(), "drift meter"),

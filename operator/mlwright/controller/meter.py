@@ -13,15 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mlwright.api.analysis import Check
 from mlwright.controller.cache import Cache
+from mlwright.controller.reading import Reader
 from mlwright.errors import MetricsError
-from mlwright.plan.analysis import Counted, Failed, Reading
-from mlwright.plan.measuring import Measure, Measured, Series, Side, Watched
+from mlwright.plan.measuring import Measure, Measured, Side, Watched
 from mlwright.plan.resources import Key
-from mlwright.planners.counting import LOOK, count, recent
+from mlwright.planners.counting import recent
 from mlwright.planners.minutes import COUNTED, before, chosen, minutes, total
-from mlwright.planners.selections import selections
 from mlwright.ports.clock import Clock
 from mlwright.ports.metrics import MetricsStore
 from mlwright.stats.guard import Noise
@@ -53,7 +51,7 @@ class Meter:
     """Measures for one term of leading."""
 
     def __init__(self, store: MetricsStore | None, clock: Clock, cache: Cache, wake: Callable[[Key], None]) -> None:
-        self._store = store
+        self._reader = Reader(store, clock)
         self._clock = clock
         self._cache = cache
         self._wake = wake
@@ -67,7 +65,7 @@ class Meter:
 
     async def round(self) -> None:
         """Measure what is due."""
-        wanted = dict(self._cache.wanted)
+        wanted = {key: asked for key, asked in self._cache.wanted.items() if isinstance(asked, Measure)}
         self._asked = {key: self._known(key, measure) for key, measure in wanted.items()}
         now = self._clock.monotonic()
         due = [key for key, asked in self._asked.items() if now - asked.at >= EVERY]
@@ -96,18 +94,9 @@ class Meter:
             rows = await self._minutes(whole)
             asked.pasts = None if rows is None else {name: total(minutes_) for name, minutes_ in rows.items()}
         newest = recent(whole, self._clock.now().timestamp())
-        readings = {check.name: await self._reading(newest, check) for check in measure.checks}
+        readings = {check.name: await self._reader.reading(newest, check) for check in measure.checks}
         self._cache.remember(key, Measured(measure, readings, asked.noise, asked.pasts or {}))
         self._wake(key)
-
-    async def _reading(self, measure: Measure, check: Check) -> Reading:
-        try:
-            if check.query is not None:
-                return await self._numbers(measure, check)
-            found, now = await self._found(measure, check)
-            return count(measure, check, found, now)
-        except MetricsError as error:
-            return Failed(str(error))
 
     async def _noise(self, measure: Measure, asked: _Asked) -> Noise | None:
         """Return how stable's bad requests were spread; what cannot be read at all is judged carefully."""
@@ -122,35 +111,13 @@ class Meter:
         history = before(measure)
         try:
             return {
-                check.name: minutes(history, check, (await self._found(history, check))[0])
+                check.name: minutes(history, check, (await self._reader.found(history, check))[0])
                 for check in measure.checks
                 if check.type in COUNTED
             }
         except MetricsError as error:
             logger.warning("the history of stable cannot be read", extra={"error": str(error)})
             return None
-
-    async def _found(self, measure: Measure, check: Check) -> tuple[dict[str, tuple[Series, ...]], float]:
-        now = self._clock.now().timestamp()
-        until = measure.phases[-1].until or now
-        store = self._there()
-        return {one.metric: await store.samples(one, until) for one in selections(measure, check)}, now
-
-    async def _numbers(self, measure: Measure, check: Check) -> Counted:
-        """Ask a query as of each of the last looks of this step: how often it failed in a row needs no memory."""
-        assert check.query is not None  # noqa: S101  # asked by the caller
-        store, now = self._there(), self._clock.now().timestamp()
-        query = _filled(check.query.promql, measure)
-        moments = [now - LOOK * place for place in reversed(range(check.query.failures))]
-        asked = [moment for moment in moments if moment >= measure.phases[-1].since]
-        numbers = [await store.number(query, moment) for moment in asked]
-        missing = "" if numbers and numbers[-1] is not None else "the query returned no number"
-        return Counted(values=tuple(number for number in numbers if number is not None), trouble=missing)
-
-    def _there(self) -> MetricsStore:
-        if self._store is None:
-            raise MetricsError("this installation names no Prometheus: set prometheus.url of the chart")
-        return self._store
 
 
 def _with_gone(side: Side, asked: _Asked) -> Side:
@@ -162,16 +129,3 @@ def _with_gone(side: Side, asked: _Asked) -> Side:
         if revision == side.revision and name not in there
     )
     return replace(side, pods=(*side.pods, *gone))
-
-
-def _filled(promql: str, measure: Measure) -> str:
-    """Put the names into a query; they are names of Kubernetes, which need no escape."""
-    names = {
-        "namespace": measure.namespace,
-        "deployment": measure.deployment,
-        "candidate": measure.candidate.revision,
-        "stable": measure.stable.revision,
-    }
-    for name, value in names.items():
-        promql = promql.replace(f"${{{name}}}", value)
-    return promql

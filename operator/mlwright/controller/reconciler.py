@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from mlwright.plan.drift import Tallied
+from mlwright.plan.experiments import Surveyed
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.plan import Plan
@@ -37,7 +38,7 @@ class CacheView(Protocol):
         """Return the objects whose labels name `owner`, sorted by name."""
         ...
 
-    def measured(self, owner: Key) -> Measured | None:
+    def measured(self, owner: Key) -> Measured | Surveyed | None:
         """Return what was counted for an object, or None when nothing was yet."""
         ...
 

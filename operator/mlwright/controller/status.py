@@ -117,4 +117,4 @@ _TROUBLES: Final = frozenset(
         "SweepFailed",
     }
 )
-_NEUTRAL: Final = frozenset({"Reconciling", "Paused", "Suspended", "RolloutProgressing"})
+_NEUTRAL: Final = frozenset({"Reconciling", "Paused", "Suspended", "RolloutProgressing", "ExperimentRunning"})

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
 from mlwright.plan.drift import Wanted
+from mlwright.plan.experiments import Survey
 from mlwright.plan.loads import Question
 from mlwright.plan.measuring import Measure
 from mlwright.plan.scaling import Memory
@@ -31,7 +32,7 @@ class Plan:
     writes: tuple[Write, ...] = ()
     again: timedelta | None = None
     """When to look again even if nothing is heard of."""
-    measure: Measure | None = None
+    measure: Measure | Survey | None = None
     """What is to be counted; the next look after it was finds it."""
     questions: tuple[Question, ...] = ()
     """What is asked about the load, again and again; whenever it was, there is another look."""
@@ -49,7 +50,7 @@ class Decided(Generic[Intent]):
     records: tuple[Intent, ...] = ()
     intents: tuple[Intent, ...] = ()
     again: timedelta | None = None
-    measure: Measure | None = None
+    measure: Measure | Survey | None = None
     questions: tuple[Question, ...] = ()
     memory: Memory | None = None
     wanted: Wanted | None = None

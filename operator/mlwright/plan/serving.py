@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.plan.experiments import Surveyed
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.pods import PodSeen
@@ -68,6 +69,8 @@ class DecisionSeen:
     """Name of the promotion that it follows; orders promotions without a clock."""
     sentence: str
     created: datetime
+    experiment: str = ""
+    """Name of the experiment that ended with it."""
 
 
 ALL: Final = 100
@@ -143,8 +146,8 @@ class DeploymentSeen:
     budget_uid: str = ""
     """uid of the PodDisruptionBudget; empty when there is none."""
     traffic: TrafficSeen = field(default_factory=TrafficSeen)
-    measured: Measured | None = None
-    """What was counted for its rollout last; None before anything was."""
+    measured: Measured | Surveyed | None = None
+    """What was counted for its rollout or its experiment last; None before anything was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +286,7 @@ class RemoveBudget:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """Record a promotion or a rejection."""
+    """Record a promotion, a rejection, or how an experiment ended."""
 
     type: str
     revision: RevisionSeen
@@ -293,6 +296,8 @@ class Decide:
     evidence: Mapping[str, Any]
     by: str = "mlwright"
     """Who decided: the annotation by which a person did, or mlwright."""
+    experiment: str = ""
+    """Name of the experiment that ended."""
 
 
 @dataclass(frozen=True, slots=True)

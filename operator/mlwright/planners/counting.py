@@ -108,6 +108,21 @@ def gains_of_stable(measure: Measure, check: Check, found: Found) -> list[tuple[
     return [(gain.at, *_of_side({(False, gain.part): gain.amount})) for gain in within]
 
 
+def increases(several: Sequence[Series], pods: Mapping[str, Watched]) -> Iterable[tuple[Series, float, float]]:
+    """Yield (series, scrape, increase) of one metric, of our pods alone and each once."""
+    own = _own(several, pods)
+    first_scrapes = {pod: times[0] for pod, times in _scrapes(own).items()}
+    for series in own:
+        for _, at, amount in _increases(series, first_scrapes[series.labels["pod"]]):
+            yield series, at, amount
+
+
+def untrue(found: Found, pods: Mapping[str, Watched]) -> str:
+    """Return what among the series of our pods no counter can have, in a sentence; empty when all can be true."""
+    own = ((metric, one) for metric, several in found.items() for one in _own(several, pods))
+    return next((_lie(metric, one) for metric, one in own if _lies(one)), "")
+
+
 # which series count
 
 

@@ -46,6 +46,12 @@ def rejection(seen: DeploymentSeen, revision: str) -> DecisionSeen | None:
     return next((d for d in rejections(seen, revision) if d.epoch == seen.epoch), None)
 
 
+def outcome(seen: DeploymentSeen) -> DecisionSeen | None:
+    """Return how the experiment ended that the spec asks for, None while it has not."""
+    name = seen.spec.experiment.name if seen.spec.experiment else ""
+    return next((d for d in seen.decisions if name and d.type == "ExperimentOutcome" and d.experiment == name), None)
+
+
 def rejections(seen: DeploymentSeen, revision: str) -> tuple[DecisionSeen, ...]:
     """Return all rejections of a revision, also those that do not count any more."""
     return tuple(d for d in seen.decisions if d.type == "Reject" and d.revision == revision)

@@ -27,9 +27,11 @@ from mlwright.plan.serving import (
     SetAlias,
     Target,
 )
-from mlwright.planners import traffic, upkeep
+from mlwright.planners import experimenting, traffic, upkeep
 from mlwright.planners.autoscaling import Scaling, scale, sized
 from mlwright.planners.decisions import rejection
+from mlwright.planners.experiment_status import beside
+from mlwright.planners.experimenting import experiment, waits
 from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll, sooner
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
 from mlwright.planners.situation import Situation, look
@@ -49,7 +51,8 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     seen = traffic.resolved(seen, settings)
     size = scale(seen, now)
     at = look(sized(seen, size), settings, now)
-    decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
+    found = next(decision for rule in RULES if (decision := rule(at)) is not None)
+    decision = beside(found, at, waits(at)) if seen.spec.experiment else found
     return decision if size is None else with_size(decision, size)
 
 
@@ -83,7 +86,7 @@ def _paused(at: Situation) -> Decision | None:
     sentence = f"paused: nothing is decided until spec.paused is false; {serving(at)}"
     told = Verdict("Paused", "True", Reason.PAUSED, sentence)
     status = draft(at, sentence, *stable_conditions(at), told, candidate=at.candidate, progress=at.progress)
-    return Decided(status, intents=as_it_is(at), again=_mend(at))
+    return Decided(status, intents=experimenting.as_it_is(at) or as_it_is(at), again=_mend(at))
 
 
 def _obstructed(at: Situation) -> Decision | None:
@@ -163,6 +166,7 @@ def _settled(at: Situation) -> Decision:
 RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
     _suspended,
     _paused,
+    experiment,
     _obstructed,
     _rejected,
     _unrecorded,

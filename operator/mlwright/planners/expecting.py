@@ -39,7 +39,7 @@ def expected(analysis: Analysis, case: Case, left: Sequence[Left]) -> str:
     rate = max(_requests(found[0]) / found[1] for found in known)
     asks = [(asked(analysis, check, case), found[0]) for check in analysis.checks if (found := counts.get(check.name))]
     seconds = sum(_seconds(step, asks, rate) for step in left)
-    return f"at {_often(rate)} a second what is left takes about {_minutes(seconds)}"
+    return f"at {_often(rate)} a second what is left takes about {minutes(seconds)}"
 
 
 def _seconds(step: Left, asks: Sequence[tuple[Asked, Counts]], rate: float) -> float:
@@ -74,8 +74,9 @@ def _often(rate: float) -> str:
     return f"{told} request{'' if told == '1' else 's'}"
 
 
-def _minutes(seconds: float) -> str:
-    minutes = max(1, round(seconds / 60))
-    if minutes >= HOURS:
-        return f"{round(minutes / 60)} hours"
-    return f"{minutes} minute{'s' if minutes > 1 else ''}"
+def minutes(seconds: float) -> str:
+    """Return a time in words."""
+    whole = max(1, round(seconds / 60))
+    if whole >= HOURS:
+        return f"{round(whole / 60)} hours"
+    return f"{whole} minute{'s' if whole > 1 else ''}"

@@ -13,6 +13,7 @@ from mlwright.api.analysis import Analysis
 from mlwright.api.conditions import timestamp
 from mlwright.api.fields import parse_duration
 from mlwright.plan.analysis import Case, Conclusion, Evidence, Judgement, Move, Stage
+from mlwright.plan.experiments import Surveyed
 from mlwright.plan.measuring import Measure, Measured, Phase, Side, Watched
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.rollout import Progress
@@ -50,8 +51,8 @@ def measure(
     return Measure(
         namespace=seen.namespace,
         deployment=seen.name,
-        candidate=_side(candidate),
-        stable=_side(stable),
+        candidate=side(candidate),
+        stable=side(stable),
         phases=tuple(_phase(phase.stage, phase.since, phase.until) for phase in progress.phases),
         checks=analysis.checks,
         warmup=parse_duration(analysis.warmup),
@@ -121,16 +122,21 @@ def _bakes(progress: Progress) -> bool:
     return stage.percent == ALL and not stage.free
 
 
-def _current(measured: Measured | None, progress: Progress) -> Measured | None:
+def _current(measured: Measured | Surveyed | None, progress: Progress) -> Measured | None:
     """Return what was counted if it is of this candidate and of its newest phase."""
-    if measured is None or measured.measure.candidate.revision != progress.revision or not progress.phases:
+    if (
+        not isinstance(measured, Measured)
+        or measured.measure.candidate.revision != progress.revision
+        or not progress.phases
+    ):
         return None
     newest, told = progress.phases[-1], measured.measure.phases[-1]
     same = (told.step, told.since) == (newest.stage, newest.since.timestamp())
     return measured if same else None
 
 
-def _side(variant: VariantSeen) -> Side:
+def side(variant: VariantSeen) -> Side:
+    """Return a revision and its pods that are ready, of which alone anything counts."""
     return Side(variant.revision, tuple(_watched(pod) for pod in variant.pods if pod.ready))
 
 

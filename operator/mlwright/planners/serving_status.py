@@ -157,13 +157,14 @@ def fields(at: Situation, candidate: RevisionSeen | None, progress: Progress | N
     seen = at.seen
     wanted = pods(progress.now, seen.spec.replicas) if progress else max(1, seen.spec.replicas)
     roles = (("stable", at.stable, seen.spec.replicas), ("candidate", candidate, wanted))
+    variants = [variant_told(at, role, revision, size) for role, revision, size in roles if revision is not None]
     step = {"step": progress.now.name} if progress else {}
     return {
         "url": url(seen.namespace, seen.name, at.stable),
         "stable": _stable(at),
         "candidate": _served(candidate) | step if candidate else None,
         "rollout": progress.told() if progress else None,
-        "variants": [_variant(at, role, revision, wanted) for role, revision, wanted in roles if revision is not None],
+        "variants": variants,
         "replicas": sum(v.replicas for v in seen.variants),
         "selector": f"{LABEL_DEPLOYMENT}={seen.name}",
     }
@@ -180,7 +181,8 @@ def _served(revision: RevisionSeen) -> dict[str, Any]:
     return {"version": revision.version, "revision": revision.name, "digest": revision.digest}
 
 
-def _variant(at: Situation, role: str, revision: RevisionSeen, wanted: int) -> dict[str, Any]:
+def variant_told(at: Situation, role: str, revision: RevisionSeen, wanted: int) -> dict[str, Any]:
+    """Return a revision as status.variants tells it."""
     running = variant(at.seen, revision.name)
     state, verified = health(running, wanted), at.seen.shares.verified
     return {

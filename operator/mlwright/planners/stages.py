@@ -51,7 +51,12 @@ def pods(stage: Stage, replicas: int) -> int:
     >>> pods(Stage("half", StageType.WEIGHT, percent=50, size=50), 5)
     3
     """
-    return max(1, ceil(replicas * stage.size / 100))
+    return enough(stage.size, replicas)
+
+
+def enough(percent: int, replicas: int) -> int:
+    """Return how many pods answer that share of what `replicas` pods answer; at least one."""
+    return max(1, ceil(replicas * percent / 100))
 
 
 def resumed(found: tuple[Stage, ...], percent: int) -> int:

@@ -11,7 +11,7 @@ from mlwright.plan.rollout import progress_told
 from mlwright.plan.serving import DeploymentSeen, Handing, Target, VariantSeen
 from mlwright.plan.training import VersionSeen
 from mlwright.planners.alias_cycles import cycle
-from mlwright.planners.decisions import promotion, rejection
+from mlwright.planners.decisions import outcome, promotion, rejection
 from mlwright.planners.template import essence, parse_address
 from mlwright.settings import Settings
 
@@ -114,6 +114,8 @@ def _version(seen: DeploymentSeen) -> VersionSeen | Obstacle:
     model = seen.spec.model.ref.name
     if not seen.versions:
         return _missing(f"Model {model} (spec.model.ref) has no version yet; the first that passes its gates is served")
+    if (winner := _winner(seen)) is not None:
+        return winner
     if seen.spec.model.type == "Latest":
         return _latest(seen)
     number = seen.spec.model.version
@@ -128,6 +130,16 @@ def _version(seen: DeploymentSeen) -> VersionSeen | Obstacle:
     return found or _missing(
         f"{_asked(seen)} is version {number} of Model {model}, which does not exist; it is served as soon as it does"
     )
+
+
+def _winner(seen: DeploymentSeen) -> VersionSeen | None:
+    """Return the variant that won the experiment of the spec and is to take over; a pinned version goes before it."""
+    asked, ended = seen.spec.experiment, outcome(seen)
+    if asked is None or ended is None or asked.on_winner != "Promote" or seen.spec.model.type == "Version":
+        return None
+    compared = {variant.model.version for variant in asked.variants}
+    found = (v for v in seen.versions if v.name == ended.version and v.number in compared and v.approved)
+    return next(found, None)
 
 
 def _latest(seen: DeploymentSeen) -> VersionSeen | Obstacle:

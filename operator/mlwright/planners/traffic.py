@@ -72,16 +72,22 @@ def _refuse_unroutable(seen: DeploymentSeen, settings: Settings) -> None:
         raise InvalidSpecError(provider, f"the router speaks plain HTTP/1.1: remove {asked}, or set provider Service")
 
 
-def lead_to(seen: DeploymentSeen, weights: Mapping[str, int], assignment: Assignment | None = None) -> Intents:
+def lead_to(
+    seen: DeploymentSeen,
+    weights: Mapping[str, int],
+    assignment: Assignment | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Intents:
     """Return what gives the revisions these shares, in percent.
 
     Through a router the Service moves to its pods when all of them follow the route, so no request meets one that does
-    not know the way. A Service that does not exist yet leads there from the beginning.
+    not know the way. A Service that does not exist yet leads there from the beginning. `names` are those of the
+    variants by revision, where they are not stable and candidate.
     """
     given = {revision: percent for revision, percent in weights.items() if percent}
     if seen.traffic.provider is Provider.SERVICE:
         return (*_unguarded(seen), ShareTraffic(given), *_without_router(seen))
-    route = route_of(seen, _named(seen, given), assignment or Assignment())
+    route = route_of(seen, _named(seen, given, names), assignment or Assignment())
     there = seen.traffic.selects_router or not seen.traffic.selects or _followed(seen, document(seen, route))
     backends = tuple(KeepBackend(revision) for revision in given)
     guard = (KeepGuard(),) if seen.traffic.guards and seen.traffic.selects_router else _unguarded(seen)
@@ -94,12 +100,14 @@ def _unguarded(seen: DeploymentSeen) -> Intents:
     return (Forget("NetworkPolicy", seen.name, uid),) if uid else ()
 
 
-def _named(seen: DeploymentSeen, weights: Mapping[str, int]) -> tuple[Share, ...]:
+def _named(
+    seen: DeploymentSeen, weights: Mapping[str, int], names: Mapping[str, str] | None = None
+) -> tuple[Share, ...]:
     """Return the shares with the names of the variants: what was promoted last is stable, or what there is alone."""
     last = promotion(seen)
     stable = last.revision if last is not None and last.revision in weights else max(weights, key=weights.__getitem__)
     return tuple(
-        Share("stable" if revision == stable else "candidate", revision, percent)
+        Share((names or {}).get(revision) or ("stable" if revision == stable else "candidate"), revision, percent)
         for revision, percent in weights.items()
     )
 

@@ -62,8 +62,13 @@ def share(seen: DeploymentSeen, weights: Mapping[str, int], asked: Mapping[str, 
 
     `asked` are the revisions of which requests are asked again, in percent.
     """
+    return (*traffic.lead_to(seen, weights), *around(seen, asked))
+
+
+def around(seen: DeploymentSeen, asked: Mapping[str, int] | None = None) -> Intents:
+    """Keep what stands beside the shares: copies of requests, and the disruption budget."""
     budget = (KeepBudget(),) if seen.spec.replicas > 1 else no_budget(seen)
-    return (*traffic.lead_to(seen, weights), *copies(seen, asked or {}), *budget)
+    return (*copies(seen, asked or {}), *budget)
 
 
 def copies(seen: DeploymentSeen, asked: Mapping[str, int]) -> Intents:
@@ -145,5 +150,7 @@ def _spare(seen: DeploymentSeen, live: Collection[str]) -> list[DecisionSeen]:
     for decision in promotions[:kept]:  # the order of the chain wins over timestamps
         aged.append((max(decision.created, aged[-1][0]) if aged else decision.created, decision))
     chained = {decision.name for decision in promotions}
-    aged += [(d.created, d) for d in seen.decisions if d.name not in chained and d.revision not in live]
+    asked = seen.spec.experiment.name if seen.spec.experiment else ""
+    others = (d for d in seen.decisions if d.name not in chained and not (asked and d.experiment == asked))
+    aged += [(d.created, d) for d in others if d.revision not in live]
     return [decision for _, decision in sorted(aged, key=lambda entry: entry[0])]

@@ -1,4 +1,7 @@
-"""What a Prometheus would hold of a rollout: each side answers evenly, and versions that are worse fail more often."""
+"""What a Prometheus would hold: each side answers evenly, and versions that are worse fail more often.
+
+Of an experiment everything is counted at once, so that what is recorded does not depend on what else happened.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Final
 
 from mlwright.plan.analysis import Counted
 from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.experiments import Sums, Survey, Surveyed
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Body, Key
 from mlwright.stats.guard import BINOMIAL, Noise
@@ -17,25 +21,29 @@ from mlwright.stats.trial import Look
 LOOKS: Final = 3
 """Of each phase, however long it lasted: what is recorded does not depend on what else happened meanwhile."""
 PAST: Final = (100_000.0, 1000.0)
+REWARDS: Final = 5000.0
+"""Of each side of an experiment."""
 
 
 @dataclass(slots=True)
 class Meter:
     """What is to be counted, by object."""
 
-    wanted: dict[Key, Measure] = field(default_factory=dict)
+    wanted: dict[Key, Measure | Survey] = field(default_factory=dict)
 
-    def want(self, owner: Key, measure: Measure | None) -> None:
+    def want(self, owner: Key, measure: Measure | Survey | None) -> None:
         """Let something be counted from now on; None: nothing."""
         self.wanted.pop(owner, None)
         if measure is not None:
             self.wanted[owner] = measure
 
-    def measured(self, owner: Key, revisions: Mapping[str, Body], worse: set[str]) -> Measured | None:
+    def measured(self, owner: Key, revisions: Mapping[str, Body], worse: set[str]) -> Measured | Surveyed | None:
         """Return what was counted; of a worse version four percent are bad, of any other less than one."""
         measure = self.wanted.get(owner)
         if measure is None:
             return None
+        if isinstance(measure, Survey):
+            return _surveyed(measure, revisions, worse)
         bad = 120 if _version(measure.candidate.revision, revisions) in worse else 20
         counts = Counts(3000, bad) if measure.bake else Counts(3000, bad, 27_000, 260)
         looks = tuple(Look(phase.step, 15.0 * (n + 1), counts) for phase in measure.phases for n in range(LOOKS))
@@ -83,6 +91,16 @@ class Rows:
         late = 9 * self.rows // 10 if moved else self.rows // 2
         label = {"0": 4 * self.rows // 5, "1": self.rows // 5}
         return {"feature:hour": {"0": self.rows - late, "1": late, "missing": 0}, "output:label": label}
+
+
+def _surveyed(survey: Survey, revisions: Mapping[str, Body], worse: set[str]) -> Surveyed:
+    """Return what an experiment brought: later versions more, and worse ones next to nothing."""
+    found = {}
+    for place, name in enumerate(sorted(_version(side.revision, revisions) for side in survey.sides)):
+        revision = next(side.revision for side in survey.sides if _version(side.revision, revisions) == name)
+        total = REWARDS * (0.01 if name in worse else 0.1 + 0.05 * place)
+        found[revision] = Sums(REWARDS, REWARDS, total, total)
+    return Surveyed(survey, survey.since + 15, found)
 
 
 def _version(revision: str, revisions: Mapping[str, Body]) -> str:

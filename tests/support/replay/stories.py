@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -57,6 +58,23 @@ _JUDGED: Final[dict[str, Any]] = {
     "analysis": {"checks": [{"name": "errors", "type": "ErrorRate"}]},
 }
 _ASK: Final[dict[str, Any]] = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
+
+
+def _compare(**settings: Any) -> Act:
+    variants = [{"name": "b", "model": {"version": 2}, "weight": 50}]
+    goal = {"type": "Reward", "reward": {"effect": 0.02}}
+    asked = {"name": "pricing", "variants": variants, "goal": goal, **settings}
+    return _set("compare v2 with v1", experiment=asked)
+
+
+def _serve_told(world: World, _: Surroundings) -> None:
+    """Serve v1 by its alias, where v2 exists as well and feedback comes."""
+    world.add(people.model(aliases=[{"name": "live", "version": 1}]))
+    world.add(people.version(1))
+    world.add(people.version(2))
+    follows = {"type": "Alias", "ref": {"name": "flights"}, "alias": "live"}
+    feedback = {"enabled": True, "keySecretRef": {"name": "keys"}}
+    world.add(people.deployment(model=follows, feedback=feedback, traffic={"provider": "Router"}, replicas=4))
 
 
 def _command(**value: str) -> Act:
@@ -551,6 +569,35 @@ STORIES: Final = {
                 _serve_rolling(bake="30m", analysis=_JUDGED["analysis"]),
                 Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=5)),
                 Act("it gets worse", lambda world, _: world.worse.add("flights-v2"), LONG),
+            ),
+        ),
+        Story(
+            "an experiment finds the better version, which takes over",
+            (
+                Act("serve v1", _serve_told),
+                replace(_compare(onWinner="Promote"), within=timedelta(minutes=20)),
+                _set("another one", experiment=None),
+            ),
+        ),
+        Story(
+            "an experiment ends in time for a version that waits",
+            (
+                Act("serve v1", _serve_told),
+                Act("v2 is worse", lambda world, _: world.worse.add("flights-v2")),
+                _compare(),
+                Act("v3", lambda world, _: world.add(people.version(3))),
+                _alias("live", 3),
+                _set("pause", paused=True),
+                _set("go on", paused=False),
+                Act("wait", lambda *_: None, timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a variant whose pods fail ends its experiment",
+            (
+                Act("serve v1", _serve_told),
+                Act("v2 breaks", lambda _, around: around.broken.add("flights-v2")),
+                replace(_compare(), within=timedelta(minutes=20)),
             ),
         ),
         Story(

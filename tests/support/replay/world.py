@@ -19,6 +19,7 @@ from mlwright.controller.indexes import related_value
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
 from mlwright.plan.drift import Tallied
+from mlwright.plan.experiments import Surveyed
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, DRIFT_MONITOR, TRAINING_RUN, Body, Key, ResourceKind
@@ -93,8 +94,8 @@ class World:
         """Return one object."""
         return self.objects.get(kind.name, {}).get(name) if namespace == NAMESPACE else None
 
-    def measured(self, owner: Key) -> Measured | None:
-        """Return what was counted of a rollout."""
+    def measured(self, owner: Key) -> Measured | Surveyed | None:
+        """Return what was counted of a rollout or an experiment."""
         return self.meter.measured(owner, self.objects.get("ControllerRevision", {}), self.worse)
 
     def tallied(self, owner: Key) -> Tallied | None:

@@ -14,7 +14,7 @@ from mlwright.controller.cache import Cache
 from mlwright.controller.meter import EVERY, Meter
 from mlwright.errors import MetricsError
 from mlwright.plan.analysis import Counted, Failed
-from mlwright.plan.measuring import Measure, Phase, Selection, Series, Side, Watched
+from mlwright.plan.measuring import Measure, Measured, Phase, Selection, Series, Side, Watched
 from mlwright.plan.resources import Key
 from mlwright.ports.metrics import MetricsStore
 
@@ -113,7 +113,7 @@ async def test_what_is_wanted_is_counted_and_the_object_woken(scene: Scene) -> N
     await scene.meter.round()
 
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     assert found.measure == MEASURE
     reading = found.readings["errors"]
     assert isinstance(reading, Counted)
@@ -153,14 +153,14 @@ async def test_a_store_that_fails_is_a_failed_reading(scene: Scene, store: Store
     scene.cache.want(KEY, MEASURE)
     await scene.meter.round()
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     assert found.readings == {"errors": Failed("Prometheus did not answer within 10 s")}
 
     store.failure = None
     scene.clock.at += EVERY
     await scene.meter.round()
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     assert isinstance(found.readings["errors"], Counted)
 
 
@@ -171,7 +171,7 @@ async def test_without_a_prometheus_the_remedy_is_told() -> None:
     await scene.meter.round()
 
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     assert found.readings == {
         "errors": Failed("this installation names no Prometheus: set prometheus.url of the chart")
     }
@@ -188,7 +188,7 @@ async def test_pods_that_are_gone_are_remembered(scene: Scene, store: Store) -> 
     await scene.meter.round()
 
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     reading = found.readings["errors"]
     assert isinstance(reading, Counted)
     assert reading.looks[0].counts.candidate == 22
@@ -203,7 +203,7 @@ async def test_how_errors_were_spread_is_looked_at_once(scene: Scene, store: Sto
     await scene.meter.round()
 
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     assert found.noise is not None
     assert found.noise.block == 0
     assert "one by one" in found.noise.sentence
@@ -221,7 +221,7 @@ async def test_a_history_that_cannot_be_read_is_replaced_by_care(scene: Scene, s
         found.append(scene.cache.measured(KEY))
         scene.clock.at += EVERY
 
-    assert [one.noise.block if one and one.noise else None for one in found] == [None, None, 60]
+    assert [one.noise.block if isinstance(one, Measured) and one.noise else None for one in found] == [None, None, 60]
 
 
 async def test_a_query_is_asked_as_of_its_last_looks(scene: Scene, store: Store) -> None:
@@ -231,7 +231,7 @@ async def test_a_query_is_asked_as_of_its_last_looks(scene: Scene, store: Store)
 
     assert store.queries == [("load{ns='shop',r='new'}", T0 + 585), ("load{ns='shop',r='new'}", T0 + 600)]
     found = scene.cache.measured(KEY)
-    assert found is not None
+    assert isinstance(found, Measured)
     assert found.readings["gpu"] == Counted(values=(0.5, 0.5))
 
 

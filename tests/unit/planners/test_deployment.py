@@ -523,6 +523,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
     assert [rule.__name__ for rule in deployment.RULES] == [
         "_suspended",
         "_paused",
+        "experiment",
         "_obstructed",
         "_rejected",
         "_unrecorded",

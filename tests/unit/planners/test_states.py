@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlwright.plan.analysis import Failed
+from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.loads import Answer
 from mlwright.plan.measuring import Measure, Measured, Phase, Side
 from mlwright.plan.pods import moment
@@ -599,6 +600,40 @@ def loaded(trouble: str) -> Callable[[Operator], None]:
     return play
 
 
+def experimenting(how: str = "", **change: object) -> Callable[[Operator], None]:
+    """Let v1 be served and v2 be compared with it; `how`: nothing is counted, or it waits for v2."""
+
+    def play(operator: Operator) -> None:
+        variants = [{"name": "b", "model": {"version": 2}, "weight": 50}]
+        goal = {"type": "Reward", "reward": {"effect": 0.02}}
+        compared = {"name": "pricing", "variants": variants, "goal": goal}
+        feedback = {"enabled": True, "keySecretRef": {"name": "keys"}}
+        pinned = {"type": "Version", "ref": {"name": "flights"}, "version": 1}
+        served(operator, traffic={"provider": "Router"}, feedback=feedback, model=pinned, experiment=compared)
+        if how != "lacks":
+            operator.world.add(people.version(2))
+        if how == "silent":
+            operator.world.measured = lambda _: None  # type: ignore[method-assign, assignment]  # of this world alone
+        if how == "unread":
+            operator.world.measured = unread(operator.world)  # type: ignore[method-assign, assignment]  # of this world
+        edit(operator.world, "ModelDeployment", "flights", lambda spec: spec.update(change))
+        operator.settle()
+
+    return play
+
+
+def unread(world: World) -> Callable[[Key], Surveyed | None]:
+    """Return a reading of an experiment that failed."""
+
+    def measured(key: Key) -> Surveyed | None:
+        survey = world.meter.wanted.get(key)
+        return (
+            Surveyed(survey, survey.since, trouble="Prometheus does not answer") if isinstance(survey, Survey) else None
+        )
+
+    return measured
+
+
 GIVEN: dict[str, Callable[[Operator], None]] = {
     "TrainingPipeline: the first run goes on": training,
     "TrainingPipeline: a later run goes on after a good one": retrained,
@@ -651,6 +686,10 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: a newer version answers a share of the requests": canary(provider="Router"),
     "ModelDeployment: what it is judged by cannot be counted": canary(measured=True, provider="Router"),
     "ModelDeployment: a canary, and nothing divides requests": canary(provider="Service"),
+    "ModelDeployment: variants of an experiment answer": experimenting("silent"),
+    "ModelDeployment: what variants are compared by cannot be counted": experimenting("unread"),
+    "ModelDeployment: an experiment waits for its turn, or has ended": experimenting("lacks"),
+    "ModelDeployment: an experiment, and nothing divides requests": experimenting(traffic={"provider": "Service"}),
     "ModelDeployment: a newer version has all traffic and bakes": rolling(bake="30m"),
     "ModelDeployment: the only version, or the one that is asked for, waits for approval": awaited_first,
     "ModelDeployment: pods that serve fail": pods_fail,

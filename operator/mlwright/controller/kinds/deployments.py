@@ -115,10 +115,11 @@ def decisions(cache: CacheView, body: Body) -> tuple[DecisionSeen, ...]:
 
 
 def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int], body: Body) -> set[int]:
-    """Return the numbers of the versions that the spec names, itself or by its alias, and of one that rolls out."""
+    """Return the numbers of the versions that the spec names, in an experiment too, or that roll out."""
     rolling = progress_told(body.get("status") or {})
     named = (spec.model.version, aliases.get(spec.model.alias or ""), rolling.version if rolling else None)
-    return {number for number in named if number is not None}
+    compared = {variant.model.version for variant in spec.experiment.variants} if spec.experiment else set()
+    return {number for number in named if number is not None} | compared
 
 
 def _shares(service: Body | None) -> SharesSeen:
@@ -188,6 +189,7 @@ def _decision(body: Body) -> DecisionSeen:
         after=spec.get("after", ""),
         sentence=spec["sentence"],
         created=moment(meta.get("creationTimestamp")),
+        experiment=spec.get("experiment", ""),
     )
 
 

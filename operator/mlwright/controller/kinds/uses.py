@@ -90,15 +90,21 @@ def _of_deployment(cache: CacheView, key: Key, model: str) -> Iterator[Use]:
     """Return what a deployment pins, what it serves, served last and has pods for, each once."""
     whose = f"{MODEL_DEPLOYMENT.name} {key.name}"
     body = cache.get(MODEL_DEPLOYMENT, key.namespace, key.name)
-    asked = body["spec"]["model"] if body else {}
-    found: dict[str, str] = {}
-    if asked.get("version") and asked["ref"]["name"] == model:
-        found[f"{model}-v{asked['version']}"] = f"{whose} pins it"
+    asks = body is not None and body["spec"]["model"]["ref"]["name"] == model
+    found = _named(body["spec"], model, whose) if body and asks else {}
     promoted = [decision.version for decision in chain(decisions(cache, body))] if body else []
     for version, why in ((promoted[-1:], "serves it"), (_before(promoted), "served it last")):
         found |= {name: f"{whose} {why}" for name in version if name not in found}
     found |= {name: f"{whose} has pods for it" for name in _running(cache, key) if name not in found}
     yield from (Use(version, why) for version, why in found.items())
+
+
+def _named(spec: Body, model: str, whose: str) -> dict[str, str]:
+    """Return the versions of its model that a deployment names, and why."""
+    variants = (spec.get("experiment") or {}).get("variants") or ()
+    found = {f"{model}-v{variant['model']['version']}": f"{whose} compares it" for variant in variants}
+    pinned = spec["model"].get("version")
+    return found | ({f"{model}-v{pinned}": f"{whose} pins it"} if pinned else {})
 
 
 def _running(cache: CacheView, key: Key) -> Iterator[str]:
