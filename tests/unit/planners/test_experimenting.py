@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import pytest
 
+from mlwright.cli.answers import Code
+from mlwright.cli.proof import Records, by_revision, verify
 from mlwright.constants import ANNOTATION_ROUTE
 from mlwright.plan.analysis import Counted
 from mlwright.plan.experiments import Survey, Surveyed
@@ -97,6 +99,23 @@ def test_the_better_variant_wins_and_is_only_told() -> None:
     assert [d["metadata"]["labels"]["mlwright.dev/version"] for d in _served(operator)] == ["flights-v1"]
     assert told(operator)["state"] == "Ended"
     assert outcome["sentence"] in summary(operator.world, DEPLOYMENT)
+
+
+def test_an_outcome_can_be_verified_without_the_operator() -> None:
+    """By its name, its bundle and its counts; whoever changes them is found out."""
+    operator = served(2)
+    ask(operator, compared())
+    world = operator.world
+    versions = {body["metadata"]["name"]: body for body in world.all("ModelVersion")}
+    revisions = by_revision(world.all("ControllerRevision"))
+    known = (world.one(DEPLOYMENT, "flights"), world.all("Decision"))
+    honest = verify(Records(*known, versions, revisions))
+    outcome = next(d for d in known[1] if d["spec"]["type"] == "ExperimentOutcome")
+    outcome["spec"]["evidence"]["arms"][1]["total"] = 400.0
+    forged = verify(Records(*known, versions, revisions))
+
+    assert honest.code is Code.DONE
+    assert "the record says that b wins, its counts say nobody" in forged.text
 
 
 def _served(operator: Operator) -> list[dict[str, Any]]:
