@@ -130,6 +130,10 @@ bench-server: venv ## Measure the model server on one core; writes build/bench/s
 bench-batch: venv ## Measure a batch prediction of 1e6 rows on one core; writes build/bench/batch.json.
 	@$(PY) -m bench.batch
 
+.PHONY: bench-drift
+bench-drift: venv ## Simulate months of traffic beside a profile: false alarms, what is found how soon, what it costs; writes build/bench/drift.json.
+	@$(PY) -m bench.drift
+
 .PHONY: clean
 clean: ## Remove the virtual environment, scratch files and caches inside the checkout.
 	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -25,7 +25,7 @@ from mlwright.stats.distance import (
     noncentral,
     together,
 )
-from mlwright.stats.wobble import Inflation, Wobble, inflation, spread_law
+from mlwright.stats.wobble import Spread, Wobble, inflation, spread
 
 SMALLEST_EFFECTIVE: Final = 150
 """Independent rows that a window must be worth; with fewer the test calls three times as many over as it says."""
@@ -34,8 +34,8 @@ _END: Final = NormalDist().inv_cdf(0.95)
 _POWER: Final = NormalDist().inv_cdf(0.2)
 """The smallest detectable distance is found in four of five windows."""
 _STEPS: Final = 40
-_CLOSE: Final = 1e-3
-"""Standard deviations to which the ends of an interval are right; reached in about six steps."""
+_CLOSE: Final = 5e-3
+"""Standard deviations to which the ends of an interval are right; reached in about four steps."""
 
 
 class State(StrEnum):
@@ -114,46 +114,40 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """A window beside its reference, before it is judged; `blurred`: all bins were too small and became one."""
+    """A window beside its reference, before it is judged.
+
+    `sharpness` is what a squared distance is multiplied by, `effect` how many rows are worth one, and `blurred` says
+    that all bins were too small and became one.
+    """
 
     name: str
     reference: int
     rows: int
-    divergence: float
-    moved: float
-    freedom: int
-    blurred: bool
-    found: Inflation | None
-    learnt: bool
+    divergence: float = 0.0
+    moved: float = 0.0
+    freedom: int = 1
+    blurred: bool = False
+    sharpness: float = 0.0
+    effect: float = 1.0
+    spread: Spread | None = None
 
     @property
     def effective(self) -> float:
-        return self.rows / self.found.rows if self.found else float(self.rows)
+        return self.rows / self.effect
 
     @property
-    def evidence(self) -> float:
-        return evidence(self.reference, self.rows)
+    def seen(self) -> float:
+        return self.sharpness * self.divergence
 
     @property
     def excess(self) -> float:
         """The divergence that chance alone shows in the mean."""
-        window, reference = self._parts
-        return self.freedom * (self.found.rows * window + reference if self.found else 1.0) / self.evidence
-
-    @property
-    def _parts(self) -> tuple[float, float]:
-        if self.learnt:
-            return 1.0, 0.0
-        window = self.reference / (self.reference + self.rows)
-        return window, 1 - window
+        return (self.spread.mean if self.spread else self.freedom) / self.sharpness
 
     def law(self, distance: float) -> Power:
-        """The law of the evidence if the true distance were this one."""
-        noncentrality = self.evidence * distance**2
-        if self.found is None:
-            return noncentral(self.freedom, noncentrality)
-        window, reference = self._parts
-        return spread_law(self.found, self.freedom, noncentrality, window, reference)
+        """The law of what is seen if the true distance were this one."""
+        noncentrality = self.sharpness * distance * distance
+        return self.spread.law(noncentrality) if self.spread else noncentral(self.freedom, noncentrality)
 
 
 def judge(features: Sequence[Counted], rule: Rule) -> tuple[Shift, ...]:
@@ -166,7 +160,7 @@ def judge(features: Sequence[Counted], rule: Rule) -> tuple[Shift, ...]:
     compared = [_compare(feature) for feature in features]
     problems = [_problem(one, rule) for one in compared]
     judged = [one for one, problem in zip(compared, problems, strict=True) if not problem]
-    tails = [one.law(rule.allowed).tail(one.evidence * one.divergence) for one in judged]
+    tails = [one.law(rule.allowed).tail(one.seen) for one in judged]
     level = rule.false_alarm / max(1, len(features))
     over = holm(tails, rule.false_alarm)
     verdicts = iter(
@@ -178,24 +172,32 @@ def judge(features: Sequence[Counted], rule: Rule) -> tuple[Shift, ...]:
     )
 
 
+def design_effect(feature: Counted) -> float:
+    """How many rows of the window are worth one independent row; 1 where nothing is known."""
+    return _compare(feature).effect
+
+
 def _compare(feature: Counted) -> _Compared:
     pairs = list(zip(feature.reference, feature.window, strict=True))
     reference, rows = sum(feature.reference), sum(feature.window)
     if not (reference and rows):
-        return _Compared(feature.name, reference, rows, 0.0, 0.0, 1, blurred=False, found=None, learnt=feature.learnt)
+        return _Compared(feature.name, reference, rows)
     merged = groups(pairs)
     shares = [(r / reference, w / rows) for r, w in together(pairs, merged)]
-    wobble = feature.wobble if feature.wobble and feature.wobble.tells else None
+    freedom = max(1, len(merged) - 1)
+    found = inflation(feature.wobble, merged, shares) if feature.wobble and feature.wobble.tells else None
+    window = 1.0 if feature.learnt else reference / (reference + rows)
     return _Compared(
         name=feature.name,
         reference=reference,
         rows=rows,
         divergence=jensen_shannon(shares),
         moved=sum(abs(p - q) for p, q in shares) / 2,
-        freedom=max(1, len(merged) - 1),
+        freedom=freedom,
         blurred=len(merged) == 1 and len(merged[0]) > 1,
-        found=inflation(wobble, merged, shares) if wobble else None,
-        learnt=feature.learnt,
+        sharpness=evidence(reference, rows),
+        effect=found.rows if found else 1.0,
+        spread=spread(found, freedom, window, 1 - window) if found else None,
     )
 
 
@@ -216,9 +218,8 @@ def _problem(one: _Compared, rule: Rule) -> str:
 
 
 def _judged(one: _Compared, rule: Rule, tail: float, level: float, *, over: bool) -> Shift:
-    seen = one.evidence * one.divergence
-    low = _where(lambda distance: one.law(distance).score(seen), _END)
-    high = _where(lambda distance: one.law(distance).score(seen), -_END)
+    low = _where(lambda distance: one.law(distance).score(one.seen), _END)
+    high = _where(lambda distance: one.law(distance).score(one.seen), -_END)
     state = State.OVER if over else State.STABLE if high < 2 * rule.allowed else State.INCONCLUSIVE
     estimate, detectable = math.sqrt(max(0.0, one.divergence - one.excess)), _detectable(one, rule, level)
     return Shift(
@@ -238,7 +239,7 @@ def _judged(one: _Compared, rule: Rule, tail: float, level: float, *, over: bool
 
 def _words(one: _Compared, rule: Rule, state: State, detectable: float) -> str:
     if state is State.OVER:
-        return f"> {rule.allowed:.2g}; {100 * one.moved:.0f} % of requests moved"
+        return f"> {rule.allowed:.2g}; {100 * one.moved:.0f} % of rows moved"
     found = "not proven to be above" if state is State.INCONCLUSIVE else "not above"
     least = f"a distance of {detectable:.2g}" if detectable < 1 else "no distance at all"
     return f"is {found} {rule.allowed:.2g}; four of five such windows would show {least}"

@@ -99,21 +99,44 @@ def inflation(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, floa
     )
 
 
-def spread_law(found: Inflation, freedom: int, noncentrality: float, window: float, reference: float) -> Power:
-    """The law of T for rows that are not independent: a gamma with the right mean and variance, by its cube root.
+def covariance(wobble: Wobble, places: Sequence[int]) -> float:
+    """Variance of the share of several slots together, for a window of one row."""
+    rows = _rows(wobble.sums, wobble.slots)
+    return sum(_at(rows, row, column) for row in places for column in places) / max(1, wobble.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The law of the evidence for rows that are not independent: a gamma with the right mean and variance.
+
+    Attributes:
+        mean: Of the evidence where the true distance is 0.
+        variance: The same.
+        slope: What the variance grows by with the noncentrality.
+    """
+
+    mean: float
+    variance: float
+    slope: float
+
+    def law(self, noncentrality: float) -> Power:
+        """The gamma of a noncentrality, by its cube root."""
+        mean = self.mean + noncentrality
+        ninth = (self.variance + self.slope * noncentrality) / (9 * mean * mean)
+        return Power(1 / 3, mean, 1 - ninth, math.sqrt(ninth))
+
+
+def spread(found: Inflation, freedom: int, window: float, reference: float) -> Spread:
+    """What an inflation makes of the law.
 
     Args:
         found: What the wobble means for this comparison.
         freedom: Degrees of freedom of independent rows.
-        noncentrality: Of the hypothesis.
         window: The window's part of the variance; 1 where the reference itself was learnt from traffic.
         reference: The reference's part; 0 where the reference itself was learnt from traffic.
     """
-    mean = freedom * (found.rows * window + reference) + noncentrality
-    variance = 2 * freedom**2 / found.freedom * (found.rows * window + reference) ** 2
-    variance += 4 * noncentrality * (found.drift * window + reference)
-    ninth = variance / (9 * mean * mean)
-    return Power(1 / 3, mean, 1 - ninth, math.sqrt(ninth))
+    mean = freedom * (found.rows * window + reference)
+    return Spread(mean, 2 * mean * mean / found.freedom, 4 * (found.drift * window + reference))
 
 
 def _traces(wobble: Wobble, merged: Groups, lengths: Sequence[float]) -> tuple[float, float]:
@@ -122,9 +145,9 @@ def _traces(wobble: Wobble, merged: Groups, lengths: Sequence[float]) -> tuple[f
     for group, length in zip(merged, lengths, strict=True):
         if len(group) == 1:
             weights[group[0]] = 1 / length
-    rows = _rows(wobble)
+    rows = _rows(wobble.sums, wobble.slots)
     trace = sum(row[0] * weight for row, weight in zip(rows, weights, strict=True))
-    square = _form([tuple(map(mul, row, row)) for row in rows], weights)
+    square = _form(_rows(tuple(map(mul, wobble.sums, wobble.sums)), wobble.slots), weights)
     for group, length in zip(merged, lengths, strict=True):
         if len(group) > 1:
             beside = [sum(_at(rows, place, member) for member in group) for place in range(wobble.slots)]
@@ -145,13 +168,17 @@ def _along(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]]
         for place in group:
             gradient[place] = slope - centre
     independent = sum(q * (slope - centre) ** 2 for (_, q), slope in zip(shares, slopes, strict=True))
-    return _form(_rows(wobble), gradient) / max(1, wobble.pairs) / independent if independent > 0 else 1.0
+    return (
+        _form(_rows(wobble.sums, wobble.slots), gradient) / max(1, wobble.pairs) / independent
+        if independent > 0
+        else 1.0
+    )
 
 
-def _rows(wobble: Wobble) -> list[tuple[float, ...]]:
+def _rows(sums: tuple[float, ...], slots: int) -> list[tuple[float, ...]]:
     """Each row of the symmetric matrix from its diagonal on."""
-    starts = [row * wobble.slots - row * (row - 1) // 2 for row in range(wobble.slots + 1)]
-    return [wobble.sums[start:end] for start, end in pairwise(starts)]
+    starts = [row * slots - row * (row - 1) // 2 for row in range(slots + 1)]
+    return [sums[start:end] for start, end in pairwise(starts)]
 
 
 def _at(rows: Sequence[Sequence[float]], row: int, column: int) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 import pytest
 
@@ -25,7 +26,7 @@ ROWS = 1_000
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Office:
     """A place with a version that was trained once for all tests."""
-    return open_office(tmp_path_factory.mktemp("office"), flights_table())
+    return open_office(tmp_path_factory.mktemp("office"), flights_table(3_000))
 
 
 @pytest.fixture
@@ -130,6 +131,41 @@ def test_rows_fall_into_the_bins_of_the_profile(office: Office) -> None:
     assert sum(found["outputs"][0]["counts"]["bins"]) == found["rows"]
 
 
+def test_rows_like_those_that_it_learned_from_have_not_moved(office: Office) -> None:
+    """What the version was trained on is no drift, and the sentence of the run says so."""
+    ended = office.run(office.task(office.workshop.write(flights_table(4_000))))
+
+    found = drift_of(office)
+    assert ended.message["sentence"].endswith(f"; {found['sentence']}")
+    assert found["sentence"].startswith("none of ")
+    assert {feature["state"] for feature in found["features"]} <= {"Stable", "Inconclusive"}
+
+
+def test_rows_that_moved_are_told_the_same_by_any_number_of_shards(office: Office) -> None:
+    """Counts add up before they are judged: one pod, three pods and rows in another order come to the same end."""
+    table = rows(4_000)
+    moved = table.set_column(
+        table.schema.get_field_index("distance"), "distance", pa.compute.multiply(table.column("distance"), 3.0)
+    )
+    office.run(office.task(office.workshop.write(moved)))
+    alone = drift_of(office)
+    shutil.rmtree(office.folder)
+    backwards = moved.take(list(reversed(range(4_000))))
+
+    ended = office.run(office.task(office.workshop.write(backwards), shards=3))
+
+    assert drift_of(office) == alone
+    over = [feature["name"] for feature in alone["features"] if feature["state"] == "Over"]
+    assert over == ["distance"]
+    assert "farthest distance: " in ended.message["sentence"]
+
+
+def drift_of(office: Office) -> dict[str, Any]:
+    """What the run says of drift."""
+    found: dict[str, Any] = json.loads((office.folder / "drift.json").read_bytes())
+    return found
+
+
 def _bundle(office: Office) -> Path:
     return office.workshop.root / str(office.version["uri"]).replace("://", "/")
 
@@ -173,6 +209,7 @@ def test_a_shard_that_is_killed_leaves_nothing_that_looks_whole(office: Office) 
 
     assert ended.results["batch"]["rows"] == 200_000
     assert sorted(path.name for path in office.folder.iterdir()) == [
+        "drift.json",
         "manifest.json",
         "part-00000-of-00001.parquet",
         "profile.json",
@@ -219,7 +256,7 @@ def test_a_file_without_rows_leaves_no_part(office: Office) -> None:
     ended = office.run(office.task("pvc://lake/data.csv"))
 
     assert ended.results["batch"]["rows"] == 0
-    assert sorted(path.name for path in office.folder.iterdir()) == ["manifest.json", "profile.json"]
+    assert sorted(path.name for path in office.folder.iterdir()) == ["drift.json", "manifest.json", "profile.json"]
 
 
 def without(name: str) -> Any:

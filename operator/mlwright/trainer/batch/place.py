@@ -11,6 +11,7 @@ from mlwright.bundle.manifest import PROFILE
 
 OUTPUT: Final = "spec.output.uri"
 MANIFEST: Final = "manifest.json"
+DRIFT: Final = "drift.json"
 
 
 class Sink:
@@ -115,4 +116,4 @@ def document(content: bytes | None) -> Mapping[str, Any] | None:
 
 def is_ours(names: Sequence[str]) -> bool:
     """Whether files may be those of an end that was interrupted."""
-    return all(name == PROFILE or name.startswith("part-") for name in names)
+    return all(name in (PROFILE, DRIFT) or name.startswith("part-") for name in names)

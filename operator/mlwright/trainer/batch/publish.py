@@ -8,10 +8,11 @@ from typing import Any, Final
 from mlwright.bundle.canonical import canonical_json
 from mlwright.bundle.counting import RowCounter
 from mlwright.bundle.manifest import PROFILE
-from mlwright.bundle.profile import parse_profile
+from mlwright.bundle.profile import Profile, parse_profile
 from mlwright.trainer.batch import records
+from mlwright.trainer.batch.drift import drift
 from mlwright.trainer.batch.finding import place_of
-from mlwright.trainer.batch.place import MANIFEST, Place, done
+from mlwright.trainer.batch.place import DRIFT, MANIFEST, Place, done
 from mlwright.trainer.batch.task import Task
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.wording import rows
@@ -31,13 +32,15 @@ def publish(task: Task, root: Path, env: Mapping[str, str]) -> tuple[str, dict[s
     if manifest is None:
         told = [_of_shard(place, shard, task.shards) for shard in range(task.shards)]
         _check_alike(told)
-        manifest = _manifest(task, told)
-        documents = {PROFILE: _profile(place, told), MANIFEST: manifest}
+        profile, moved = _distributions(task, place, told)
+        manifest = _manifest(task, told) | {"drift": moved["sentence"]}
+        documents = {PROFILE: profile, DRIFT: moved, MANIFEST: manifest}
         written = {name: canonical_json(content) + b"\n" for name, content in documents.items()}
         place.publish(written, {shard["part"]["path"]: shard["kept"] for shard in told if "part" in shard})
     where = f"{task.output.uri}/{task.output.folder}"
     results = {"rows": manifest["rows"], "parts": len(manifest["parts"]), "uri": where}
-    return f"{rows(manifest['rows'])} answered by {task.version.name}, at {where}", {"batch": results}
+    sentence = f"{rows(manifest['rows'])} answered by {task.version.name}, at {where}; {manifest['drift']}"
+    return sentence, {"batch": results}
 
 
 def _of_shard(place: Place, shard: int, shards: int) -> Mapping[str, Any]:
@@ -70,12 +73,19 @@ def _manifest(task: Task, told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _profile(place: Place, told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the profile of the bundle, which every shard left, with the counts of these rows in its bins."""
+def _distributions(
+    task: Task, place: Place, told: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the profile of the bundle, which every shard left, with the counts of these rows, and how they moved."""
     counted = records.total(told)
     if counted is None:
-        return {"schemaVersion": SCHEMA_VERSION, "rows": 0, "features": [], "outputs": []}
-    rows_counted = sum(shard["rows"] for shard in told)
-    counter = RowCounter.of(parse_profile(place.read(PROFILE) or b""))
-    document: dict[str, Any] = json.loads(counter.counted(counted, rows_counted).to_json())
+        nothing = Profile(0, (), ())
+        return _document(nothing), drift(nothing, nothing, task.version.name)
+    learned = parse_profile(place.read(PROFILE) or b"")
+    answered = RowCounter.of(learned).counted(counted, sum(shard["rows"] for shard in told))
+    return _document(answered), drift(learned, answered, task.version.name)
+
+
+def _document(profile: Profile) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(profile.to_json())
     return document
