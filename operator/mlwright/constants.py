@@ -42,6 +42,8 @@ ANNOTATION_ROUTE: Final = "mlwright.dev/route"
 ANNOTATION_FOLLOWED: Final = "mlwright.dev/follows."
 """Begins annotations of the router's Service, one for each of its pods: digests of the routes that it follows."""
 
+ANNOTATION_WAKES: Final = "mlwright.dev/wakes."
+"""Prefix, on the router's Service; behind it the name of a pod of the router. Which sleeps it has requests for."""
 ANNOTATION_APPLIED: Final = "mlwright.dev/applied"
 """Hash of the body that was applied last: tells a field that was removed from the desired body."""
 

@@ -130,9 +130,9 @@ class Scene:
         endpoints: dict[str, Endpoints] = {name: dict(pods) for name, pods in self.pods.items()}
         return Facts(routes, endpoints, dict(self.documents))
 
-    async def wake(self, model: str) -> None:
+    async def wake(self, model: str, sleep: str) -> None:
         """Take a note."""
-        self.woken.append(model)
+        self.woken.append(f"{model} {sleep}".strip())
 
     def route(self, ranges: dict[str, list[tuple[int, int]]], model: str = MODEL, **changes: Any) -> None:
         """Set the route of a model."""

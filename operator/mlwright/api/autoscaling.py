@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mlwright.api.fields import Latency, ListMap, Rule, Schema, ShortName, Union
+from mlwright.api.fields import Latency, ListMap, PositiveDuration, Rule, Schema, ShortName, Union
+from mlwright.api.triggers import CronText, ZoneName
 
 Target = Annotated[float, Field(ge=0.001, le=1_000_000)]
 Ratio = Annotated[float, Field(gt=0, lt=1)]
@@ -46,6 +47,12 @@ class ScalingQuery(Schema):
         description="A query that returns one number. ${namespace} and ${deployment} stand for the object's names.",
     )
     target: Target = Field(description="What of that number one pod can carry.")
+    activation: float = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="With minReplicas 0: a larger number wakes the deployment and keeps it awake.",
+    )
 
 
 class ScalingMetric(Schema):
@@ -139,13 +146,32 @@ class WhenMetricsMissing(Schema):
     )
 
 
+class Floor(Schema):
+    """A time that comes again and again, in which there are at least so many pods."""
+
+    name: ShortName = Field(description="Name of the floor, used in sentences.")
+    cron: CronText = Field(
+        description="When it begins: minute, hour, day of the month, month, day of the week, such as 0 8 * * MON-FRI."
+    )
+    time_zone: ZoneName = Field(
+        default="UTC", description="Name of a zone of the IANA database, such as Europe/Berlin."
+    )
+    duration: PositiveDuration = Field(description="How long it lasts, such as 10h.")
+    min_replicas: int = Field(ge=1, le=1000, description="Fewest pods in that time.")
+
+
 class Autoscaling(Schema):
     """Between which numbers of pods a deployment moves, and by what."""
 
     mode: Literal["Act", "Observe"] = Field(
         default="Act", description="Observe: status.scaling says what would be done, and spec.replicas pods run."
     )
-    min_replicas: int = Field(default=1, ge=1, le=1000, description="Fewest pods.")
+    min_replicas: int = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="Fewest pods. 0: it sleeps after idleAfter, and the first request wakes it; needs the router.",
+    )
     max_replicas: int = Field(ge=1, le=1000, description="Most pods.")
     metrics: Annotated[tuple[ScalingMetric, ...], ListMap("name")] = Field(
         min_length=1, max_length=8, description="By what the number is found; the largest that one of them asks for."
@@ -154,6 +180,16 @@ class Autoscaling(Schema):
     when_metrics_missing: WhenMetricsMissing = Field(
         default=WhenMetricsMissing(), description="What follows when nothing is known of the load."
     )
+    idle_after: PositiveDuration = Field(
+        default="10m", description="With minReplicas 0: how long no request may have come before no pods run."
+    )
+    floors: Annotated[tuple[Floor, ...], ListMap("name")] = Field(
+        default=(), max_length=16, description="Times with at least so many pods; where they overlap the largest counts."
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.floors) || self.floors.all(f, f.minReplicas <= self.maxReplicas)",
+            "minReplicas of a floor must not be above maxReplicas: lower it",
+        ),
         Rule("self.minReplicas <= self.maxReplicas", "minReplicas must not be above maxReplicas: lower it"),
     )

@@ -53,11 +53,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Calm:
+    """Since when no pod has counted a request."""
+
+    since: float
+    """Seconds since 1970."""
+    counts: Mapping[str, float]
+    """What each pod had counted then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What windows and policies look back at. Without it the next step up is larger, and one down comes later."""
 
     wishes: tuple[Wish, ...] = ()
     changes: tuple[Change, ...] = ()
+    calm: Calm | None = None
+    """None while requests come, or nobody knows whether they do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class VariantSeen:
     refused: str = ""
     """Why its pods cannot be created (quota, service account), in the words of the API server."""
     pods: tuple[PodSeen, ...] = ()
+    generation: int = 0
+    """Of its spec: another one after every change of its number of pods."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Route:
     """Whether a request may start the first pod."""
     suspended: bool = False
     """Whether no pod comes, whoever asks: requests are refused at once."""
+    sleep: str = ""
+    """Which sleep it is that a request may end; empty where waking is setting the scale to one."""
     timeout: int = 30
     """Seconds that the model server gives a request."""
     body_bytes: int = 4 * 1024 * 1024
@@ -91,6 +93,8 @@ class RouterPod:
     deleting: bool
     applied: str
     """Digest of the route of this deployment that it follows; empty for none."""
+    asks: str = ""
+    """The sleep of this deployment that it has a request for; empty for none."""
 
 
 Users = tuple[tuple[str, str], ...]

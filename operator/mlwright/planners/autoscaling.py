@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from mlwright.api.autoscaling import Autoscaling, Behavior, ScaleDown, ScaleUp, ScalingMetric
+from mlwright.api.autoscaling import Autoscaling, Behavior, Floor, ScaleDown, ScaleUp, ScalingMetric, ScalingQuery
 from mlwright.api.conditions import Verdict, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.scaling import Behavior as Rules
-from mlwright.plan.scaling import Carried, Change, Direction, Limits, Memory, Policy, Tolerance, Wish
+from mlwright.plan.scaling import Calm, Carried, Change, Direction, Limits, Memory, Policy, Tolerance, Wish
 from mlwright.plan.serving import DeploymentSeen, VariantSeen
+from mlwright.planners import floors, sleeping
 from mlwright.planners.load_questions import asked, questions
 from mlwright.planners.replica_calculator import by_pods, by_ratio, by_total
 from mlwright.planners.scaling_behavior import Move, move, remembered
@@ -49,10 +50,28 @@ class Judged:
     wish: int | None
     """None when it is not known."""
     sentence: str
+    wakes: bool = False
+    """Whether it keeps a deployment awake that could sleep, or wakes it."""
 
 
-def scale(seen: DeploymentSeen, now: datetime) -> Scaling | None:
+def check(seen: DeploymentSeen, now: datetime) -> None:
+    """Refuse what no schema can: a sleep without end, a floor that never begins.
+
+    Raises:
+        InvalidSpecError: with the field and the remedy.
+    """
+    if seen.spec.autoscaling is not None:
+        sleeping.check(seen)
+        floors.check(seen.spec.autoscaling, now)
+
+
+def scale(seen: DeploymentSeen, now: datetime, *, rolls: bool = False) -> Scaling | None:
     """Return how many pods there are to be; None without spec.autoscaling.
+
+    Args:
+        seen: the deployment.
+        now: the time.
+        rolls: whether another revision is about to take over: to be judged it needs one that serves beside it.
 
     Worked example: 3 pods carry 83 requests/s, 10 per pod are wanted, nothing was done before -> 7, for 9 are wanted
     and the default policies allow 4 more or twice as many within 15 s.
@@ -62,11 +81,10 @@ def scale(seen: DeploymentSeen, now: datetime) -> Scaling | None:
         return None
     pods = _pods(seen)
     current = max((variant.wanted for variant in pods), default=0)
-    found = _Look(seen, spec, pods, current, now)
-    if not current:  # nothing runs yet, or anew: it begins with the number of the spec
-        begin = min(max(seen.spec.replicas, spec.min_replicas), spec.max_replicas)
-        return found.told(begin, Memory(), f"begins with {begin}")
-    return found.judged()
+    found = _Look(seen, spec, pods, current, now, rolls=rolls, floor=floors.highest(spec, now))
+    if current:
+        return found.judged()
+    return found.asleep() if pods and found.may_sleep else found.begun()
 
 
 def _pods(seen: DeploymentSeen) -> tuple[VariantSeen, ...]:
@@ -82,11 +100,53 @@ class _Look:
     pods: tuple[VariantSeen, ...]
     current: int
     now: datetime
+    rolls: bool
+    floor: Floor | None
+
+    @property
+    def may_sleep(self) -> bool:
+        """Whether there may be no pods at all, if nobody asks."""
+        return self.spec.min_replicas == 0 and self.spec.mode == "Act"
+
+    @property
+    def least(self) -> int:
+        """Fewest pods now, while it does not sleep."""
+        return max(1, self.spec.min_replicas, self.floor.min_replicas if self.floor else 0)
 
     @property
     def total(self) -> int:
         """Pods of all variants that answer: with a candidate beside it there are more than the stable one's."""
         return sum(variant.wanted for variant in self.pods)
+
+    def begun(self) -> Scaling:
+        """Begin with the number of the spec: nothing runs yet, or anew."""
+        return self.told(self._first, Memory(), f"begins with {self._first}")
+
+    @property
+    def _first(self) -> int:
+        floor = self.floor.min_replicas if self.floor and self.spec.mode == "Act" else 0
+        return min(max(self.seen.spec.replicas, self.spec.min_replicas, floor), self.spec.max_replicas)
+
+    def asleep(self) -> Scaling:
+        """Sleep on, or wake."""
+        metrics = {metric.name: self._metric(metric) for metric in self.spec.metrics if metric.query}
+        awake = max((judged for judged in metrics.values() if judged.wakes), key=lambda j: j.wish or 0, default=None)
+        if self.floor:
+            wanted, why = self.floor.min_replicas, self._raised
+        elif self.rolls:
+            wanted, why = 1, "another version is to be judged beside it"
+        elif sleeping.asked(self.seen):
+            wanted, why = 1, "a request came"
+        elif awake:
+            wanted, why = awake.wish or 1, awake.sentence
+        else:
+            return self.told(0, Memory(), "", _missing(metrics))
+        wanted = min(wanted, self.spec.max_replicas)
+        return self.told(wanted, Memory(), f"0 -> {wanted}: {why}", _missing(metrics))
+
+    @property
+    def _raised(self) -> str:
+        return f"floor {self.floor.name} asks for at least {self.floor.min_replicas}" if self.floor else ""
 
     def judged(self) -> Scaling:
         """Judge the last answers, if that was not done yet."""
@@ -95,12 +155,38 @@ class _Look:
         metrics = {metric.name: self._metric(metric) for metric in self.spec.metrics}
         if self.seen.spec.paused or (memory.wishes and memory.wishes[-1].at >= at):
             return self.told(self.current, memory, "", _missing(metrics))
-        wish = self._wish(metrics)
-        behavior, limits = rules(self.spec.behavior), Limits(self.spec.min_replicas, self.spec.max_replicas)
-        moved = move(self.current, wish, memory, behavior, limits, at)
+        calm = self._calm(memory, metrics, at)
+        if sleeping.long_enough(self.spec, calm, at):
+            sentence = f"{self.current} -> 0: no request for {self.spec.idle_after}; the next one wakes it"
+            return self.told(0, replace(memory, calm=calm), sentence)
+        wish, behavior = self._wish(metrics), rules(self.spec.behavior)
+        moved = move(self.current, wish, memory, behavior, Limits(self.least, self.spec.max_replicas), at)
         change = Change(at, moved.replicas - self.current)
-        known = remembered(memory, Wish(at, wish), change, behavior)
-        return self.told(moved.replicas, known, _sentence(self.current, wish, moved, metrics), _missing(metrics))
+        known = replace(remembered(memory, Wish(at, wish), change, behavior), calm=calm)
+        return self.told(moved.replicas, known, self._sentence(wish, moved, metrics), _missing(metrics))
+
+    def _calm(self, memory: Memory, metrics: Mapping[str, Judged], at: float) -> Calm | None:
+        """Return since when nobody asks; None while somebody does, or nobody knows, or pods are needed anyway."""
+        busy = any(judged.wakes or judged.wish is None for judged in metrics.values())
+        if not self.may_sleep or self.floor or self.rolls or busy:
+            return None
+        counts = sleeping.counted(self.seen, self.pods, self.now.timestamp() - STALE)
+        return sleeping.calmed(memory.calm, counts, at)
+
+    def _sentence(self, wish: int, moved: Move, metrics: Mapping[str, Judged]) -> str:
+        """Say what was done and why; what only waits is said without numbers that change with every look."""
+        held = f"floor {self.floor.name} is the limit" if self.floor and moved.held == "limit" else _HELD[moved.held]
+        if moved.replicas != self.current:
+            known = {name: judged for name, judged in metrics.items() if judged.wish is not None}
+            why = max(known, key=lambda name: known[name].wish or 0, default="")
+            because = f"{why}: {known[why].sentence}" if why else "nothing is known of the load"
+            if wish < moved.replicas == self.least:
+                return f"{self.current} -> {moved.replicas}: {self._raised or f'minReplicas is {self.least}'}"
+            more = f"; {wish} are wanted, {held}" if moved.held else ""
+            return f"{self.current} -> {moved.replicas}: {because}{more}"
+        if wish == self.current or not moved.held:
+            return ""
+        return f"stays at {self.current} although {'more' if wish > self.current else 'fewer'} are wanted: {held}"
 
     def _wish(self, metrics: Mapping[str, Judged]) -> int:
         """Return the largest number that is asked for; what is not known lets nothing shrink."""
@@ -121,7 +207,7 @@ class _Look:
         if len(known) < len(answers) or any(self.now.timestamp() - answer.at > STALE for answer in known):
             return Judged(None, "Prometheus was not asked yet")
         if metric.query is not None:
-            return self._total(metric.query.target, known[0].number)
+            return self._total(metric.query, known[0].number)
         if metric.latency is not None:
             return self._slow(metric.latency.max_share_slower, metric.latency.bound, *known)
         target, what = _per_pod(metric)
@@ -146,12 +232,14 @@ class _Look:
         wish = by_ratio(self.total, len(names), round(share * MILLI), round(target * MILLI), self._tolerance)
         return Judged(max(wish, 1), f"{share:.1%} of the answers take longer than {bound}, {target:.1%} may")
 
-    def _total(self, target: float, number: float | None) -> Judged:
+    def _total(self, query: ScalingQuery, number: float | None) -> Judged:
+        target = query.target
         if number is None or not 0 <= number < float("inf"):
             told = "no number" if number is None else f"{number:g}, expected one of at least 0"
             return Judged(None, f"the query returned {told}")
         wish = by_total(self.total, round(number * MILLI), round(target * MILLI), self._tolerance)
-        return Judged(wish, f"the query returned {number:.3g} against {target:g} per pod")
+        sentence = f"the query returned {number:.3g} against {target:g} per pod"
+        return Judged(wish, sentence, wakes=number > query.activation)
 
     def _carried(self, answer: Answer) -> Carried:
         own = {pod.name: pod for variant in self.pods for pod in variant.pods if not pod.deleting}
@@ -172,12 +260,11 @@ class _Look:
         """Return what was found, told as it stands in the status; what was told stays until there is news."""
         before = self.seen.status.get("scaling") or {}
         observed = self.spec.mode == "Observe"
-        begun = min(max(self.seen.spec.replicas, self.spec.min_replicas), self.spec.max_replicas)
         asked_ = questions(self.spec, self.seen.namespace, self.seen.name)
         prefix = "would be: " if observed and sentence else ""
         news = {"wanted": replicas, "sentence": f"{prefix}{sentence}", "at": timestamp(self.now)}
         fields = news if sentence and sentence != before.get("sentence") else before
-        return Scaling(begun if observed else replicas, memory, asked_, fields, self._verdicts(missing))
+        return Scaling(self._first if observed else replicas, memory, asked_, fields, self._verdicts(missing))
 
     def _verdicts(self, missing: str) -> tuple[Verdict, ...]:
         if not self.seen.answers:
@@ -204,20 +291,8 @@ def _missing(metrics: Mapping[str, Judged]) -> str:
     return "; ".join(f"{name}: {judged.sentence}" for name, judged in metrics.items() if judged.wish is None)
 
 
-def _sentence(current: int, wish: int, moved: Move, metrics: Mapping[str, Judged]) -> str:
-    """Say what was done and why; what only waits is said without numbers that change with every look."""
-    if moved.replicas != current:
-        known = {name: judged for name, judged in metrics.items() if judged.wish is not None}
-        why = max(known, key=lambda name: known[name].wish or 0, default="")
-        because = f"{why}: {known[why].sentence}" if why else "nothing is known of the load"
-        more = f"; {wish} are wanted, {_HELD[moved.held]}" if moved.held else ""
-        return f"{current} -> {moved.replicas}: {because}{more}"
-    if wish == current or not moved.held:
-        return ""
-    return f"stays at {current} although {'more' if wish > current else 'fewer'} are wanted: {_HELD[moved.held]}"
-
-
 _HELD: Final = {
+    "": "",
     "window": "its stabilization window waits until all of it agrees",
     "policy": "its policies allow no more for now",
     "limit": "minReplicas and maxReplicas are the limits",

@@ -28,13 +28,13 @@ from mlwright.plan.serving import (
     Target,
 )
 from mlwright.planners import experimenting, traffic, upkeep
-from mlwright.planners.autoscaling import Scaling, scale, sized
+from mlwright.planners.autoscaling import Scaling, check, scale, sized
 from mlwright.planners.decisions import rejection
 from mlwright.planners.experiment_status import beside
 from mlwright.planners.experimenting import experiment, waits
 from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll, sooner
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
-from mlwright.planners.situation import Situation, look
+from mlwright.planners.situation import Situation, look, resized
 from mlwright.planners.stages import divides
 from mlwright.planners.target import Obstacle, variant
 from mlwright.settings import Settings
@@ -49,11 +49,20 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     which the next look points the Service to v2, and one five seconds later removes v1.
     """
     seen = traffic.resolved(seen, settings)
-    size = scale(seen, now)
-    at = look(sized(seen, size), settings, now)
+    check(seen, now)
+    at = look(seen, settings, now)
+    size = scale(seen, now, rolls=_rolls(at) or seen.spec.experiment is not None)
+    at = resized(at, sized(seen, size))
     found = next(decision for rule in RULES if (decision := rule(at)) is not None)
     decision = beside(found, at, waits(at)) if seen.spec.experiment else found
     return decision if size is None else with_size(decision, size)
+
+
+def _rolls(at: Situation) -> bool:
+    """Tell whether another revision than the stable one is about to take over."""
+    if not isinstance(at.goal, Target) or (at.stable is not None and at.stable.name == at.goal.revision):
+        return False
+    return rejection(at.seen, at.goal.revision) is None
 
 
 def with_size(decision: Decision, size: Scaling) -> Decision:

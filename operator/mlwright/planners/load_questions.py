@@ -25,6 +25,12 @@ REQUESTS: Final = Question(_rate("mlwright_requests_total"))
 SECONDS: Final = Question(_rate("mlwright_request_seconds_sum"))
 
 
+COUNTED: Final = Question(
+    f"sum by (namespace, pod) (max by (namespace, pod, code) (last_over_time(mlwright_requests_total[{_WINDOW}])))"
+)
+"""All requests that each pod has answered; of one that was not scraped for a minute nothing is known."""
+
+
 def quick(bound: str) -> Question:
     """Return the question how many answers per second stay within a bound such as `50ms`.
 
@@ -52,4 +58,4 @@ def asked(metric: ScalingMetric, namespace: str, deployment: str) -> tuple[Quest
 def questions(spec: Autoscaling, namespace: str, deployment: str) -> tuple[Question, ...]:
     """Return all questions of a deployment, each once, in the order of its metrics."""
     found = (question for metric in spec.metrics for question in asked(metric, namespace, deployment))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys((*found, *(() if spec.min_replicas else (COUNTED,)))))

@@ -39,7 +39,9 @@ def serving(at: Situation) -> str:
         return "nothing serves yet"
     if not at.seen.spec.replicas:
         wakes = "; the first request wakes it" if at.seen.traffic.provider is Provider.ROUTER else ""
-        return f"{at.stable.version} is scaled to zero (spec.replicas){wakes}"
+        sleeps = at.seen.spec.autoscaling is not None and at.seen.spec.autoscaling.min_replicas == 0
+        why = "sleeps (spec.autoscaling.minReplicas is 0)" if sleeps else "is scaled to zero (spec.replicas)"
+        return f"{at.stable.version} {why}{wakes}"
     trouble = f"; {at.stable_health.trouble}" if at.stable_health.trouble else ""
     served = f"{at.stable.version} serves with {at.stable_health.counted}{trouble}{_instead(at, at.stable)}"
     return "; ".join(filter(None, (served, traffic.trouble(at.seen))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlwright.plan.pods import moment
@@ -72,6 +72,12 @@ def look(seen: DeploymentSeen, settings: Settings, now: datetime) -> Situation:
         stable_health=health(variant(seen, serving.name) if serving else None, seen.spec.replicas),
         measurable=bool(settings.prometheus_url),
     )
+
+
+def resized(at: Situation, seen: DeploymentSeen) -> Situation:
+    """Return the situation with another number of pods in its spec, which changes nothing else."""
+    running = variant(seen, at.stable.name) if at.stable else None
+    return replace(at, seen=seen, stable_health=health(running, seen.spec.replicas))
 
 
 def stable(seen: DeploymentSeen, goal: Target | Obstacle) -> RevisionSeen | None:

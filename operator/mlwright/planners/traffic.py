@@ -115,6 +115,7 @@ def _named(
 def route_of(seen: DeploymentSeen, shares: tuple[Share, ...], assignment: Assignment) -> Route:
     """Return the route of some shares, its table made from the one that stands on the Service."""
     spec = seen.spec
+    scaled = spec.autoscaling is not None and spec.autoscaling.mode == "Act"
     weights: dict[str, int] = {}
     for share in shares:
         weights[share.revision] = weights.get(share.revision, 0) + share.weight
@@ -125,9 +126,20 @@ def route_of(seen: DeploymentSeen, shares: tuple[Share, ...], assignment: Assign
         override=spec.traffic.header_override or "",
         wakes=spec.replicas == 0 and not spec.suspend,
         suspended=spec.suspend,
+        sleep=sleep(seen) if spec.replicas == 0 and scaled else "",
         timeout=int(parse_duration(spec.server.timeout).total_seconds()),
         body_bytes=spec.server.max_body_megabytes * MEGABYTE,
     )
+
+
+def sleep(seen: DeploymentSeen) -> str:
+    """Return what names the sleep of a deployment without pods, so that no request wakes it from a later one.
+
+    The generations of its Deployments grow with every change of their number of pods, so no clock is asked.
+    """
+    there = [variant for variant in seen.variants if not variant.deleting]
+    leading = [variant for variant in there if seen.shares.has(variant.revision)] or there
+    return "-".join(f"{variant.revision}.{variant.generation}" for variant in leading)
 
 
 def document(seen: DeploymentSeen, route: Route) -> str:
@@ -140,6 +152,7 @@ def document(seen: DeploymentSeen, route: Route) -> str:
             "assignment": _assigned(route.assignment),
             "override": route.override,
             "wakes": route.wakes,
+            **({"sleep": route.sleep} if route.sleep else {}),
             "timeoutSeconds": route.timeout,
             "maxBodyBytes": route.body_bytes,
             **({"suspended": True} if route.suspended else {}),

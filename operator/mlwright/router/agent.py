@@ -45,8 +45,11 @@ class Outside(Protocol):
         """Return what is known; None before the first lists."""
         ...
 
-    async def wake(self, model: str) -> None:
-        """Let a model that sleeps have a pod. Failures are told there and tried again by the next call."""
+    async def wake(self, model: str, sleep: str) -> None:
+        """Let a model that sleeps have a pod; `sleep` names which sleep that ends, where it has a name.
+
+        Failures are told there and tried again by the next call.
+        """
         ...
 
 
@@ -80,7 +83,7 @@ class Agent:
         self._usable: dict[str, Address] = {}
         self._begun = 0
         self._done = 0
-        self._woken: dict[str, float] = {}
+        self._woken: dict[tuple[str, str], float] = {}
 
     @property
     def slots(self) -> Slots:
@@ -237,10 +240,13 @@ class Agent:
     async def _wake(self, model: str) -> None:
         facts, now = self._outside.facts(), asyncio.get_running_loop().time()
         route = facts.routes.get(model) if facts else None
-        if route is None or not route.wakes or now - self._woken.get(model, -WAKE_AGAIN) < WAKE_AGAIN:
+        if route is None or not route.wakes:
             return
-        self._woken[model] = now
-        await self._outside.wake(model)
+        if now - self._woken.get((model, route.sleep), now - WAKE_AGAIN) < WAKE_AGAIN:
+            return
+        self._woken = {key: at for key, at in self._woken.items() if now - at < WAKE_AGAIN}
+        self._woken[model, route.sleep] = now
+        await self._outside.wake(model, route.sleep)
 
 
 def _usable(servers: Iterable[Server]) -> dict[str, Address]:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from mlwright.constants import ANNOTATION_FOLLOWED, ROUTER_NAME
+from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_WAKES, ROUTER_NAME
 from mlwright.router.agent import Facts
 from mlwright.router.kube import Body, Kube, KubeError
 from mlwright.router.world import World
@@ -28,6 +28,7 @@ class Cluster:
         self._pod = pod
         self._world = World(kube, namespace, changed)
         self._wrong: dict[str, str] = {}
+        self._asks: dict[str, str] = {}
 
     async def keep(self) -> None:
         """Follow the cluster; never returns."""
@@ -44,14 +45,27 @@ class Cluster:
         self._wrong = wrong
         return Facts(routes, self._world.endpoints(), self._world.texts())
 
-    async def wake(self, model: str) -> None:
-        """Ask for one pod through the scale subresource."""
-        path = f"/apis/mlwright.dev/v1alpha1/namespaces/{self._namespace}/modeldeployments/{model}/scale"
+    async def wake(self, model: str, sleep: str) -> None:
+        """Ask for one pod: through the scale subresource, or of the operator where that put the model to sleep."""
         try:
-            await self._kube.merge(path, {"spec": {"replicas": 1}})
+            await (self._ask(model, sleep) if sleep else self._scale(model))
             logger.info("woke a model that is asked for", extra={"model": model})
         except KubeError as error:
             logger.warning("a model could not be woken", extra={"model": model, "error": str(error)})
+
+    async def _scale(self, model: str) -> None:
+        path = f"/apis/mlwright.dev/v1alpha1/namespaces/{self._namespace}/modeldeployments/{model}/scale"
+        await self._kube.merge(path, {"spec": {"replicas": 1}})
+
+    async def _ask(self, model: str, sleep: str) -> None:
+        """Say which sleep somebody wants to end; what was said of models that are gone goes with it."""
+        known = self._world.texts().keys() | {model}
+        self._asks = {name: told for name, told in (self._asks | {model: sleep}).items() if name in known}
+        await self._say({f"{ANNOTATION_WAKES}{self._pod}": _compact(self._asks)})
+
+    async def _say(self, annotations: Body) -> None:
+        path = f"/api/v1/namespaces/{self._namespace}/services/{ROUTER_NAME}"
+        await self._kube.merge(path, {"metadata": {"annotations": annotations}})
 
     async def report(self, applied: Callable[[], Mapping[str, str]], changed: asyncio.Event) -> None:
         """Say which routes this pod follows, whenever that changes and whenever it is not what stands there."""
@@ -59,8 +73,7 @@ class Cluster:
             patch = reported(self._world.annotations(ROUTER_NAME), self._pod, applied(), self._world.pods(ROUTER_NAME))
             if patch and self._world.synced:
                 try:
-                    path = f"/api/v1/namespaces/{self._namespace}/services/{ROUTER_NAME}"
-                    await self._kube.merge(path, {"metadata": {"annotations": patch}})
+                    await self._say(patch)
                 except KubeError as error:
                     logger.warning("what is followed could not be told", extra={"error": str(error)})
                     await asyncio.sleep(AGAIN)
@@ -77,13 +90,18 @@ def reported(annotations: Mapping[str, str], pod: str, applied: Mapping[str, str
 
     Those of pods that are gone are taken away, by a pod that knows that it is itself among those that are there.
     """
-    key, text = f"{ANNOTATION_FOLLOWED}{pod}", json.dumps(dict(sorted(applied.items())), separators=(",", ":"))
+    key, text = f"{ANNOTATION_FOLLOWED}{pod}", _compact(applied)
     patch: Body = {} if annotations.get(key) == text else {key: text}
     if pod in pods:
-        gone = (
-            name
-            for name in annotations
-            if name.startswith(ANNOTATION_FOLLOWED) and name.removeprefix(ANNOTATION_FOLLOWED) not in pods
-        )
-        patch |= dict.fromkeys(gone)
+        patch |= dict.fromkeys(name for name in annotations if (of := _speaker(name)) and of not in pods)
     return patch
+
+
+def _speaker(annotation: str) -> str:
+    """Return the pod that says something in an annotation; empty for any other annotation."""
+    said = (prefix for prefix in (ANNOTATION_FOLLOWED, ANNOTATION_WAKES) if annotation.startswith(prefix))
+    return next((annotation.removeprefix(prefix) for prefix in said), "")
+
+
+def _compact(told: Mapping[str, str]) -> str:
+    return json.dumps(dict(sorted(told.items())), separators=(",", ":"))

@@ -41,6 +41,8 @@ class Route:
     wakes: bool
     suspended: bool
     """Whether no pod comes, whoever asks."""
+    sleep: str
+    """Which sleep a request ends; empty where waking is setting the scale to one."""
     timeout_ms: int
     body_bytes: int
 
@@ -83,6 +85,7 @@ def _route(found: Mapping[str, Any], of: str) -> Route:
         override=str(found["override"]).lower(),
         wakes=bool(found["wakes"]),
         suspended=found.get("suspended") is True,
+        sleep=str(found.get("sleep", "")),
         timeout_ms=1000 * int(found["timeoutSeconds"]),
         body_bytes=int(found["maxBodyBytes"]),
     )

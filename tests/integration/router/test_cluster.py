@@ -14,7 +14,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from cluster.apiserver import ApiServer
-from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_ROUTE, LABEL_MANAGED_BY, MANAGED_BY, ROUTER_NAME
+from mlwright.constants import (
+    ANNOTATION_FOLLOWED,
+    ANNOTATION_ROUTE,
+    ANNOTATION_WAKES,
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
+    ROUTER_NAME,
+)
 from mlwright.router.cluster import Cluster
 from mlwright.router.document import digest, parse
 from mlwright.router.kube import Kube, KubeError, Server
@@ -141,9 +148,22 @@ async def test_a_model_that_sleeps_is_woken_through_its_scale(
     client.create(deployment(replicas=0), namespace)
     before = client.read("ModelDeployment", namespace, "churn")["spec"]
 
-    await Cluster(agents_kube(apiserver), namespace, "me", lambda: None).wake("churn")
+    await Cluster(agents_kube(apiserver), namespace, "me", lambda: None).wake("churn", "")
 
     assert client.read("ModelDeployment", namespace, "churn")["spec"] == {**before, "replicas": 1}
+
+
+async def test_a_request_for_a_model_that_the_operator_put_to_sleep_is_told(
+    apiserver: ApiServer, client: Client, namespace: str
+) -> None:
+    """Beside what is followed, and with the name of the sleep; its scale stays as its owner wrote it."""
+    a_service(client, namespace, ROUTER_NAME)
+    path = f"/api/v1/namespaces/{namespace}/services/{ROUTER_NAME}"
+
+    await Cluster(agents_kube(apiserver), namespace, "me", lambda: None).wake("churn", "7")
+
+    told = client.request("GET", path).body["metadata"]["annotations"]
+    assert told == {f"{ANNOTATION_WAKES}me": '{"churn":"7"}'}
 
 
 async def test_a_refusal_is_told_with_its_status(apiserver: ApiServer, client: Client, namespace: str) -> None:

@@ -31,6 +31,23 @@ async def test_a_model_that_sleeps_is_woken_once_and_all_are_answered(tmp_path: 
         assert running.scene.woken == ["flights"]
 
 
+async def test_each_sleep_is_ended_by_a_call_of_its_own(tmp_path: Path) -> None:
+    """One that begins while a request waits is ended at once: what was said of the sleep before does not count."""
+    async with Running(tmp_path) as running:
+        running.scene.route(WHOLE, wakes=True, sleep="old.1")
+        await running.follows()
+        waiting = asyncio.create_task(ask(running))
+        await soon(lambda: running.scene.woken == ["flights old.1"], "the first call")
+
+        running.scene.route(WHOLE, wakes=True, sleep="old.2")
+        running.tell()
+        await soon(lambda: running.scene.woken == ["flights old.1", "flights old.2"], "the second call", 2)
+        running.scene.ready("old", [await running.pod("old")])
+        running.tell()
+
+        assert (await waiting).body == "old"
+
+
 async def test_a_large_body_waits_for_the_first_pod_as_well(tmp_path: Path) -> None:
     """What HAProxy cannot send again is passed on by the agent."""
     async with Running(tmp_path) as running:

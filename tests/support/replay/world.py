@@ -14,7 +14,14 @@ from typing import Any, Final, TypeGuard
 from pydantic_core import from_json, to_json
 
 from mlwright.api.conditions import timestamp
-from mlwright.constants import ANNOTATION_FOLLOWED, LABEL_MODEL, LABEL_OWNER, LABEL_OWNER_KIND, ROUTER
+from mlwright.constants import (
+    ANNOTATION_FOLLOWED,
+    ANNOTATION_WAKES,
+    LABEL_MODEL,
+    LABEL_OWNER,
+    LABEL_OWNER_KIND,
+    ROUTER,
+)
 from mlwright.controller.indexes import related_value
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
@@ -345,7 +352,7 @@ def _apply_to(held: Body, body: Body) -> None:
 def _annotations(held: Body, body: Body) -> Body:
     """Return the annotations that an apply leaves: its own, and what the pods of a router say."""
     told = (held["metadata"].get("annotations") or {}).items()
-    kept = {name: value for name, value in told if name.startswith(ANNOTATION_FOLLOWED)}
+    kept = {name: value for name, value in told if name.startswith((ANNOTATION_FOLLOWED, ANNOTATION_WAKES))}
     return kept | (body["metadata"].get("annotations") or {})
 
 

@@ -13,6 +13,8 @@ from mlwright.router.document import DocumentError, digest, parse
 from tests.support.routing import document
 from tests.unit.planners.given import a_deployment
 
+RATE = {"name": "load", "type": "RequestRate", "requestRate": {"target": 10}}
+
 
 def test_the_router_reads_what_the_operator_writes() -> None:
     """Both sides of the seam, without a fixture in between that could hide a difference."""
@@ -43,6 +45,18 @@ def test_the_router_reads_that_a_model_is_suspended() -> None:
     read = parse(traffic.document(seen, route))
 
     assert (read.suspended, read.wakes) == (True, False)
+
+
+def test_the_router_learns_which_sleep_a_request_ends() -> None:
+    """Only where autoscaling put the deployment to sleep; otherwise its scale is set."""
+    scaled = {"minReplicas": 0, "maxReplicas": 3, "metrics": [RATE]}
+    seen = a_deployment().stable(1, ready=0, of=0, generation=4).asking(autoscaling=scaled, replicas=0)
+
+    asleep = traffic.route_of(seen.done(), (Share("stable", "aaa", 100),), Assignment())
+    at_zero = traffic.route_of(seen.asking(autoscaling=None).done(), (Share("stable", "aaa", 100),), Assignment())
+
+    assert parse(traffic.document(seen.done(), asleep)).sleep == f"{seen.revision(1)}.4"
+    assert parse(traffic.document(seen.done(), at_zero)).sleep == ""
 
 
 @pytest.mark.parametrize(

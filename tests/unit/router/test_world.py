@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_ROUTE
+from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_ROUTE, ANNOTATION_WAKES
 from mlwright.router.cluster import reported
 from mlwright.router.servers import Address, State
 from mlwright.router.world import endpoints_of, pods_of, routes_of
@@ -56,10 +56,10 @@ def test_routes_stand_in_annotations_and_a_broken_one_harms_no_other() -> None:
 
 def test_a_pod_says_what_it_follows_once_and_clears_up_after_others() -> None:
     """What pods said that are gone is taken away; nothing is sent when nothing is new."""
-    mine, gone = f"{ANNOTATION_FOLLOWED}me", f"{ANNOTATION_FOLLOWED}gone"
-    said = {mine: '{"a":"1"}', gone: "{}", "other": "x"}
+    mine, gone, asked = f"{ANNOTATION_FOLLOWED}me", f"{ANNOTATION_FOLLOWED}gone", f"{ANNOTATION_WAKES}gone"
+    said = {mine: '{"a":"1"}', gone: "{}", asked: "{}", "other": "x"}
 
-    assert reported(said, "me", {"a": "2"}, frozenset({"me"})) == {mine: '{"a":"2"}', gone: None}
+    assert reported(said, "me", {"a": "2"}, frozenset({"me"})) == {mine: '{"a":"2"}', gone: None, asked: None}
     assert reported({mine: '{"a":"1"}'}, "me", {"a": "1"}, frozenset({"me"})) == {}
     assert reported(said, "me", {"a": "1"}, frozenset()) == {}
 

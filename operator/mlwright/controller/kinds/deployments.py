@@ -171,6 +171,7 @@ def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
         ready=status.get("readyReplicas", 0),
         observed=status.get("observedGeneration", 0) >= meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
+        generation=meta.get("generation", 0),
         refused=conditions.get("ReplicaFailure", {}).get("message", ""),
         # pods of a Deployment of the same name that was deleted may still be there, and must not speak for this one
         pods=tuple(pod for pod in pods if pod.labels.get(LABEL_REVISION) == revision and pod.created >= created),

@@ -9,6 +9,7 @@ from typing import Any
 from mlwright.constants import (
     ANNOTATION_FOLLOWED,
     ANNOTATION_ROUTE,
+    ANNOTATION_WAKES,
     LABEL_OWNER_KIND,
     LABEL_REVISION,
     ROUTER,
@@ -77,12 +78,13 @@ def _json(text: str) -> Mapping[str, Any]:
 def _pod(body: Body, told: Mapping[str, str], deployment: str) -> RouterPod:
     meta = body["metadata"]
     conditions = (body.get("status") or {}).get("conditions") or ()
-    follows = _json(told.get(f"{ANNOTATION_FOLLOWED}{meta['name']}", ""))
+    follows, wakes = (_json(told.get(f"{say}{meta['name']}", "")) for say in (ANNOTATION_FOLLOWED, ANNOTATION_WAKES))
     return RouterPod(
         name=meta["name"],
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in conditions),
         deleting="deletionTimestamp" in meta,
         applied=str(follows.get(deployment, "")),
+        asks=str(wakes.get(deployment, "")),
     )
 
 
