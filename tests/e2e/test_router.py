@@ -62,12 +62,12 @@ def test_the_first_request_wakes_a_model_of_no_pods(shelf: Shelf) -> None:
     live.until("no pod is left", lambda: not live.names("Pod", deployment="sleeper"))
     live.until("the router may wake it", lambda: '"wakes":true' in route(live, "sleeper"))
 
-    assert asked(shelf, "sleeper") == "200 1"
+    assert shelf.asked("sleeper") == "200 1"
 
     assert live.there("ModelDeployment", "sleeper")["spec"]["replicas"] == 1
     live.reaches("ModelDeployment", "sleeper", "Ready", SERVES.format("sleeper", 1))
-    assert asked(shelf, "sleeper", "stable") == "200 1"
-    assert asked(shelf, "sleeper", "nobody").startswith("400")
+    assert shelf.asked("sleeper", "stable") == "200 1"
+    assert shelf.asked("sleeper", "nobody").startswith("400")
 
 
 def serve(shelf: Shelf, name: str) -> None:
@@ -77,22 +77,6 @@ def serve(shelf: Shelf, name: str) -> None:
         deployment(name, name, server={"drain": "5s"}, traffic=ROUTER),
     )
     shelf.live.reaches("ModelDeployment", name, "Ready", SERVES.format(name, 1))
-
-
-def asked(shelf: Shelf, name: str, variant: str = "") -> str:
-    """Ask once, with much patience; return the status and the version that answered."""
-    headers = {"Content-Type": "application/json"} | ({"X-Mlwright-Variant": variant} if variant else {})
-    lines = (
-        "import json, urllib.error, urllib.request as u",
-        f"q = u.Request('http://{name}/v2/models/{name}/infer', {json.dumps(request()).encode()!r}, {headers!r})",
-        "try:",
-        " a = u.urlopen(q, timeout=90)",
-        " print(a.status, json.load(a)['model_version'])",
-        "except urllib.error.HTTPError as e:",
-        " print(e.code, e.read().decode())",
-    )
-    script = "\n".join(lines)
-    return shelf.live.kubectl("exec", shelf.porter.name, "--", "python", "-c", script).strip()
 
 
 def route(live: Live, name: str) -> str:

@@ -841,6 +841,19 @@ REFUSALS |= {
     "fewer pods at most than at least": Refusal(
         "ModelDeployment.spec.autoscaling", "minReplicas must not be above maxReplicas", _scaled(minReplicas=6)
     ),
+    "a floor above the most pods": Refusal(
+        "ModelDeployment.spec.autoscaling",
+        "minReplicas of a floor must not be above maxReplicas",
+        _scaled(floors=[{"name": "day", "cron": "0 8 * * *", "duration": "9h", "minReplicas": 6}]),
+    ),
+    "asleep after no time": Refusal(
+        "ModelDeployment.spec.autoscaling.idleAfter", "must be longer than 0s", _scaled(idleAfter="0s")
+    ),
+    "a floor that lasts no time": Refusal(
+        "ModelDeployment.spec.autoscaling.floors[].duration",
+        "must be longer than 0s",
+        _scaled(floors=[{"name": "day", "cron": "0 8 * * *", "duration": "0s", "minReplicas": 1}]),
+    ),
     "scaled by concurrency without a target": Refusal(METRIC, "concurrency goes with", _scaled_by("Concurrency")),
     "scaled by requests without a target": Refusal(METRIC, "requestRate goes with", _scaled_by("RequestRate")),
     "scaled by slow answers without a bound": Refusal(METRIC, "latency goes with", _scaled_by("Latency")),

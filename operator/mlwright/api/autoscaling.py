@@ -184,7 +184,9 @@ class Autoscaling(Schema):
         default="10m", description="With minReplicas 0: how long no request may have come before no pods run."
     )
     floors: Annotated[tuple[Floor, ...], ListMap("name")] = Field(
-        default=(), max_length=16, description="Times with at least so many pods; where they overlap the largest counts."
+        default=(),
+        max_length=16,
+        description="Times with at least so many pods; where they overlap the largest counts.",
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -1,7 +1,7 @@
 """When a deployment that may have no pods goes to sleep, and what wakes it. Pure.
 
 It sleeps when no pod has counted a request for `idleAfter`, all of them are known, and nothing else asks for pods. A
-pod that was not asked for its counter, or is not ready, makes it a question that nobody can answer: then it stays awake.
+pod that nobody has asked for its counter, or that is not ready, keeps it awake: what came is not known.
 Since when it is calm is held in memory alone: a new leader begins anew, so at worst it sleeps later.
 """
 

@@ -393,8 +393,12 @@ DEPLOYMENT: Final[dict[str, Any]] = {
                 "concurrency": {"target": 4},
                 "requestRate": {"target": 100},
                 "latency": {"bound": "50ms", "maxShareSlower": 0.1},
-                "query": {"promql": "q", "target": 5},
+                "query": {"promql": "q", "target": 5, "activation": 1},
             }
+        ],
+        "idleAfter": "5m",
+        "floors": [
+            {"name": "day", "cron": "0 8 * * *", "timeZone": "Europe/Berlin", "duration": "9h", "minReplicas": 3}
         ],
         "behavior": {"scaleUp": WAY, "scaleDown": WAY},
         "whenMetricsMissing": {"type": "Fallback", "fallback": {"replicas": 3}},
@@ -490,10 +494,11 @@ OF_DEPLOYMENT: Final = {
     "server.auth.secretRef.key": ROLLS_OUT,
     "server.tls.secretRef.name": ROLLS_OUT,
     "replicas": NEITHER,
-    **{f"autoscaling.{name}": NEITHER for name in ("mode", "minReplicas", "maxReplicas")},
+    **{f"autoscaling.{name}": NEITHER for name in ("mode", "minReplicas", "maxReplicas", "idleAfter")},
+    **{f"autoscaling.floors.{name}": NEITHER for name in ("name", "cron", "timeZone", "duration", "minReplicas")},
     **{f"autoscaling.metrics.{name}": NEITHER for name in ("name", "type", "concurrency.target", "requestRate.target")},
     **{f"autoscaling.metrics.latency.{name}": NEITHER for name in ("bound", "maxShareSlower")},
-    **{f"autoscaling.metrics.query.{name}": NEITHER for name in ("promql", "target")},
+    **{f"autoscaling.metrics.query.{name}": NEITHER for name in ("promql", "target", "activation")},
     **{f"autoscaling.behavior.{way}.{name}": NEITHER for way in ("scaleUp", "scaleDown") for name in WAY_FIELDS},
     "autoscaling.whenMetricsMissing.type": NEITHER,
     "autoscaling.whenMetricsMissing.fallback.replicas": NEITHER,

@@ -1,4 +1,4 @@
-"""A deployment that may have no pods: when it goes to sleep, what wakes it, and what it never does on what is not known."""
+"""A deployment that may have no pods: when it goes to sleep, what wakes it, and what keeps it awake."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ LONG = Memory((Wish(SOON - 1000, 1),), calm=Calm(SOON - 600, {"p0": 7.0}))
 def lazy(*metrics: dict[str, Any], pods: int = 1, of: int | None = None, **spec: Any) -> Deployment:
     """Tell a deployment behind the router that may sleep."""
     asked = {"metrics": list(metrics) or [RATE], "minReplicas": 0, "maxReplicas": 9, **spec}
-    seen = tuple(
-        PodSeen(f"p{n}", "Running", ready=True, deleting=False, labels={}, created=NOW) for n in range(pods)
-    )
+    seen = tuple(PodSeen(f"p{n}", "Running", ready=True, deleting=False, labels={}, created=NOW) for n in range(pods))
     told = a_deployment().asking(autoscaling=asked, traffic={"provider": "Router"})
     return told.stable(1, ready=pods, of=pods if of is None else of, pods=seen, generation=4)
 
@@ -54,7 +52,8 @@ def found(told: Deployment, known: Mapping[Any, Answer], memory: Memory | None =
 
 def asking(token: str) -> TrafficSeen:
     """Return a router of which one pod holds a request for a sleep."""
-    return TrafficSeen(Provider.ROUTER, pods=(RouterPod("r1", True, False, ""), RouterPod("r2", True, False, "", token)))
+    pods = (RouterPod(f"r{n}", ready=True, deleting=False, applied="", asks=asks) for n, asks in enumerate(("", token)))
+    return TrafficSeen(Provider.ROUTER, pods=tuple(pods))
 
 
 def test_it_sleeps_when_nothing_came_for_long_enough() -> None:
@@ -74,7 +73,11 @@ AWAKE: dict[str, tuple[Deployment, Mapping[Any, Answer], Memory | None]] = {
     "a pod is to come": (lazy(of=2), answers(), LONG),
     "old news": (lazy(), answers(at=SOON - 61), LONG),
     "another metric is not known": (lazy(RATE, QUEUE), answers(), LONG),
-    "a query that keeps it awake": (lazy(RATE, QUEUE), answers() | {own("q", "demo", "churn"): Answer(SOON, number=3)}, LONG),
+    "a query that keeps it awake": (
+        lazy(RATE, QUEUE),
+        answers() | {own("q", "demo", "churn"): Answer(SOON, number=3)},
+        LONG,
+    ),
     "one pod at least": (lazy(minReplicas=1), answers(), LONG),
     "only observing": (lazy(mode="Observe"), answers(), LONG),
 }
