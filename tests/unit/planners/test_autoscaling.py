@@ -219,3 +219,28 @@ def test_a_deployment_that_begins_has_the_number_of_its_spec() -> None:
 
     assert scaling is not None
     assert scaling.replicas == 3
+
+
+@pytest.mark.parametrize(
+    "number, told",
+    [(-3.0, "the query returned -3, expected one of at least 0"), (None, "the query returned no number")],
+)
+def test_a_query_that_makes_no_sense_moves_nothing(number: float | None, told: str) -> None:
+    """Neither down nor up, and the condition says what came."""
+    scaling = found(autoscaled(OWN), {own('q{d="${deployment}"}', "demo", "churn"): Answer(SOON, number=number)})
+
+    assert scaling.replicas == 3
+    assert told in available(scaling)[1]
+
+
+def test_a_query_that_flips_its_sign_does_not_move_the_pods_to_and_fro() -> None:
+    """Every other answer is none; what the others say still holds for the length of the window."""
+    told, query, memory, sizes = autoscaled(OWN), own('q{d="${deployment}"}', "demo", "churn"), BEFORE, list[int]()
+    for look, number in enumerate((24.0, -24.0, 24.0, -24.0)):
+        at = Answer(SOON - 45 + 15 * look, number=number)
+        scaling = found(told, {query: at}, memory)
+        memory = scaling.memory
+        sizes.append(scaling.replicas)
+        told = autoscaled(OWN, pods=scaling.replicas)
+
+    assert sizes == [5, 5, 5, 5]
