@@ -15,8 +15,8 @@ from tests.support.manifests import FLIGHTS, deployment, model, secret, version
 from tests.support.shelf import Shelf
 
 NAME = "compared"
-ROWS = 20
-REWARDED = {"1": 4, "2": 14}
+ROWS = 100
+REWARDED = {"1": 20, "2": 70}
 """Of the rows of a request, how many are worth something: version 2 is better."""
 
 
