@@ -16,6 +16,7 @@ from mlwright.constants import LABEL_OWNER
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
     JOB,
+    MODEL,
     SERVICE,
     TRAINING_PIPELINE,
     TRAINING_RUN,
@@ -87,6 +88,10 @@ async def jobs(kube: Kube, namespace: str) -> list[Body]:
     return await kube.list(JOB, namespace)
 
 
+async def told(kube: Kube, kind: ResourceKind, namespace: str) -> list[Body]:
+    return [thing for thing in await kube.list(kind, namespace) if thing.get("status")]
+
+
 async def test_a_second_look_a_resync_and_a_restart_write_nothing(kube: Kube, namespace: str, start: Start) -> None:
     """What is as it should be is left alone, by whomever and however often it is looked at."""
     first = start(resync_seconds=1.0)
@@ -110,6 +115,7 @@ async def test_a_new_run_needs_three_writes(kube: Kube, namespace: str, start: S
     operator = start()
     paused = {**PIPELINE, "spec": {**PIPELINE["spec"], "triggers": {"specChange": False}}}
     await kube.create(paused, namespace)
+    await eventually(lambda: told(kube, MODEL, namespace), "the status of the pipeline's model")
     await settled(operator)
     before = len(operator.ledger.writes)
 

@@ -11,6 +11,9 @@ from tests.support.campaign import Lab, attempt, baseline
 from tests.support.flows import FLOWS
 from tests.support.schedules import BusyOnce, ConflictOnce, LostAnswerOnce, Once
 
+LEAST = 3
+"""Calls that failed in each flow: what is new to the operator costs three writes."""
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -28,4 +31,4 @@ async def test_every_call_failing_once_changes_nothing(
     tell(f"{schedule.__name__}: {sum(one.failures for one in used)} failures, {len(FLOWS)} flows")
 
     assert [f"{flow.name}: {line}" for flow, lines in zip(FLOWS, found, strict=True) for line in lines] == []
-    assert all(one.failures > 5 for one in used)
+    assert all(one.failures >= LEAST for one in used)
