@@ -814,6 +814,11 @@ REFUSALS |= {
         "predictionDrift belongs to type PredictionDrift",
         {"spec.checks": [_check_of("DataDrift", predictionDrift={"maxDistance": 0.2})]},
     ),
+    "a run of no pipeline": Refusal(
+        "DriftMonitor.spec.actions[]",
+        "retrain goes with type Retrain",
+        {"spec.actions": [{"name": "again", "when": ["DataDrift"], "type": "Retrain"}]},
+    ),
     "a name of a monitor that no child could carry": Refusal("DriftMonitor", NAME, {"metadata.name": "c" * 41}),
 }
 

@@ -20,10 +20,10 @@ class DecisionSpec(Schema):
     """One decision. Immutable."""
 
     subject_ref: Subject = Field(description="What it is about.")
-    type: Literal["Promote", "Reject", "ExperimentOutcome"] = Field(
+    type: Literal["Promote", "Reject", "ExperimentOutcome", "Retrain"] = Field(
         description=(
             "Promote: a revision becomes the one that serves. Reject: a revision is not tried again. ExperimentOutcome:"
-            " how an experiment ended."
+            " how an experiment ended. Retrain: a pipeline is asked for a run."
         )
     )
     revision: str = Field(default="", max_length=63, description="The revision that was judged.")

@@ -14,6 +14,7 @@ from mlwright.api.fields import (
     ListSet,
     Rule,
     Schema,
+    Sentence,
     ShortName,
     Timestamp,
     Union,
@@ -140,6 +141,26 @@ class Check(Schema):
     union: ClassVar[Union | None] = Union(optional=("DataDrift", "PredictionDrift"))
 
 
+class Retrain(Schema):
+    """A run of a pipeline."""
+
+    pipeline_ref: Ref = Field(description="The TrainingPipeline; its guard says how often it runs at most.")
+
+
+class Action(Schema):
+    """What follows when something has drifted. Each is recorded as a Decision first."""
+
+    name: ShortName = Field(description="Name of the action, used in sentences.")
+    when: Annotated[tuple[Literal["DataDrift", "PredictionDrift"], ...], ListSet()] = Field(
+        min_length=1, max_length=2, description="Types of the checks of which one must have found drift."
+    )
+    type: Literal["Retrain"] = Field(
+        description="Retrain: a pipeline is asked for a run, once for each revision that serves."
+    )
+    retrain: Retrain | None = Field(default=None, description="Settings of type Retrain.")
+    union: ClassVar[Union | None] = Union()
+
+
 class DriftMonitorSpec(Schema):
     """What is watched, over which times, and what is too much."""
 
@@ -154,6 +175,21 @@ class DriftMonitorSpec(Schema):
     )
     checks: Annotated[tuple[Check, ...], ListMap("name")] = Field(
         min_length=1, max_length=8, description="What is watched."
+    )
+    independent_rows: bool = Field(
+        default=False,
+        description=(
+            "You know that rows are independent of one another: no few users send most of them. Actions are taken only"
+            " then, for otherwise chance alone may look like drift."
+        ),
+    )
+    mode: Literal["Act", "Observe"] = Field(
+        default="Act", description="Observe: tell what would be done, and do nothing of it."
+    )
+    actions: Annotated[tuple[Action, ...], ListMap("name")] = Field(
+        default=(),
+        max_length=8,
+        description="What follows when something has drifted; nothing but the condition when empty.",
     )
     paused: bool = Field(default=False, description="Judge nothing; what was found last stays as it is.")
 
@@ -189,6 +225,15 @@ class WindowStatus(Schema):
     rows: int = Field(default=0, ge=0, description="Rows that were answered.")
 
 
+class LastAction(Schema):
+    """What was done, or would have been, about the revision that serves."""
+
+    name: str = Field(max_length=40, description="Name of the action.")
+    type: str = Field(max_length=32, description="Its type.")
+    decision: str | None = Field(default=None, max_length=63, description="The Decision; absent with mode Observe.")
+    sentence: Sentence = Field(description="What was done, in words.")
+
+
 class DriftMonitorStatus(Status):
     """What was found."""
 
@@ -198,3 +243,4 @@ class DriftMonitorStatus(Status):
     features: tuple[FeatureStatus, ...] = Field(
         default=(), max_length=64, description="Features and outputs, the one that is farthest away first."
     )
+    last_action: LastAction | None = Field(default=None, description="What was done about it.")

@@ -128,6 +128,9 @@ class TrainingPipelineStatus(Status):
     handled_request: str | None = Field(
         default=None, max_length=253, description="Value of the last handled mlwright.dev/run annotation."
     )
+    handled_drift: str | None = Field(
+        default=None, max_length=63, description="The last Decision of a DriftMonitor that a run answers."
+    )
     template_digest: str | None = Field(
         default=None, max_length=71, description="Digest of what the newest run was started with."
     )

@@ -35,10 +35,10 @@ from mlwright.api.tuning import TuningStatus
 class Trigger(Schema):
     """Who or what asked for a run, and why."""
 
-    type: Literal["SpecChange", "Request", "Schedule", "DataChange"] = Field(
+    type: Literal["SpecChange", "Request", "Schedule", "DataChange", "Drift"] = Field(
         description=(
             "SpecChange: the pipeline's spec changed. Request: somebody asked. Schedule: a slot has come. DataChange:"
-            " the data is not as the newest run read it."
+            " the data is not as the newest run read it. Drift: a DriftMonitor asked."
         )
     )
     by: str = Field(default="", max_length=253, description="Who asked, as far as it is known.")
@@ -47,8 +47,8 @@ class Trigger(Schema):
         default="",
         max_length=253,
         description=(
-            "Value of the annotation that asked, name and time of the slot, or revision of the data; each is handled"
-            " once."
+            "Value of the annotation that asked, name and time of the slot, revision of the data, or name of the"
+            " Decision; each is handled once."
         ),
     )
     scheduled_time: Timestamp | None = Field(

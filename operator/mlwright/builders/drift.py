@@ -6,10 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mlwright.api.conditions import MESSAGE_LENGTH
+from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.constants import LABEL_REVISION
 from mlwright.plan.digests import child_name
-from mlwright.plan.drift import Block, DriftIntent, ForgetRecord, KeepBlock, KeepReference, MonitorSeen, Reference
+from mlwright.plan.drift import (
+    AskForRun,
+    Block,
+    DriftIntent,
+    ForgetRecord,
+    KeepBlock,
+    KeepReference,
+    MonitorSeen,
+    Reference,
+)
 from mlwright.plan.resources import CONTROLLER_REVISION, Key
 from mlwright.plan.writes import Create, Delete, Write
 
@@ -23,6 +34,8 @@ def renderer(seen: MonitorSeen) -> Callable[[DriftIntent], Write]:
 
     def render(intent: DriftIntent) -> Write:
         match intent:
+            case AskForRun():
+                return Create(_decision(seen, intent))
             case KeepReference(reference):
                 return Create(_record(seen, _learned(reference)))
             case KeepBlock(block):
@@ -64,4 +77,22 @@ def _record(seen: MonitorSeen, record: _Record) -> dict[str, Any]:
         "metadata": meta.child(name, owner, seen.uid, {LABEL_REVISION: record.revision}),
         "revision": record.number,
         "data": {record.what: record.data},
+    }
+
+
+def _decision(seen: MonitorSeen, asked: AskForRun) -> dict[str, Any]:
+    owner = Key("DriftMonitor", seen.namespace, seen.name)
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Decision",
+        "metadata": meta.child(asked.name, owner, seen.uid, {}),
+        "spec": {
+            "subjectRef": {"kind": "TrainingPipeline", "name": asked.pipeline},
+            "type": "Retrain",
+            "revision": asked.revision,
+            "version": asked.version,
+            "sentence": asked.sentence[:MESSAGE_LENGTH],
+            "evidence": dict(asked.evidence),
+            "by": f"DriftMonitor {seen.name}",
+        },
     }

@@ -103,6 +103,8 @@ class MonitorSeen:
     """By their ends, the newest last; of all revisions."""
     references: tuple[Reference, ...] = ()
     tallied: Tallied | None = None
+    pipelines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The pipelines that actions name, as far as they exist, and the names of the Decisions about each."""
 
 
 # intents
@@ -130,4 +132,16 @@ class ForgetRecord:
     uid: str
 
 
-DriftIntent = KeepReference | KeepBlock | ForgetRecord
+@dataclass(frozen=True, slots=True)
+class AskForRun:
+    """Record that a pipeline is to train again; it starts the run itself."""
+
+    name: str
+    pipeline: str
+    revision: str
+    version: str
+    sentence: str
+    evidence: Mapping[str, Any]
+
+
+DriftIntent = AskForRun | KeepReference | KeepBlock | ForgetRecord

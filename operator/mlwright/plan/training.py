@@ -253,6 +253,19 @@ class PipelineSeen:
     probes: tuple[ProbeSeen, ...] = ()
     """In the order of their slots."""
     mirror: MirrorSeen = MirrorSeen()
+    retrain: RetrainSeen | None = None
+    """The newest Decision that asks for a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainSeen:
+    """A Decision that asks a pipeline for a run."""
+
+    name: str
+    sentence: str
+    by: str
+    until: datetime
+    """End of the time on which it rests: a run that started since has answered it."""
 
 
 @dataclass(frozen=True, slots=True)

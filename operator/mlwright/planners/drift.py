@@ -26,7 +26,8 @@ from mlwright.plan.drift import (
     Wanted,
 )
 from mlwright.plan.plan import Decided
-from mlwright.planners.drift_status import told
+from mlwright.planners.drift_actions import acting
+from mlwright.planners.drift_status import told, window_of, with_action
 from mlwright.planners.drift_verdicts import findings, length
 
 Decision = Decided[DriftIntent]
@@ -93,7 +94,7 @@ def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
 
 
 def _fields(seen: MonitorSeen) -> dict[str, Any]:
-    return {name: seen.status.get(name) for name in ("version", "revision", "window", "features")}
+    return {name: seen.status.get(name) for name in ("version", "revision", "window", "features", "lastAction")}
 
 
 def _watching(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, now: datetime) -> Decision:
@@ -105,12 +106,14 @@ def _watching(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, now: date
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
     records = _records(served, tallied, reference)
     judged = findings(seen.spec, reference.surfaces, blocks, clock.several, seen.status) if reference else ()
+    acted = acting(seen, served, judged, window_of(blocks, clock.several))
     status = told(served, blocks, clock.several, judged, tallied)
+    status = with_action(status, acted)
     newest = max((block.until for block in blocks), default=0)
     outdated = _outdated(seen, served, clock, newest)
     left = wanted.until + SETTLE - now.timestamp()
     again = timedelta(seconds=left) if left > 0 else None
-    return Decided(status, records=records, intents=outdated, again=again, wanted=wanted)
+    return Decided(status, records=(*records, *acted.records), intents=outdated, again=again, wanted=wanted)
 
 
 def _next(

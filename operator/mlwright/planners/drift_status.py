@@ -8,6 +8,7 @@ from typing import Any, Final
 from mlwright.api.conditions import StatusDraft, Verdict, ready, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.plan.drift import Block, ServedSeen, Tallied
+from mlwright.planners.drift_actions import Acted
 from mlwright.planners.drift_verdicts import Finding, pools, rows
 from mlwright.stats.drift import State
 
@@ -40,7 +41,7 @@ def told(
     fields = {
         "version": served.version,
         "revision": served.revision,
-        "window": _window(blocks, several),
+        "window": window_of(blocks, several),
         "features": [_shown(one) for one in judged[:MOST_SHOWN]] or None,
     }
     summary = f"{sentence}; nothing new is counted: {trouble}" if trouble else sentence
@@ -103,7 +104,15 @@ def _enough(
     return Verdict("EnoughData", "True", Reason.ENOUGH_DATA, sentence)
 
 
-def _window(blocks: tuple[Block, ...], several: int) -> dict[str, Any] | None:
+def with_action(found: StatusDraft, acted: Acted) -> StatusDraft:
+    """Return the status with what was done, or why nothing could be."""
+    said = [str(acted.shown["sentence"])] if acted.shown else []
+    summary = "; ".join([found.summary, *said, *filter(None, [acted.trouble])])
+    return StatusDraft(summary, found.conditions, {**found.fields, "lastAction": acted.shown})
+
+
+def window_of(blocks: tuple[Block, ...], several: int) -> dict[str, Any] | None:
+    """Return the newest window: since when, until when and how many rows; None before the first block."""
     if not blocks:
         return None
     last = blocks[-1]

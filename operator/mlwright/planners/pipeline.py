@@ -162,10 +162,21 @@ def _data_changed(at: Situation) -> Trigger | None:
     return at.looks.trigger
 
 
+def _drifted(at: Situation) -> Trigger | None:
+    """A monitor asked for a run, and none has started since what it saw."""
+    seen, asked = at.seen, at.seen.retrain
+    if asked is None or asked.name == seen.status.get("handledDrift"):
+        return None
+    if any(run.token == asked.name or run.created >= asked.until for run in seen.runs):
+        return None
+    return Trigger(type="Drift", by=asked.by, reason=asked.sentence[:REASON_LENGTH], token=asked.name)
+
+
 RULES: Final[tuple[Callable[[Situation], Trigger | None], ...]] = (
     _requested,
     _changed,
     _mended,
     _scheduled,
     _data_changed,
+    _drifted,
 )

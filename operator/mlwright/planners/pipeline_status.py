@@ -36,6 +36,7 @@ def starting(seen: PipelineSeen, start: StartRun, at: Aspects) -> StatusDraft:
     state = _proven(seen) or ready(Reason.RUN_IN_PROGRESS, "the first run is going on", "Unknown")
     fields = _fields(seen, at) | {"runs": start.number, "templateDigest": template_digest(seen)}
     fields |= {"handledRequest": start.trigger.token} if start.trigger.type == "Request" else {}
+    fields |= {"handledDrift": start.trigger.token} if start.trigger.type == "Drift" else {}
     fields |= shown(at.table, at.now, answers=at.table.due)
     return StatusDraft(sentence, (state, reconciling(Reason.RUN_IN_PROGRESS, sentence)), fields)
 
@@ -150,6 +151,11 @@ _PROVEN: Final = frozenset(
 """Reasons of Ready that rest on a run that ended."""
 
 
+def answered(seen: PipelineSeen) -> bool:
+    """Tell whether a run carries the name of the newest Decision that asks for one."""
+    return seen.retrain is not None and any(run.token == seen.retrain.name for run in seen.runs)
+
+
 def _fields(seen: PipelineSeen, at: Aspects) -> dict[str, Any]:
     run, newest = seen.runs[-1] if seen.runs else None, newest_runs(seen)
     tokens = {r.token for r in seen.runs}
@@ -158,6 +164,7 @@ def _fields(seen: PipelineSeen, at: Aspects) -> dict[str, Any]:
         "lastRun": _brief(run) if run else seen.status.get("lastRun"),
         "runs": max([seen.status.get("runs") or 0, *(r.number for r in seen.runs)]),
         "handledRequest": handled or None,
+        "handledDrift": seen.retrain.name if answered(seen) and seen.retrain else seen.status.get("handledDrift"),
         "templateDigest": (digest_of(seen, newest[-1]) if newest else "") or seen.status.get("templateDigest"),
         "latestVersion": latest_approved(seen),
         "guard": guard.shown(seen, at.now),

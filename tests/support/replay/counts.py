@@ -85,7 +85,9 @@ class Rows:
             return None
         if self.trouble or not self.learned:
             return Tallied(wanted, trouble=self.trouble)
-        return Tallied(wanted, {} if wanted.known else LEARNED, self._counts(moved=wanted.since >= moved))
+        now_moved = wanted.since >= moved
+        learned = self._counts(moved=True) if now_moved else LEARNED  # who trains again learns what is asked by then
+        return Tallied(wanted, {} if wanted.known else learned, self._counts(moved=now_moved))
 
     def _counts(self, *, moved: bool) -> dict[str, dict[str, int]]:
         late = 9 * self.rows // 10 if moved else self.rows // 2

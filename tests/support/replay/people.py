@@ -65,6 +65,12 @@ def monitor(name: str = "flights", **spec: Any) -> Body:
     )
 
 
+def acting_monitor(**spec: Any) -> Body:
+    """Return such a monitor that asks the pipeline flights for a run."""
+    again = {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
+    return monitor(independentRows=True, actions=[again], **spec)
+
+
 def run(name: str, pipeline_name: str = "flights") -> Body:
     """Return a run that somebody asks for by creating it."""
     return _object("TrainingRun", name, {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}})

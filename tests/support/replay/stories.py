@@ -466,6 +466,15 @@ STORIES: Final = {
                 Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
             ),
         ),
+        Story(
+            "what is asked drifts, a run is started, its version takes over and is watched",
+            (
+                Act("train and serve", _train_and_serve),
+                Act("watch", lambda world, _: world.add(people.acting_monitor()), timedelta(minutes=9)),
+                Act("the season changes", lambda world, _: world.drift(), timedelta(minutes=40)),
+                Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
+            ),
+        ),
         Story("back and forth", (_SERVE, _new_version(2), _pin(1), _pin(2), _pin(1))),
         Story(
             "a model behind a router is replaced",

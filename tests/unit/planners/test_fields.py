@@ -636,6 +636,11 @@ MONITOR: Final[dict[str, Any]] = {
     "windows": {"slow": {"length": "24h", "every": "1h"}},
     "features": {"include": ["hour"], "exclude": ["day"]},
     "minSamples": 500,
+    "independentRows": False,
+    "mode": "Observe",
+    "actions": [
+        {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
+    ],
     "checks": [{"name": "data", "type": "DataDrift", "dataDrift": DRIFT, "predictionDrift": copy.deepcopy(DRIFT)}],
     "paused": False,
 }
@@ -647,6 +652,12 @@ OF_MONITOR: Final = {
     "features.include": NEITHER,
     "features.exclude": NEITHER,
     "minSamples": NEITHER,
+    "independentRows": NEITHER,
+    "mode": NEITHER,
+    "actions.name": NEITHER,
+    "actions.when": NEITHER,
+    "actions.type": FIXED,
+    "actions.retrain.pipelineRef.name": NEITHER,
     "checks.name": NEITHER,
     "checks.type": NEITHER,
     **{

@@ -326,7 +326,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
     """A person's word comes first."""
     names = [rule.__name__ for rule in pipeline.RULES]
 
-    assert names == ["_requested", "_changed", "_mended", "_scheduled", "_data_changed"]
+    assert names == ["_requested", "_changed", "_mended", "_scheduled", "_data_changed", "_drifted"]
 
 
 @pytest.mark.parametrize(

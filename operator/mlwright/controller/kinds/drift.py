@@ -16,9 +16,11 @@ from mlwright.plan.plan import Plan
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
+    DECISION,
     DRIFT_MONITOR,
     MODEL_DEPLOYMENT,
     POD,
+    TRAINING_PIPELINE,
     Body,
     Key,
 )
@@ -44,7 +46,18 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         blocks=tuple(sorted(_blocks(records), key=lambda block: block.until)),
         references=tuple(_references(records)),
         tallied=cache.tallied(owner),
+        pipelines=_pipelines(spec, owner.namespace, cache),
     )
+
+
+def _pipelines(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> dict[str, frozenset[str]]:
+    """Return the Decisions about each pipeline that an action names and that exists."""
+    named = {action.retrain.pipeline_ref.name for action in spec.actions if action.retrain}
+    return {
+        name: frozenset(cache.related_names(DECISION, namespace, "subject", f"{TRAINING_PIPELINE.name}/{name}"))
+        for name in sorted(named)
+        if cache.get(TRAINING_PIPELINE, namespace, name) is not None
+    }
 
 
 def _served(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> ServedSeen | str:

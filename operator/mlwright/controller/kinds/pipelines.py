@@ -18,8 +18,18 @@ from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.digests import child_name
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
-from mlwright.plan.resources import CONTROLLER_REVISION, JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key
-from mlwright.plan.training import OwnRun, PipelineSeen, ProbeSeen, RunBrief, VersionSeen
+from mlwright.plan.resources import (
+    CONTROLLER_REVISION,
+    DECISION,
+    JOB,
+    MODEL,
+    POD,
+    TRAINING_PIPELINE,
+    TRAINING_RUN,
+    Body,
+    Key,
+)
+from mlwright.plan.training import OwnRun, PipelineSeen, ProbeSeen, RetrainSeen, RunBrief, VersionSeen
 from mlwright.planners import pipeline, run_history
 from mlwright.planners.runs import GOING, is_stuck, newest_from
 from mlwright.settings import Settings
@@ -46,7 +56,24 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         probes=_probes(seen, cache),
         history=tuple(_history(seen, cache)),
         mirror=mirrors.seen(seen, cache),
+        retrain=_retrain(seen, cache),
     )
+
+
+def _retrain(seen: PipelineSeen, cache: CacheView) -> RetrainSeen | None:
+    """Return the newest Decision that asks for a run; by what it rests on, for timestamps are new after a restore."""
+    found = cache.related(DECISION, seen.namespace, "subject", f"{TRAINING_PIPELINE.name}/{seen.name}")
+    asking = (
+        RetrainSeen(
+            name=body["metadata"]["name"],
+            sentence=body["spec"]["sentence"],
+            by=body["spec"].get("by", ""),
+            until=moment((body["spec"].get("evidence") or {}).get("until")),
+        )
+        for body in found
+        if body["spec"].get("type") == "Retrain"
+    )
+    return max(asking, key=lambda one: (one.until, one.name), default=None)
 
 
 def _probes(seen: PipelineSeen, cache: CacheView) -> tuple[ProbeSeen, ...]:

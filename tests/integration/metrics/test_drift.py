@@ -1,0 +1,83 @@
+"""A real Prometheus holds what pods counted: a monitor gets exactly the rows of its span."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mlwright.adapters.prometheus.access import Credentials
+from mlwright.adapters.prometheus.client import Prometheus
+from mlwright.controller.drift_meter import DriftMeter
+from mlwright.controller.tallies import Tallies
+from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.measuring import Series
+from mlwright.plan.resources import Key
+from tests.support.prometheus import prometheus
+
+T0 = 1_780_000_000.0
+KEY = Key("DriftMonitor", "shop", "churn")
+OLD, NEW = "churn-0a1b2c3d-x-old", "churn-0a1b2c3d-x-new"
+ODD = 'the "age" {of}, a|b'
+WANTED = Wanted("shop", "churn", "0a1b2c3d", T0, T0 + 600, born=((OLD, T0 - 9000), (NEW, T0 + 290)))
+
+
+class Still:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        """Return when it stands."""
+        return datetime.fromtimestamp(T0 + 620, UTC)
+
+    def monotonic(self) -> float:
+        """Return the same in seconds."""
+        return T0 + 620
+
+
+def labels(pod: str, **more: str) -> dict[str, str]:
+    """Return the labels of a series of a pod."""
+    return {"namespace": "shop", "deployment": "churn", "revision": "0a1b2c3d", "pod": pod} | more
+
+
+def grown(pod: str, first: int, per_scrape: int, bin_: str, begin: float = -300.0) -> Series:
+    """Return a counter that grows evenly, scraped every 15 s."""
+    times = [T0 + begin + 15 * n for n in range(int((900 - begin) // 15))]
+    samples = tuple((time, float(first + per_scrape * n)) for n, time in enumerate(times))
+    return Series(labels(pod, feature=ODD, bin=bin_), samples)
+
+
+def restarted(series: Series) -> Series:
+    """Return the same, of a process that began anew in the middle."""
+    values = tuple((at, v if at < T0 + 300 else (at - T0 - 300) / 15 * 7) for at, v in series.samples)
+    return Series(series.labels, values)
+
+
+def profile(pod: str, name: str) -> Series:
+    """Return what a pod tells of the training."""
+    told = labels(pod, surface="feature", name=name, counts="0:5000,1:5000,missing:3")
+    return Series(told, tuple((T0 + 15 * n, 1.0) for n in range(60)))
+
+
+PAST = [
+    ("mlwright_feature_bin_total", restarted(grown(OLD, 70_000, 2, "0"))),
+    ("mlwright_feature_bin_total", grown(OLD, 500, 1, "1")),
+    ("mlwright_feature_bin_total", grown(NEW, 4, 3, "0", begin=305.0)),
+    ("mlwright_feature_bin_total", grown("forged", 0, 900, "0")),
+    ("mlwright_profile_info", profile(OLD, ODD)),
+]
+
+
+async def test_the_rows_of_a_span_are_exact(tmp_path: Path) -> None:
+    """A container that restarted, a pod that came and a forged one, and a feature whose name is no name."""
+    tallies = Tallies()
+    tallies.want(KEY, WANTED)
+    with prometheus(tmp_path, past=PAST) as url:
+        store = Prometheus(url, Credentials())
+        await DriftMeter(store, Still(), tallies, lambda _: None).round()
+        await store.close()
+
+    feature = f"feature:{ODD}"
+    old = 2 * 20 - 2 + 7 * 20  # up to the scrape before the restart, and since
+    new = 4 + 3 * 19  # all of it: its first scrape already showed 4
+    assert tallies.tallied(KEY) == Tallied(
+        WANTED, {feature: {"0": 5000, "1": 5000, "missing": 3}}, {feature: {"0": old + new, "1": 40}}
+    )

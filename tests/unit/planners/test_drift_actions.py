@@ -1,0 +1,135 @@
+"""What follows when something has drifted: one Decision for each revision, and the pipeline's guard above it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mlwright.plan.resources import Body
+from tests.support.replay import people
+from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import Operator
+from tests.support.replay.world import World
+
+pytestmark = pytest.mark.timeout(20)
+WATCHED = timedelta(minutes=9)
+SEASON = timedelta(minutes=40)
+
+
+def drifting(*monitors: Body, pinned: int = 0, **pipeline: Any) -> Operator:
+    """Return an operator after the season has changed for a model that is watched and can be trained again."""
+    operator = Operator(World(), Actors(Surroundings()))
+    operator.world.add(people.pipeline(**pipeline))
+    selector = {"type": "Version", "version": pinned} if pinned else {"type": "Latest"}
+    operator.world.add(people.deployment(model={**selector, "ref": {"name": "flights"}}))
+    operator.settle()
+    for monitor in monitors:
+        operator.world.add(monitor)
+    operator.settle(WATCHED)
+    operator.world.drift()
+    operator.settle(SEASON)
+    return operator
+
+
+def asked(operator: Operator) -> list[Body]:
+    """Return the Decisions that ask for a run."""
+    return [body["spec"] for body in operator.world.all("Decision") if body["spec"]["type"] == "Retrain"]
+
+
+def runs(operator: Operator) -> list[str]:
+    """Return why the runs were started."""
+    return [body["spec"]["trigger"]["type"] for body in operator.world.all("TrainingRun")]
+
+
+def told(operator: Operator) -> str:
+    """Return what the monitor says."""
+    return people.summary(operator.world, "DriftMonitor")
+
+
+def test_drift_asks_for_one_run_and_its_version_is_watched_in_quiet() -> None:
+    """The loop closes: the version that learned what is asked by now is compared with that."""
+    operator = drifting(people.acting_monitor())
+
+    assert runs(operator) == ["SpecChange", "Drift"]
+    assert people.conditions(operator.world, "DriftMonitor")["Drifted"] == "False"
+    assert "flights-v2 has not drifted" in told(operator)
+
+
+def test_the_decision_holds_what_was_found() -> None:
+    """A run that costs money can be explained by its record alone."""
+    (decision,) = asked(drifting(people.acting_monitor()))
+
+    assert decision["subjectRef"] == {"kind": "TrainingPipeline", "name": "flights"}
+    assert decision["by"] == "DriftMonitor flights"
+    assert "flights-v1 has drifted: hour: 0.29" in decision["sentence"]
+    (feature,) = decision["evidence"]["features"]
+    assert (feature["name"], feature["allowed"], feature["over"]) == ("hour", 0.1, 3)
+    assert feature["lower"] > feature["allowed"]
+
+
+def test_two_monitors_ask_for_one_run_together() -> None:
+    """Both watch the same deployment and name the same pipeline."""
+    operator = drifting(people.acting_monitor(), {**people.acting_monitor(), "metadata": {"name": "second"}})
+
+    assert (len(asked(operator)), runs(operator)) == (1, ["SpecChange", "Drift"])
+
+
+def test_a_revision_that_goes_on_drifting_asks_once() -> None:
+    """Nobody lets the new version take over: a hundred more runs would change nothing."""
+    operator = drifting(people.acting_monitor(), pinned=1)
+    operator.settle(SEASON)
+
+    assert (runs(operator), people.conditions(operator.world, "DriftMonitor")["Drifted"]) == (
+        ["SpecChange", "Drift"],
+        "True",
+    )
+    assert "pipeline flights was asked for a run because flights-v1 has drifted" in told(operator)
+
+
+def test_the_guard_of_the_pipeline_holds_the_run() -> None:
+    """The monitor asks; when it runs is the pipeline's."""
+    operator = drifting(people.acting_monitor(), guard={"cooldown": "24h"})
+
+    assert (len(asked(operator)), runs(operator)) == (1, ["SpecChange"])
+    assert "a run is due (flights-v1 has drifted" in people.summary(operator.world, "TrainingPipeline")
+
+
+def test_who_observes_does_nothing_and_says_what_it_would_do() -> None:
+    """The sentence is the same that the Decision would have."""
+    operator = drifting(people.acting_monitor(mode="Observe"))
+
+    assert (asked(operator), runs(operator)) == ([], ["SpecChange"])
+    assert "would have asked pipeline flights for a run, because hour: 0.29" in told(operator)
+
+
+def test_rows_that_may_hang_together_start_no_run() -> None:
+    """Until how much more they vary is learnt, chance alone may look like drift."""
+    monitor = people.acting_monitor()
+    monitor["spec"]["independentRows"] = False
+    operator = drifting(monitor)
+
+    assert asked(operator) == []
+    assert "set spec.independentRows" in told(operator)
+
+
+def test_a_pipeline_that_does_not_exist_is_named() -> None:
+    """It is asked when it does."""
+    monitor = people.acting_monitor()
+    monitor["spec"]["actions"][0]["retrain"] = {"pipelineRef": {"name": "nightly"}}
+    operator = drifting(monitor)
+
+    assert asked(operator) == []
+    assert "TrainingPipeline nightly (spec.actions[again].retrain.pipelineRef) does not exist" in told(operator)
+
+
+def test_a_run_that_was_asked_for_is_not_asked_for_again_without_its_status() -> None:
+    """A status may be lost: the run that started since tells that it was answered."""
+    operator = drifting(people.acting_monitor())
+    for kind in ("TrainingPipeline", "DriftMonitor", "ModelDeployment"):
+        operator.world.one(kind, "flights").pop("status")
+    operator.look_at_all()
+    operator.settle(SEASON)
+
+    assert runs(operator) == ["SpecChange", "Drift"]
