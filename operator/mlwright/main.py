@@ -19,8 +19,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import uvloop
-
 from mlwright.adapters.clock import SystemClock
 from mlwright.adapters.kube.client import KubeCluster, served
 from mlwright.adapters.kube.connect import UnreachableError, connect
@@ -73,7 +71,7 @@ class _Process:
         self._environ = environ
         self._gauges = Gauges(Metrics(), Pulse(SystemClock()))
         self._stop = asyncio.Event()
-        self._loop = uvloop.new_event_loop()
+        self._loop = asyncio.new_event_loop()
         self._code = FAILED
 
     def run(self) -> int:
