@@ -30,11 +30,10 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """How many rollouts ended in which way, and when those that were promoted were."""
+    """How many rollouts there were, and when those that were promoted were."""
 
     all: int
     promoted: int
-    rolled_back: int
     minutes: tuple[float, ...]
 
     @property
@@ -49,7 +48,7 @@ def rollouts(scenario: Scenario, analysis: Analysis, runs: int, seed: int) -> En
     blocks = scenario.service.blocks(chance, runs)
     ends = [_rollout(scenario, analysis, int(block), chance) for block in blocks]
     minutes = tuple(at for end, at in ends if end == "promoted")
-    return Ends(runs, len(minutes), sum(end == "rolled back" for end, _ in ends), minutes)
+    return Ends(runs, len(minutes), minutes)
 
 
 def _rollout(scenario: Scenario, analysis: Analysis, block: int, chance: np.random.Generator) -> tuple[str, float]:

@@ -16,7 +16,7 @@ Spans that meet leave out nothing and count nothing twice: both ask for the same
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -145,8 +145,3 @@ def added(several: Iterable[Surfaces]) -> dict[str, dict[str, int]]:
             for slot, count in counts.items():
                 own[slot] = own.get(slot, 0) + count
     return rows
-
-
-def paired(reference: Mapping[str, int], window: Mapping[str, int]) -> list[tuple[int, int]]:
-    """Return for each bin the rows of the reference and of the window; a bin that one of them lacks has none there."""
-    return [(reference.get(slot, 0), window.get(slot, 0)) for slot in sorted({*reference, *window})]
