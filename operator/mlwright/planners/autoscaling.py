@@ -140,7 +140,7 @@ class _Look:
         elif awake:
             wanted, why = awake.wish or 1, awake.sentence
         else:
-            return self.told(0, Memory(), "", _missing(metrics))
+            return self.told(0, Memory(), self._untold, _missing(metrics))
         wanted = min(wanted, self.spec.max_replicas)
         return self.told(wanted, Memory(), f"0 -> {wanted}: {why}", _missing(metrics))
 
@@ -154,7 +154,8 @@ class _Look:
         memory = self.seen.memory or Memory((Wish(self.now.timestamp(), self.current),))
         metrics = {metric.name: self._metric(metric) for metric in self.spec.metrics}
         if self.seen.spec.paused or (memory.wishes and memory.wishes[-1].at >= at):
-            return self.told(self.current, memory, "", _missing(metrics))
+            untold = "" if self.seen.memory else self._untold
+            return self.told(self.current, memory, untold, _missing(metrics))
         calm = self._calm(memory, metrics, at)
         if sleeping.long_enough(self.spec, calm, at):
             sentence = f"{self.current} -> 0: no request for {self.spec.idle_after}; the next one wakes it"
@@ -185,7 +186,7 @@ class _Look:
             more = f"; {wish} are wanted, {held}" if moved.held else ""
             return f"{self.current} -> {moved.replicas}: {because}{more}"
         if wish == self.current or not moved.held:
-            return ""
+            return self._untold
         return f"stays at {self.current} although {'more' if wish > self.current else 'fewer'} are wanted: {held}"
 
     def _wish(self, metrics: Mapping[str, Judged]) -> int:
@@ -258,13 +259,24 @@ class _Look:
 
     def told(self, replicas: int, memory: Memory, sentence: str, missing: str = "") -> Scaling:
         """Return what was found, told as it stands in the status; what was told stays until there is news."""
-        before = self.seen.status.get("scaling") or {}
+        before: Mapping[str, Any] = self.seen.status.get("scaling") or {}
         observed = self.spec.mode == "Observe"
         asked_ = questions(self.spec, self.seen.namespace, self.seen.name)
-        prefix = "would be: " if observed and sentence else ""
-        news = {"wanted": replicas, "sentence": f"{prefix}{sentence}", "at": timestamp(self.now)}
-        fields = news if sentence and sentence != before.get("sentence") else before
+        now = f"would be: {sentence}" if observed and sentence else sentence
+        news = {"wanted": replicas, "sentence": now, "at": timestamp(self.now)}
+        fields = news if now and now != before.get("sentence") else before
         return Scaling(self._first if observed else replicas, memory, asked_, fields, self._verdicts(missing))
+
+    @property
+    def _untold(self) -> str:
+        """Say how many pods there are where the status tells another number: its write was lost, or it was.
+
+        Never right after a move of this term of leading: the cache may be behind it, and the status is not.
+        """
+        told = (self.seen.status.get("scaling") or {}).get("wanted")
+        if told == self.current or self.spec.mode == "Observe":
+            return ""
+        return f"runs with {self.current}" if self.current else "sleeps; the next request wakes it"
 
     def _verdicts(self, missing: str) -> tuple[Verdict, ...]:
         if not self.seen.answers:

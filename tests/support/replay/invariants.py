@@ -81,7 +81,8 @@ def _size(world: World, write: Scale) -> None:
     owner, revision = (held["metadata"]["labels"].get(label) for label in (LABEL_OWNER, LABEL_REVISION))
     spec = world.one("ModelDeployment", owner)["spec"]
     share = _route(world.objects.get("Service", {}).get(owner)).get(revision, 0)
-    needed = math.ceil(spec["replicas"] * share / BUCKETS)
+    least = spec["autoscaling"]["minReplicas"] if "autoscaling" in spec else spec["replicas"]
+    needed = math.ceil(least * share / BUCKETS)
     if write.replicas < min(needed, held["spec"]["replicas"]) and not spec.get("suspend"):
         raise BrokenInvariantError(f"{write.name} is scaled to {write.replicas}, its share needs {needed}")
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from mlwright.plan.resources import Body
+from mlwright.constants import ANNOTATION_ROUTE, ANNOTATION_WAKES, ROUTER_NAME
+from mlwright.plan.resources import Body, Key
+from mlwright.plan.scaling import Calm, Memory, Wish
+from mlwright.planners.load_questions import COUNTED, REQUESTS
 from tests.support.replay import people
 from tests.support.replay.actors import Surroundings
 from tests.support.replay.people import annotate, edit, take_back, train_with
 from tests.support.replay.story import Act, Story
-from tests.support.replay.world import World
+from tests.support.replay.world import COUNTED_ONCE, NAMESPACE, World, owner_named
 
 LONG: Final = timedelta(minutes=15)
 
@@ -87,6 +91,36 @@ def _serve_routed(world: World, _: Surroundings) -> None:
     world.add(people.deployment(traffic={"provider": "Router", "headerOverride": "X-Mlwright-Variant"}))
     world.add(people.version(1, model="spend"))
     world.add(people.deployment("spend", "spend", traffic={"provider": "Router"}))
+
+
+_LAZY: Final[dict[str, Any]] = {
+    "minReplicas": 0,
+    "maxReplicas": 3,
+    "metrics": [{"name": "load", "type": "RequestRate", "requestRate": {"target": 10}}],
+}
+
+
+def _serve_lazily(world: World, _: Surroundings) -> None:
+    world.add(people.model())
+    world.add(people.version(1))
+    world.add(people.deployment(replicas=1, autoscaling=_LAZY, traffic={"provider": "Router"}))
+
+
+def _long_calm(world: World, _: Surroundings) -> None:
+    """Let nobody have asked for a long time, as the operator remembers."""
+    key, at = Key("ModelDeployment", NAMESPACE, "flights"), world.now.timestamp()
+    pods = [pod["metadata"]["name"] for pod in world.all("Pod") if owner_named(pod) == ("ModelDeployment", "flights")]
+    calm = Calm(at - 3600, dict.fromkeys(pods, COUNTED_ONCE))
+    world.loads.want(key, (COUNTED, REQUESTS), Memory((Wish(at - 3600, 1),), calm=calm))
+    annotate(world, "ModelDeployment", "flights", looked=str(at))
+
+
+def _request(world: World, _: Surroundings) -> None:
+    """Let a pod of the router say that it holds a request for the sleep that it knows of."""
+    sleep = json.loads(world.one("Service", "flights")["metadata"]["annotations"][ANNOTATION_ROUTE])["sleep"]
+    pods = [name for name in world.objects["Pod"] if name.startswith(ROUTER_NAME)]
+    said = {f"{ANNOTATION_WAKES}{pods[0]}": json.dumps({"flights": sleep})}
+    world.edit(world.one("Service", ROUTER_NAME), lambda body: body["metadata"]["annotations"].update(said))
 
 
 def _serve_keeping_one(world: World, _: Surroundings) -> None:
@@ -648,6 +682,16 @@ STORIES: Final = {
                 _set("suspend", suspend=True),
                 _set("resume", suspend=False),
                 Act("wait", lambda *_: None, timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "asleep, woken by a request, asleep, woken by a version",
+            (
+                Act("serve", _serve_lazily),
+                Act("nobody asks", _long_calm),
+                Act("a request", _request),
+                Act("nobody asks again", _long_calm),
+                _new_version(2),
             ),
         ),
         Story(

@@ -116,7 +116,9 @@ def comparable(world: World) -> str:
 def _essence(body: Body) -> Body:
     for key in ("resourceVersion", "creationTimestamp"):
         body["metadata"].pop(key, None)
-    (body.get("status") or {}).pop("history", None)
+    status = body.get("status") or {}
+    status.pop("history", None)
+    (status.get("scaling") or {}).pop("sentence", None)  # tells the last move; how many there are follows from what is
     return body
 
 

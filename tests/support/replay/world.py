@@ -32,9 +32,12 @@ from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, DRIFT_MONITOR, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
+from mlwright.planners.load_questions import COUNTED
 from tests.support.replay.counts import Meter, Rows
 
 NAMESPACE: Final = "demo"
+COUNTED_ONCE: Final = 7.0
+"""Requests that each pod has answered."""
 START: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 _INDEXES: Final[dict[str, Callable[[Body], str]]] = {
@@ -76,7 +79,7 @@ class World:
         self.version = 0
         """Counts changes."""
         self.loads = Loads()
-        """What is known of the load; a copy of the world knows nothing, as a new leader."""
+        """What is remembered of sizes; forgotten in a copy of the world, as by a new leader."""
         self.meter = Meter()
         """What is to be counted; forgotten in the same way."""
         self.rows = Rows()
@@ -110,8 +113,9 @@ class World:
         return self.rows.tallied(owner, self.now.timestamp(), self.moved.timestamp())
 
     def answer(self, question: Question) -> Answer | None:
-        """Return what was answered about the load."""
-        return self.loads.answer(question)
+        """Return what Prometheus would say of the load: every pod is counted, and nobody asks."""
+        count = COUNTED_ONCE if question == COUNTED else 0.0
+        return Answer(self.now.timestamp(), {(NAMESPACE, pod["metadata"]["name"]): count for pod in self.all("Pod")})
 
     def memory(self, owner: Key) -> Memory | None:
         """Return what an object remembers of its size."""

@@ -164,6 +164,36 @@ def test_what_was_done_stays_told() -> None:
     assert scaling.fields == told
 
 
+def test_a_number_that_the_status_does_not_tell_is_told_as_it_is() -> None:
+    """The write of a status may be lost, and a status may be restored from a backup."""
+    told = {"wanted": 2, "sentence": "begins with 2", "at": "2026-01-01T00:00:00Z"}
+    calm = {REQUESTS: answer(10, 10, 10)}
+
+    scaling = found(autoscaled(), calm, status={"scaling": told})
+    anew = found(autoscaled(), calm, memory=None)
+
+    assert (scaling.fields["wanted"], scaling.fields["sentence"]) == (3, "runs with 3")
+    assert (anew.fields["wanted"], anew.fields["sentence"]) == (3, "runs with 3")
+
+
+def test_a_cache_that_is_behind_a_move_tells_nothing_of_it() -> None:
+    """What was done is told already; until its event comes the number is the one before."""
+    told = {"wanted": 7, "sentence": "3 -> 7: load", "at": "2026-01-01T00:00:00Z"}
+    judged = Memory((Wish(SOON, 9),))
+
+    assert found(autoscaled(), {REQUESTS: answer(30, 30, 30)}, judged, status={"scaling": told}).fields == told
+
+
+def test_the_same_is_told_once_by_who_only_observes() -> None:
+    """A time that changed with every look would be a write for every look."""
+    first = found(autoscaled(mode="Observe"), {REQUESTS: answer(30, 30, 30)})
+    before = {**first.fields, "at": "2026-01-01T00:00:00Z"}
+
+    again = found(autoscaled(mode="Observe"), {REQUESTS: answer(30, 30, 30)}, status={"scaling": before})
+
+    assert again.fields == before
+
+
 def test_who_only_observes_is_told_and_nothing_more() -> None:
     """Pods stay as many as the spec says."""
     scaling = found(autoscaled(mode="Observe"), {REQUESTS: answer(30, 30, 30)})

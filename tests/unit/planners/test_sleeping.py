@@ -115,6 +115,15 @@ def asleep(*metrics: dict[str, Any], **spec: Any) -> Deployment:
     return lazy(*metrics, pods=0, **spec)
 
 
+def test_a_sleep_that_the_status_does_not_tell_is_told() -> None:
+    """The pods went, and the write of the status was lost."""
+    told = {"wanted": 1, "sentence": "begins with 1", "at": "2026-01-01T00:00:00Z"}
+
+    scaling = found(asleep().knowing(status={"scaling": told}), {})
+
+    assert scaling.fields["sentence"] == "sleeps; the next request wakes it"
+
+
 def test_it_sleeps_until_a_request_comes() -> None:
     """The router says for which sleep it has one; one of an earlier sleep wakes nobody."""
     token = f"{asleep().revision(1)}.4"
