@@ -156,7 +156,8 @@ async def ends_like(
     while (found := differs()) and time.monotonic() < deadline:
         space.changed.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(space.changed.wait(), 0.5)
+            async with asyncio.timeout(0.5):
+                await space.changed.wait()
     return found
 
 

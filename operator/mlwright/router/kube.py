@@ -143,7 +143,8 @@ class Kube:
         answer = _Answer()
         answer.parser = httptools.HttpResponseParser(answer)
         try:
-            reader, writer = await asyncio.wait_for(self._connect(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                reader, writer = await self._connect()
         except (OSError, TimeoutError) as error:
             raise KubeError(f"the API server cannot be reached: {error}") from error
         try:
@@ -171,7 +172,8 @@ class Kube:
 
 
 async def _more(reader: asyncio.StreamReader, answer: _Answer, seconds: float) -> None:
-    received = await asyncio.wait_for(reader.read(65536), seconds)
+    async with asyncio.timeout(seconds):  # wait_for of Python 3.11 loses a cancellation that comes with the bytes
+        received = await reader.read(65536)
     if not received:
         raise ConnectionResetError("the connection was closed before the answer was complete")
     answer.parser.feed_data(received)

@@ -113,7 +113,8 @@ async def _drain(app: Application, seconds: float, stop: _Stop) -> None:
     app.draining = True
     log.info("draining", extra={"seconds": seconds})
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.hurry.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.hurry.wait()
 
 
 def _load_on_thread(settings: Settings, mount_root: Path) -> Future[Model]:
