@@ -23,7 +23,7 @@ from tests.support.kubelet import Kubelet
 from tests.support.operators import SETTINGS, Call, FaultFree, InProcess, Schedule
 from tests.support.schedules import SIDES, Armed, Count, KillAt
 from tests.support.scripts import Stories, Story
-from tests.support.waiting import soon
+from tests.support.waiting import over, soon
 from tests.support.world import Space, World, differences, normalised, records_ever, repeated
 
 QUIET: Final = 0.3
@@ -195,7 +195,7 @@ class Run:
     ) -> None:
         if self.watching is not None:
             self.watching.cancel()
-            await asyncio.gather(self.watching, return_exceptions=True)
+            await over([self.watching], "what replaces dead operators has ended after it was cancelled")
         for each in self.operators:
             each.kill()
 

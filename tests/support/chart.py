@@ -63,6 +63,7 @@ def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     if done.returncode:
         raise ChartError(done.stderr.strip() or done.stdout.strip())

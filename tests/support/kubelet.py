@@ -23,6 +23,7 @@ from mlwright.plan.resources import DEPLOYMENT, JOB, POD, ResourceKind
 from tests.support.apiserver import MERGE, Json
 from tests.support.kube import Event, Kube
 from tests.support.podstates import Absent, Ended, Running, State, deployment_status, job_status, pod_status
+from tests.support.waiting import over, soon
 
 HASH: Final = "pod-template-hash"
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
@@ -86,7 +87,8 @@ class Kubelet:
     async def __aenter__(self) -> Self:
         for kind, take in ((POD, self._take_pod), (JOB, self._take), (DEPLOYMENT, self._take)):
             self._spawn(self._follow(kind, take))
-            await self._synced[kind].wait()  # pods first: nobody gets a second one
+            # pods first: nobody gets a second one
+            await soon(self._synced[kind].is_set, f"the kubelet has its first list of {kind.name}", 60)
         return self
 
     async def __aexit__(
@@ -95,7 +97,7 @@ class Kubelet:
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await over(tasks, "what the kubelet does has ended after it was cancelled")
         if self._failures and error is None:
             raise self._failures[0]
 

@@ -13,6 +13,7 @@ from mlwright.constants import LABEL_QUEUE
 from mlwright.plan.resources import JOB
 from tests.support.apiserver import Json
 from tests.support.kube import Kube
+from tests.support.waiting import over
 
 
 class Queue:
@@ -33,7 +34,7 @@ class Queue:
     ) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await over([self._task], "the queue has ended after it was cancelled")
 
     async def let(self, *, admitted: bool) -> None:
         """Admit all Jobs, or take their room back."""

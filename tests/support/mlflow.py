@@ -18,9 +18,12 @@ from typing import Any, Final
 
 from tests.support.locked import environment
 from tests.support.s3server import free_port
+from tests.support.waiting import exit_code
 
 LOCK: Final = Path(__file__).with_name("mlflow.txt")
 READY_SECONDS: Final = 90
+RUN_SECONDS: Final = 200
+"""A script that logs a model imports scikit-learn and MLflow first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,9 @@ class MlflowServer:
         env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "MLFLOW_TRACKING_URI": self.uri}
         quiet = {"MLFLOW_ENABLE_TELEMETRY": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
         command: list[str | Path] = [self.python, "-W", "ignore", "-c", script, *arguments]
-        done = subprocess.run(command, env=env | quiet, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=env | quiet, capture_output=True, text=True, check=False, timeout=RUN_SECONDS
+        )
         assert done.returncode == 0, done.stderr[-4000:]
         return str(done.stdout)
 
@@ -68,7 +73,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(20)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        exit_code(process, "the MLflow server is gone after SIGKILL")
 
 
 def _wait(uri: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Self
 
 from cluster.apiserver import ApiServer
 from mlwright.settings import Settings
+from tests.support.waiting import exit_code
 
 
 class OperatorProcess:
@@ -47,7 +48,7 @@ class OperatorProcess:
     def kill(self) -> None:
         """Send SIGKILL and wait until it is gone."""
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        exit_code(self._process, "the operator is gone after SIGKILL")
 
     def complaints(self) -> list[str]:
         """Return what was logged at ERROR or above."""

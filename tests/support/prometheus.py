@@ -19,7 +19,7 @@ from cluster.commands import run
 from cluster.locks import locked
 from cluster.paths import cache_root
 from mlwright.plan.measuring import Series
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stop
 
 _HOME: Final = cache_root() / "prometheus"
 
@@ -84,7 +84,7 @@ def prometheus(
             eventually(partial(_listening if secure else _ready, port), "Prometheus is ready")
             yield f"{'https' if secure else 'http'}://localhost:{port}"
         finally:
-            process.terminate()
+            stop(process, "Prometheus")
 
 
 def _web(folder: Path, secure: Path) -> Path:

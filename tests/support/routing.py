@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -24,11 +23,13 @@ from mlwright.router.config import Place
 from mlwright.router.document import Route, parse
 from mlwright.router.haproxy import HaproxyError
 from mlwright.router.servers import Address, Endpoints, State
-from tests.support.waiting import soon
+from tests.support.waiting import eventually, exit_code, over, soon
 
 MODEL = "flights"
 LAST = 0.05
 """Seconds in which connections that were closed come to their end."""
+LAST_ANSWERS = 90
+"""Seconds that clients wait at the most for what they asked: longer than any route and HAProxy itself allow."""
 
 
 def free_port() -> int:
@@ -212,10 +213,10 @@ class Running:
         """Send SIGKILL to master and worker, as the end of a container does."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-            while self.listens():  # the worker is no child of ours, so nobody waits for it
-                time.sleep(0.01)
+            process, self._process = self._process, None
+            exit_code(process, "HAProxy's master is gone after SIGKILL")
+            # the worker is no child of ours, so nobody waits for it
+            eventually(lambda: None if self.listens() else True, "HAProxy's worker no longer takes connections")
 
     def listens(self) -> bool:
         """Tell whether HAProxy takes connections."""
@@ -231,8 +232,8 @@ class Running:
         """End it without a word, as a kill does."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+            task, self._task = self._task, None
+            await over([task], "the router's agent has ended after it was cancelled")
 
     def tell(self) -> None:
         """Let the agent hear that something changed."""
@@ -345,7 +346,9 @@ class Crowd:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over = True
-        await asyncio.gather(*self._tasks)
+        await over(self._tasks, f"{self._clients} clients have their last answers", LAST_ANSWERS)
+        for task in self._tasks:
+            task.result()
 
     async def _work(self) -> None:
         client = Client(self._port)

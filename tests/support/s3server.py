@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import toolchain
+from tests.support.waiting import stop
 
 ACCESS = "reader"
 PASSWORD = "opens-the-lake"  # noqa: S105  # of a server that lives for one test
@@ -62,7 +63,7 @@ def serving(
             _wait(host, port, process)
             yield S3Server(endpoint, buckets)
         finally:
-            process.terminate()
+            stop(process, "the S3 server")
 
 
 def free_port(host: str = "127.0.0.1") -> int:

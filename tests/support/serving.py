@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.waiting import exit_code
+
 SERVER = (sys.executable, "-m", "mlwright.server")
 READY_SECONDS = 60.0
 REQUEST = (
@@ -52,7 +54,7 @@ class ServerProcess:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait()
+        exit_code(self.process, "the model server is gone after SIGKILL")
 
     def logged(self, message: str) -> dict[str, Any] | None:
         """The first log record with this message, if it is there by now."""

@@ -21,6 +21,8 @@ from mlwright.trainer.step import DataFormat, Dataset, Split, SplitType, Storage
 
 Json = dict[str, Any]
 
+STEP_SECONDS: Final = 240
+"""The longest that a step of a test takes on a busy machine, and more."""
 STEPS: Final = ("validate", "train", "evaluate")
 
 HGB: Final = "sklearn.ensemble.HistGradientBoostingClassifier"
@@ -89,6 +91,7 @@ class Workshop:
             capture_output=True,
             text=True,
             check=False,
+            timeout=STEP_SECONDS,
         )
         return Ended(ended.returncode, self.message(), ended.stderr)
 

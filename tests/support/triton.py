@@ -28,7 +28,7 @@ def talk(
 
     python = environment(Path(__file__).with_name("tritonclient.txt"))
     command: list[str | Path] = [python, "-W", "ignore", __file__, protocol, address, token, authority, model]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-4000:]
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers

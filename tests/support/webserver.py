@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from typing import Any
+from typing import Any, Final
+
+STOP_SECONDS: Final = 20
+"""A page that comes slowly has come by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,14 @@ def serving() -> Iterator[WebServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(server)) as http:
         server.url = f"http://127.0.0.1:{http.server_address[1]}"
-        thread = threading.Thread(target=http.serve_forever, args=(0.05,))
+        thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server
         finally:
             http.shutdown()
-            thread.join()
+            thread.join(STOP_SECONDS)
+            assert not thread.is_alive(), f"the web server has not ended {STOP_SECONDS} s after it was told to"
 
 
 def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:

@@ -21,6 +21,7 @@ from mlwright.plan.resources import KINDS, ResourceKind
 from tests.support.apiserver import Json
 from tests.support.kube import Event, Kube
 from tests.support.kubelet import HASH
+from tests.support.waiting import over
 
 TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 UID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -87,10 +88,9 @@ class World:
     ) -> None:
         for task in self._tasks:
             task.cancel()
-        ends = await asyncio.gather(*self._tasks, return_exceptions=True)
-        failed = [end for end in ends if isinstance(end, Exception)]
-        if failed and error is None:
-            raise failed[0]
+        await over(self._tasks, "the watches of the world have ended after they were cancelled")
+        if error is None:
+            await asyncio.gather(*(task for task in self._tasks if not task.cancelled()))
 
     async def _follow(self, kind: ResourceKind) -> None:
         async for event in self._kube.changes(kind):

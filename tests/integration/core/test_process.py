@@ -18,7 +18,7 @@ from typing import Any
 
 from cluster.apiserver import ApiServer
 from tests.support.apiserver import APPLY, CRDS, Client, definitions
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, exit_code
 
 
 def free_port() -> int:
@@ -78,7 +78,7 @@ def operator(tmp_path: Path, server: ApiServer | None, **settings: str) -> Itera
         yield running
     finally:
         running.process.kill()
-        running.process.wait()
+        exit_code(running.process, "the operator is gone after SIGKILL")
 
 
 def test_it_answers_probes_and_metrics_and_stops_when_told(

@@ -20,6 +20,7 @@ from tests.support.flights import request
 from tests.support.keys import certificate
 from tests.support.serving import ServerProcess
 from tests.support.waiting import eventually as waited
+from tests.support.waiting import exit_code
 
 Start = Callable[..., ServerProcess]
 INFER = "/v2/models/flights/infer"
@@ -210,7 +211,7 @@ def test_a_shadow_that_dies_harms_nobody(start: Start, tmp_path: Path) -> None:
     other = start(**OTHER).ready()
     server = shadowed(start, tmp_path, other)
     other.process.kill()
-    other.process.wait()
+    exit_code(other.process, "the shadow is gone after SIGKILL")
 
     answers = [server.ask("POST", INFER, request())[0] for _ in range(20)]
 

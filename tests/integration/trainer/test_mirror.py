@@ -327,10 +327,11 @@ class _Echo(BaseHTTPRequestHandler):
 def echoing() -> Iterator[str]:
     """Run a server that repeats in its errors what it was sent."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(20)
+            assert not thread.is_alive(), "the server that repeats has not ended 20 s after it was told to"

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from mlwright.bundle.profile import read_profile
 from mlwright.bundle.tensors import to_inputs
 from mlwright.bundle.verification import verify
 from tests.support.training import HGB, STEPS, Json, Workshop, document, flights_table
+from tests.support.waiting import eventually, exit_code
 
 
 def _run(shop: Workshop, wanted: Json) -> Json:
@@ -275,10 +275,9 @@ def test_a_killed_step_leaves_nothing_that_its_next_start_would_believe(shop: Wo
     env = {"PATH": os.environ["PATH"], **shop.env(wanted)}
     process = subprocess.Popen([sys.executable, "-m", "mlwright.trainer", "train"], env=env, stderr=subprocess.DEVNULL)
     draft = shop.run_folder() / ".train-0.tmp"
-    while not draft.exists():
-        time.sleep(0.05)
+    eventually(lambda: draft.exists() or None, "the step has begun to write", 60)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    exit_code(process, "the step is gone after SIGKILL")
 
     assert not (shop.run_folder() / "train-0").exists()
 

@@ -17,6 +17,7 @@ import pytest
 
 from mlwright.trainer.tuning import line, progress
 from tests.support.training import Ended, Json, Workshop, document, flights_table
+from tests.support.waiting import exit_code
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -309,11 +310,11 @@ def test_killing_coordinator_and_worker_loses_no_finished_trial(workshop: Worksh
     coordinator, worker = spawn(workshop, told, 0, port), spawn(workshop, told, 1, port)
     wait_for(workshop, 5)
     worker.send_signal(signal.SIGKILL)
-    worker.wait()
+    exit_code(worker, "the worker is gone after SIGKILL")
     worker = spawn(workshop, told, 1, port)
     wait_for(workshop, 12)
     coordinator.send_signal(signal.SIGKILL)
-    coordinator.wait()
+    exit_code(coordinator, "the coordinator is gone after SIGKILL")
     before = ended_trials(workshop)
     coordinator = spawn(workshop, told, 0, port)
 
@@ -335,7 +336,7 @@ def test_while_trials_go_on_a_look_tells_how_far_they_are(workshop: Workshop) ->
         time.sleep(0.05)
     look = workshop.run("progress", {"schemaVersion": 1, "runUri": told["runUri"]})
     alone.send_signal(signal.SIGKILL)
-    alone.wait()
+    exit_code(alone, "the tuning is gone after SIGKILL")
 
     assert look.results["tuning"]["trials"] == 1000
     assert 0 < look.results["tuning"]["finished"] < 1000
