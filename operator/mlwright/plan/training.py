@@ -255,6 +255,8 @@ class PipelineSeen:
     mirror: MirrorSeen = MirrorSeen()
     retrain: RetrainSeen | None = None
     """The newest Decision that asks for a run."""
+    passed_over: tuple[str, ...] = ()
+    """Names of Decisions that ask for a run and do not say until when they saw."""
 
 
 @dataclass(frozen=True, slots=True)

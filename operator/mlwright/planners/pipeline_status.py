@@ -44,7 +44,7 @@ def starting(seen: PipelineSeen, start: StartRun, at: Aspects) -> StatusDraft:
 def settled(seen: PipelineSeen, at: Aspects) -> StatusDraft:
     """Return the status of a pipeline that has nothing to start: how the newest run stands."""
     own, sentence = _standing(seen, at.table.due)
-    sentence += _ahead(seen)
+    sentence += _ahead(seen) + _passed_over(seen)
     conditions = (_ready(seen), *own)
     if at.held is not None:
         conditions = (*conditions, Verdict("Held", "True", at.held.reason, at.held.sentence))
@@ -66,6 +66,17 @@ def _ahead(seen: PipelineSeen) -> str:
     number = seen.approved_ahead
     coming = number.isascii() and number.isdigit() and int(number) > last
     return f"; version {number} is approved ahead" if coming else ""
+
+
+def _passed_over(seen: PipelineSeen) -> str:
+    """Say which Decision starts no run, and what it lacks: whether a run has answered it nobody can tell."""
+    if not seen.passed_over:
+        return ""
+    more = f" (and {len(seen.passed_over) - 1} more)" if len(seen.passed_over) > 1 else ""
+    return (
+        f"; Decision {seen.passed_over[0]}{more} asks for a run and is passed over, for spec.evidence.until is no time"
+        " with its time zone, such as 2026-01-05T12:00:00Z; delete it and record another"
+    )
 
 
 def _standing(seen: PipelineSeen, due: Slot | None) -> tuple[tuple[Verdict, ...], str]:

@@ -31,7 +31,7 @@ from tests.support.flows import (
     trained,
     version,
 )
-from tests.support.objects import MODEL, RUN, changed
+from tests.support.objects import MODEL, RETRAIN, RUN, changed
 from tests.support.operators import SETTINGS, FaultFree
 from tests.support.podstates import Absent, CrashLoop, Ended, Running, State, Unscheduled, Waiting
 from tests.support.scripts import Story, dataset_missing, user_error
@@ -118,6 +118,11 @@ def fails_at(step: str, *states: State) -> Callable[[], Story]:
 def pinned(number: int) -> Json:
     """Return a deployment of one version."""
     return changed(deployment(), {"spec.model": {"type": "Version", "ref": {"name": "churn"}, "version": number}})
+
+
+def asking(name: str, **evidence: object) -> Json:
+    """Return a Decision made by hand that asks the pipeline for a run."""
+    return changed(RETRAIN, {"metadata.name": name, "spec.evidence": evidence})
 
 
 def following(alias: str) -> Json:
@@ -249,6 +254,23 @@ TRAINING_CASES = (
         ),
         FIRST_RUN,
         mend=create(pipeline()),
+    ),
+    Case(
+        "who asks for a run does not say until when the drift was seen",
+        create(asking("churn-a", until="soon"), asking("churn-b", until=20), asking("churn-c"), pipeline()),
+        (
+            Told(
+                "TrainingPipeline",
+                "churn",
+                "Ready",
+                "True/RunSucceeded",
+                "churn-1: made churn-v1, which passed its gates; Decision churn-a (and 2 more) asks for a run and is"
+                " passed over, for spec.evidence.until is no time with its time zone, such as 2026-01-05T12:00:00Z;"
+                " delete it and record another",
+            ),
+        ),
+        SECOND_RUN,
+        mend=create(RETRAIN),
     ),
     Case(
         "nobody names an image",

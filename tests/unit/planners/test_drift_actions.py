@@ -43,6 +43,18 @@ def runs(operator: Operator) -> list[str]:
     return [body["spec"]["trigger"]["type"] for body in operator.world.all("TrainingRun")]
 
 
+def by_hand(name: str, **evidence: object) -> Body:
+    """Return a Decision made by hand that asks the pipeline for a run."""
+    spec = {
+        "subjectRef": {"kind": "TrainingPipeline", "name": "flights"},
+        "type": "Retrain",
+        "sentence": "a person has seen drift",
+        "evidence": evidence,
+        "by": "a person",
+    }
+    return {"kind": "Decision", "metadata": {"name": name}, "spec": spec}
+
+
 def told(operator: Operator) -> str:
     """Return what the monitor says."""
     return people.summary(operator.world, "DriftMonitor")
@@ -133,3 +145,35 @@ def test_a_run_that_was_asked_for_is_not_asked_for_again_without_its_status() ->
     operator.settle(SEASON)
 
     assert runs(operator) == ["SpecChange", "Drift"]
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [{}, {"until": "soon"}, {"until": 20}, {"until": {"at": 1}}, {"until": "2026-01-05T12:00:00"}],
+    ids=["no time", "a word", "a number", "an object", "no time zone"],
+)
+def test_a_decision_that_does_not_say_until_when_it_saw_is_passed_over(evidence: dict[str, object]) -> None:
+    """Somebody made it by hand; the pipeline goes on, and says which one starts no run and why."""
+    operator = Operator(World(), Actors(Surroundings()))
+    operator.world.add(by_hand("odd", **evidence))
+    operator.world.add(people.pipeline())
+    operator.settle()
+
+    assert runs(operator) == ["SpecChange"]
+    assert people.summary(operator.world, "TrainingPipeline").endswith(
+        "; Decision odd asks for a run and is passed over, for spec.evidence.until is no time with its time zone,"
+        " such as 2026-01-05T12:00:00Z; delete it and record another"
+    )
+
+
+def test_beside_decisions_that_are_passed_over_another_one_is_answered() -> None:
+    """What is wrong with one is no matter of the next."""
+    operator = Operator(World(), Actors(Surroundings()))
+    operator.world.add(people.pipeline())
+    operator.settle()
+    for decision in (by_hand("odd"), by_hand("odd-too", until=""), by_hand("fine", until="2100-01-05T12:00:00Z")):
+        operator.world.add(decision)
+    operator.settle()
+
+    assert runs(operator) == ["SpecChange", "Drift"]
+    assert "; Decision odd (and 1 more) asks for a run" in people.summary(operator.world, "TrainingPipeline")

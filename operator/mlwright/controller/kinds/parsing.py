@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -55,6 +56,19 @@ def annotation(body: Body, name: str) -> str:
     """Return the value of an annotation, empty without one; of a value too long for a record, its digest."""
     value = str((body["metadata"].get("annotations") or {}).get(name, ""))
     return value if len(value) <= LONGEST_TOKEN else digest({name: value})
+
+
+def zoned(told: object) -> datetime | None:
+    """Return the moment that a free-typed place holds; None unless it is a text that tells its time zone too.
+
+    >>> zoned("2026-01-05T12:00:00Z").isoformat(), zoned("2026-01-05T12:00:00"), zoned(1767614400)
+    ('2026-01-05T12:00:00+00:00', None, None)
+    """
+    try:
+        read = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    return read if read is not None and read.tzinfo is not None else None
 
 
 def frozen(run: str, namespace: str, cache: CacheView) -> Frozen | None:

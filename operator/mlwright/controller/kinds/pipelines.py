@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from mlwright.api.conditions import find
 from mlwright.api.pipelines import TrainingPipelineSpec
@@ -56,24 +56,32 @@ def gather(body: Body, cache: CacheView) -> PipelineSeen:
         probes=_probes(seen, cache),
         history=tuple(_history(seen, cache)),
         mirror=mirrors.seen(seen, cache),
-        retrain=_retrain(seen, cache),
+        **_retrain(seen, cache),
     )
 
 
-def _retrain(seen: PipelineSeen, cache: CacheView) -> RetrainSeen | None:
-    """Return the newest Decision that asks for a run; by what it rests on, for timestamps are new after a restore."""
+class _Asked(TypedDict):
+    retrain: RetrainSeen | None
+    passed_over: tuple[str, ...]
+
+
+def _retrain(seen: PipelineSeen, cache: CacheView) -> _Asked:
+    """Return the newest Decision that asks for a run, and the names of those that do not say until when they saw.
+
+    The newest by what it rests on, for timestamps are new after a restore.
+    """
     found = cache.related(DECISION, seen.namespace, "subject", f"{TRAINING_PIPELINE.name}/{seen.name}")
-    asking = (
-        RetrainSeen(
-            name=body["metadata"]["name"],
-            sentence=body["spec"]["sentence"],
-            by=body["spec"].get("by", ""),
-            until=moment((body["spec"].get("evidence") or {}).get("until")),
-        )
-        for body in found
-        if body["spec"].get("type") == "Retrain"
+    asking = {body["metadata"]["name"]: body["spec"] for body in found if body["spec"].get("type") == "Retrain"}
+    ends = {name: parsing.zoned((spec.get("evidence") or {}).get("until")) for name, spec in asking.items()}
+    read = (
+        RetrainSeen(name, asking[name]["sentence"], asking[name].get("by", ""), until)
+        for name, until in ends.items()
+        if until is not None
     )
-    return max(asking, key=lambda one: (one.until, one.name), default=None)
+    return {
+        "retrain": max(read, key=lambda one: (one.until, one.name), default=None),
+        "passed_over": tuple(sorted(name for name, until in ends.items() if until is None)),
+    }
 
 
 def _probes(seen: PipelineSeen, cache: CacheView) -> tuple[ProbeSeen, ...]:
