@@ -13,14 +13,13 @@ from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Key
 from mlwright.planners.drift_counts import counted, profile_of, questions, surfaces_of
 from mlwright.ports.clock import Clock
-from mlwright.ports.metrics import MetricsStore
+from mlwright.ports.metrics import NO_STORE, MetricsStore
 
 TICK: Final = 1.0
 SETTLE: Final = 10.0
 """Seconds after which what was scraped before the end of a span can be asked for."""
 AGAIN: Final = 30.0
 """Seconds after which what failed is tried again."""
-NOWHERE: Final = "this installation names no Prometheus: set prometheus.url of the chart"
 
 
 class DriftMeter:
@@ -56,7 +55,7 @@ class DriftMeter:
 
     async def _tallied(self, wanted: Wanted) -> Tallied:
         if self._store is None:
-            return Tallied(wanted, trouble=NOWHERE)
+            return Tallied(wanted, trouble=NO_STORE)
         try:
             return await self._asked(self._store, wanted)
         except MetricsError as error:

@@ -12,11 +12,10 @@ from mlwright.errors import MetricsError
 from mlwright.plan.loads import Answer, Pod, Question
 from mlwright.plan.resources import Key
 from mlwright.ports.clock import Clock
-from mlwright.ports.metrics import MetricsStore
+from mlwright.ports.metrics import NO_STORE, MetricsStore
 
 EVERY: Final = 15.0
 """Seconds between two looks at the load, as HorizontalPodAutoscaler has it."""
-NOWHERE: Final = "this installation names no Prometheus: set prometheus.url of the chart"
 
 
 class LoadMeter:
@@ -44,7 +43,7 @@ class LoadMeter:
     async def _answer(self, question: Question) -> Answer:
         now = self._clock.now().timestamp()
         if self._store is None:
-            return Answer(now, trouble=NOWHERE)
+            return Answer(now, trouble=NO_STORE)
         try:
             if question.whole:
                 return Answer(now, number=await self._store.number(question.promql, now))

@@ -9,7 +9,7 @@ from mlwright.plan.measuring import Measure, Series
 from mlwright.planners.counting import LOOK, count
 from mlwright.planners.selections import selections
 from mlwright.ports.clock import Clock
-from mlwright.ports.metrics import MetricsStore
+from mlwright.ports.metrics import NO_STORE, MetricsStore
 
 
 class Reader:
@@ -47,7 +47,7 @@ class Reader:
             MetricsError: this installation has none.
         """
         if self._store is None:
-            raise MetricsError("this installation names no Prometheus: set prometheus.url of the chart")
+            raise MetricsError(NO_STORE)
         return self._store
 
     async def _numbers(self, measure: Measure, check: Check) -> Counted:

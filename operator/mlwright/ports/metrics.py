@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from mlwright.plan.measuring import Selection, Series
+
+NO_STORE: Final = "this installation names no Prometheus: set prometheus.url of the chart"
 
 
 class MetricsStore(Protocol):
