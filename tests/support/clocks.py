@@ -1,4 +1,4 @@
-"""A clock that a test can set forward."""
+"""Clocks that a test sets."""
 
 from __future__ import annotations
 
@@ -23,3 +23,19 @@ class ShiftedClock:
     def monotonic(self) -> float:
         """Return seconds that are not shifted: leases and pauses between writes stay real."""
         return time.monotonic()
+
+
+class HandClock:
+    """A clock that stands until its hands are moved; implements `mlwright.ports.clock.Clock`."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        """Seconds since 1970."""
+
+    def now(self) -> datetime:
+        """Return when it stands."""
+        return datetime.fromtimestamp(self.at, UTC)
+
+    def monotonic(self) -> float:
+        """Return the same in seconds."""
+        return self.at

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from mlwright.controller.cache import Cache
+from mlwright.controller.known_pods import KnownPods
 from mlwright.controller.reading import Reader
 from mlwright.errors import MetricsError
-from mlwright.plan.measuring import Measure, Measured, Side, Watched
+from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Key
 from mlwright.planners.counting import recent
 from mlwright.planners.minutes import COUNTED, before, chosen, minutes, total
@@ -39,8 +40,7 @@ class _Asked:
 
     phase: tuple[str, int, float]
     at: float = -math.inf
-    pods: dict[tuple[str, str], Watched] = field(default_factory=dict)
-    """Every pod that was ever wanted, by revision and name."""
+    pods: KnownPods = field(default_factory=KnownPods)
     noise: Noise | None = None
     unread: int = 0
     """How often stable's history could not be read."""
@@ -79,15 +79,12 @@ class Meter:
             asked = _Asked(phase)
         elif asked.phase != phase:
             asked.phase, asked.at, asked.pasts = phase, -math.inf, None
-        for side in (measure.candidate, measure.stable):
-            asked.pods.update({(side.revision, pod.name): pod for pod in side.pods})
+        asked.pods.learn(measure.candidate, measure.stable)
         return asked
 
     async def _measure(self, key: Key, measure: Measure, asked: _Asked) -> None:
         asked.at = self._clock.monotonic()
-        whole = replace(
-            measure, candidate=_with_gone(measure.candidate, asked), stable=_with_gone(measure.stable, asked)
-        )
+        whole = asked.pods.both(measure)
         if measure.noise_wanted and asked.noise is None:
             asked.noise = await self._noise(whole, asked)
         if measure.bake and asked.pasts is None:
@@ -118,14 +115,3 @@ class Meter:
         except MetricsError as error:
             logger.warning("the history of stable cannot be read", extra={"error": str(error)})
             return None
-
-
-def _with_gone(side: Side, asked: _Asked) -> Side:
-    """Add the pods that were wanted once and are gone: what they counted still counts."""
-    there = {pod.name for pod in side.pods}
-    gone = (
-        replace(pod, gone=True)
-        for (revision, name), pod in asked.pods.items()
-        if revision == side.revision and name not in there
-    )
-    return replace(side, pods=(*side.pods, *gone))

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mlwright.controller.cache import Cache
+from mlwright.controller.known_pods import KnownPods
 from mlwright.controller.reading import Reader
 from mlwright.errors import MetricsError
 from mlwright.plan.experiments import Survey, Surveyed
-from mlwright.plan.measuring import Measure, Measured, Side, Watched
+from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Key
 from mlwright.planners.surveying import end, selections, surveyed
 from mlwright.ports.clock import Clock
@@ -32,8 +33,7 @@ class _Asked:
 
     experiment: str
     at: float = -math.inf
-    pods: dict[str, dict[str, Watched]] = field(default_factory=dict)
-    """Every pod that was ever there, by revision and name: what it counted counts when it is gone."""
+    pods: KnownPods = field(default_factory=KnownPods)
 
 
 class SurveyMeter:
@@ -64,8 +64,7 @@ class SurveyMeter:
         asked = self._asked.get(key)
         if asked is None or asked.experiment != survey.experiment:
             asked = _Asked(survey.experiment)
-        for side in survey.sides:
-            asked.pods.setdefault(side.revision, {}).update({pod.name: pod for pod in side.pods})
+        asked.pods.learn(*survey.sides)
         return asked
 
     async def _count(self, key: Key, survey: Survey, asked: _Asked) -> None:
@@ -73,15 +72,14 @@ class SurveyMeter:
         if until == survey.since and not survey.guards:
             return
         asked.at = self._clock.monotonic()
-        whole = replace(survey, sides=tuple(_with_gone(side, asked) for side in survey.sides))
+        whole = replace(survey, sides=tuple(asked.pods.whole(side) for side in survey.sides))
         found = await self._surveyed(whole, until)
         guarded = tuple([await self._guarded(guard, asked) for guard in survey.guards])
         self._cache.remember(key, replace(found, survey=survey, guarded=guarded))
         self._wake(key)
 
     async def _guarded(self, guard: Measure, asked: _Asked) -> Measured:
-        candidate, stable = _with_gone(guard.candidate, asked), _with_gone(guard.stable, asked)
-        whole = replace(guard, candidate=candidate, stable=stable)
+        whole = asked.pods.both(guard)
         return Measured(guard, {check.name: await self._reader.reading(whole, check) for check in guard.checks})
 
     async def _surveyed(self, survey: Survey, until: float) -> Surveyed:
@@ -91,10 +89,3 @@ class SurveyMeter:
         except MetricsError as error:
             return Surveyed(survey, survey.since, trouble=str(error))
         return surveyed(survey, found, until)
-
-
-def _with_gone(side: Side, asked: _Asked) -> Side:
-    """Add the pods that were there once: what they counted still counts."""
-    there = {pod.name for pod in side.pods}
-    known = asked.pods.get(side.revision, {}).items()
-    return replace(side, pods=(*side.pods, *(replace(pod, gone=True) for name, pod in known if name not in there)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from mlwright.controller.load_meter import LoadMeter
 from mlwright.controller.loads import Loads
@@ -14,22 +13,11 @@ from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Selection, Series
 from mlwright.plan.resources import Key
 from mlwright.plan.scaling import Memory, Wish
+from tests.support.clocks import HandClock
 
 AT = 1_800_000_000.0
 RATE, OWN, BROKEN = Question("rate"), Question("own", whole=True), Question("broken")
 KEYS = [Key("ModelDeployment", "shop", f"m{number}") for number in range(3)]
-
-
-class Still:
-    """A clock that stands still."""
-
-    def now(self) -> datetime:
-        """Return when it stands."""
-        return datetime.fromtimestamp(AT, UTC)
-
-    def monotonic(self) -> float:
-        """Return the same in seconds."""
-        return AT
 
 
 class Store:
@@ -61,7 +49,7 @@ def asked(store: Store | None, *questions: Question) -> tuple[Loads, list[Key]]:
     loads, woken = Loads(), list[Key]()
     for key in KEYS:
         loads.want(key, questions, None)
-    asyncio.run(LoadMeter(store, Still(), loads, woken.append).round())
+    asyncio.run(LoadMeter(store, HandClock(AT), loads, woken.append).round())
     return loads, woken
 
 

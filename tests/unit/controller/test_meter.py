@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -17,6 +17,7 @@ from mlwright.plan.analysis import Counted, Failed
 from mlwright.plan.measuring import Measure, Measured, Phase, Selection, Series, Side, Watched
 from mlwright.plan.resources import Key
 from mlwright.ports.metrics import MetricsStore
+from tests.support.clocks import HandClock
 
 T0 = 1_800_000_000.0
 KEY = Key("ModelDeployment", "shop", "churn")
@@ -37,21 +38,6 @@ MEASURE = Measure(
     checks=(ERRORS,),
     warmup=timedelta(0),
 )
-
-
-class Hands:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.at = T0 + 600
-
-    def now(self) -> datetime:
-        """Return when it stands."""
-        return datetime.fromtimestamp(self.at, UTC)
-
-    def monotonic(self) -> float:
-        """Return the same in seconds."""
-        return self.at
 
 
 class Store:
@@ -91,7 +77,7 @@ class Scene:
     """A meter with all around it."""
 
     def __init__(self, store: MetricsStore | None) -> None:
-        self.clock = Hands()
+        self.clock = HandClock(T0 + 600)
         self.cache = Cache()
         self.woken: list[Key] = []
         self.meter = Meter(store, self.clock, self.cache, self.woken.append)

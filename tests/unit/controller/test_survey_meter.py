@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from mlwright.api.analysis import Check
@@ -16,6 +16,7 @@ from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.measuring import Measure, Phase, Selection, Series, Side, Watched
 from mlwright.plan.resources import Key
 from mlwright.planners.selections import REQUESTS
+from tests.support.clocks import HandClock
 
 T0: Final = 1_800_000_000.0
 KEY: Final = Key("ModelDeployment", "shop", "churn")
@@ -25,21 +26,6 @@ def survey(since: float = T0, pods: tuple[str, ...] = ("n1",)) -> Survey:
     """Return what an experiment wants."""
     new = Side("new", tuple(Watched(pod, T0 - 900) for pod in pods))
     return Survey("pricing", "shop", "churn", (Side("old", (Watched("o1", T0 - 900),)), new), since)
-
-
-class Hands:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.at = T0 + 60
-
-    def now(self) -> datetime:
-        """Return when it stands."""
-        return datetime.fromtimestamp(self.at, UTC)
-
-    def monotonic(self) -> float:
-        """Return the same in seconds."""
-        return self.at
 
 
 class Store:
@@ -73,7 +59,7 @@ class Scene:
     """A meter, and what it sees and wakes."""
 
     def __init__(self) -> None:
-        self.cache, self.clock, self.store = Cache(), Hands(), Store()
+        self.cache, self.clock, self.store = Cache(), HandClock(T0 + 60), Store()
         self.woken: list[Key] = []
         self.meter = SurveyMeter(self.store, self.clock, self.cache, self.woken.append)
         self.cache.want(KEY, survey())
