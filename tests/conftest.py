@@ -28,7 +28,7 @@ LIMITS = {
 }
 
 SET_UP: Final = 2400.0
-"""Seconds of a set-up: the first one builds Kubernetes where nobody has yet, and the other workers wait for it."""
+"""Seconds of a set-up: the first one builds Kubernetes where nobody has yet, in 20 minutes; other workers wait."""
 GRACE: Final = 300.0
 """Seconds from a test's limit to the end of the process: what it awaits when it gives up has limits of its own."""
 TEAR_DOWN: Final = 600.0
