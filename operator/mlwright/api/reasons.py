@@ -99,6 +99,12 @@ class Reason(StrEnum):
         "A newer version failed to take over; the stable one goes on serving.",
     )
     ALIAS_CYCLE = "AliasCycle", "The deployment follows the alias that it sets, itself or by others."
+    REPLICAS_CONTESTED = (
+        "ReplicasContested",
+        "Somebody else, who is named, set the number of pods of a Deployment; it is about to be set back.",
+    )
+    REPLICAS_SET_BACK = "ReplicasSetBack", "What somebody else set was set back less than ten minutes ago."
+    REPLICAS_LEFT = "ReplicasLeft", "Somebody else sets the number again and again; it is left alone for ten minutes."
     ALIAS_CONFLICT = (
         "AliasConflict",
         "The alias is owned by somebody else, who is named; it is never taken over.",

@@ -113,6 +113,7 @@ _TROUBLES: Final = frozenset(
         "LastVersionRejected",
         "AliasDangling",
         "AliasConflict",
+        "ReplicasContested",
         "DataUnseen",
         "SweepFailed",
     }

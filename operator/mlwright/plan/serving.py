@@ -55,6 +55,8 @@ class VariantSeen:
     pods: tuple[PodSeen, ...] = ()
     generation: int = 0
     """Of its spec: another one after every change of its number of pods."""
+    set_by: str = ""
+    """The field manager that set its number of pods, if that was somebody else; empty when it was the operator."""
 
 
 @dataclass(frozen=True, slots=True)

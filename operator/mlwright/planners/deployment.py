@@ -29,6 +29,7 @@ from mlwright.plan.serving import (
 )
 from mlwright.planners import experimenting, traffic, upkeep
 from mlwright.planners.autoscaling import Scaling, check, scale, sized
+from mlwright.planners.contest import Contest, contest
 from mlwright.planners.decisions import rejection
 from mlwright.planners.experiment_status import beside
 from mlwright.planners.experimenting import experiment, waits
@@ -55,7 +56,8 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     at = resized(at, sized(seen, size))
     found = next(decision for rule in RULES if (decision := rule(at)) is not None)
     decision = beside(found, at, waits(at)) if seen.spec.experiment else found
-    return decision if size is None else with_size(decision, size)
+    told = decision if size is None else with_size(decision, size)
+    return with_contest(told, contest(seen, variant(seen, at.stable.name) if at.stable else None, now))
 
 
 def _rolls(at: Situation) -> bool:
@@ -73,6 +75,13 @@ def with_size(decision: Decision, size: Scaling) -> Decision:
     beside = (verdict for verdict in size.verdicts if verdict.type not in said)
     status = replace(told, conditions=(*told.conditions, *beside), fields=fields)
     return replace(decision, status=status, questions=size.questions, memory=size.memory)
+
+
+def with_contest(decision: Decision, found: Contest) -> Decision:
+    """Tell who else sets the number of pods, and leave it alone where it would be fought over."""
+    status = replace(decision.status, conditions=(*decision.status.conditions, *found.verdicts))
+    intents = found.without(decision.intents)
+    return replace(decision, status=status, intents=intents, again=sooner(decision.again, found.again))
 
 
 def _suspended(at: Situation) -> Decision | None:

@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 
 from cluster.apiserver import ApiServer
+from mlwright.adapters.kube.client import item
 from mlwright.adapters.kube.connect import connect
+from mlwright.api.conditions import find
 from mlwright.constants import LABEL_OWNER
+from mlwright.plan.digests import child_name
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
+    DEPLOYMENT,
     JOB,
     MODEL,
+    MODEL_DEPLOYMENT,
     SERVICE,
     TRAINING_PIPELINE,
     TRAINING_RUN,
@@ -25,7 +30,7 @@ from mlwright.plan.resources import (
 )
 from mlwright.ports.access import Access
 from mlwright.settings import Settings
-from tests.support.apiserver import Client
+from tests.support.apiserver import MERGE, Client
 from tests.support.flows import deployment, version
 from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
@@ -149,6 +154,51 @@ async def test_an_edited_and_a_deleted_child_are_repaired(
             await eventually(lambda: _selects(kube, namespace), "the Service is there again", 5.0)
 
     assert [vars(r)["child"] for r in caplog.records if r.message == "child repaired"] == ["Service churn"]
+
+
+async def test_who_else_sets_the_number_of_pods_is_named_and_not_fought(
+    kube: Kube, namespace: str, start: Start
+) -> None:
+    """What it set is set back once; set again it stays, and the condition says by whom and until when."""
+    operator = start()
+    stories = Stories()
+    stories.tell(namespace, Story())
+    async with Kubelet(kube, stories, namespace):
+        await serve(kube, namespace)
+        name = await eventually(lambda: _serving(kube, namespace), "it serves")
+        await settled(operator)
+        await _scaled_by_hpa(kube, namespace, name, 5)
+        await eventually(lambda: _contested(kube, namespace, "ReplicasSetBack"), "it is told and set back")
+        assert await _has(kube, namespace, name, 2)
+        await _scaled_by_hpa(kube, namespace, name, 5)
+        told = await eventually(lambda: _contested(kube, namespace, "ReplicasLeft"), "it is told again")
+        await settled(operator)
+
+        assert await _has(kube, namespace, name, 5)
+        assert told.startswith("kube-controller-manager (a HorizontalPodAutoscaler) sets Deployment")
+
+
+async def _serving(kube: Kube, namespace: str) -> str:
+    body = await kube.read(MODEL_DEPLOYMENT, namespace, "churn")
+    stable = ((body or {}).get("status") or {}).get("stable")
+    return child_name("churn", stable["revision"]) if stable else ""
+
+
+async def _scaled_by_hpa(kube: Kube, namespace: str, name: str, replicas: int) -> None:
+    path = f"{item(DEPLOYMENT, namespace, name)}/scale"
+    patch, who = {"spec": {"replicas": replicas}}, {"fieldManager": "kube-controller-manager"}
+    await kube.accepted("PATCH", path, patch, content=MERGE, **who)
+
+
+async def _has(kube: Kube, namespace: str, name: str, replicas: int) -> bool:
+    body = await kube.read(DEPLOYMENT, namespace, name)
+    return body is not None and body["spec"]["replicas"] == replicas
+
+
+async def _contested(kube: Kube, namespace: str, reason: str) -> str:
+    body = await kube.read(MODEL_DEPLOYMENT, namespace, "churn")
+    found = find((body or {}).get("status") or {}, "ReplicasContested")
+    return str(found["message"]) if found and found["reason"] == reason else ""
 
 
 async def serve(kube: Kube, namespace: str) -> None:

@@ -123,6 +123,16 @@ def _request(world: World, _: Surroundings) -> None:
     world.edit(world.one("Service", ROUTER_NAME), lambda body: body["metadata"]["annotations"].update(said))
 
 
+def _scaled(replicas: int) -> Act:
+    """Let an autoscaler set the number of pods of the Deployments of flights."""
+
+    def scale(world: World, _: Surroundings) -> None:
+        for body in world.all("Deployment"):
+            world.scale_by("kube-controller-manager", body, replicas)
+
+    return Act(f"somebody else wants {replicas}", scale)
+
+
 def _serve_keeping_one(world: World, _: Surroundings) -> None:
     world.add(people.model(retention={"keepVersions": 1, "gracePeriod": "1h"}))
     world.add(people.version(1))
@@ -692,6 +702,18 @@ STORIES: Final = {
                 Act("a request", _request),
                 Act("nobody asks again", _long_calm),
                 _new_version(2),
+            ),
+        ),
+        Story(
+            "somebody else scales, again and again, and then no more",
+            (
+                _SERVE,
+                _scaled(5),
+                _scaled(4),
+                _set("three pods", replicas=3),
+                Act("the truce is over", lambda *_: None, timedelta(minutes=8)),
+                _scaled(5),
+                Act("nobody does so any more", lambda *_: None, LONG),
             ),
         ),
         Story(

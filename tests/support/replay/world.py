@@ -160,6 +160,10 @@ class World:
 
     # what anybody does
 
+    def scale_by(self, manager: str, deployment: Body, replicas: int) -> None:
+        """Let somebody else set the number of pods of a Deployment."""
+        self.edit(deployment, lambda found: _set(found, replicas, {"manager": manager}))
+
     def drift(self) -> None:
         """Let the rows that are asked from now on be others."""
         self.moved = self.now
@@ -292,7 +296,7 @@ class World:
         held = self.objects.get(kind, {}).get(name)
         if held is None or held["metadata"]["resourceVersion"] != version:
             raise Refusal(f"{kind} {name} changed")
-        self.edit(held, lambda found: found["spec"].update(replicas=replicas))
+        self.edit(held, lambda found: _set(found, replicas, None))
         self.writes.append(f"scale {kind} {name} to {replicas}")
 
     def _count(self, census: Census | None, witnesses: Iterable[Witness]) -> None:
@@ -351,6 +355,14 @@ def _apply_to(held: Body, body: Body) -> None:
     held["metadata"]["annotations"] = _annotations(held, body)
     if is_shared(held):
         held["metadata"]["ownerReferences"] = body["metadata"]["ownerReferences"]
+
+
+def _set(held: Body, replicas: int, manager: Body | None) -> None:
+    """Set a number of pods; `managedFields` are as the cache keeps them: nobody but somebody else."""
+    held["spec"]["replicas"] = replicas
+    held["metadata"].pop("managedFields", None)
+    if manager is not None:
+        held["metadata"]["managedFields"] = [manager]
 
 
 def _annotations(held: Body, body: Body) -> Body:

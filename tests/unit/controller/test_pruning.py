@@ -81,3 +81,22 @@ def test_the_original_is_not_changed() -> None:
     pruned(POD, POD_BODY)
 
     assert "managedFields" in POD_BODY["metadata"]
+
+
+def scaled_by(*managers: str) -> Body:
+    """Return a Deployment whose number of pods these managers own."""
+    own = {"f:spec": {"f:replicas": {}}}
+    entries = [{"manager": name, "operation": "Update", "subresource": "scale", "fieldsV1": own} for name in managers]
+    other = {"manager": "kubectl-edit", "time": "2027-01-01T00:00:00Z", "fieldsV1": {"f:metadata": {}}}
+    return {"kind": "Deployment", "metadata": {"managedFields": [other, *entries]}, "spec": {}}
+
+
+def test_of_a_deployment_stays_who_else_set_its_number_of_pods() -> None:
+    """So that it can be named."""
+    assert pruned(DEPLOYMENT, scaled_by("kubectl"))["metadata"]["managedFields"] == [{"manager": "kubectl"}]
+
+
+def test_what_the_operator_set_is_its_own() -> None:
+    """Also where others agree with it."""
+    assert "managedFields" not in pruned(DEPLOYMENT, scaled_by("mlwright", "kubectl"))["metadata"]
+    assert "managedFields" not in pruned(DEPLOYMENT, scaled_by())["metadata"]

@@ -563,3 +563,18 @@ def test_the_longest_names(operator: Operator) -> None:
 
     assert conditions(operator.world, "ModelDeployment", name) == {"Ready": "True"}
     assert max(len(body["metadata"]["name"]) for body in operator.world.everything() if body["kind"] != "Pod") <= 63
+
+
+def test_two_who_scale_do_not_fight(serving: Operator) -> None:
+    """An autoscaler sets five pods every fifteen seconds for an hour: it is set back six times, and told throughout."""
+    world = serving.world
+    for _ in range(4 * 60):
+        for body in world.all("Deployment"):
+            if body["spec"]["replicas"] != 5:
+                world.scale_by("kube-controller-manager", body, 5)
+        serving.settle(within=timedelta(seconds=1))
+        world.pass_time(timedelta(seconds=15))
+
+    assert sum(write.endswith(" to 2") for write in world.writes) in {5, 6}
+    [told] = [c for c in status(world, "ModelDeployment")["conditions"] if c["type"] == "ReplicasContested"]
+    assert "again and again where 2 are wanted" in told["message"]

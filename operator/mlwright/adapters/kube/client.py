@@ -10,7 +10,7 @@ from mlwright.adapters.kube.failures import ExpiredError
 from mlwright.adapters.kube.transport import APPLY_PATCH, MERGE_PATCH, Call, Transport
 from mlwright.constants import FIELD_MANAGER, MANAGED_SELECTOR
 from mlwright.errors import NotFoundError
-from mlwright.plan.resources import KINDS, WRITTEN, Body, ResourceKind
+from mlwright.plan.resources import DEPLOYMENT, KINDS, WRITTEN, Body, ResourceKind
 from mlwright.ports.cluster import Page
 
 PAGE: Final = 500
@@ -61,7 +61,8 @@ class KubeCluster:
             for body in items:
                 body.setdefault("apiVersion", kind.api_version)
                 body.setdefault("kind", kind.name)
-                body["metadata"].pop("managedFields", None)
+                if kind is not DEPLOYMENT:  # of which it matters who set the number of pods
+                    body["metadata"].pop("managedFields", None)
             yield Page(items, int(answer["metadata"]["resourceVersion"]), first=not token)
             token = answer["metadata"].get("continue") or ""
             if not token:

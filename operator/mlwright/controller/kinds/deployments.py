@@ -160,6 +160,7 @@ def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
     meta, status = body["metadata"], body.get("status") or {}
     revision, created = meta["labels"].get(LABEL_REVISION, ""), moment(meta.get("creationTimestamp"))
     conditions = {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}
+    setter: Body = next(iter(meta.get("managedFields") or ()), {})  # the cache keeps no other entry
     return VariantSeen(
         revision=revision,
         object=meta["name"],
@@ -172,6 +173,7 @@ def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
         observed=status.get("observedGeneration", 0) >= meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
         generation=meta.get("generation", 0),
+        set_by=setter.get("manager", ""),
         refused=conditions.get("ReplicaFailure", {}).get("message", ""),
         # pods of a Deployment of the same name that was deleted may still be there, and must not speak for this one
         pods=tuple(pod for pod in pods if pod.labels.get(LABEL_REVISION) == revision and pod.created >= created),
