@@ -79,7 +79,7 @@ class World:
         self.version = 0
         """Counts changes."""
         self.loads = Loads()
-        """What is remembered of sizes; forgotten in a copy of the world, as by a new leader."""
+        """What is known of the load; a copy of the world knows nothing, as a new leader."""
         self.meter = Meter()
         """What is to be counted; forgotten in the same way."""
         self.rows = Rows()
@@ -113,7 +113,10 @@ class World:
         return self.rows.tallied(owner, self.now.timestamp(), self.moved.timestamp())
 
     def answer(self, question: Question) -> Answer | None:
-        """Return what Prometheus would say of the load: every pod is counted, and nobody asks."""
+        """Return what was answered about the load; where nothing was, every pod is counted, and nobody asks."""
+        told = self.loads.answer(question)
+        if told is not None:
+            return told
         count = COUNTED_ONCE if question == COUNTED else 0.0
         return Answer(self.now.timestamp(), {(NAMESPACE, pod["metadata"]["name"]): count for pod in self.all("Pod")})
 

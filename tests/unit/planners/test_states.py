@@ -578,6 +578,14 @@ def suspended_batch(operator: Operator) -> None:
 FOLLOWING = {"type": "Alias", "ref": {"name": "flights"}, "alias": "blue"}
 
 
+def outnumbered(operator: Operator) -> None:
+    """Let an autoscaler set five pods."""
+    served(operator)
+    for body in operator.world.all("Deployment"):
+        operator.world.scale_by("kube-controller-manager", body, 5)
+    operator.settle()
+
+
 def loaded(trouble: str) -> Callable[[Operator], None]:
     """Let a deployment be scaled by its requests, of which Prometheus knows, or tells why not."""
 
@@ -698,6 +706,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: it is scaled by a load that is not known": loaded("Prometheus did not answer"),
     "ModelDeployment: model, version or alias does not exist yet": waiting_for_version,
     "ModelDeployment: the alias that it sets belongs to somebody else": contested,
+    "ModelDeployment: somebody else set the number of pods of its Deployment in the last ten minutes": outnumbered,
     "ModelDeployment: its router has no ready pod": unrouted,
     "ModelDeployment: suspended": changed(suspend=True),
     "ModelDeployment: paused": changed(paused=True),
