@@ -268,7 +268,8 @@ class Kubelet:
         if all(known.get(key, 0 if value == 0 else None) == value for key, value in status.items()):
             return
         path = item(owner.kind, owner.namespace, owner.name) + "/status"
-        change = {"metadata": {"uid": body["metadata"]["uid"]}, "status": status}
+        # of a body that is not the newest nothing follows: the newest is told next
+        change = {"metadata": {key: body["metadata"][key] for key in ("uid", "resourceVersion")}, "status": status}
         answer = await self._kube.request("PATCH", path, change, content=MERGE)
         assert answer.status in {200, 404, 409}, f"{owner}: {answer.body.get('message')}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -100,18 +101,18 @@ class Once(Armed):
 
     def __init__(self) -> None:
         super().__init__()
-        self.failures = 0
-        self._failed: set[Call] = set()
+        self.failed: Counter[Call] = Counter()
+        self._passes: set[Call] = set()
 
     async def fault(self, call: Call, send: Send, die: Callable[[], None]) -> Any:
         """Fail, and send the next time."""
         del die
-        if call in self._failed:
+        if call in self._passes:
             if call.writes:
-                self._failed.clear()
+                self._passes.clear()
             return await send()
-        self._failed.add(call)
-        self.failures += 1
+        self._passes.add(call)
+        self.failed[call] += 1
         return await self.fail(call, send)
 
     async def fail(self, call: Call, send: Send) -> Any:

@@ -206,7 +206,7 @@ async def test_a_controller_without_conditions_is_waited_for_by_a_field(
     """As RayJob and SparkApplication tell how they stand; what they say beside it is the sentence."""
     state = "applicationState.state"
     ends = {"success": {"field": state, "equals": "COMPLETED"}, "failure": {"field": state, "equals": "FAILED"}}
-    await kube.create(asking(ends=ends, retries={"limit": 1, "backoff": "1s"}), namespace)
+    await kube.create(asking(ends=ends, retries={"limit": 1, "backoff": "5s"}), namespace)
     failed = {"state": "FAILED", "errorMessage": "the driver was killed"}
     await tell(kube, await object_of(kube, namespace), {"applicationState": failed})
     trying = await summary(kube, namespace, "the driver was killed")
