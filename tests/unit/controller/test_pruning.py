@@ -85,7 +85,7 @@ def test_the_original_is_not_changed() -> None:
 
 def scaled_by(*managers: str) -> Body:
     """Return a Deployment whose number of pods these managers own."""
-    own = {"f:spec": {"f:replicas": {}}}
+    own: Body = {"f:spec": {"f:replicas": {}}}
     entries = [{"manager": name, "operation": "Update", "subresource": "scale", "fieldsV1": own} for name in managers]
     other = {"manager": "kubectl-edit", "time": "2027-01-01T00:00:00Z", "fieldsV1": {"f:metadata": {}}}
     return {"kind": "Deployment", "metadata": {"managedFields": [other, *entries]}, "spec": {}}
