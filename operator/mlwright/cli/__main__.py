@@ -10,13 +10,16 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, TextIO
 
-from mlwright.cli import commands, proof, reports
+from mlwright.cli import commands, proof, reports, simulation
 from mlwright.cli.answers import Answer, CommandError
 from mlwright.cli.kubectl import Body, Kubectl
 from mlwright.cli.subjects import find
+from mlwright.planners.simulating import World
 
 DEPLOYMENT: Final = ("ModelDeployment",)
 SERVED_OR_TRAINED: Final = ("ModelDeployment", "TrainingPipeline")
@@ -72,6 +75,13 @@ def _verify(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
     return proof.verify(records)
 
 
+def _simulate(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
+    trace = simulation.read(Path(told.trace))
+    drafted = told.name.endswith(simulation.MANIFESTS)
+    body = kubectl.manifest(told.name) if drafted else find(kubectl, told.name, DEPLOYMENT)
+    return simulation.answer(body, trace, World(told.capacity, told.start, told.late))
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -89,6 +99,7 @@ _COMMANDS: Final[Mapping[str, Callable[[Kubectl, argparse.Namespace], Answer]]] 
     "retry": lambda k, told: commands.retry(k, find(k, told.name, WITH_RUNS), _now()),
     "rollback": lambda k, told: commands.rollback(k, find(k, told.name, DEPLOYMENT), told.version),
     "run": lambda k, told: commands.run(k, find(k, told.name, ("TrainingPipeline",)), _now()),
+    "simulate": _simulate,
 }
 _HELP: Final[Mapping[str, str]] = {
     "status": "how an object is; without a name, how everything in the namespace is",
@@ -101,6 +112,7 @@ _HELP: Final[Mapping[str, str]] = {
     "retry": "try again what a deployment rejected, or the newest run of a pipeline that failed",
     "rollback": "end the rollout that goes on, else go back to the version that served before",
     "run": "ask a pipeline for a run",
+    "simulate": "what the autoscaling of a deployment, or of a manifest of one, would have made of a load",
 }
 _WITH_VERSION: Final = frozenset({"approve", "promote", "abort", "rollback"})
 
@@ -119,12 +131,36 @@ def _parser() -> argparse.ArgumentParser:
     parsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in _COMMANDS:
         own = parsers.add_parser(name, parents=[shared], help=_HELP[name], description=_HELP[name])
+        if name == "simulate":
+            own.add_argument("what", choices=["autoscaling"], help="what is simulated")
+            _simulates(own)
         own.add_argument("name", nargs="?" if name == "status" else None, help="NAME, or KIND/NAME such as md/flights")
         if name in _WITH_VERSION:
             own.add_argument(
                 "version", nargs="?", type=int, help="number of the version; that which rolls out otherwise"
             )
     return parser
+
+
+def _simulates(own: argparse.ArgumentParser) -> None:
+    own.add_argument("--trace", required=True, help="a CSV file with the columns time and requests (per second)")
+    own.add_argument("--capacity", required=True, type=_positive, help="requests per second that one pod can answer")
+    own.add_argument("--start", type=_seconds, default=15, help="seconds until a new pod is ready (15)")
+    own.add_argument("--late", type=_seconds, default=1, help="seconds of waiting that make a request late (1)")
+
+
+def _positive(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < float("inf"):
+            return number
+    raise argparse.ArgumentTypeError("expected a number above 0")
+
+
+def _seconds(text: str) -> int:
+    with suppress(ValueError):
+        if 1 <= (number := int(text)) <= 3600:  # noqa: PLR2004  # an hour
+            return number
+    raise argparse.ArgumentTypeError("expected whole seconds from 1 to 3600")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,17 @@ class Kubectl:
         found: list[Body] = json.loads(said)["items"]
         return found
 
+    def manifest(self, path: str) -> Body:
+        """Return the ModelDeployment of a file, as kubectl reads it; nothing is made.
+
+        Raises:
+            CommandError: it cannot be read, or holds something else.
+        """
+        found: Body = json.loads(self._run("create", f"--filename={path}", "--dry-run=client", "--output=json"))
+        if found.get("kind") != "ModelDeployment":
+            raise CommandError(Code.USAGE, f"{path} must hold one ModelDeployment and nothing else")
+        return found
+
     def patch(self, body: Body, change: Body) -> Body:
         """Merge a change into an object and return it.
 

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -325,3 +326,63 @@ def test_a_kubectl_that_is_not_there(run: Run) -> None:
     said = run("status", kubectl="kubectl-of-nobody")
 
     assert (said.code, "kubectl-of-nobody cannot be run" in said.err) == (5, True)
+
+
+LOAD = "time,requests\n2026-01-05T07:00:00Z,10\n2026-01-05T07:05:00Z,60\n2026-01-05T07:10:00Z,60\n"
+SCALED = changed(
+    DEPLOYMENT,
+    {
+        "spec.autoscaling": {
+            "minReplicas": 1,
+            "maxReplicas": 9,
+            "metrics": [{"name": "load", "type": "RequestRate", "requestRate": {"target": 20}}],
+        }
+    },
+)
+
+
+def test_a_policy_is_played_over_a_load(run: Run, told: Told, tmp_path: Path) -> None:
+    """That of a deployment, or of a manifest that was not applied; nothing changes."""
+    told(SCALED)
+    trace, manifest = tmp_path / "load.csv", tmp_path / "churn.json"
+    trace.write_text(LOAD)
+    manifest.write_text(json.dumps(SCALED))
+    asked = ("simulate", "autoscaling", "--trace", str(trace), "--capacity", "25")
+
+    said = run(*asked, "churn")
+
+    assert "2026-01-05T07:05:52Z  60          2     1 -> 2: load:" in said.out
+    assert "HPA's defaults" in said.out
+    assert run(*asked, str(manifest)).out == said.out
+    assert run(*asked, "churn", "-o", "json").data["policy"]["mostPods"] >= 3
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("t,r\n", "the first line must be time,requests"),
+        (LOAD + "2026-01-05T07:00:00Z,60\n", "line 5: expected a later time"),
+        (LOAD + "2026-01-05T08:00:00Z,-1\n", "line 5: expected a later time than the line before, and requests"),
+        (LOAD + "soon,60\n", "line 5: expected a time"),
+        ("time,requests\n1,60\n", "a load has two rows or more"),
+    ],
+)
+def test_a_load_that_is_none_is_refused(run: Run, told: Told, tmp_path: Path, text: str, why: str) -> None:
+    """It names the line; what stands there is not repeated."""
+    told(SCALED)
+    trace = tmp_path / "load.csv"
+    trace.write_text(text)
+
+    said = run("simulate", "autoscaling", "churn", "--trace", str(trace), "--capacity", "25")
+
+    assert (said.code, why in said.err) == (2, True)
+
+
+def test_nothing_is_simulated_without_autoscaling(run: Run, told: Told, tmp_path: Path) -> None:
+    """There is no policy."""
+    told(DEPLOYMENT)
+    (tmp_path / "load.csv").write_text(LOAD)
+
+    said = run("simulate", "autoscaling", "churn", "--trace", str(tmp_path / "load.csv"), "--capacity", "25")
+
+    assert (said.code, "has no spec.autoscaling" in said.err) == (1, True)
