@@ -107,7 +107,7 @@ bench-operator: venv ## Measure the operator beside a bare floor on a real kube-
 bench-training: venv ## Measure what the operator adds between steps, the start of a step, the checks of data and, where a cluster is up, a tuning; writes build/bench/training.json.
 	@$(PY) -m bench.training
 
-bench-autoscale: venv ## Hold the arithmetic of scaling against a model of HorizontalPodAutoscaler; writes build/bench/autoscale.json.
+bench-autoscale: venv ## Measure scaling: its arithmetic, missing metrics, a day of bursts, a thousand deployments; writes build/bench/autoscale.json.
 	@$(PY) -m bench.autoscale
 
 bench-gates: venv ## Simulate how often the champion gate promotes a worse model; writes build/bench/gates.json.

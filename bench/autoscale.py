@@ -1,111 +1,80 @@
-"""Measure autoscaling: held against an independently written model of HorizontalPodAutoscaler v2 on random cases.
+"""Measure autoscaling: its arithmetic, what it does without metrics, a day of bursts, and a thousand deployments.
 
-    python -m bench.autoscale            # 100,000 cases
-    python -m bench.autoscale --quick    # a tenth of them
+    python -m bench.autoscale                  # all of it
+    python -m bench.autoscale --quick          # a tenth
+    python -m bench.autoscale bursts many      # these phases only
 
-Counts of seeded cases; no time is measured. A case is a whole look: what pods carry becomes a wish, and the wish a move
-within windows, policies and limits. Numbers of pods and policies are small, so that cases meet their edges often.
+- arithmetic: seeded cases held against an independently written model of HorizontalPodAutoscaler v2.
+- missing: seeded looks at which a metric is away, old or empty; how often pods went.
+- bursts: a made day of load, simulated as `kubectl mlwright simulate` does. The autoscaler beside it looks at the rate
+  of requests alone, with the defaults of HorizontalPodAutoscaler; ours looks at the requests under way as well.
+- many: what Prometheus is asked for a thousand deployments in one period, and the CPU time of a look: to gather, decide
+  and render, without the event that leads to it and without a write.
 """
 
 from __future__ import annotations
 
 import sys
-from random import Random
 from typing import Any, Final
 
-from bench.figures import Benchmark
-from mlwright.api.autoscaling import Behavior
-from mlwright.plan.scaling import Carried, Change, Limits, Memory, Tolerance, Wish
-from mlwright.planners.autoscaling import rules
-from mlwright.planners.replica_calculator import by_pods, by_ratio, by_total
-from mlwright.planners.scaling_behavior import move
-from tests.support import hpa_model
+from bench.autoscale_arithmetic import equal
+from bench.autoscale_loads import DAY, bursty
+from bench.autoscale_many import DEPLOYMENTS, many
+from bench.autoscale_missing import missing
+from bench.figures import Benchmark, Figures
+from mlwright.api.autoscaling import Autoscaling
+from mlwright.planners.simulating import Simulated, World, as_hpa, oracle, simulate
 
 CASES: Final = 100_000
-NOW: Final = 10_000.0
+BEGIN: Final = 1_800_000_000.0
 BENCHMARK: Final = Benchmark(
     "autoscale",
     "an independently written model of HorizontalPodAutoscaler v2 (tests/support/hpa_model.py)",
-    goals={"hpa_unequal_cases": 0},
+    goals={
+        "hpa_unequal_cases": 0,
+        "downs_on_missing": 0,
+        "late_share_ratio_hpa": 0.5,
+        "cost_ratio_oracle": 1.1,
+        "queries_per_kind": 1,
+        "core_share_of_1000": 0.1,
+    },
     least={"hpa_equal_cases": 1},
 )
+RATE: Final = {"name": "load", "type": "RequestRate", "requestRate": {"target": 20}}
+BUSY: Final = {"name": "busy", "type": "Concurrency", "concurrency": {"target": 2}}
 
 
-def wish(chance: Random) -> tuple[int | None, int | None]:
-    """Return what a random load asks for: as the planner finds it, and as the model does."""
-    current, target = chance.randint(1, 12), chance.choice([1, 7, 100, 1000, 33_333])
-    up, down = chance.choice([(0.1, 0.1), (0.0, 0.0), (0.25, 0.05)])
-    tolerance, kind = Tolerance(up, down), chance.randrange(3)
-    value = round(target * chance.choice([0.0, 0.5, 0.9, 1.0, 1.1, chance.uniform(0, 4)]) * current)
-    if kind == 0:
-        return by_total(current, value, target, tolerance), hpa_model.external_per_pod_replicas(
-            current, value, target, up, down
-        )
-    if kind == 1:
-        ready, zero = chance.randint(1, current), chance.random() < 0.1  # noqa: PLR2004  # a tenth from zero
-        now = 0 if zero else current
-        return by_ratio(now, ready, value, target, tolerance), hpa_model.external_value_replicas(
-            now, ready, value, target, up, down
-        )
-    return _by_pods(chance, current, target, tolerance)
+def policy(*metrics: dict[str, Any]) -> Autoscaling:
+    """Return a policy between one and forty pods."""
+    return Autoscaling.model_validate({"minReplicas": 1, "maxReplicas": 40, "metrics": metrics})
 
 
-def _by_pods(chance: Random, current: int, target: int, tolerance: Tolerance) -> tuple[int | None, int | None]:
-    pods = [f"p{number}" for number in range(chance.randint(1, 12))]
-    fates = {pod: chance.choice(["ready", "ready", "ready", "unready", "missing"]) for pod in pods}
-    ready, unready, missing = ({p for p, fate in fates.items() if fate == of} for of in ("ready", "unready", "missing"))
-    carried = {pod: round(target * chance.choice([0.0, 0.9, 1.0, 1.1, chance.uniform(0, 3)])) for pod in ready}
-    ours = by_pods(current, Carried(carried, frozenset(unready), frozenset(missing)), target, tolerance)
-    values = dict(carried)
-    theirs = hpa_model.plain_metric_replicas(
-        current, values, ready, unready, missing, target, tolerance.up, tolerance.down
-    )
-    return ours, theirs
-
-
-def moved(chance: Random) -> tuple[int, int]:
-    """Return how far a random wish gets: by the planner, and by the model."""
-    least = chance.randint(1, 5)
-    most = least + chance.randint(0, 20)
-    current, wanted = chance.randint(least, most), chance.randint(0, 40)
-    behavior = {"scaleUp": _way(chance), "scaleDown": _way(chance)}
-    wishes = [(NOW - chance.choice([0, 15, 60, 300, chance.uniform(0, 400)]), chance.randint(1, 30)) for _ in range(4)]
-    ups = [(NOW - chance.choice([15, 60, chance.uniform(0, 90)]), chance.randint(1, 6)) for _ in range(2)]
-    downs = [(NOW - chance.choice([15, 60, chance.uniform(0, 90)]), chance.randint(1, 6)) for _ in range(2)]
-    memory = Memory(
-        tuple(Wish(at, replicas) for at, replicas in wishes),
-        (*(Change(at, by) for at, by in ups), *(Change(at, -by) for at, by in downs)),
-    )
-    ours = move(current, wanted, memory, rules(Behavior.model_validate(behavior)), Limits(least, most), NOW)
-    return ours.replicas, hpa_model.normalize(current, wanted, wishes, ups, downs, behavior, least, most, NOW)
-
-
-def _way(chance: Random) -> dict[str, Any]:
-    policies = [
-        {
-            "type": chance.choice(["Pods", "Percent"]),
-            "value": chance.choice([1, 3, 10, 50, 100]),
-            "periodSeconds": chance.choice([15, 60]),
-        }
-        for _ in range(chance.randint(1, 3))
-    ]
+def bursts(seconds: int) -> Figures:
+    """Play a made day of bursts: late requests and cost, beside an autoscaler that looks at the request rate alone."""
+    load, world = bursty(1, seconds), World(capacity=25.0, start=15)
+    known = Simulated((), oracle(policy(RATE), load, world), sum(load), 0.0)
+    hpa = simulate(as_hpa(policy(RATE)), load, world, BEGIN, first=2)
+    own = simulate(policy(RATE, BUSY), load, world, BEGIN, first=2)
     return {
-        "stabilizationWindowSeconds": chance.choice([0, 60, 300]),
-        "selectPolicy": chance.choice(["Max", "Min", "Disabled"]),
-        "policies": policies,
+        "late_share_hpa": hpa.late_share,
+        "late_share_own": own.late_share,
+        "late_share_ratio_hpa": own.late_share / hpa.late_share,
+        "cost_ratio_oracle_hpa": hpa.pod_hours / known.pod_hours,
+        "cost_ratio_oracle": own.pod_hours / known.pod_hours,
     }
 
 
 def main() -> int:
-    """Compare every case, print a table and write the figures; returns 1 when one differs."""
-    cases = CASES // 10 if "--quick" in sys.argv[1:] else CASES
-    chance = Random(20_26)  # noqa: S311  # seeded
-    equal = 0
-    for _ in range(cases):
-        ours, theirs = wish(chance)
-        here, there = moved(chance)
-        equal += ours == theirs and here == there
-    return BENCHMARK.report({"hpa_equal_cases": equal, "hpa_unequal_cases": cases - equal})
+    """Run the phases that are named, all of them when none is; returns 1 when a goal is missed."""
+    wanted = [name for name in sys.argv[1:] if name != "--quick"]
+    part = 10 if "--quick" in sys.argv[1:] else 1
+    phases = {
+        "arithmetic": lambda: equal(CASES // part),
+        "missing": lambda: missing(CASES // 10 // part),
+        "bursts": lambda: bursts(DAY // part),
+        "many": lambda: many(DEPLOYMENTS // part),
+    }
+    return BENCHMARK.run(phases, wanted)
 
 
 if __name__ == "__main__":

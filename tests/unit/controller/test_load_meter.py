@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 
+from bench.autoscale_many import KINDS, many
 from mlwright.controller.load_meter import LoadMeter
 from mlwright.controller.loads import Loads
 from mlwright.errors import MetricsError
@@ -97,3 +98,14 @@ def test_who_asks_no_more_is_forgotten() -> None:
     loads.want(KEYS[0], (), None)
 
     assert (loads.asked, loads.memory(KEYS[0])) == (frozenset(), None)
+
+
+def test_deployments_ask_together() -> None:
+    """One query for each kind of metric, however many scale by it; and nothing moves without need."""
+    figures = many(count=7, rounds=2)
+
+    assert (figures["queries_per_period"], figures["looks_per_period"], figures["writes_when_nothing_moves"]) == (
+        KINDS,
+        7,
+        0,
+    )

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.autoscale import moved, wish
+from bench.autoscale_arithmetic import moved, wish
 from mlwright.plan.scaling import Behavior, Carried, Change, Limits, Memory, Tolerance, Wish
 from mlwright.planners.replica_calculator import by_pods
 from mlwright.planners.scaling_behavior import Move, move, remembered
