@@ -139,7 +139,7 @@ class Namespace:
                 raise KubectlError(f"kubectl port-forward {what} said: {line.strip()}")
             yield f"http://127.0.0.1:{found.group(1)}"
         finally:
-            forward.terminate()
+            forward.kill()  # it holds nothing that it would have to give back
             forward.wait()
             if forward.stdout is not None:
                 forward.stdout.close()

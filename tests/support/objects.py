@@ -85,18 +85,6 @@ DECISION: Json = {
         "evidence": {"exitCode": 64, "nested": {"deep": 1}},
     },
 }
-RETRAIN: Json = {
-    "apiVersion": API_VERSION,
-    "kind": "Decision",
-    "metadata": {"name": "churn-retrain-1"},
-    "spec": {
-        "subjectRef": {"kind": "TrainingPipeline", "name": "churn"},
-        "type": "Retrain",
-        "sentence": "a person has seen drift",
-        "evidence": {"until": "2100-01-05T12:00:00Z"},
-        "by": "a person",
-    },
-}
 BASES: dict[str, Json] = {
     thing["kind"]: thing for thing in (PIPELINE, RUN, MODEL, VERSION, DEPLOYMENT, BATCH, MONITOR, DECISION)
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -36,6 +36,20 @@ async def soon(holds: Callable[[], object], what: str, seconds: float = 30) -> N
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s")
         await asyncio.sleep(0.02)
+
+
+async def answered(read: Callable[[], Awaitable[T | None]], what: str, seconds: float = 30) -> T:
+    """Return the first answer that says something.
+
+    Raises:
+        AssertionError: none came in time; names what was awaited.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := await read():
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{what}: not within {seconds:g} s")
 
 
 async def over(tasks: Iterable[asyncio.Task[None]], what: str, seconds: float = 30) -> None:

@@ -41,6 +41,12 @@ class Kind:
 
 _AGE = READY_COLUMNS[-1]
 
+
+def _condition(title: str, type_: str, description: str) -> Column:
+    """Return the column that shows whether a condition holds."""
+    return Column(title, "string", f'.status.conditions[?(@.type=="{type_}")].status', description)
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         kind.name: kind
@@ -77,12 +83,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 columns=(
                     Column("Pipeline", "string", ".spec.pipelineRef.name", "The pipeline."),
                     Column("Progress", "string", ".status.progress", "Finished and all steps."),
-                    Column(
-                        "Complete",
-                        "string",
-                        '.status.conditions[?(@.type=="Complete")].status',
-                        "Whether it ended well.",
-                    ),
+                    _condition("Complete", "Complete", "Whether it ended well."),
                     Column("Version", "string", ".status.modelVersionRef.name", "The version it made."),
                     *READY_COLUMNS[1:],
                 ),
@@ -173,18 +174,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 columns=(
                     READY_COLUMNS[0],
                     Column("Version", "string", ".status.version", "The version that is watched."),
-                    Column(
-                        "Drifted",
-                        "string",
-                        '.status.conditions[?(@.type=="Drifted")].status',
-                        "Whether a distribution has moved too far.",
-                    ),
-                    Column(
-                        "Enough",
-                        "string",
-                        '.status.conditions[?(@.type=="EnoughData")].status',
-                        "Whether there are enough rows to tell.",
-                    ),
+                    _condition("Drifted", "Drifted", "Whether a distribution has moved too far."),
+                    _condition("Enough", "EnoughData", "Whether there are enough rows to tell."),
                     Column("Rows", "integer", ".status.window.rows", "Rows of the newest window."),
                     *READY_COLUMNS[1:],
                 ),

@@ -37,16 +37,10 @@ from tests.support.kubelet import Kubelet
 from tests.support.objects import PIPELINE
 from tests.support.operators import SETTINGS, InProcess
 from tests.support.scripts import Stories, Story
+from tests.support.waiting import answered as eventually
+from tests.support.waiting import soon
 
 Start = Callable[..., InProcess]
-
-
-@pytest.fixture
-async def kube(apiserver: ApiServer, client: Client) -> AsyncIterator[Kube]:
-    """An administrator."""
-    del client  # it installs the definitions
-    async with Kube(apiserver) as kube:
-        yield kube
 
 
 @pytest.fixture
@@ -72,21 +66,10 @@ async def start(apiserver: ApiServer, settings: Settings) -> AsyncIterator[Start
         await operator.ended()
 
 
-async def eventually(read: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """Return the first answer that says something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := await read():
-            return found
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds:g} s")
-
-
 async def settled(*operators: InProcess) -> None:
     """Wait until nobody has asked the API server for anything for a while."""
     await asyncio.sleep(0.3)
-    while not all(operator.ledger.quiet_for(0.7) for operator in operators):  # noqa: ASYNC110  # other threads
-        await asyncio.sleep(0.05)
+    await soon(lambda: all(one.ledger.quiet_for(0.7) for one in operators), "nobody asks for anything", 120)
 
 
 async def jobs(kube: Kube, namespace: str) -> list[Body]:

@@ -12,7 +12,7 @@ from cluster.apiserver import ApiServer
 from mlwright.adapters.clock import SystemClock
 from mlwright.adapters.kube.client import item
 from mlwright.plan.resources import JOB, MODEL, MODEL_VERSION, Body
-from tests.support.apiserver import APPLY, Client
+from tests.support.apiserver import APPLY
 from tests.support.flows import deployment, version
 from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
@@ -39,14 +39,6 @@ class Ahead(SystemClock):
 def clock() -> Ahead:
     """The operator's clock."""
     return Ahead()
-
-
-@pytest.fixture
-async def kube(apiserver: ApiServer, client: Client) -> AsyncIterator[Kube]:
-    """An administrator."""
-    del client  # it installs the definitions
-    async with Kube(apiserver) as kube:
-        yield kube
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
 from tests.support.operators import SETTINGS, InProcess
 from tests.support.scripts import Stories, Story
+from tests.support.waiting import answered
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -50,6 +49,7 @@ MANIFEST: Json = {
     "metadata": {"name": "mine", "namespace": "kube-system", "labels": {"queue": "big"}},
     "spec": {"workers": 16},
 }
+PATIENCE = 40.0
 ENDS = {"success": {"condition": "Completed"}, "failure": {"condition": "Broken"}}
 
 
@@ -59,7 +59,7 @@ async def kube(apiserver: ApiServer, client: Client, namespace: str) -> AsyncIte
     del client, namespace  # they install our definitions and make the namespace
     async with Kube(apiserver) as kube:
         await kube.request("POST", DEFINITIONS, DEFINITION)
-        await eventually(lambda: _served(kube), "the kind is served")
+        await answered(lambda: _served(kube), "the kind is served", PATIENCE)
         yield kube
 
 
@@ -81,16 +81,6 @@ async def running(apiserver: ApiServer, kube: Kube, namespace: str) -> AsyncIter
         await operator.ended()
 
 
-async def eventually(read: Callable[[], Any], what: str, seconds: float = 40.0) -> Any:
-    """Return the first answer that says something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := await read():
-            return found
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds:g} s")
-
-
 def asking(manifest: Json = MANIFEST, ends: Json = ENDS, **more: Any) -> Json:
     """Return a pipeline with such a step before the training."""
     step = {"name": "big", "type": "Resource", "resource": {"manifest": manifest, **ends}, **more}
@@ -100,7 +90,7 @@ def asking(manifest: Json = MANIFEST, ends: Json = ENDS, **more: Any) -> Json:
 
 async def object_of(kube: Kube, namespace: str, attempt: int = 0) -> Json:
     """Return the object of an attempt."""
-    found: Json = await eventually(lambda: kube.read(BIGJOB, namespace, f"churn-1-big-{attempt}"), "it is made")
+    found: Json = await answered(lambda: kube.read(BIGJOB, namespace, f"churn-1-big-{attempt}"), "it is made", PATIENCE)
     return found
 
 
@@ -123,7 +113,7 @@ async def summary(kube: Kube, namespace: str, words: str) -> Json:
         run = await kube.read(TRAINING_RUN, namespace, "churn-1")
         return run if run and words in (run.get("status") or {}).get("summary", "") else None
 
-    found: Json = await eventually(read, words)
+    found: Json = await answered(read, words, PATIENCE)
     return found
 
 
@@ -180,7 +170,7 @@ async def test_an_ended_run_leaves_no_object_at_work(kube: Kube, running: InProc
     async def gone() -> bool:
         return await kube.read(BIGJOB, namespace, "churn-1-big-0") is None
 
-    await eventually(gone, "it is removed")
+    await answered(gone, "it is removed", PATIENCE)
     assert running.error is None
 
 
@@ -192,7 +182,7 @@ async def test_a_kind_that_nobody_allowed_is_refused(kube: Kube, running: InProc
         found = await kube.read(TRAINING_PIPELINE, namespace, "churn")
         return found if found and found.get("status") else None
 
-    status = (await eventually(read, "it is told"))["status"]
+    status = (await answered(read, "it is told", PATIENCE))["status"]
     assert status["summary"] == (
         "spec.steps[big].resource.manifest: Secret of v1 is not allowed here; ask for it in training.resources of the"
         " chart (BigJob of engines.example.test/v1)"

@@ -31,7 +31,7 @@ from tests.support.flows import (
     trained,
     version,
 )
-from tests.support.objects import MODEL, RETRAIN, RUN, changed
+from tests.support.objects import DECISION, MODEL, RUN, changed
 from tests.support.operators import SETTINGS, FaultFree
 from tests.support.podstates import Absent, CrashLoop, Ended, Running, State, Unscheduled, Waiting
 from tests.support.scripts import Story, dataset_missing, user_error
@@ -122,7 +122,8 @@ def pinned(number: int) -> Json:
 
 def asking(name: str, **evidence: object) -> Json:
     """Return a Decision made by hand that asks the pipeline for a run."""
-    return changed(RETRAIN, {"metadata.name": name, "spec.evidence": evidence})
+    what = {"spec.type": "Retrain", "spec.subjectRef": {"kind": "TrainingPipeline", "name": "churn"}}
+    return changed(DECISION, {"metadata.name": name, "spec.evidence": evidence, **what})
 
 
 def following(alias: str) -> Json:
@@ -270,7 +271,7 @@ TRAINING_CASES = (
             ),
         ),
         SECOND_RUN,
-        mend=create(RETRAIN),
+        mend=create(asking("churn-d", until="2100-01-05T12:00:00Z")),
     ),
     Case(
         "nobody names an image",

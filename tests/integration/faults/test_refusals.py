@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +10,7 @@ from tests.support.apiserver import Json
 from tests.support.campaign import Lab, Run
 from tests.support.flows import FIRST, TRAINING, Flow
 from tests.support.operators import FaultFree
+from tests.support.waiting import answered
 from tests.support.world import Space
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -78,8 +78,7 @@ async def test_a_policy_that_refuses_us_is_told(lab: Lab) -> None:
     rule, binding = policy(namespace, "ask the platform team before you serve")
     await lab.kube.accepted("POST", POLICIES, rule)
     await lab.kube.accepted("POST", BINDINGS, binding)
-    while not await in_force(lab, namespace):  # noqa: ASYNC110  # the API server rings no bell for it
-        await asyncio.sleep(0.1)
+    await answered(lambda: in_force(lab, namespace), "the policy is in force", 120)
     act = FIRST.acts[0]
     async with Run(lab, FIRST, namespace, FaultFree()) as run:
         await act.do(lab.kube, namespace)

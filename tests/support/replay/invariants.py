@@ -10,7 +10,7 @@ from mlwright.constants import ANNOTATION_ROUTE, LABEL_OWNER, LABEL_REVISION, LA
 from mlwright.plan.resources import Body
 from mlwright.plan.traffic import BUCKETS
 from mlwright.plan.writes import Apply, Create, Delete, Scale, Write
-from tests.support.replay.actors import ready_pods
+from tests.support.replay.actors import Actors, Surroundings, ready_pods
 from tests.support.replay.operator import Operator
 from tests.support.replay.world import World, is_shared
 
@@ -22,6 +22,13 @@ class BrokenInvariantError(AssertionError):
 def watch(operator: Operator) -> None:
     """Check every write of an operator before it has effect."""
     operator.world.watchers.append(lambda write: check(operator.world, write))
+
+
+def watched() -> Operator:
+    """Return an operator in an empty world, watched for what it never may do."""
+    operator = Operator(World(), Actors(Surroundings()))
+    watch(operator)
+    return operator
 
 
 def check(world: World, write: Write) -> None:

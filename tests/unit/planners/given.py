@@ -82,22 +82,44 @@ def a_refusing_pod(code: int = 64, said: str = "the digest is another one") -> P
 
 
 @dataclass(slots=True)
-class Deployment:
-    """Tells a DeploymentSeen."""
+class Snapshot:
+    """What is told of a snapshot, whatever its kind."""
+
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def knowing(self, **seen: Any) -> Self:
+        """Set fields of the snapshot."""
+        self.seen |= seen
+        return self
+
+
+@dataclass(slots=True)
+class Asked(Snapshot):
+    """What is told of something that people ask for, and whose model has versions."""
 
     spec: dict[str, Any] = field(default_factory=dict)
-    seen: dict[str, Any] = field(default_factory=dict)
     versions: list[VersionSeen] = field(default_factory=list)
-    revisions: list[RevisionSeen] = field(default_factory=list)
-    variants: list[VariantSeen] = field(default_factory=list)
-    decisions: list[DecisionSeen] = field(default_factory=list)
-    shares: dict[str, int] = field(default_factory=dict)
-    applied: dict[str, int] | None = None
 
     def asking(self, **spec: Any) -> Self:
         """Set fields of the spec, in camelCase."""
         self.spec |= spec
         return self
+
+    def with_version(self, number: int, *, passed: bool = True, **known: Any) -> Self:
+        """Let a version of the model exist."""
+        self.versions.append(a_version(number, passed=passed, **known))
+        return self
+
+
+@dataclass(slots=True)
+class Deployment(Asked):
+    """Tells a DeploymentSeen."""
+
+    revisions: list[RevisionSeen] = field(default_factory=list)
+    variants: list[VariantSeen] = field(default_factory=list)
+    decisions: list[DecisionSeen] = field(default_factory=list)
+    shares: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] | None = None
 
     def pinned(self, number: int) -> Self:
         """Ask for one version."""
@@ -106,16 +128,6 @@ class Deployment:
     def following(self, alias: str) -> Self:
         """Ask for what an alias names."""
         return self.asking(model={"ref": {"name": "churn"}, "type": "Alias", "alias": alias})
-
-    def knowing(self, **seen: Any) -> Self:
-        """Set fields of the snapshot."""
-        self.seen |= seen
-        return self
-
-    def with_version(self, number: int, *, passed: bool = True, **known: Any) -> Self:
-        """Let a version exist."""
-        self.versions.append(a_version(number, passed=passed, **known))
-        return self
 
     def recorded(self, number: int) -> Self:
         """Let the revision of a version be frozen."""
@@ -241,28 +253,11 @@ PIPELINE: Final[dict[str, Any]] = {
 
 
 @dataclass(slots=True)
-class Pipeline:
+class Pipeline(Asked):
     """Tells a PipelineSeen."""
 
     spec: dict[str, Any] = field(default_factory=lambda: dict(PIPELINE))
-    seen: dict[str, Any] = field(default_factory=dict)
     runs: list[RunBrief] = field(default_factory=list)
-    versions: list[VersionSeen] = field(default_factory=list)
-
-    def asking(self, **spec: Any) -> Self:
-        """Set fields of the spec, in camelCase."""
-        self.spec |= spec
-        return self
-
-    def knowing(self, **seen: Any) -> Self:
-        """Set fields of the snapshot."""
-        self.seen |= seen
-        return self
-
-    def with_version(self, number: int, *, passed: bool = True, **known: Any) -> Self:
-        """Let the model have a version."""
-        self.versions.append(a_version(number, passed=passed, **known))
-        return self
 
     def with_run(self, number: int, state: Any, sentence: str = "", **known: Any) -> Self:
         """Let a run exist that froze the spec as it is now."""
@@ -315,18 +310,12 @@ RESULTS: Final[dict[str, dict[str, Any]]] = {
 
 
 @dataclass(slots=True)
-class Run:
+class Run(Snapshot):
     """Tells a RunSeen."""
 
-    seen: dict[str, Any] = field(default_factory=dict)
     jobs: list[JobSeen] = field(default_factory=list)
     frozen: Frozen | None = None
     pipeline: PipelineSeen | None = field(default_factory=lambda: a_pipeline().done())
-
-    def knowing(self, **seen: Any) -> Self:
-        """Set fields of the snapshot."""
-        self.seen |= seen
-        return self
 
     def without_pipeline(self) -> Self:
         """Let the pipeline not exist."""

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings
-from tests.support.replay.invariants import watch
+from tests.support.replay.invariants import watched
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate, edit, train_with
-from tests.support.replay.world import World
 
 pytestmark = pytest.mark.timeout(20)
 Json = dict[str, Any]
@@ -34,8 +32,7 @@ STEPS = [
 @pytest.fixture
 def operator() -> Operator:
     """Return an operator in a world in which a pipeline with a cache has run once."""
-    operator = Operator(World(), Actors(Surroundings()))
-    watch(operator)
+    operator = watched()
     operator.world.add(people.pipeline(steps=STEPS))
     operator.settle()
     return operator

@@ -295,14 +295,20 @@ def test_whoever_pins_a_version_is_heard_at_once() -> None:
 BAKES: Final = {"bake": "30m"}
 
 
-def test_it_begins_when_a_rollout_is_over() -> None:
-    """Both at once would be two questions with one answer."""
+def asked_while_it_bakes(number: int) -> tuple[Operator, str]:
+    """Return an operator an hour after it was asked to compare while version 3 baked, and what it said then."""
     operator = served(2, 3, rollout=BAKES)
     follow(operator)
     operator.settle(SOON)
-    ask(operator, compared(variant("b", 2)))
+    ask(operator, compared(variant("b", number)))
     during = summary(operator.world, DEPLOYMENT)
     operator.settle(timedelta(hours=1))
+    return operator, during
+
+
+def test_it_begins_when_a_rollout_is_over() -> None:
+    """Both at once would be two questions with one answer."""
+    operator, during = asked_while_it_bakes(2)
 
     assert "experiment pricing-1 begins later: flights-v3 is about to take over" in during
     assert outcomes(operator)[0]["evidence"]["arms"][0]["version"] == "flights-v3"
@@ -310,12 +316,7 @@ def test_it_begins_when_a_rollout_is_over() -> None:
 
 def test_an_experiment_on_what_rolls_out_is_told() -> None:
     """The rollout goes on; afterwards the same version cannot be compared with itself."""
-    operator = served(2, 3, rollout=BAKES)
-    follow(operator)
-    operator.settle(SOON)
-    ask(operator, compared(variant("b", 3)))
-    during = summary(operator.world, DEPLOYMENT)
-    operator.settle(timedelta(hours=1))
+    operator, during = asked_while_it_bakes(3)
 
     assert "flights-v3 is about to take over, which is variant b: name another version" in during
     assert "flights-v3 is the version that serves" in summary(operator.world, DEPLOYMENT)

@@ -12,11 +12,9 @@ from mlwright.api.triggers import Policy
 from mlwright.plan.training import OwnRun
 from mlwright.planners.run_history import AT_ONCE, matters, outdated
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings
-from tests.support.replay.invariants import watch
+from tests.support.replay.invariants import watched
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate, edit
-from tests.support.replay.world import World
 from tests.unit.planners.given import a_pipeline
 
 pytestmark = pytest.mark.timeout(20)
@@ -25,8 +23,7 @@ pytestmark = pytest.mark.timeout(20)
 @pytest.fixture
 def operator() -> Operator:
     """Return an operator in a world with a pipeline that keeps two good runs and one that failed."""
-    operator = Operator(World(), Actors(Surroundings()))
-    watch(operator)
+    operator = watched()
     operator.world.add(people.pipeline(policy={"keepSucceeded": 2, "keepFailed": 1}))
     operator.settle()
     return operator

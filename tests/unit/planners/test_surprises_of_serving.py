@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from mlwright.constants import LABEL_REVISION
-from mlwright.plan.resources import Body
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings, ready_pods
-from tests.support.replay.invariants import watch
+from tests.support.replay.actors import ready_pods
+from tests.support.replay.invariants import watched
+from tests.support.replay.losses import kill_uids, lose_statuses, new_times, strip_owners
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate, conditions, status, summary
 from tests.support.replay.world import World
@@ -26,9 +26,7 @@ pytestmark = pytest.mark.timeout(20)  # each plays a story of many minutes, on a
 @pytest.fixture
 def operator() -> Operator:
     """Return an operator in an empty world, watched for what it never may do."""
-    operator = Operator(World(), Actors(Surroundings()))
-    watch(operator)
-    return operator
+    return watched()
 
 
 @pytest.fixture
@@ -354,40 +352,12 @@ def test_records_that_are_lost_in_the_middle_of_a_rollout_cost_no_answer(serving
     assert (served(serving.world), running(serving.world)) == ("flights-v2", ["flights-v2"])
 
 
-def _strip_owner(body: Body) -> None:
-    body["metadata"].pop("ownerReferences", None)
-
-
-def _lose_statuses(world: World) -> None:
-    for kind in ("ModelDeployment", "Model", "TrainingPipeline", "TrainingRun"):
-        for body in world.all(kind):
-            body.pop("status", None)
-
-
-def _strip_owners(world: World) -> None:
-    for body in world.everything():
-        if body["kind"] != "Pod":
-            _strip_owner(body)
-
-
-def _new_times(world: World) -> None:
-    for number, body in enumerate(reversed(list(world.everything()))):
-        body["metadata"]["creationTimestamp"] = f"2026-05-01T00:00:{number % 60:02d}Z"
-
-
-def _kill_uids(world: World) -> None:
-    """Give every object of ours another uid, and leave references to the old ones."""
-    for body in world.everything():
-        if body["kind"] in {"ModelDeployment", "TrainingPipeline", "TrainingRun", "Model"}:
-            body["metadata"]["uid"] += "-restored"
-
-
 LOSSES: dict[str, list[Callable[[World], None]]] = {
-    "statuses": [_lose_statuses],
-    "owner references": [_strip_owners],
-    "times": [_new_times],
-    "uids": [_kill_uids],
-    "everything at once": [_lose_statuses, _kill_uids, _new_times],
+    "statuses": [lose_statuses],
+    "owner references": [strip_owners],
+    "times": [new_times],
+    "uids": [kill_uids],
+    "everything at once": [lose_statuses, kill_uids, new_times],
 }
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from mlwright.plan.resources import Body, Key
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings
-from tests.support.replay.invariants import watch
+from tests.support.replay.actors import Surroundings
+from tests.support.replay.invariants import watched
+from tests.support.replay.losses import kill_uids, lose_statuses, new_times, strip_owners
 from tests.support.replay.operator import SETTINGS, Operator
 from tests.support.replay.people import annotate, conditions, status, summary
 from tests.support.replay.world import World
@@ -25,9 +26,7 @@ pytestmark = pytest.mark.timeout(20)  # each plays a story of many minutes, on a
 @pytest.fixture
 def operator() -> Operator:
     """Return an operator in an empty world, watched for what it never may do."""
-    operator = Operator(World(), Actors(Surroundings()))
-    watch(operator)
-    return operator
+    return watched()
 
 
 @pytest.fixture
@@ -149,12 +148,6 @@ def test_a_failed_run_that_is_deleted_does_not_come_again(operator: Operator) ->
     assert (quiet, runs(operator.world)) == ([], ["flights-2"])
 
 
-def _lose_statuses(world: World) -> None:
-    for kind in ("ModelDeployment", "Model", "TrainingPipeline", "TrainingRun"):
-        for body in world.all(kind):
-            body.pop("status", None)
-
-
 def _lose(*kinds: str) -> Callable[[World], None]:
     def lose(world: World) -> None:
         for kind in kinds:
@@ -164,32 +157,15 @@ def _lose(*kinds: str) -> Callable[[World], None]:
     return lose
 
 
-def _strip_owners(world: World) -> None:
-    for body in world.everything():
-        if body["kind"] != "Pod":
-            body["metadata"].pop("ownerReferences", None)
-
-
-def _new_times(world: World) -> None:
-    for number, body in enumerate(reversed(list(world.everything()))):
-        body["metadata"]["creationTimestamp"] = f"2026-05-01T00:00:{number % 60:02d}Z"
-
-
-def _kill_uids(world: World) -> None:
-    for body in world.everything():
-        if body["kind"] in {"TrainingPipeline", "TrainingRun", "Model"}:
-            body["metadata"]["uid"] += "-restored"
-
-
 LOSSES: dict[str, list[Callable[[World], None]]] = {
-    "statuses": [_lose_statuses],
-    "owner references": [_strip_owners],
-    "times": [_new_times],
-    "uids": [_kill_uids],
+    "statuses": [lose_statuses],
+    "owner references": [strip_owners],
+    "times": [new_times],
+    "uids": [kill_uids],
     "Jobs": [_lose("Job", "Pod")],
     "pods": [_lose("Pod")],
-    "statuses and pods": [_lose_statuses, _lose("Pod")],
-    "everything at once": [_lose_statuses, _kill_uids, _new_times, _lose("Pod")],
+    "statuses and pods": [lose_statuses, _lose("Pod")],
+    "everything at once": [lose_statuses, kill_uids, new_times, _lose("Pod")],
 }
 
 
@@ -228,7 +204,7 @@ def test_an_old_failed_run_does_not_run_again_when_those_behind_it_were_removed(
     for iterations in (20, 300):
         people.train_with(world, iterations)
         operator.settle()
-    _lose_statuses(world)
+    lose_statuses(world)
     _lose("Job", "Pod")(world)
     operator.look(Key("TrainingRun", "demo", "flights-1"))
 
@@ -242,7 +218,7 @@ def test_old_runs_do_not_run_again_even_with_everything_lost(trained: Operator) 
     for iterations in (20, 300):
         people.train_with(world, iterations)
         trained.settle()
-    _lose_statuses(world)
+    lose_statuses(world)
     _lose("Job", "Pod")(world)
     for name in ("flights-1", "flights-2"):
         world.remove("ControllerRevision", name)
@@ -460,7 +436,7 @@ def test_the_error_of_a_user_is_known_even_when_its_pod_is_gone(operator: Operat
     operator.world.add(people.pipeline())
     operator.settle()
     _lose("Pod")(operator.world)
-    _lose_statuses(operator.world)
+    lose_statuses(operator.world)
     operator.look_at_all()
     operator.settle(A_WHILE)
 
