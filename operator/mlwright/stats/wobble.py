@@ -99,12 +99,6 @@ def inflation(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, floa
     )
 
 
-def covariance(wobble: Wobble, places: Sequence[int]) -> float:
-    """Variance of the share of several slots together, for a window of one row."""
-    rows = _rows(wobble.sums, wobble.slots)
-    return sum(_at(rows, row, column) for row in places for column in places) / max(1, wobble.pairs)
-
-
 @dataclass(frozen=True, slots=True)
 class Spread:
     """The law of the evidence for rows that are not independent: a gamma with the right mean and variance.
