@@ -89,6 +89,8 @@ class Load:
     name: str
     seconds: float = 600
     """It stops by itself after this."""
+    pause: float = 0.01
+    """Seconds between two requests of a connection."""
     counted: dict[str, Any] | None = None
     """What it counted, once it has stopped."""
 
@@ -96,7 +98,8 @@ class Load:
         """Start to ask."""
         content = {"load.py": LOAD_SCRIPT.read_text(encoding="utf-8"), "question.json": question}
         script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": self.name}, "data": content}
-        command = ["python", "/load/load.py", url, "/load/question.json", str(connections), str(self.seconds)]
+        arguments = (url, "/load/question.json", connections, self.seconds, self.pause)
+        command = ["python", "/load/load.py", *map(str, arguments)]
         volume = {"name": "load", "configMap": {"name": self.name}}
         self.namespace.apply(script, pod(self.name, image, command, volume, {"name": "load", "mountPath": "/load"}))
         self.namespace.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")

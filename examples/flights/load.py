@@ -2,9 +2,10 @@
 
 Runs inside the cluster, with nothing but the standard library:
 
-    python load.py URL REQUEST.json CONNECTIONS SECONDS
+    python load.py URL REQUEST.json CONNECTIONS SECONDS PAUSE
 
-It stops by itself after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
+Between two requests of a connection lie PAUSE seconds: steady load, not a race for the last core. It stops by itself
+after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
 `{"requests": n, "failed": n, "failures": {sentence: n}, "versions": {version: n}, "p50Ms": x, "p99Ms": x}`.
 """
 
@@ -21,8 +22,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 STOP = Path("/tmp/stop")  # noqa: S108  # agreed with whoever started us; the pod is ours alone
-PAUSE = 0.01
-"""Seconds between two requests of a connection: steady load, not a race for the last core."""
 
 
 @dataclass(slots=True)
@@ -52,13 +51,13 @@ def ask(connection: http.client.HTTPConnection, path: str, body: bytes, count: C
         count.failures[f"status {answer.status}: {content[:200].decode(errors='replace')}"] += 1
 
 
-def work(url: str, body: bytes, until: float, count: Count) -> None:
+def work(url: str, body: bytes, until: float, pause: float, count: Count) -> None:
     """Ask again and again over one keep-alive connection."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
     while time.monotonic() < until and not STOP.exists():
         ask(connection, f"{parts.path}/infer", body, count)
-        time.sleep(PAUSE)
+        time.sleep(pause)
     connection.close()
 
 
@@ -81,12 +80,12 @@ def _percentile(ordered: list[float], share: float) -> float:
     return round(1000 * ordered[int(share * (len(ordered) - 1))], 2) if ordered else 0.0
 
 
-def main(url: str, request: str, connections: int, seconds: float) -> None:
+def main(url: str, request: str, connections: int, seconds: float, pause: float) -> None:
     """Run the load and print the summary."""
     body = Path(request).read_bytes()
     counts = [Count() for _ in range(connections)]
     until = time.monotonic() + seconds
-    threads = [threading.Thread(target=work, args=(url, body, until, count)) for count in counts]
+    threads = [threading.Thread(target=work, args=(url, body, until, pause, count)) for count in counts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -95,4 +94,4 @@ def main(url: str, request: str, connections: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5]))

@@ -37,6 +37,12 @@ def deployment(name: str, model: str | Json, **spec: Any) -> Json:
     return _ours("ModelDeployment", name, {"model": selector, **spec})
 
 
+def monitor(watched: str, **spec: Any) -> Json:
+    """Return a DriftMonitor of a deployment, named like it."""
+    target = {"type": "Live", "live": {"deploymentRef": {"name": watched}}}
+    return _ours("DriftMonitor", watched, {"target": target, **spec})
+
+
 def version(model: str, number: int, uri: str, digest: str) -> Json:
     """Return the ModelVersion of a bundle that was made elsewhere."""
     bundle = {"uri": uri, "digest": digest, "format": "ONNX"}

@@ -6,6 +6,7 @@ alone; another revision is compared with its own training, from its beginning.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,8 +28,9 @@ from mlwright.plan.drift import (
 )
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
-from mlwright.planners.drift_status import told, window_of, with_action
-from mlwright.planners.drift_verdicts import findings, length
+from mlwright.planners.drift_status import told, with_action
+from mlwright.planners.drift_verdicts import findings, longest
+from mlwright.planners.drift_windows import windows
 
 Decision = Decided[DriftIntent]
 SETTLE: Final = 15.0
@@ -55,16 +57,25 @@ class Clockwork:
         slow = seen.spec.windows.slow
         every = int(parse_duration(slow.every).total_seconds())
         several = int(parse_duration(slow.length).total_seconds()) // every
-        return cls(every, several, length(seen.spec, several))
+        return cls(every, several, several + longest(seen.spec) - 1)
 
     def first(self, served: ServedSeen, now: datetime) -> int:
-        """Return the beginning of the first block on which something rests: not before the revision took over."""
+        """Return the beginning of the first block that is counted: not before the revision took over."""
         since = -(-int(served.since.timestamp()) // self.every) * self.every
         oldest = (int(now.timestamp()) // self.every - self.kept) * self.every
         return max(since, oldest)
 
-    def fits(self, block: Block) -> bool:
-        """Tell whether a block is one of these."""
+    def resting(self, served: ServedSeen, blocks: Iterable[Block]) -> tuple[Block, ...]:
+        """Return the blocks of a revision on which something rests.
+
+        They are those before the end of the newest one, however long ago that was: the next one is counted some time
+        after it is over, and what is known must not be forgotten meanwhile.
+        """
+        own = [block for block in blocks if block.revision == served.revision and self._fits(block)]
+        oldest = max((block.until for block in own), default=0) - self.kept * self.every
+        return tuple(block for block in own if block.since >= oldest)
+
+    def _fits(self, block: Block) -> bool:
         return block.until - block.since == self.every and block.until % self.every == 0
 
 
@@ -99,21 +110,21 @@ def _fields(seen: MonitorSeen) -> dict[str, Any]:
 
 def _watching(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, now: datetime) -> Decision:
     start = clock.first(served, now)
-    of_revision = [block for block in seen.blocks if block.revision == served.revision and clock.fits(block)]
-    blocks = tuple(block for block in of_revision if block.since >= start)
+    blocks = clock.resting(served, seen.blocks)
     reference = next((one for one in seen.references if one.revision == served.revision), None)
     wanted = _next(seen, served, clock, start, blocks, reference)
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
     records = _records(served, tallied, reference)
-    judged = findings(seen.spec, reference.surfaces, blocks, clock.several, seen.status) if reference else ()
-    acted = acting(seen, served, judged, window_of(blocks, clock.several))
-    status = told(served, blocks, clock.several, judged, tallied)
-    status = with_action(status, acted)
-    newest = max((block.until for block in blocks), default=0)
-    outdated = _outdated(seen, served, clock, newest)
+    newest = windows(blocks, clock.several, longest(seen.spec))
+    judged = findings(seen.spec, reference.surfaces, newest, seen.status) if reference else ()
+    status = told(served, newest[-1] if newest else None, judged, tallied)
+    acted = acting(seen, served, judged, status.fields["window"])
+    outdated = _outdated(seen, served, blocks)
     left = wanted.until + SETTLE - now.timestamp()
     again = timedelta(seconds=left) if left > 0 else None
-    return Decided(status, records=(*records, *acted.records), intents=outdated, again=again, wanted=wanted)
+    return Decided(
+        with_action(status, acted), records=(*records, *acted.records), intents=outdated, again=again, wanted=wanted
+    )
 
 
 def _next(
@@ -149,13 +160,9 @@ def _records(served: ServedSeen, tallied: Tallied | None, reference: Reference |
     return (*first, KeepBlock(Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)))
 
 
-def _outdated(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, newest: int) -> tuple[DriftIntent, ...]:
-    """Return the removal of records of other revisions and of blocks that no window holds any more."""
-    oldest = newest - clock.kept * clock.every
-    blocks = (
-        ForgetRecord(block.object, block.uid)
-        for block in seen.blocks
-        if block.revision != served.revision or not clock.fits(block) or block.since < oldest
-    )
+def _outdated(seen: MonitorSeen, served: ServedSeen, blocks: tuple[Block, ...]) -> tuple[DriftIntent, ...]:
+    """Return the removal of records of other revisions and of blocks on which nothing rests any more."""
+    kept = {block.uid for block in blocks}
+    counted = (ForgetRecord(block.object, block.uid) for block in seen.blocks if block.uid not in kept)
     learned = (ForgetRecord(one.object, one.uid) for one in seen.references if one.revision != served.revision)
-    return (*blocks, *learned)
+    return (*counted, *learned)

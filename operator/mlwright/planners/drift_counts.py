@@ -134,14 +134,3 @@ def _values(wanted: Wanted, samples: Sequence[tuple[float, float]], born: float 
     if before:
         return [before[-1], *within]
     return [0.0, *within] if born is not None and born > wanted.since - BEFORE else within
-
-
-def added(several: Iterable[Surfaces]) -> dict[str, dict[str, int]]:
-    """Return the rows of several spans together."""
-    rows: dict[str, dict[str, int]] = {}
-    for surfaces in several:
-        for name, counts in surfaces.items():
-            own = rows.setdefault(name, {})
-            for slot, count in counts.items():
-                own[slot] = own.get(slot, 0) + count
-    return rows

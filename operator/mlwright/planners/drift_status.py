@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, timestamp
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import Block, ServedSeen, Tallied
+from mlwright.plan.drift import ServedSeen, Tallied
 from mlwright.planners.drift_actions import Acted
-from mlwright.planners.drift_verdicts import Finding, pools, rows
+from mlwright.planners.drift_verdicts import Finding
+from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import State
 
 MOST_SHOWN: Final = 64
@@ -19,8 +20,7 @@ NAMED: Final = 3
 
 def told(
     served: ServedSeen,
-    blocks: tuple[Block, ...],
-    several: int,
+    newest: Window | None,
     judged: tuple[Finding, ...],
     tallied: Tallied | None,
 ) -> StatusDraft:
@@ -28,12 +28,11 @@ def told(
 
     Args:
         served: What is watched.
-        blocks: What was counted, by their ends.
-        several: Blocks of a window.
+        newest: The newest window; None before the first one is over.
         judged: What the windows say.
         tallied: What came of counting last; None while nothing did.
     """
-    enough = _enough(served, blocks, judged, tallied)
+    enough = _enough(served, newest, judged, tallied)
     drifted = _drifted(served, judged)
     sentence = drifted.message if drifted.status != "Unknown" else enough.message
     trouble = tallied.trouble if tallied else ""
@@ -41,7 +40,7 @@ def told(
     fields = {
         "version": served.version,
         "revision": served.revision,
-        "window": window_of(blocks, several),
+        "window": _window(newest),
         "features": [_shown(one) for one in judged[:MOST_SHOWN]] or None,
     }
     summary = f"{sentence}; nothing new is counted: {trouble}" if trouble else sentence
@@ -80,7 +79,7 @@ def _number(number: int, noun: str) -> str:
 
 def _enough(
     served: ServedSeen,
-    blocks: tuple[Block, ...],
+    newest: Window | None,
     judged: tuple[Finding, ...],
     tallied: Tallied | None,
 ) -> Verdict:
@@ -90,7 +89,7 @@ def _enough(
             " not scraped yet, or it came without distributions, as models that were trained elsewhere do"
         )
         return Verdict("EnoughData", "False", Reason.NO_REFERENCE, sentence)
-    if not blocks:
+    if newest is None:
         return Verdict("EnoughData", "Unknown", Reason.WAITING, f"the first window of {served.version} is counted")
     few = [one for one in judged if one.shift.state is State.NOT_ENOUGH_DATA]
     if not judged:
@@ -111,15 +110,9 @@ def with_action(found: StatusDraft, acted: Acted) -> StatusDraft:
     return StatusDraft(summary, found.conditions, {**found.fields, "lastAction": acted.shown})
 
 
-def window_of(blocks: tuple[Block, ...], several: int) -> dict[str, Any] | None:
-    """Return the newest window: since when, until when and how many rows; None before the first block."""
-    if not blocks:
-        return None
-    last = blocks[-1]
-    oldest = last.until - several * (last.until - last.since)
-    since = min(block.since for block in blocks if block.since >= oldest)
-    (newest,) = pools(blocks, several, 1)
-    return {"since": _at(since), "until": _at(last.until), "rows": rows(newest.values())}
+def _window(newest: Window | None) -> dict[str, Any] | None:
+    """Return since when and until when a window is, and how many rows it has."""
+    return {"since": _at(newest.since), "until": _at(newest.until), "rows": newest.rows} if newest else None
 
 
 def _at(seconds: int) -> str:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mlwright.api.drift import Check, Drift, DriftMonitorSpec
-from mlwright.plan.drift import Block, Counts, Surfaces
-from mlwright.planners.drift_counts import added
-from mlwright.stats import persistence
-from mlwright.stats.drift import Counted, Rule, Shift, State, judge
-from mlwright.stats.persistence import Votes, voted
+from mlwright.plan.drift import Counts, Surfaces
+from mlwright.planners.drift_windows import Window
+from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs
+from mlwright.stats.persistence import Persistence, Votes, voted
 
 _SURFACE: Final = {"DataDrift": "feature", "PredictionDrift": "output"}
 
@@ -68,22 +67,20 @@ def settings_of(check: Check) -> Drift:
     return check.data_drift or check.prediction_drift or Drift()
 
 
-def length(spec: DriftMonitorSpec, every: int) -> int:
-    """Return how many blocks the windows need that can be voted on."""
-    longest = max(settings_of(check).persistence.of for check in spec.checks)
-    return every + longest - 1
+def longest(spec: DriftMonitorSpec) -> int:
+    """Return on how many of the newest windows something rests."""
+    return max(settings_of(check).persistence.of for check in spec.checks)
 
 
 def findings(
-    spec: DriftMonitorSpec, reference: Surfaces, blocks: Sequence[Block], several: int, status: Mapping[str, Any]
+    spec: DriftMonitorSpec, reference: Surfaces, windows: Sequence[Window], status: Mapping[str, Any]
 ) -> tuple[Finding, ...]:
     """Return what the windows say, the feature that is farthest away first.
 
     Args:
         spec: What is watched.
         reference: The distributions of the training.
-        blocks: What was counted, by their ends; the newest window ends with the last.
-        several: Blocks of a window.
+        windows: What was counted, the newest last.
         status: What was told before: what had drifted does so until it is over.
     """
     before = {
@@ -91,7 +88,7 @@ def findings(
         for told in status.get("features") or ()
         if told.get("verdict") == "Drifted"
     }
-    found = (one for check in spec.checks for one in _of_check(spec, check, reference, blocks, several, before))
+    found = (one for check in spec.checks for one in _of_check(spec, check, reference, windows, before))
     return tuple(sorted(found, key=_place))
 
 
@@ -103,22 +100,20 @@ def _of_check(
     spec: DriftMonitorSpec,
     check: Check,
     reference: Surfaces,
-    blocks: Sequence[Block],
-    several: int,
+    windows: Sequence[Window],
     before: set[tuple[Any, Any]],
 ) -> Iterator[Finding]:
     settings = settings_of(check)
     own = _watched(spec, check, reference)
-    lasting = persistence.Persistence(settings.persistence.required, settings.persistence.of)
     rule = Rule(settings.max_distance, settings.false_alarm, spec.min_samples)
-    votes = {name: Votes(lasting=(check.name, name.partition(":")[2]) in before) for name in own}
-    newest: dict[str, Shift] = {}
-    for window in pools(blocks, several, settings.persistence.of):
-        shifts = judge([_counted(name, own[name], window.get(name, {})) for name in own], rule)
-        newest = dict(zip(own, shifts, strict=True))
-        votes = {name: voted(votes[name], lasting, over=_over(newest[name])) for name in own}
-    for name, shift in newest.items():
-        yield Finding(check.name, shift.name, shift, votes[name], settings)
+    *earlier, newest = _counted(own, windows[-settings.persistence.of :]) or [[]]
+    lasting = Persistence(settings.persistence.required, settings.persistence.of)
+    votes = [Votes(lasting=(check.name, feature.name) in before) for feature in newest]
+    for window in earlier:
+        votes = _voted(votes, lasting, overs(window, rule))
+    shifts = judge(newest, rule)
+    for shift, last in zip(shifts, _voted(votes, lasting, map(_over, shifts)), strict=True):
+        yield Finding(check.name, shift.name, shift, last, settings)
 
 
 def _watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[str, Counts]:
@@ -135,31 +130,25 @@ def _watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[
     }
 
 
-def _counted(name: str, reference: Counts, window: Counts) -> Counted:
-    slots = sorted({*reference, *window})
-    return Counted(
-        name.partition(":")[2], [reference.get(slot, 0) for slot in slots], [window.get(slot, 0) for slot in slots]
-    )
+def _counted(own: Mapping[str, Counts], windows: Sequence[Window]) -> list[list[Counted]]:
+    """Return the rows of each window beside the reference, both in the same order of slots."""
+    slots = {
+        name: sorted({*counts, *(slot for window in windows for slot in window.counts.get(name, ()))})
+        for name, counts in own.items()
+    }
+    before = {name: [own[name].get(slot, 0) for slot in order] for name, order in slots.items()}
+    return [
+        [
+            Counted(name.partition(":")[2], before[name], [window.counts.get(name, {}).get(slot, 0) for slot in order])
+            for name, order in slots.items()
+        ]
+        for window in windows
+    ]
+
+
+def _voted(votes: Iterable[Votes], rule: Persistence, over: Iterable[bool | None]) -> list[Votes]:
+    return [voted(before, rule, over=vote) for before, vote in zip(votes, over, strict=True)]
 
 
 def _over(shift: Shift) -> bool | None:
     return None if shift.state is State.NOT_ENOUGH_DATA else shift.state is State.OVER
-
-
-def pools(blocks: Sequence[Block], several: int, of: int) -> Iterator[dict[str, dict[str, int]]]:
-    """Yield the rows of the newest windows, oldest first; each ends with a block and holds `several` spans of it.
-
-    A window that begins before the first block holds what there is: the first hours have windows of their own.
-    """
-    for end in blocks[-of:]:
-        span = end.until - end.since
-        yield added(one.counts for one in blocks if end.until - several * span <= one.since < end.until)
-
-
-def rows(surfaces: Iterable[Counts]) -> int:
-    """Return how many rows were answered: every feature and output counts each of them once.
-
-    >>> rows([{"0": 3, "missing": 1}, {"0": 4}])
-    4
-    """
-    return max((sum(counts.values()) for counts in surfaces), default=0)

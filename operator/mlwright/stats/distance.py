@@ -132,7 +132,13 @@ def evidence(reference: int, window: int) -> float:
 
 def jensen_shannon(shares: Sequence[tuple[float, float]]) -> float:
     """Divergence of two distributions to the base 2, 0 to 1; the distance is its root."""
-    return max(0.0, sum(_part(p, (p + q) / 2) + _part(q, (p + q) / 2) for p, q in shares) / 2)
+    total = 0.0
+    for p, q in shares:  # a loop, for a monitor of fifty features asks for thousands of these logarithms
+        if p > 0:
+            total += p * math.log2(2 * p / (p + q))
+        if q > 0:
+            total += q * math.log2(2 * q / (p + q))
+    return max(0.0, total / 2)
 
 
 def groups(pairs: Pairs) -> Groups:
@@ -140,18 +146,17 @@ def groups(pairs: Pairs) -> Groups:
 
     Bins that nobody has seen are in no group.
     """
-    occupied = [place for place, pair in enumerate(pairs) if any(pair)]
     reference, window = (sum(counts) for counts in zip(*pairs, strict=True)) if pairs else (0, 0)
-    small = [place for place in occupied if 0 < pairs[place][0] * window < _EXPECTED * reference]
-    rare = set(small)
-    alone = [[place] for place in occupied if place not in rare]
+    least = _EXPECTED * reference
+    small = [place for place, (rows, _) in enumerate(pairs) if 0 < rows * window < least]
+    alone = [[place] for place, (rows, now) in enumerate(pairs) if (rows or now) and not 0 < rows * window < least]
     return [*alone, small] if small else alone
 
 
 def together(pairs: Pairs, merged: Groups) -> list[tuple[int, int]]:
     """The counts of each group."""
-    return [(sum(pairs[place][0] for place in group), sum(pairs[place][1] for place in group)) for group in merged]
+    return [pairs[group[0]] if len(group) == 1 else _summed([pairs[place] for place in group]) for group in merged]
 
 
-def _part(share: float, middle: float) -> float:
-    return share * math.log2(share / middle) if share > 0 else 0.0
+def _summed(several: Pairs) -> tuple[int, int]:
+    return sum(reference for reference, _ in several), sum(window for _, window in several)

@@ -1,0 +1,72 @@
+"""The windows of a monitor: what they hold, and that what was counted is not forgotten before the next is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import accumulate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlwright.plan.drift import Block
+from mlwright.planners.drift_windows import windows
+from tests.support.replay import people
+from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.operator import Operator
+from tests.support.replay.world import World
+
+pytestmark = pytest.mark.timeout(20)
+BLOCKS = st.lists(st.tuples(st.integers(1, 3), st.dictionaries(st.sampled_from("abc"), st.integers(1, 9))), max_size=12)
+"""Spans between two ends, and rows by bin."""
+SHORT: dict[str, Any] = {"slow": {"length": "10s", "every": "10s"}}
+
+
+@given(BLOCKS, st.integers(1, 5), st.integers(1, 5))
+def test_a_window_holds_the_rows_of_its_blocks(found: list[tuple[int, dict[str, int]]], several: int, of: int) -> None:
+    """Windows that overlap are not added up anew, and yet hold what adding up gives; spans may be missing."""
+    ends = accumulate(gap for gap, _ in found)
+    blocks = [Block("r", 10 * end - 10, 10 * end, {"x": rows}) for end, (_, rows) in zip(ends, found, strict=True)]
+
+    for last, window in zip(blocks[-of:], windows(blocks, several, of), strict=True):
+        within = [one.counts["x"] for one in blocks if last.until - 10 * several <= one.since < last.until]
+        total = {slot: sum(counts.get(slot, 0) for counts in within) for slot in "abc"}
+        counted = window.counts.get("x", {})
+        assert {slot: counted.get(slot, 0) for slot in "abc"} == total
+        assert (window.until, window.rows) == (last.until, sum(total.values()))
+
+
+def watching(**spec: Any) -> Operator:
+    """Return an operator that watches in windows of ten seconds, and the season has changed."""
+    operator = Operator(World(), Actors(Surroundings()))
+    operator.world.add(people.pipeline())
+    operator.world.add(people.deployment())
+    operator.settle()
+    operator.world.add(people.monitor(windows=SHORT, **spec))
+    operator.settle(timedelta(minutes=2))
+    operator.world.drift()
+    operator.settle(timedelta(minutes=2))
+    return operator
+
+
+def test_windows_that_are_shorter_than_counting_takes_are_judged() -> None:
+    """Rows are counted ten seconds after a window is over, when the next one is over as well."""
+    operator = watching()
+
+    assert people.conditions(operator.world, "DriftMonitor")["Drifted"] == "True"
+    assert "hour: 0.38 [0.37, 0.4] > 0.1 in 5 of the last 5 windows" in people.summary(operator.world, "DriftMonitor")
+
+
+def test_what_was_found_stays_while_nothing_can_be_counted() -> None:
+    """A Prometheus that is away for hours takes nothing back."""
+    operator = watching()
+    operator.world.rows.trouble = "the store of metrics does not answer"
+    operator.settle(timedelta(hours=3))
+    operator.look_at_all()
+    operator.settle()
+
+    assert people.conditions(operator.world, "DriftMonitor")["Drifted"] == "True"
+    assert "nothing new is counted: the store of metrics does not answer" in people.summary(
+        operator.world, "DriftMonitor"
+    )
