@@ -25,8 +25,10 @@ QUIET: Json = {"name": "quiet", "type": "Shadow", "shadow": {"percent": 50, "dur
 ERRORS: Json = {"name": "errors", "type": "ErrorRate"}
 SLOW: Json = {"name": "slow", "type": "Latency", "latency": {"bound": "200ms"}}
 OTHERWISE: Json = {"name": "otherwise", "type": "Disagreement", "disagreement": {"max": 0.05}}
-FAULTS = {"2": "errors", "3": "slow", "4": "wrong"}
+FAULTS = {"2": "errors", "3": "slow", "4": "wrong", "5": "wrong"}
 """What goes wrong, by version; all pass their self-test."""
+JUDGED = 3
+"""Of them are found under traffic; the last one is asked before."""
 
 
 @pytest.mark.alone
@@ -51,17 +53,19 @@ def test_versions_that_fail_dawdle_and_lie_are_sent_back(shelf: Shelf, release: 
         live.reaches("ModelDeployment", NAME, "RolloutProgressing", f"{NAME}-v4 is asked 50 % of the requests again")
         look_at_the_pods(live)
         lying = rejected(live, 4)
+        caught = asked_first(live, served, shelf)
         live.until("version 1 serves alone", lambda: versions(live) == {f"{NAME}-v1"})
 
     assert "were answered with an error" in failing
     assert "were slower than 200ms" in slow
     assert "copied requests were answered otherwise than by stable" in lying
+    assert "at step preflight, golden row 1 of" in caught
     assert unlucky.counted is not None
     assert 0 < unlucky.counted["failed"] <= SHARE * unlucky.counted["requests"]
     assert clients.counted is not None
     assert clients.counted["failures"] == {}
     assert clients.counted["versions"].keys() == {"1", "3"}
-    assert [differences(found) for found in evidence(live)] == [()] * len(FAULTS)
+    assert [differences(found) for found in evidence(live)] == [()] * JUDGED
 
 
 def treacherous(release: Release, steps: list[Json], checks: list[Json]) -> Json:
@@ -80,6 +84,13 @@ def gradual(steps: list[Json], checks: list[Json]) -> Json:
     """Return the part of a spec that says what a version passes: quickly, for requests fail independently here."""
     analysis = {"noise": "Binomial", "warmup": "0s", "checks": checks}
     return {"rollout": {"strategy": "Canary", "steps": steps, "analysis": analysis}}
+
+
+def asked_first(live: Live, served: Json, shelf: Shelf) -> str:
+    """Let a version be asked before anybody gets an answer of it; return why it is rejected."""
+    live.apply({**served, "spec": {**served["spec"], "rollout": {"preflight": {"replay": {}}}}})
+    live.apply(version(NAME, 5, FLIGHTS, shelf.digest))
+    return rejected(live, 5)
 
 
 def rejected(live: Live, number: int) -> str:
@@ -110,5 +121,5 @@ def evidence(live: Live) -> list[Json]:
     return [
         spec["evidence"]["analysis"]
         for spec in found
-        if spec["subjectRef"]["name"] == NAME and spec["type"] == "Reject"
+        if spec["subjectRef"]["name"] == NAME and "analysis" in spec["evidence"]
     ]

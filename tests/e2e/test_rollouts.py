@@ -24,6 +24,7 @@ ROLLOUT = {
 }
 CANARY = {
     "strategy": "Canary",
+    "preflight": {"replay": {"requests": 50, "latencyBound": "5s"}},
     "steps": [
         {"name": "quiet", "type": "Shadow", "shadow": {"percent": 50, "duration": "5s"}},
         {"name": "tenth", "type": "Weight", "weight": {"percent": 10, "hold": "10s"}},
@@ -62,7 +63,7 @@ def test_a_version_bakes_and_another_is_taken_back_and_no_request_fails(shelf: S
 
 
 def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release: Release) -> None:
-    """Through the router: copies, a tenth, a half, all, and then it takes over; every client meets both versions."""
+    """Through the router: asked first, copies, a tenth, a half, all; then it takes over. Every client meets both."""
     live = shelf.live
     serve(live, "canary", shelf.digest, rollout=CANARY, traffic={"provider": "Router"})
 
@@ -81,6 +82,13 @@ def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release
     assert clients.counted["versions"].keys() == {"1", "2"}
     assert champion(live, "canary") == 2
     assert "shadow.json" not in told(live, "canary")
+    assert "golden rows were answered as expected by 1 pod" in replayed(live, "canary-v2")
+
+
+def replayed(live: Live, version_: str) -> str:
+    """Return what the promotion of a version says of its preflight."""
+    [found] = [d["spec"] for d in live.all("Decision") if d["spec"]["version"] == version_]
+    return str(found["evidence"]["rollout"]["replayed"])
 
 
 def told(live: Live, name: str) -> str:

@@ -108,6 +108,10 @@ class RolloutStatus(Schema):
     analysis: FreeObject | None = Field(
         default=None, description="spec.rollout.analysis as it was when the rollout began."
     )
+    preflight: FreeObject | None = Field(
+        default=None, description="spec.rollout.preflight as it was when the rollout began."
+    )
+    replayed: Sentence = Field(default="", description="What came of the preflight that was passed.")
     noise: NoiseStatus | None = Field(default=None, description="How stable's errors are spread, chosen once.")
     observed: str = Field(
         default="",

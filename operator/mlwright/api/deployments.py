@@ -199,6 +199,10 @@ class ModelDeploymentSpec(Schema):
             " feedback, or set runtime.type to BuiltIn",
         ),
         Rule(
+            "self.runtime.type == 'BuiltIn' || !has(self.rollout.preflight)",
+            "a preflight asks the built-in server: remove rollout.preflight, or set runtime.type to BuiltIn",
+        ),
+        Rule(
             "!has(self.experiment) || self.feedback.enabled",
             "an experiment compares rewards, which clients tell as feedback: set feedback.enabled, or remove it",
         ),

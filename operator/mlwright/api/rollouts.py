@@ -9,6 +9,7 @@ from pydantic import Field
 from mlwright.api.analysis import Analysis
 from mlwright.api.fields import (
     Duration,
+    Latency,
     ListMap,
     ListSet,
     PositiveDuration,
@@ -45,7 +46,9 @@ class ShadowStep(Schema):
 class RolloutStep(Schema):
     """One step that a new version passes before it takes over."""
 
-    name: ShortName = Field(description="Name of the step; bake is the name of the last stage.")
+    name: ShortName = Field(
+        description="Name of the step; preflight and bake are the names of the first and the last stage."
+    )
     type: Literal["Shadow", "Weight", "Approval"] = Field(
         description=(
             "Shadow: the new version is asked copies of requests, and its answers are compared with what clients got."
@@ -65,7 +68,32 @@ class RolloutStep(Schema):
             "shadow goes with type Shadow and only with it: set both or none",
         ),
         Rule("self.name != 'bake'", "bake is the name of the last stage: choose another name"),
+        Rule("self.name != 'preflight'", "preflight is the name of the first stage: choose another name"),
     )
+
+
+class Replay(Schema):
+    """Requests that the pods of a new version are asked before anybody else asks them."""
+
+    requests: int = Field(
+        default=1000,
+        ge=0,
+        le=10000,
+        description=(
+            "How many of the newest recorded requests (server.payloadLog) are asked, beside the golden rows of the"
+            " bundle, which every pod is asked."
+        ),
+    )
+    latency_bound: Latency | None = Field(
+        default=None,
+        description="No answer may take longer, such as 100ms; the quickest of three tries counts.",
+    )
+
+
+class Preflight(Schema):
+    """What a new version passes before it gets any share of the requests."""
+
+    replay: Replay = Field(description="Ask its pods the golden rows of the bundle and recorded requests.")
 
 
 class Rollout(Schema):
@@ -85,6 +113,14 @@ class Rollout(Schema):
         description=(
             "What a new version passes, in this order, before it takes over. An edit acts on the next rollout; the one"
             " that goes on keeps the steps with which it began."
+        ),
+    )
+    preflight: Preflight | None = Field(
+        default=None,
+        description=(
+            "What a new version passes first, with any strategy: its pods are asked over the network, as clients ask,"
+            " and an error, an answer of another shape, a number that is not finite, an answer that takes too long or"
+            " one that differs from the bundle's golden ones rejects it before anybody gets an answer of it."
         ),
     )
     bake: Duration = Field(

@@ -12,6 +12,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import access, keeping, meta, own_server
 from mlwright.builders.pods import Mount, merged, pod_spec
+from mlwright.builders.preflight import preflight
 from mlwright.builders.recording import recording
 from mlwright.builders.routers import (
     ROUTER_PODS,
@@ -26,13 +27,14 @@ from mlwright.constants import (
     ANNOTATION_ROUTE,
     LABEL_DEPLOYMENT,
     LABEL_MODEL,
+    LABEL_PREFLIGHT,
     LABEL_REVISION,
     LABEL_VERSION,
     SERVER_CONTAINER,
     SERVER_PORT,
 )
 from mlwright.plan.digests import canonical, child_name, short
-from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, Key, ResourceKind
+from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, JOB, Key, ResourceKind
 from mlwright.plan.serving import (
     ALL,
     Decide,
@@ -50,12 +52,14 @@ from mlwright.plan.serving import (
     KeepVariant,
     RecordRevision,
     RemoveBudget,
+    RemovePreflight,
     RemoveVariant,
     RevisionSeen,
     ScaleVariant,
     ServingIntent,
     SetAlias,
     ShareTraffic,
+    StartPreflight,
     StartRouterPods,
     StartVariant,
 )
@@ -113,6 +117,8 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     StartRouterPods: lambda of, intent: Create(router_pods(of.seen.namespace, intent.users, of.settings, ROUTER_PODS)),
     KeepRouterPods: lambda of, intent: Apply(router_pods(of.seen.namespace, intent.users, of.settings, None)),
     KeepRouterBudget: lambda of, intent: Apply(router_budget(of.seen.namespace, intent.users)),
+    StartPreflight: lambda of, intent: Create(preflight(of.seen, of.owner, intent)),
+    RemovePreflight: lambda of, intent: of.delete(JOB, intent.job.name, intent.job.uid),
     KeepBudget: lambda of, _: Apply(_budget(of.seen, of.owner)),
     RemoveBudget: lambda of, intent: of.delete(DISRUPTION_BUDGET, of.seen.name, intent.uid),
     Decide: lambda of, intent: Create(_decision(of.seen, of.owner, intent), _against(of.seen, intent)),
@@ -290,7 +296,13 @@ def _backend(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
 def _guard(seen: DeploymentSeen, owner: Key, settings: Settings) -> dict[str, Any]:
     """Return the NetworkPolicy. Kubelets are never shut out, and pods of one deployment ask each other for shadows."""
     router, own = router_labels(), {LABEL_DEPLOYMENT: seen.name}
-    peers = [{"podSelector": {"matchLabels": router}}, {"podSelector": {"matchLabels": own}}]
+    peers: list[Mapping[str, Any]] = [
+        {"podSelector": {"matchLabels": router}},
+        {"podSelector": {"matchLabels": own}},
+    ]
+    if seen.spec.rollout.preflight or seen.preflights:
+        before = [{"key": LABEL_PREFLIGHT, "operator": "Exists"}]
+        peers.append({"podSelector": {"matchLabels": meta.owner_labels(owner), "matchExpressions": before}})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -60,7 +60,7 @@ def found(cache: Cache) -> Iterator[dict[str, Any]]:
     """Yield an entry for each running pod of each deployment and router, with the labels by which the operator asks."""
     for namespace, name in cache.everywhere(MODEL_DEPLOYMENT):
         owner = Key(MODEL_DEPLOYMENT.name, namespace, name)
-        pods = [(pod, address) for pod in cache.children(POD, owner) if (address := _address(pod))]
+        pods = [(pod, address) for pod in cache.children(POD, owner) if _revision(pod) and (address := _address(pod))]
         schemes = {_revision(body): _scheme(body) for body in cache.children(DEPLOYMENT, owner)} if pods else {}
         for pod, address in pods:
             labels = {"namespace": namespace, "pod": pod["metadata"]["name"]}

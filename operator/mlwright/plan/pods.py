@@ -44,6 +44,8 @@ class PodSeen:
     """When the container started for the first time, as far as its state still tells."""
     ready_since: datetime | None = None
     """Since when it is ready; None while it is not."""
+    address: str = ""
+    """Its IP; empty while it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         restarts=state.get("restartCount", 0),
         started=_first_start(state),
         ready_since=_ready_since(conditions.get("Ready", {})),
+        address=status.get("podIP", ""),
     )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from mlwright.api.analysis import Analysis
-from mlwright.api.conditions import timestamp
+from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
 from mlwright.api.reasons import Reason
+from mlwright.api.rollouts import Preflight
 from mlwright.plan.pods import moment
 from mlwright.stats.guard import Noise
 
@@ -18,6 +19,8 @@ from mlwright.stats.guard import Noise
 class StageType(StrEnum):
     """What a stage waits for, beside the pods that it needs."""
 
+    PREFLIGHT = "Preflight"
+    """For what its pods answer to a Job that asks before anybody else does; it is the first one."""
     WEIGHT = "Weight"
     """For its time, with a share of the traffic."""
     SHADOW = "Shadow"
@@ -87,6 +90,10 @@ class Progress:
     """How stable's errors are spread; chosen once, so that the rules do not change while they are applied."""
     observed: str = ""
     """When and why it would first have been sent back, where verdicts are only observed."""
+    preflight: Preflight | None = None
+    """What is asked before anything else, as the spec said when the candidate was ready first."""
+    replayed: str = ""
+    """What came of that, in words; empty before it was passed."""
 
     @property
     def now(self) -> Stage:
@@ -131,7 +138,9 @@ class Progress:
                 }
                 for s in self.stages
             ],
-            **({"analysis": _analysis_told(self.analysis)} if self.analysis else {}),
+            **({"analysis": _as_asked(self.analysis)} if self.analysis else {}),
+            **({"preflight": _as_asked(self.preflight)} if self.preflight else {}),
+            **({"replayed": self.replayed[:MESSAGE_LENGTH]} if self.replayed else {}),
             **({"observed": self.observed} if self.observed else {}),
             **({"noise": {"block": self.noise.block, "sentence": self.noise.sentence}} if self.noise else {}),
             "phases": [
@@ -152,14 +161,16 @@ def progress_told(status: Mapping[str, Any]) -> Progress | None:
         noise = Noise(told["noise"]["block"], told["noise"]["sentence"]) if told.get("noise") else None
         known = (told["revision"], told["version"], stages, told["stage"])
         observed = str(told.get("observed") or "")
-        found = Progress(*known, since, lacking, phases, int(told.get("copied") or 0), analysis, noise, observed)
+        preflight = Preflight.model_validate(told["preflight"]) if told.get("preflight") else None
+        copied, replayed = int(told.get("copied") or 0), str(told.get("replayed") or "")
+        found = Progress(*known, since, lacking, phases, copied, analysis, noise, observed, preflight, replayed)
     except (KeyError, TypeError, ValueError):
         return None
     return found if 0 <= found.stage < len(stages) else None
 
 
-def _analysis_told(analysis: Analysis) -> dict[str, Any]:
-    return analysis.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+def _as_asked(part: Analysis | Preflight) -> dict[str, Any]:
+    return part.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
 
 
 def _phase(told: Mapping[str, Any]) -> Phase:
@@ -179,6 +190,8 @@ class Failed:
     """The annotation by which a person asked for it."""
     judged: bool = False
     """Whether what was counted is the reason: then the counts are kept."""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """What else the record of it keeps."""
 
 
 @dataclass(frozen=True, slots=True)

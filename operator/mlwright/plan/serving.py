@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.api.rollouts import Preflight
 from mlwright.plan.experiments import Surveyed
 from mlwright.plan.loads import Answer, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.scaling import Memory
 from mlwright.plan.traffic import Route, TrafficSeen, Users
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.training import JobState, VersionSeen
 from mlwright.plan.writes import Witness
 
 
@@ -75,6 +76,21 @@ class DecisionSeen:
     created: datetime
     experiment: str = ""
     """Name of the experiment that ended with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightSeen:
+    """A Job that asks a candidate before anybody else does."""
+
+    name: str
+    uid: str
+    of: str
+    """uid of the Deployment that it asks."""
+    state: JobState
+    ended: datetime | None = None
+    message: str = ""
+    """Why it failed, in the Job controller's words."""
+    pods: tuple[PodSeen, ...] = ()
 
 
 ALL: Final = 100
@@ -147,6 +163,7 @@ class DeploymentSeen:
     """What was answered last about the load, as far as it is asked."""
     memory: Memory | None = None
     """What was wanted and done about its size; None when nothing is remembered."""
+    preflights: tuple[PreflightSeen, ...] = ()
     budget_uid: str = ""
     """uid of the PodDisruptionBudget; empty when there is none."""
     traffic: TrafficSeen = field(default_factory=TrafficSeen)
@@ -277,6 +294,24 @@ class KeepRouterBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class StartPreflight:
+    """Create the Job that asks the ready pods of a candidate."""
+
+    revision: RevisionSeen
+    variant: VariantSeen
+    asked: Preflight
+    stable: str
+    """The revision whose recorded requests are asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePreflight:
+    """Delete a Job that could not ask, so that it is made anew."""
+
+    job: PreflightSeen
+
+
+@dataclass(frozen=True, slots=True)
 class KeepBudget:
     """Keep the PodDisruptionBudget."""
 
@@ -337,6 +372,8 @@ ServingIntent = (
     | KeepRouterPods
     | KeepRouterService
     | KeepRouterBudget
+    | StartPreflight
+    | RemovePreflight
     | KeepBudget
     | RemoveBudget
     | Decide

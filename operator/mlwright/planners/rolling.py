@@ -11,15 +11,17 @@ from mlwright.api.fields import parse_duration
 from mlwright.constants import ANNOTATION_APPROVE
 from mlwright.plan.plan import Decided
 from mlwright.plan.pods import PodSeen
-from mlwright.plan.rollout import Failed, Onward, Progress, Proven
+from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType
 from mlwright.plan.serving import (
     ALL,
     Decide,
     DeploymentSeen,
     KeepVariant,
+    RemovePreflight,
     RemoveVariant,
     RevisionSeen,
     ServingIntent,
+    StartPreflight,
     Target,
     VariantSeen,
 )
@@ -27,6 +29,7 @@ from mlwright.planners import upkeep
 from mlwright.planners.decisions import rejections
 from mlwright.planners.health import failure, health, time_left
 from mlwright.planners.judging_rollouts import Judged, judge, learnt, measure, noted
+from mlwright.planners.preflight import Answered, preflown
 from mlwright.planners.rollout import Commands, Rollout, follow
 from mlwright.planners.serving_status import moving, rolling, waiting
 from mlwright.planners.situation import Situation
@@ -98,6 +101,7 @@ def progress(at: Situation, candidate: RevisionSeen) -> Progress:
         asked,
         stage=resumed(asked, share),
         analysis=at.seen.spec.rollout.analysis,
+        preflight=at.seen.spec.rollout.preflight,
     )
 
 
@@ -158,12 +162,25 @@ def _go_on(at: Situation, candidate: RevisionSeen, step: Onward, judged: Judged 
     retire, again = upkeep.retire(at.seen, keep=_both(at, candidate), since=at.since, now=at.now)
     running = variant(at.seen, candidate.name)
     asked = {candidate.name: step.copies} if step.copies and running and running.ready else {}
-    intents = (*both, *_shared(at, candidate, step.percent, asked), *retire)
+    intents = (*both, *_shared(at, candidate, step.percent, asked), *_preflight(at, candidate, step), *retire)
     later = timedelta(seconds=step.again) if step.again is not None else None
     wanted_counts = measure(at.seen, step.progress, *(variant(at.seen, r.name) for r in (candidate, at.stable)))
     step = replace(step, progress=replace(step.progress, copied=asked.get(candidate.name, 0)))
     status = rolling(at, step, judged.judgement if judged else None)
     return Decided(status, intents=intents, again=sooner(later, again), measure=wanted_counts)
+
+
+def _preflight(at: Situation, candidate: RevisionSeen, step: Onward) -> upkeep.Intents:
+    """Ask the candidate's pods before anybody else does, once all that it needs are ready."""
+    running, asked = variant(at.seen, candidate.name), step.progress.preflight
+    if step.progress.now.type is not StageType.PREFLIGHT or running is None or asked is None or step.progress.lacking:
+        return ()
+    found = preflown(at.seen, running, at.now)
+    if found.answered is Answered.UNKNOWN and found.job is not None:
+        return (RemovePreflight(found.job),)
+    reached = any(pod.ready and pod.address for pod in running.pods)
+    starts = found.answered is Answered.UNASKED and reached
+    return (StartPreflight(candidate, running, asked, at.stable.name),) if starts and at.stable else ()
 
 
 def _shared(at: Situation, candidate: RevisionSeen, percent: int, asked: Mapping[str, int]) -> upkeep.Intents:
@@ -189,6 +206,7 @@ def _rollout(
         stable_ready=at.stable_health.ready,
         commands=commands(at.seen, progress.version),
         conclusion=judged.conclusion if judged else None,
+        preflown=preflown(at.seen, running, at.now),
         deadline=parse_duration(at.seen.spec.rollout.progress_deadline),
         now=at.now,
     )
@@ -235,7 +253,9 @@ def _passed(at: Situation, progress: Progress) -> dict[str, Any]:
     """Return what a promotion keeps of the stages that were passed."""
     approved = commands(at.seen, progress.version).approve
     told = {"steps": [stage.name for stage in progress.stages[:-1]], "baked": progress.now.hold}
-    return {"rollout": told | ({"approved": approved} if approved else {})} if any(told.values()) else {}
+    known = {"approved": approved, "replayed": progress.replayed}
+    more = {name: words for name, words in known.items() if words}
+    return {"rollout": told | more} if any(told.values()) else {}
 
 
 def _reject(
@@ -249,6 +269,7 @@ def _reject(
     evidence: dict[str, Any] = {"pods": shown, "digest": candidate.digest, **({"percent": share} if share else {})}
     if failed.judged and judged:
         evidence |= {"analysis": judged.evidence}
+    evidence |= failed.shown
     record = Decide("Reject", candidate, at.seen.epoch, "", sentence, evidence, by=failed.by or "mlwright")
     stays = at.seen.shares.has(candidate.name) or (at.seen.spec.rollout.on_failure == "Pause" and not failed.by)
     remove = () if stays else (RemoveVariant(running),)

@@ -8,7 +8,7 @@ be applied everywhere, and what lacks pods never gains.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from mlwright.plan.analysis import Conclusion, Move
 from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType, Step
 from mlwright.plan.serving import ALL, VariantSeen
 from mlwright.planners.health import Health, fault
+from mlwright.planners.preflight import Answered, Preflown
 
 LOOK_AGAIN: Final = 30.0
 """Seconds; pods in trouble do not always say so by an event of theirs."""
@@ -55,6 +56,8 @@ class Rollout:
     commands: Commands
     conclusion: Conclusion | None
     """What follows from what was counted; None where nothing is watched."""
+    preflown: Preflown
+    """How far it is with asking its pods before anybody else does."""
     deadline: timedelta
     now: datetime
 
@@ -156,6 +159,20 @@ def _unverified(at: Rollout) -> Step | None:
     return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
 
 
+def _preflown(at: Rollout) -> Step | None:
+    """Nothing goes on before what is known and recorded was asked, and answered as expected."""
+    if at.progress.now.type is not StageType.PREFLIGHT:
+        return None
+    found = at.preflown
+    if found.answered is Answered.OTHERWISE:
+        return Failed(f"{_where(at)}, {found.sentence}", shown={"preflight": dict(found.results)})
+    if found.answered is Answered.AS_EXPECTED:
+        passed = replace(at, progress=replace(at.progress, replayed=found.sentence))
+        return passed.enter(at.progress.stage + 1, f"{_passed(at)}: {found.sentence}", at.target)
+    sentence = f"{at.version} {found.sentence} {_where(at)}"
+    return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
+
+
 def _judged(at: Rollout) -> Step | None:
     """Proof that it is worse ends it; where a share is held for a time, what was counted says when it goes on."""
     told, stage = at.conclusion, at.progress.now
@@ -195,13 +212,9 @@ def _holding(at: Rollout) -> Step | None:
 
 
 def _onward(at: Rollout) -> Step:
-    stage = at.progress.now
     if at.progress.last:
         return Proven(_done(at), by=_promoted(at) if at.commands.promote else "")
-    following = at.progress.stages[at.progress.stage + 1]
-    sentence = f"{at.version} passed step {stage.name}; next is {following.name}"
-    number = at.progress.stage + 1
-    return at.enter(number, sentence, at.target)
+    return at.enter(at.progress.stage + 1, _passed(at), at.target)
 
 
 RULES: Final[tuple[Callable[[Rollout], Step | None], ...]] = (
@@ -210,11 +223,17 @@ RULES: Final[tuple[Callable[[Rollout], Step | None], ...]] = (
     _hurried,
     _lacking,
     _unverified,
+    _preflown,
     _judged,
     _unapproved,
     _holding,
     _onward,
 )
+
+
+def _passed(at: Rollout) -> str:
+    following = at.progress.stages[at.progress.stage + 1]
+    return f"{at.version} passed step {at.progress.now.name}; next is {following.name}"
 
 
 def _approve(at: Rollout) -> str:

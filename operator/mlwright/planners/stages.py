@@ -19,9 +19,12 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
     A canary needs pods for what it answers, copies included, any other candidate all of them. Approval keeps the share
     before it; copies go on up to the bake, so that answers can be compared in every step.
 
+    A preflight comes before all of them, with no share.
+
     Example: BlueGreen with a step of type Approval and `bake: 30m` -> Approval at 0 %, then Bake at 100 % for 1800 s.
     """
-    found = tuple(_steps(rollout))
+    steps = tuple(_steps(rollout))
+    found = (*_preflight(rollout, steps), *steps)
     hold = int(parse_duration(rollout.bake).total_seconds())
     before = found[-1].percent if found else 0
     return (*found, Stage("bake", StageType.BAKE, ALL if hold else before, ALL, hold))
@@ -30,6 +33,12 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
 def divides(found: Iterable[Stage]) -> bool:
     """Tell whether requests must be divided among two revisions, or copied, in any of the stages."""
     return any(0 < stage.percent < ALL or stage.copies for stage in found)
+
+
+def _preflight(rollout: Rollout, steps: tuple[Stage, ...]) -> Iterator[Stage]:
+    """Return the first stage, if one is asked for; it needs the pods of the stage behind it."""
+    if rollout.preflight is not None:
+        yield Stage("preflight", StageType.PREFLIGHT, percent=0, size=steps[0].size if steps else ALL)
 
 
 def _steps(rollout: Rollout) -> Iterator[Stage]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype
+from mlwright.bundle.golden import GoldenRow
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Signature
 from mlwright.bundle.tensors import Array, Arrays
 
 _DATATYPES: Mapping[str, Datatype] = {
@@ -20,6 +21,15 @@ _DATATYPES: Mapping[str, Datatype] = {
 def question(columns: Arrays) -> bytes:
     """The request of the protocol that asks for these rows."""
     return orjson.dumps({"inputs": tensors(columns)}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def golden_question(row: GoldenRow, signature: Signature) -> bytes:
+    """The request of the protocol that asks for a golden row."""
+    inputs: list[dict[str, Any]] = [
+        {"name": tensor.name, "datatype": tensor.datatype, "shape": [1, 1], "data": [row.inputs[tensor.name]]}
+        for tensor in signature.inputs
+    ]
+    return orjson.dumps({"inputs": inputs})
 
 
 def tensors(arrays: Arrays) -> list[dict[str, object]]:

@@ -2,16 +2,14 @@
 
 import time
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from mlwright.bundle.errors import AddressError, BundleError
 from mlwright.bundle.golden import GoldenRow
 from mlwright.bundle.loading import prove
-from mlwright.bundle.manifest import Core, Signature
+from mlwright.bundle.manifest import Core
 from mlwright.bundle.profile import read_profile
 from mlwright.process.threads import pool_size
+from mlwright.server.agreement import golden_question
 from mlwright.server.failures import UnservableError
 from mlwright.server.keeping import private_copy
 from mlwright.server.model import Model
@@ -55,7 +53,7 @@ def _warm(settings: Settings, core: Core, folder: Path) -> Model:
 
 def _warm_up(model: Model, row: GoldenRow) -> int:
     """Answer a request until the first-time costs are paid; the size of body that is cheap at the speed seen."""
-    body = _request(row, model.signature)
+    body = golden_question(row, model.signature)
     seconds = min(_timed(model, body) for _ in range(_WARM_UPS))
     return int(len(body) * CHEAP_SECONDS / seconds) if seconds <= CHEAP_SECONDS else 0
 
@@ -64,11 +62,3 @@ def _timed(model: Model, body: bytes) -> float:
     started = time.perf_counter()
     model.infer(_WARM_UP_HEAD, body)
     return time.perf_counter() - started
-
-
-def _request(row: GoldenRow, signature: Signature) -> bytes:
-    inputs: list[dict[str, Any]] = [
-        {"name": tensor.name, "datatype": tensor.datatype, "shape": [1, 1], "data": [row.inputs[tensor.name]]}
-        for tensor in signature.inputs
-    ]
-    return orjson.dumps({"inputs": inputs})

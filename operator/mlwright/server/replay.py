@@ -62,13 +62,13 @@ def main(environ: MutableMapping[str, str]) -> int:
     return 0
 
 
-def newest(folder: Path, most: int) -> Iterable[bytes]:
-    """The newest lines of all logs in a folder, by the time of their requests, oldest first.
+def newest(folder: Path, most: int, named: str = "*.jsonl") -> Iterable[bytes]:
+    """The newest lines of all logs in a folder that are named so, by the time of their requests, oldest first.
 
     A line that is cut off, because its pod ended while it wrote, is passed over.
     """
     kept: list[tuple[float, bytes]] = []
-    for path in sorted(folder.rglob("*.jsonl")):
+    for path in sorted(folder.rglob(named)):
         with path.open("rb") as file:
             last = deque((line for line in file if line.endswith(b"\n") and len(line) < MOST_LINE_BYTES), maxlen=most)
         kept = sorted([*kept, *((_time(line), line) for line in last)])[-most:]

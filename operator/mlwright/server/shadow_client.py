@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 from mlwright.server.fellowship import Fellowship
@@ -12,7 +13,12 @@ MOST_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
 
 class CopyError(Exception):
-    """The copy got no answer that can be compared."""
+    """The copy got no answer that can be compared; `status` is that of the answer, 0 where there was none."""
+
+    def __init__(self, words: str, status: int = 0) -> None:
+        """Take what happened."""
+        super().__init__(words)
+        self.status = status
 
 
 class ShadowConnection:
@@ -60,8 +66,8 @@ class ShadowConnection:
         content = await reader.readexactly(_length(answer))
         if b"\r\nconnection: close" in answer:
             self.close()
-        if answer.split(b" ", 2)[1] != b"200":
-            raise CopyError(f"status {answer.split(b' ', 2)[1].decode('latin-1')}")
+        if (status := int(answer.split(b" ", 2)[1])) != HTTPStatus.OK:
+            raise CopyError(f"status {status}", status)
         return content
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

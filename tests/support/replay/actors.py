@@ -89,6 +89,9 @@ def _told(env: dict[str, str], container: Body) -> Body:
     if "MLWRIGHT_OWN" in env:
         own: Body = json.loads(env["MLWRIGHT_OWN"].replace("$$", "$"))
         return own | {"name": own["step"]}
+    if "MLWRIGHT_PREFLIGHT" in env:
+        asked: Body = json.loads(env["MLWRIGHT_PREFLIGHT"].replace("$$", "$"))
+        return asked | {"name": "preflight"}
     if "MLWRIGHT_SWEEP" in env:
         swept: Body = json.loads(env["MLWRIGHT_SWEEP"].replace("$$", "$"))
         return swept | {"name": "sweep"}
@@ -329,7 +332,7 @@ def ended(container: str, code: int, message: str) -> Body:
 
 def running(*, ready: bool) -> Body:
     """Return the status of a pod that runs."""
-    return {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]}
+    return {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}], "podIP": "10.0.0.1"}
 
 
 def _job_end(pod: Body) -> Body:

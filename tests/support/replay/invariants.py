@@ -6,7 +6,7 @@ import json
 import math
 
 from mlwright.builders.routers import router_labels
-from mlwright.constants import ANNOTATION_ROUTE, LABEL_OWNER, LABEL_REVISION, LABEL_VERSION
+from mlwright.constants import ANNOTATION_ROUTE, LABEL_OWNER, LABEL_PREFLIGHT, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.resources import Body
 from mlwright.plan.traffic import BUCKETS
 from mlwright.plan.writes import Apply, Create, Delete, Scale, Write
@@ -40,6 +40,7 @@ def check(world: World, write: Write) -> None:
     if isinstance(write, Create | Apply) and write.body["kind"] == "Service":
         _service(world, write.body)
         _shares(world, write.body)
+        _asked(world, write.body)
     if isinstance(write, Scale):
         _size(world, write)
     if isinstance(write, Delete) and write.kind.name == "Deployment":
@@ -71,6 +72,34 @@ def _shares(world: World, wanted: Body) -> None:
         others = any(ready_pods(world, labels | {LABEL_REVISION: other}) for other in before)
         if after[revision] > before.get(revision, 0) and others and not ready_pods(world, labels):
             raise BrokenInvariantError(f"{revision} gets {after[revision]} instead of {before.get(revision, 0)}")
+
+
+def _asked(world: World, wanted: Body) -> None:
+    """Where a preflight is asked for, no revision gains a share before its pods were asked and answered as expected."""
+    owner = wanted["metadata"]["labels"][LABEL_OWNER]
+    held = world.objects.get("Service", {}).get(owner)
+    deployment = world.objects.get("ModelDeployment", {}).get(owner)
+    if held is None or deployment is None or wanted["metadata"]["name"] != owner:
+        return
+    if "preflight" not in deployment["spec"].get("rollout", {}):
+        return
+    before, after = _led(held), _led(wanted)
+    promoted = {body["spec"]["revision"] for body in world.all("Decision") if body["spec"]["type"] == "Promote"}
+    passed = {job["metadata"]["labels"].get(LABEL_PREFLIGHT) for job in world.all("Job") if _complete(job)}
+    ran = {d["metadata"]["labels"].get(LABEL_REVISION): d["metadata"]["uid"] for d in world.all("Deployment")}
+    for revision in after.keys() - promoted:
+        if after[revision] > before.get(revision, 0) and ran.get(revision) not in passed:
+            raise BrokenInvariantError(f"{revision} gets a share before it was asked")
+
+
+def _led(service: Body) -> dict[str, int]:
+    """Return the shares of a Service, through a router or not."""
+    selected = service["spec"]["selector"].get(LABEL_REVISION)
+    return _route(service) or ({selected: BUCKETS} if selected else {})
+
+
+def _complete(job: Body) -> bool:
+    return any(c["type"] == "Complete" for c in job.get("status", {}).get("conditions", ()))
 
 
 def _route(service: Body | None) -> dict[str, int]:

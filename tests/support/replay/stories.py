@@ -61,6 +61,7 @@ _JUDGED: Final[dict[str, Any]] = {
     "steps": [_weight("five", 5), _weight("all", 100)],
     "analysis": {"checks": [{"name": "errors", "type": "ErrorRate"}]},
 }
+_ASKED_FIRST: Final[dict[str, Any]] = {"preflight": {"replay": {"requests": 100}}}
 _ASK: Final[dict[str, Any]] = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
 
 
@@ -298,6 +299,18 @@ def _challenge(world: World, _: Surroundings) -> None:
 def _approved_ahead(world: World, _: Surroundings) -> None:
     annotate(world, "TrainingPipeline", "flights", approve="3")
     train_with(world, 20)
+
+
+def _right_again(world: World, around: Surroundings) -> None:
+    around.user_error = ""
+    annotate(world, "ModelDeployment", "flights", retry="mended")
+
+
+def _asking_lasts(world: World, around: Surroundings) -> None:
+    """Version 3 takes the place of version 2, which holds its first share."""
+    around.lasts["preflight"] = timedelta(minutes=5)
+    world.add(people.version(3))
+    edit(world, "ModelDeployment", "flights", lambda spec: spec["rollout"].update(onNewVersion="Restart"))
 
 
 def _deny(spec: Body) -> None:
@@ -569,6 +582,26 @@ STORIES: Final = {
         Story(
             "a version is approved, bakes and takes over",
             (_serve_rolling(**_ASK, bake="10m"), _new_version(2), _command(approve="2")),
+        ),
+        Story(
+            "a version is asked before anybody else asks it",
+            (
+                _serve_rolling(**_ASKED_FIRST, bake="10m"),
+                _new_version(2),
+                Act("it takes over", lambda *_: None, timedelta(hours=1)),
+            ),
+            Surroundings(crashes={"preflight": 2}),
+        ),
+        Story(
+            "a canary answers otherwise than it must, is tried again, and the next one is asked while it waits",
+            (
+                _serve_rolling(**_CANARY | _ASKED_FIRST, approvedVersions=[2, 3], traffic="Router"),
+                _new_version(2),
+                Act("it is tried again", _right_again, timedelta(minutes=1)),
+                Act("asking lasts", _asking_lasts, timedelta(minutes=3)),
+                Act("v3 takes over", lambda *_: None, timedelta(hours=1)),
+            ),
+            Surroundings(user_error="preflight"),
         ),
         Story(
             "a canary gets growing shares, is approved, and takes over",

@@ -456,6 +456,7 @@ DEPLOYMENT: Final[dict[str, Any]] = {
                 }
             ],
         },
+        "preflight": {"replay": {"requests": 500, "latencyBound": "100ms"}},
         "bake": "30m",
         "approvedVersions": [8],
         "onNewVersion": "Queue",
@@ -544,6 +545,8 @@ OF_DEPLOYMENT: Final = {
             *(f"checks.query.{name}" for name in ("promql", "min", "max", "failures")),
         )
     },
+    "rollout.preflight.replay.requests": NEITHER,
+    "rollout.preflight.replay.latencyBound": NEITHER,
     "rollout.bake": NEITHER,
     "rollout.approvedVersions": NEITHER,
     "rollout.onNewVersion": NEITHER,

@@ -17,6 +17,7 @@ from mlwright.plan.rollout import Failed, Onward, Phase, Progress, Proven, Stage
 from mlwright.plan.serving import VariantSeen
 from mlwright.planners import rollout
 from mlwright.planners.health import health
+from mlwright.planners.preflight import Answered, Preflown
 from mlwright.planners.rollout import Commands, Rollout, follow
 from mlwright.planners.stages import pods, resumed, stages
 from tests.unit.planners.given import LONG_AGO, NOW, a_pod, a_refusing_pod
@@ -44,7 +45,7 @@ def at(stage: int, *, ready: int = 2, share: int | None = None, **known: Any) ->
         "stable_ready": 2,
         "commands": Commands(),
     }
-    usual["conclusion"] = None
+    usual |= {"conclusion": None, "preflown": Preflown(Answered.UNASKED, "is about to be asked")}
     return Rollout("churn", "churn-v2", progress, seen, state, deadline=timedelta(minutes=10), now=NOW, **usual | known)
 
 
@@ -223,6 +224,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_hurried",
         "_lacking",
         "_unverified",
+        "_preflown",
         "_judged",
         "_unapproved",
         "_holding",

@@ -13,10 +13,12 @@ from mlwright.constants import (
     ANNOTATION_PROMOTE,
     ANNOTATION_REFRESH,
     ANNOTATION_RETRY,
+    LABEL_PREFLIGHT,
     LABEL_REVISION,
     SERVER_CONTAINER,
+    STEP_CONTAINER,
 )
-from mlwright.controller.kinds import parsing
+from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.kinds.traffic import selected, traffic_seen
 from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
@@ -28,6 +30,7 @@ from mlwright.plan.resources import (
     DECISION,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
+    JOB,
     MODEL,
     MODEL_DEPLOYMENT,
     POD,
@@ -37,7 +40,15 @@ from mlwright.plan.resources import (
     ResourceKind,
 )
 from mlwright.plan.rollout import progress_told
-from mlwright.plan.serving import DecisionSeen, DeploymentSeen, Handing, RevisionSeen, SharesSeen, VariantSeen
+from mlwright.plan.serving import (
+    DecisionSeen,
+    DeploymentSeen,
+    Handing,
+    PreflightSeen,
+    RevisionSeen,
+    SharesSeen,
+    VariantSeen,
+)
 from mlwright.plan.writes import Witness
 from mlwright.planners import deployment
 from mlwright.planners.load_questions import questions
@@ -80,6 +91,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         witnesses=tuple(_witness(kind, body) for kind, body in ((MODEL_DEPLOYMENT, body), (SERVICE, service)) if body),
         answers=_answers(spec, owner, cache),
         memory=cache.memory(owner),
+        preflights=tuple(_preflight(job, owner, cache) for job in cache.children(JOB, owner) if _asks(job)),
         budget_uid=budget["metadata"]["uid"] if budget else "",
         traffic=traffic_seen(cache, owner, service),
         measured=cache.measured(owner),
@@ -177,6 +189,26 @@ def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
         refused=conditions.get("ReplicaFailure", {}).get("message", ""),
         # pods of a Deployment of the same name that was deleted may still be there, and must not speak for this one
         pods=tuple(pod for pod in pods if pod.labels.get(LABEL_REVISION) == revision and pod.created >= created),
+    )
+
+
+def _asks(job: Body) -> bool:
+    meta = job["metadata"]
+    return LABEL_PREFLIGHT in (meta.get("labels") or {}) and "deletionTimestamp" not in meta
+
+
+def _preflight(body: Body, owner: Key, cache: CacheView) -> PreflightSeen:
+    meta, status = body["metadata"], body.get("status") or {}
+    state, final = jobs.state(status)
+    pods = (pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
+    return PreflightSeen(
+        name=meta["name"],
+        uid=meta["uid"],
+        of=meta["labels"][LABEL_PREFLIGHT],
+        state=state,
+        ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
+        message=final.get("message", ""),
+        pods=tuple(pod for pod in pods if jobs.made(pod, meta)),
     )
 
 

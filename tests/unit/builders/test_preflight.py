@@ -1,0 +1,93 @@
+"""The Job that asks a candidate: its pod finds what the candidate's finds, and no Service finds it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from mlwright.api.rollouts import Preflight
+from mlwright.builders.serving import renderer
+from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION
+from mlwright.plan.serving import KeepGuard, RecordRevision, StartPreflight, Target
+from mlwright.plan.writes import Apply, Create
+from tests.support.podsecurity import violations
+from tests.unit.planners.given import SETTINGS, a_deployment, a_pod, a_version
+
+SPEC: dict[str, Any] = {
+    "server": {
+        "payloadLog": {"uri": "pvc://payloads/live"},
+        "auth": {"type": "Token", "secretRef": {"name": "token", "key": "token"}},
+    },
+    "rollout": {"preflight": {"replay": {"requests": 50, "latencyBound": "100ms"}}},
+    "pod": {"resources": {"limits": {"example.com/gpu": "1"}}},
+}
+TOLD = a_deployment().asking(**SPEC).stable(1, ready=2)
+PODS = (a_pod("churn-1", ready=True, address="10.0.0.2"), a_pod("churn-2", ready=True, address="10.0.0.1"), a_pod("c"))
+SEEN = TOLD.candidate(2, ready=2, pods=PODS).done()
+
+
+def job() -> dict[str, Any]:
+    """Return the Job for version 2."""
+    render = renderer(SEEN, SETTINGS)
+    frozen = render(RecordRevision(Target(a_version(2), "0a1b2c3d"), 2))
+    assert isinstance(frozen, Create)
+    revision = replace(SEEN.revisions[1], template=frozen.body["data"]["template"])
+    asked = SEEN.spec.rollout.preflight or Preflight.model_validate({})
+    write = render(StartPreflight(revision, SEEN.variants[1], asked, "stable-1"))
+    assert isinstance(write, Create)
+    return write.body
+
+
+def pod() -> dict[str, Any]:
+    """Return its pod."""
+    found: dict[str, Any] = job()["spec"]["template"]
+    return found
+
+
+def test_it_is_told_whom_to_ask() -> None:
+    """The ready pods, and whose recorded requests."""
+    [container] = pod()["spec"]["containers"]
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+
+    assert json.loads(told["MLWRIGHT_PREFLIGHT"]) == {
+        "schemaVersion": 1,
+        "pods": ["10.0.0.1", "10.0.0.2"],
+        "port": 8080,
+        "requests": 50,
+        "recordedBy": "stable-1",
+        "latencySeconds": 0.1,
+    }
+
+
+def test_it_finds_what_the_candidate_finds() -> None:
+    """The bundle, the payload log and the token; no device is taken from those that answer."""
+    spec = pod()["spec"]
+    [container] = spec["containers"]
+
+    assert {"pvc-payloads", "secret-token"} <= {volume["name"] for volume in spec["volumes"]}
+    assert (container["name"], container["command"][-1]) == ("step", "mlwright.server.preflight")
+    assert "example.com/gpu" not in container["resources"]["limits"]
+    assert container.keys().isdisjoint({"ports", "readinessProbe", "livenessProbe", "startupProbe"})
+
+
+def test_no_service_leads_to_it() -> None:
+    """Nor does a disruption budget count it."""
+    assert pod()["metadata"]["labels"].keys().isdisjoint({LABEL_DEPLOYMENT, LABEL_REVISION})
+
+
+def test_it_is_as_restricted_as_all_pods() -> None:
+    """Restricted Pod Security."""
+    assert violations(pod()["spec"]) == []
+
+
+def test_it_may_reach_the_pods_behind_a_router() -> None:
+    """By its labels, which nothing else bears."""
+    write = renderer(SEEN, SETTINGS)(KeepGuard())
+    assert isinstance(write, Apply)
+    peers = [peer["podSelector"] for peer in write.body["spec"]["ingress"][0]["from"] if "podSelector" in peer]
+
+    assert any(
+        peer["matchLabels"].items() <= pod()["metadata"]["labels"].items() and "matchExpressions" in peer
+        for peer in peers
+    )

@@ -1,0 +1,188 @@
+"""A candidate is asked before anybody else asks it: what follows from the Job that does it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from mlwright.api.conditions import merge
+from mlwright.api.rollouts import Preflight
+from mlwright.plan.pods import PodSeen
+from mlwright.plan.rollout import Progress, StageType, progress_told
+from mlwright.plan.serving import Decide, DeploymentSeen, PreflightSeen, RemovePreflight, ShareTraffic, StartPreflight
+from mlwright.plan.training import JobState
+from mlwright.planners import deployment
+from mlwright.planners.deployment import Decision
+from mlwright.planners.stages import stages
+from tests.unit.planners.given import LONG_AGO, NOW, SETTINGS, a_deployment, a_pod
+
+ASKED: dict[str, Any] = {"preflight": {"replay": {"requests": 50}}}
+ANSWERED = "64 golden rows were answered as expected by 2 pods; the slowest took 2.0 ms"
+WRONG = "golden row 3 of 64 was answered otherwise than the bundle expects: 1 of 1 labels differ"
+
+
+def rolling(*jobs: PreflightSeen, ready: int = 2, **rollout: Any) -> DeploymentSeen:
+    """Return a deployment whose version 2 is ready beside version 1, which serves."""
+    pods = tuple(a_pod(f"churn-{n}", ready=n < ready, address=f"10.0.0.{n}") for n in range(2))
+    told = a_deployment().stable(1, ready=2).candidate(2, ready=ready, pods=pods)
+    return replace(told.asking(rollout={**ASKED, **rollout}).done(), preflights=jobs)
+
+
+def a_job(state: JobState, words: str = "", *, outcome: str = "", ended: datetime = LONG_AGO) -> PreflightSeen:
+    """Return the Job that asks version 2; its pod said how it came out."""
+    seen = rolling()
+    said = json.dumps({"outcome": outcome, "sentence": words, "results": {"golden": 64}}) if outcome else words
+    code = {"Succeeded": 0, "UserError": 64}.get(outcome, 70)
+    pods = (PodSeen("asks", "Failed", ready=False, deleting=False, labels={}, created=NOW, exit_code=code),)
+    pods = tuple(replace(pod, exit_message=said) for pod in pods) if words else ()
+    return PreflightSeen(
+        "churn-asks",
+        "uid-job",
+        seen.variants[1].uid,
+        state,
+        None if state is JobState.ACTIVE else ended,
+        "gave up",
+        pods,
+    )
+
+
+def decided(seen: DeploymentSeen) -> Decision:
+    """Decide."""
+    return deployment.decide(seen, SETTINGS, NOW)
+
+
+def shares(decision: Decision) -> list[dict[str, int]]:
+    """Return the shares that are asked for."""
+    return [dict(intent.weights) for intent in decision.intents if isinstance(intent, ShareTraffic)]
+
+
+def test_a_candidate_whose_pods_are_ready_is_asked_first() -> None:
+    """By a Job for its Deployment; it gets no share."""
+    seen = rolling()
+    found = decided(seen)
+
+    [start] = [intent for intent in found.intents if isinstance(intent, StartPreflight)]
+    assert (start.variant.uid, start.stable) == (seen.variants[1].uid, seen.revisions[0].name)
+    assert start.asked == Preflight.model_validate(ASKED["preflight"])
+    assert "churn-v2 is about to be asked what is known and recorded at step preflight" in found.status.summary
+    assert shares(found) == [{seen.revisions[0].name: 100}]
+
+
+def test_it_is_asked_when_all_its_pods_are_ready() -> None:
+    """Not before: those that lack would not be asked."""
+    found = decided(rolling(ready=1))
+
+    assert [intent for intent in found.intents if isinstance(intent, StartPreflight)] == []
+
+
+def test_while_it_is_asked_nothing_goes_on() -> None:
+    """No second Job, no share."""
+    seen = rolling(a_job(JobState.ACTIVE))
+    found = decided(seen)
+
+    assert [intent for intent in found.intents if isinstance(intent, StartPreflight | RemovePreflight)] == []
+    assert "churn-v2 is asked what is known and recorded at step preflight" in found.status.summary
+    assert shares(found) == [{seen.revisions[0].name: 100}]
+
+
+def test_what_answered_as_expected_goes_on() -> None:
+    """And what was asked is remembered, for the record of the promotion."""
+    found = decided(rolling(a_job(JobState.COMPLETE, ANSWERED, outcome="Succeeded")))
+
+    progress = progress_told({"rollout": found.status.fields["rollout"]})
+    assert progress is not None
+    assert (progress.now.name, progress.replayed) == ("bake", ANSWERED)
+    assert f"churn-v2 passed step preflight; next is bake: {ANSWERED}" in found.status.summary
+
+
+def test_what_answered_otherwise_is_rejected() -> None:
+    """With the sentence that names the request and what was expected."""
+    found = decided(rolling(a_job(JobState.FAILED, WRONG, outcome="UserError")))
+
+    [record] = found.records
+    assert isinstance(record, Decide)
+    assert (record.type, record.sentence) == ("Reject", f"churn-v2 is rejected: at step preflight, {WRONG}")
+    assert record.evidence["preflight"] == {"golden": 64}
+
+
+def test_a_verdict_is_taken_although_the_job_is_not_over() -> None:
+    """A later try may find a pod that is not there any more; what one found stays true."""
+    found = decided(rolling(a_job(JobState.COMPLETE, WRONG, outcome="UserError")))
+
+    assert [record.type for record in found.records if isinstance(record, Decide)] == ["Reject"]
+
+
+def test_a_job_that_could_not_ask_is_made_anew() -> None:
+    """Nothing that was not asked gets a share, and nothing is rejected because of that."""
+    found = decided(rolling(a_job(JobState.FAILED, "no pod is ready to be asked")))
+
+    assert [intent.job.name for intent in found.intents if isinstance(intent, RemovePreflight)] == ["churn-asks"]
+    assert found.records == ()
+    assert "could not be asked what is known and recorded and is asked again: no pod is ready" in found.status.summary
+
+
+def test_what_its_pod_said_is_waited_for() -> None:
+    """Two watches tell the end of a Job and that of its pod, in no order."""
+    just_ended = decided(rolling(a_job(JobState.FAILED, ended=NOW - timedelta(seconds=2))))
+
+    assert just_ended.records == ()
+    assert "churn-v2 is asked what is known and recorded at step preflight" in just_ended.status.summary
+
+
+def test_the_end_of_a_job_whose_pod_is_gone_is_enough() -> None:
+    """It completes only when all was answered as expected."""
+    found = decided(rolling(a_job(JobState.COMPLETE)))
+
+    assert "passed step preflight; next is bake: what is known and recorded was answered as expected" in (
+        found.status.summary
+    )
+
+
+def test_a_job_of_an_earlier_try_says_nothing() -> None:
+    """A candidate that is started anew is asked anew."""
+    old = replace(a_job(JobState.FAILED, WRONG, outcome="UserError"), of="uid-of-before")
+    found = decided(rolling(old))
+
+    assert [type(intent) for intent in found.intents if isinstance(intent, StartPreflight)] == [StartPreflight]
+    assert found.records == ()
+
+
+def test_somebody_may_pass_over_it() -> None:
+    """A person's promote goes before it, as before every step."""
+    seen = replace(rolling(a_job(JobState.ACTIVE)), promote="2")
+
+    progress = progress_told({"rollout": decided(seen).status.fields["rollout"]})
+    assert progress is not None
+    assert progress.now.name == "bake"
+
+
+def test_an_edit_acts_on_the_next_rollout() -> None:
+    """What was asked for when the candidate was ready first stands in the status."""
+    first = decided(rolling())
+    status = merge({}, first.status, 1, NOW)
+    later = replace(rolling(), status=status, spec=rolling(preflight=None).spec)
+
+    [start] = [intent for intent in decided(later).intents if isinstance(intent, StartPreflight)]
+    assert start.asked.replay.requests == 50
+
+
+def test_it_needs_the_pods_of_the_first_step() -> None:
+    """A canary of 5 % needs no more pods to be asked."""
+    steps = [{"name": "five", "type": "Weight", "weight": {"percent": 5, "hold": "5m"}}]
+    told = stages(rolling(strategy="Canary", steps=steps, bake="5m").spec.rollout)
+
+    assert [(s.name, s.type, s.percent, s.size) for s in told] == [
+        ("preflight", StageType.PREFLIGHT, 0, 5),
+        ("five", StageType.WEIGHT, 5, 5),
+        ("bake", StageType.BAKE, 100, 100),
+    ]
+
+
+def test_progress_survives_the_status() -> None:
+    """As it was written, so it is read."""
+    asked = rolling().spec.rollout
+    progress = Progress("0a1b2c3d", 2, stages(asked), preflight=asked.preflight, replayed=ANSWERED)
+
+    assert progress_told({"rollout": progress.told()}) == progress
