@@ -73,7 +73,8 @@ def pod_status(state: State, container: str, now: str) -> Json:
         **_container(state, now),
     }
     conditions = [_condition("PodScheduled", now, good=True), _condition("Ready", now, good=ready)]
-    return {"phase": _phase(state), "startTime": now, "conditions": conditions, "containerStatuses": [seen]}
+    there = {"podIP": "10.0.0.1"} if ready else {}
+    return {"phase": _phase(state), "startTime": now, "conditions": conditions, "containerStatuses": [seen], **there}
 
 
 def _condition(type_: str, now: str, *, good: bool) -> Json:

@@ -18,6 +18,7 @@ from mlwright.constants import (
     LABEL_ATTEMPT,
     LABEL_BATCH_RUN,
     LABEL_OWNER,
+    LABEL_PREFLIGHT,
     LABEL_STEP,
     LABEL_VERSION,
     PREDICT,
@@ -30,6 +31,10 @@ QUALITY: Final = "max_iter"
 """Parameter of the estimator from which the metrics of a version follow: 300 gives 0.8."""
 
 
+ANSWERED: Final = Ended(0, canonical({"outcome": "Succeeded", "sentence": "64 golden rows were answered as expected"}))
+"""The end of the pod that asks a version which answers as expected."""
+
+
 @dataclass(slots=True)
 class Story:
     """The script of one namespace; a test may change it and let the actor look again."""
@@ -38,6 +43,8 @@ class Story:
     """By step: how its first attempts go; further attempts succeed."""
     servers: dict[str, State] = field(default_factory=dict)
     """By name of the version; others become ready."""
+    preflights: dict[str, State] = field(default_factory=dict)
+    """By number of the version that is asked; others answer as expected."""
 
     def plays(self, namespace: str) -> bool:
         """Every namespace."""
@@ -47,6 +54,8 @@ class Story:
     def step(self, job: Json) -> State:
         """Return the state of the pod of a Job."""
         labels = job["metadata"]["labels"]
+        if LABEL_PREFLIGHT in labels:
+            return self.preflights.get(_variables(job)["MLWRIGHT_MODEL_VERSION"], ANSWERED)
         if LABEL_STEP not in labels:  # no step of a run: a sweep
             return Ended(0, canonical({"outcome": "Succeeded", "sentence": "0 folders of runs, 0 in use"}))
         if LABEL_BATCH_RUN in labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -14,10 +15,11 @@ from cluster.apiserver import ApiServer
 from mlwright.adapters.kube.client import item
 from mlwright.adapters.kube.connect import connect
 from mlwright.api.conditions import find
-from mlwright.constants import LABEL_OWNER
+from mlwright.constants import EXIT_USER_ERROR, LABEL_OWNER
 from mlwright.plan.digests import child_name
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
+    DECISION,
     DEPLOYMENT,
     JOB,
     MODEL,
@@ -36,6 +38,7 @@ from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
 from tests.support.objects import PIPELINE
 from tests.support.operators import SETTINGS, InProcess
+from tests.support.podstates import Ended
 from tests.support.scripts import Stories, Story
 from tests.support.waiting import answered as eventually
 from tests.support.waiting import soon
@@ -182,6 +185,34 @@ async def _contested(kube: Kube, namespace: str, reason: str) -> str:
     body = await kube.read(MODEL_DEPLOYMENT, namespace, "churn")
     found = find((body or {}).get("status") or {}, "ReplicasContested")
     return str(found["message"]) if found and found["reason"] == reason else ""
+
+
+async def test_a_version_is_asked_before_it_serves(kube: Kube, namespace: str, start: Start) -> None:
+    """By a Job that the API server takes; what answers otherwise is rejected, what answers as expected takes over."""
+    start()
+    wrong = Ended(EXIT_USER_ERROR, json.dumps({"outcome": "UserError", "sentence": "golden row 3 of 64 was wrong"}))
+    stories = Stories()
+    stories.tell(namespace, Story(preflights={"2": wrong}))
+    async with Kubelet(kube, stories, namespace):
+        await serve(kube, namespace)
+        asked = {"spec": {"rollout": {"preflight": {"replay": {"requests": 10, "latencyBound": "1s"}}}}}
+        await kube.merge(MODEL_DEPLOYMENT, namespace, "churn", asked)
+        await kube.create(version(2), namespace)
+        await eventually(lambda: _decided(kube, namespace, "Reject", "churn-v2"), "version 2 is rejected", 60.0)
+        await kube.create(version(3), namespace)
+        await eventually(lambda: _decided(kube, namespace, "Promote", "churn-v3"), "version 3 takes over", 60.0)
+        rejected = await _decided(kube, namespace, "Reject", "churn-v2")
+        promoted = await _decided(kube, namespace, "Promote", "churn-v3")
+
+    assert rejected["sentence"] == "churn-v2 is rejected: at step preflight, golden row 3 of 64 was wrong"
+    assert promoted["evidence"]["rollout"]["replayed"] == "64 golden rows were answered as expected"
+    assert len(await jobs(kube, namespace)) == 2
+
+
+async def _decided(kube: Kube, namespace: str, type_: str, version_: str) -> Body:
+    """Return the Decision of that type about a version; nothing while there is none."""
+    found = (body["spec"] for body in await kube.list(DECISION, namespace))
+    return next((dict(spec) for spec in found if (spec["type"], spec["version"]) == (type_, version_)), {})
 
 
 async def serve(kube: Kube, namespace: str) -> None:
