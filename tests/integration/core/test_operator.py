@@ -195,6 +195,7 @@ async def test_a_version_is_asked_before_it_serves(kube: Kube, namespace: str, s
     stories.tell(namespace, Story(preflights={"2": wrong}))
     async with Kubelet(kube, stories, namespace):
         await serve(kube, namespace)
+        await eventually(lambda: _decided(kube, namespace, "Promote", "churn-v1"), "version 1 has taken over")
         asked = {"spec": {"rollout": {"preflight": {"replay": {"requests": 10, "latencyBound": "1s"}}}}}
         await kube.merge(MODEL_DEPLOYMENT, namespace, "churn", asked)
         await kube.create(version(2), namespace)
