@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from mlwright.constants import LABEL_REVISION, ROUTER, ROUTER_METRICS_PORT, ROUTER_NAME, SERVER_PORT
+from mlwright.constants import LABEL_PREFLIGHT, LABEL_REVISION, ROUTER, ROUTER_METRICS_PORT, ROUTER_NAME, SERVER_PORT
 from mlwright.controller.cache import Cache
 from mlwright.plan.resources import DEPLOYMENT, MODEL_DEPLOYMENT, POD, SERVICE, Body, Key
 
@@ -60,7 +60,8 @@ def found(cache: Cache) -> Iterator[dict[str, Any]]:
     """Yield an entry for each running pod of each deployment and router, with the labels by which the operator asks."""
     for namespace, name in cache.everywhere(MODEL_DEPLOYMENT):
         owner = Key(MODEL_DEPLOYMENT.name, namespace, name)
-        pods = [(pod, address) for pod in cache.children(POD, owner) if _revision(pod) and (address := _address(pod))]
+        served = (pod for pod in cache.children(POD, owner) if not _asks(pod))
+        pods = [(pod, address) for pod in served if (address := _address(pod))]
         schemes = {_revision(body): _scheme(body) for body in cache.children(DEPLOYMENT, owner)} if pods else {}
         for pod, address in pods:
             labels = {"namespace": namespace, "pod": pod["metadata"]["name"]}
@@ -75,6 +76,11 @@ def _routers(cache: Cache) -> Iterator[dict[str, Any]]:
             if address := _address(pod, ROUTER_METRICS_PORT):
                 labels = {"namespace": namespace, "pod": pod["metadata"]["name"], "__scheme__": "http"}
                 yield {"targets": [address], "labels": labels}
+
+
+def _asks(pod: Body) -> bool:
+    """Tell whether it is the pod of a preflight, which serves nobody."""
+    return LABEL_PREFLIGHT in (pod["metadata"].get("labels") or {})
 
 
 def _revision(body: Body) -> str:
