@@ -35,8 +35,8 @@ def a_job(state: JobState, words: str = "", *, outcome: str = "", ended: datetim
     seen = rolling()
     said = json.dumps({"outcome": outcome, "sentence": words, "results": {"golden": 64}}) if outcome else words
     code = {"Succeeded": 0, "UserError": 64}.get(outcome, 70)
-    pods = (PodSeen("asks", "Failed", ready=False, deleting=False, labels={}, created=NOW, exit_code=code),)
-    pods = tuple(replace(pod, exit_message=said) for pod in pods) if words else ()
+    pod = PodSeen("asks", "Failed", ready=False, deleting=False, labels={}, created=NOW, exit_code=code)
+    pods = (replace(pod, exit_message=said),) if words else ()
     return PreflightSeen(
         "churn-asks",
         "uid-job",
