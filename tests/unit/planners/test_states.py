@@ -431,6 +431,12 @@ def rolling(**rollout: object) -> Callable[[Operator], None]:
     return given
 
 
+def asked_first(operator: Operator) -> None:
+    """Let v1 be served and v2 be asked for long."""
+    operator.actors.around.endless.add("preflight")
+    rolling(preflight={"replay": {}})(operator)
+
+
 def canary(*, measured: bool = False, **traffic: str) -> Callable[[Operator], None]:
     """Let v1 be served and v2 get a share of the requests; `measured`: something is watched, and nobody counts."""
 
@@ -690,6 +696,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: the pinned version was rejected": pinned_rejected,
     "ModelDeployment: no version passed its gates, so there is nothing to serve": nothing_approved,
     "ModelDeployment: following, a newer version waits for approval": awaited_next,
+    "ModelDeployment: a newer version is asked golden rows and recorded requests (`rollout.preflight`)": asked_first,
     "ModelDeployment: a newer version waits at a step for approval": rolling(**ASK),
     "ModelDeployment: a newer version answers a share of the requests": canary(provider="Router"),
     "ModelDeployment: what it is judged by cannot be counted": canary(measured=True, provider="Router"),
