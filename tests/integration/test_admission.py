@@ -571,6 +571,24 @@ REFUSALS: dict[str, Refusal] = {
         "choose another name",
         {"spec.rollout": {"strategy": "Canary", "steps": [weight("bake", 5)]}},
     ),
+    "a step of the name of the preflight": Refusal(
+        "ModelDeployment.spec.rollout.steps[]",
+        "preflight is the name of the first stage",
+        {"spec.rollout": {"strategy": "Canary", "steps": [weight("preflight", 5)]}},
+    ),
+    "a preflight that answers in no time": Refusal(
+        "ModelDeployment.spec.rollout.preflight.replay.latencyBound",
+        "must be longer than 0",
+        {"spec.rollout": {"preflight": {"replay": {"latencyBound": "0ms"}}}},
+    ),
+    "a preflight of a container of one's own": Refusal(
+        "ModelDeployment.spec",
+        "a preflight asks the built-in server",
+        {
+            "spec.runtime": {"type": "Container", "container": {"image": "mlserver:1"}},
+            "spec.rollout": {"preflight": {"replay": {}}},
+        },
+    ),
     "a share without its time": Refusal(
         "ModelDeployment.spec.rollout.steps[].weight.hold",
         "must be longer than 0s",
