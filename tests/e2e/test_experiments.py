@@ -6,10 +6,13 @@ import os
 from collections import Counter
 from itertools import count
 
+import pytest
+
 from mlwright.planners.experiment_outcome import differences
 from tests.support.apiserver import Json
 from tests.support.asking import ask
 from tests.support.flights import RIGHT
+from tests.support.leader import kill_the_leader
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, secret, version
 from tests.support.shelf import Shelf
@@ -20,8 +23,9 @@ REWARDED = {"1": 20, "2": 70}
 """Of the rows of a request, how many are worth something: version 2 is better."""
 
 
+@pytest.mark.alone  # kills the leader
 def test_an_experiment_finds_the_better_version(shelf: Shelf) -> None:
-    """By rewards that clients send, counted by the embedded Prometheus; the outcome can be computed again."""
+    """By rewards that clients send, although the leader is killed; the outcome can be computed again."""
     live = shelf.live
     feedback = {"enabled": True, "keySecretRef": {"name": NAME}}
     settings: Json = {"server": {"drain": "2s"}, "traffic": {"provider": "Router"}, "feedback": feedback}
@@ -33,6 +37,7 @@ def test_an_experiment_finds_the_better_version(shelf: Shelf) -> None:
     live.apply({**served, "spec": {**served["spec"], "model": stays, "experiment": experiment()}})
     live.apply(version(NAME, 2, FLIGHTS, shelf.digest))
     live.reaches("ModelDeployment", NAME, "ExperimentRunning", "no difference is proven")
+    kill_the_leader(live)
     with live.port_forward(f"service/{NAME}", 80) as url:
         answered = until_decided(live, url)
 

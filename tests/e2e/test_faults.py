@@ -6,12 +6,11 @@ import json
 
 import pytest
 
-from cluster.kubectl import Namespace
 from examples.flights.errands import load
 from mlwright.planners.evidence import differences
 from tests.support.apiserver import Json
-from tests.support.chart import NAMESPACE, RELEASE
 from tests.support.flights import request
+from tests.support.leader import kill_the_leader
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
 from tests.support.release import Release
@@ -33,7 +32,7 @@ JUDGED = 3
 
 @pytest.mark.alone
 def test_versions_that_fail_dawdle_and_lie_are_sent_back(shelf: Shelf, release: Release) -> None:
-    """Errors and slow answers reach the canary's share at most, a lie nobody; a killed leader changes nothing."""
+    """Errors and slow answers reach the canary's share at most, a lie nobody; the leader is killed in each."""
     live, question, asking = shelf.live, json.dumps(request()), release.images["trainer"]
     served = treacherous(release, [CANARY], [ERRORS, SLOW])
     live.apply(model(NAME), version(NAME, 1, FLIGHTS, shelf.digest), served)
@@ -41,18 +40,16 @@ def test_versions_that_fail_dawdle_and_lie_are_sent_back(shelf: Shelf, release: 
 
     with load(live, NAME, question, asking, connections=CONNECTIONS) as unlucky:
         live.apply(version(NAME, 2, FLIGHTS, shelf.digest))
-        live.reaches("ModelDeployment", NAME, "RolloutProgressing", f"{NAME}-v2 answers 10 % of the requests")
-        kill_the_leader(live)
-        failing = rejected(live, 2)
+        failing = rejected_without_leader(live, 2, "answers 10 % of the requests")
 
     with load(live, NAME, question, asking, connections=CONNECTIONS) as clients:
         live.apply(version(NAME, 3, FLIGHTS, shelf.digest))
-        slow = rejected(live, 3)
+        slow = rejected_without_leader(live, 3, "answers 10 % of the requests")
         live.apply({**served, "spec": {**served["spec"], **gradual([QUIET, CANARY], [ERRORS, SLOW, OTHERWISE])}})
         live.apply(version(NAME, 4, FLIGHTS, shelf.digest))
         live.reaches("ModelDeployment", NAME, "RolloutProgressing", f"{NAME}-v4 is asked 50 % of the requests again")
         look_at_the_pods(live)
-        lying = rejected(live, 4)
+        lying = rejected_without_leader(live, 4, "is asked 50 % of the requests again")
         caught = asked_first(live, served, shelf)
         live.until("version 1 serves alone", lambda: versions(live) == {f"{NAME}-v1"})
 
@@ -93,16 +90,16 @@ def asked_first(live: Live, served: Json, shelf: Shelf) -> str:
     return rejected(live, 5)
 
 
+def rejected_without_leader(live: Live, number: int, does: str) -> str:
+    """Wait until a version does something, kill the leader, and return why the version is sent back all the same."""
+    live.reaches("ModelDeployment", NAME, "RolloutProgressing", f"{NAME}-v{number} {does}")
+    kill_the_leader(live)
+    return rejected(live, number)
+
+
 def rejected(live: Live, number: int) -> str:
     """Wait until a version is sent back, and return why."""
     return live.reaches("ModelDeployment", NAME, "CandidateRejected", f"{NAME}-v{number} is rejected")
-
-
-def kill_the_leader(live: Live) -> None:
-    """Let the operator's leader vanish, as when its node is gone."""
-    operator = Namespace(live.kubeconfig, NAMESPACE)
-    leader = operator.get(f"lease/{RELEASE}", "{.spec.holderIdentity}").partition("_")[0]
-    operator.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
 
 
 def look_at_the_pods(live: Live) -> None:
