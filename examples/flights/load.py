@@ -6,7 +6,8 @@ Runs inside the cluster, with nothing but the standard library:
 
 Between two requests of a connection lie PAUSE seconds: steady load, not a race for the last core. It stops by itself
 after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
-`{"requests": n, "failed": n, "failures": {sentence: n}, "versions": {version: n}, "p50Ms": x, "p99Ms": x}`.
+`{"requests": n, "failed": n, "failures": {sentence: n}, "failedSeconds": x, "versions": {version: n}, "p50Ms": x,
+"p99Ms": x}`; `failedSeconds` lie between the first and the last failure.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ class Count:
 
     seconds: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
+    failed_at: list[float] = field(default_factory=list)
     versions: Counter[str] = field(default_factory=Counter)
+
+    def fail(self, why: str) -> None:
+        """Count a failure."""
+        self.failures[why] += 1
+        self.failed_at.append(time.monotonic())
 
 
 def ask(connection: http.client.HTTPConnection, path: str, body: bytes, count: Count) -> None:
@@ -41,14 +48,14 @@ def ask(connection: http.client.HTTPConnection, path: str, body: bytes, count: C
         answer = connection.getresponse()
         content = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        count.failures[f"{type(error).__name__}: {error}"] += 1
+        count.fail(f"{type(error).__name__}: {error}")
         connection.close()
         return
     count.seconds.append(time.perf_counter() - began)
     if answer.status == http.client.OK:
         count.versions[str(json.loads(content).get("model_version"))] += 1
     else:
-        count.failures[f"status {answer.status}: {content[:200].decode(errors='replace')}"] += 1
+        count.fail(f"status {answer.status}: {content[:200].decode(errors='replace')}")
 
 
 def work(url: str, body: bytes, until: float, pause: float, count: Count) -> None:
@@ -66,10 +73,12 @@ def summary(counts: list[Count]) -> dict[str, object]:
     seconds = sorted(second for count in counts for second in count.seconds)
     failures = sum((count.failures for count in counts), Counter())
     versions = sum((count.versions for count in counts), Counter())
+    failed_at = [moment for count in counts for moment in count.failed_at]
     return {
         "requests": len(seconds) + sum(n for why, n in failures.items() if not why.startswith("status")),
         "failed": failures.total(),
         "failures": dict(failures),
+        "failedSeconds": round(max(failed_at, default=0.0) - min(failed_at, default=0.0), 2),
         "versions": dict(versions),
         "p50Ms": _percentile(seconds, 0.5),
         "p99Ms": _percentile(seconds, 0.99),

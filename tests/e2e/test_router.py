@@ -17,13 +17,19 @@ from tests.support.release import Release
 from tests.support.shelf import Shelf
 
 CONNECTIONS = 4
+HAPROXY_AWAY = 10.0
+"""Seconds until a killed HAProxy is started again or no client comes to it any more, on a busy machine."""
 ROUTER = {"provider": "Router", "headerOverride": "X-Mlwright-Variant"}
 ROUTER_PODS = {"owner": ROUTER_NAME}
 SERVES = "{}-v{} serves with 1 of 1 pods ready"
 
 
 def test_a_routed_model_is_replaced_while_parts_of_the_router_die(shelf: Shelf, release: Release) -> None:
-    """A version takes over, an agent is killed, a router pod goes: no request fails; of HAProxy only those in it."""
+    """A version takes over, an agent is killed, a router pod goes: no request fails; of HAProxy those that meet it.
+
+    Their number follows from chance, because a client that is refused asks again at once and may come to the same pod:
+    what is promised is for how long, and that nobody gets a wrong answer.
+    """
     live = shelf.live
     serve(shelf, "routed")
     image = release.images["trainer"]
@@ -48,7 +54,9 @@ def test_a_routed_model_is_replaced_while_parts_of_the_router_die(shelf: Shelf, 
         live.until("two are ready", lambda: len(ready_pods(live)) == 2)
 
     assert clients.counted is not None
-    assert clients.counted["failed"] <= 2 * CONNECTIONS, clients.counted
+    assert clients.counted["failedSeconds"] <= HAPROXY_AWAY, clients.counted
+    assert [why for why in clients.counted["failures"] if why.startswith("status")] == []
+    assert clients.counted["versions"].keys() == {"2"}
     live.reaches("ModelDeployment", "routed", "Ready", SERVES.format("routed", 2))
     (stable,) = live.status("ModelDeployment", "routed")["variants"]
     assert (stable["weight"], stable["verifiedWeight"]) == (100, 100)
