@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from bench.figures import Figures
@@ -15,6 +15,7 @@ from mlwright.controller.kinds import RECONCILERS
 from mlwright.controller.load_meter import EVERY, LoadMeter
 from mlwright.plan.measuring import Selection, Series
 from mlwright.plan.resources import MODEL_DEPLOYMENT, Body, Key
+from tests.support.clocks import HandClock
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.operator import SETTINGS, Operator
@@ -35,21 +36,6 @@ POLICY: Final[dict[str, Any]] = {
 }
 KINDS: Final = 3
 """Questions that these metrics are found from: requests, seconds, and answers within 50 ms."""
-
-
-class Clock:
-    """A clock that a benchmark moves on."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at.timestamp()
-
-    def now(self) -> datetime:
-        """Return the time."""
-        return datetime.fromtimestamp(self.at, UTC)
-
-    def monotonic(self) -> float:
-        """Return the same in seconds."""
-        return self.at
 
 
 class Store:
@@ -85,7 +71,7 @@ def many(count: int = DEPLOYMENTS, rounds: int = ROUNDS) -> Figures:
     pods = [
         body["metadata"]["name"] for body in bodies if body["kind"] == "Pod" and "flights" in body["metadata"]["name"]
     ]
-    store, clock = Store([(name, pod) for name in names for pod in pods]), Clock(at)
+    store, clock = Store([(name, pod) for name in names for pod in pods]), HandClock(at.timestamp())
     woken: list[Key] = []
     meter = LoadMeter(store, clock, cache.loads, woken.append)
     for name in names:  # as after a start: all are looked at, which lets their questions be asked

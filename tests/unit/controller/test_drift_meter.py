@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import pytest
 
@@ -14,26 +13,12 @@ from mlwright.errors import MetricsError
 from mlwright.plan.drift import Tallied, Wanted
 from mlwright.plan.measuring import Selection, Series
 from mlwright.plan.resources import Key
+from tests.support.clocks import HandClock
 
 AT = 1_800_000_000.0
 KEY = Key("DriftMonitor", "shop", "churn")
 POD = "churn-0a1b2c3d-x-1"
 WANTED = Wanted("shop", "churn", "0a1b2c3d", AT, AT + 60)
-
-
-class Hand:
-    """A clock that is moved by hand."""
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        """Return where it stands."""
-        return datetime.fromtimestamp(self.at, UTC)
-
-    def monotonic(self) -> float:
-        """Return the same in seconds."""
-        return self.at
 
 
 class Store:
@@ -65,7 +50,7 @@ class Store:
 
 def rounds(store: Store | None, *moments: float, wanted: Wanted = WANTED) -> tuple[Tallied | None, list[Key]]:
     """Return what is known after a round at each of the moments, and who was woken."""
-    tallies, woken, clock = Tallies(), list[Key](), Hand(0.0)
+    tallies, woken, clock = Tallies(), list[Key](), HandClock(0.0)
     tallies.want(KEY, wanted)
     meter = DriftMeter(store, clock, tallies, woken.append)
     for moment in moments:
