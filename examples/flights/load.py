@@ -6,8 +6,9 @@ Runs inside the cluster, with nothing but the standard library:
 
 Between two requests of a connection lie PAUSE seconds: steady load, not a race for the last core. It stops by itself
 after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
-`{"requests": n, "failed": n, "failures": {sentence: n}, "failedSeconds": x, "versions": {version: n}, "p50Ms": x,
-"p99Ms": x}`; `failedSeconds` lie between the first and the last failure.
+`{"requests": n, "failed": n, "failures": {sentence: n}, "outages": n, "failedSeconds": x, "versions": {version: n},
+"p50Ms": x, "p99Ms": x}`. Failures of a connection in a row are one outage; `failedSeconds` lie between the first and the
+last failure of all.
 """
 
 from __future__ import annotations
@@ -32,12 +33,17 @@ class Count:
     seconds: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
     failed_at: list[float] = field(default_factory=list)
+    outages: int = 0
+    failing: bool = False
+    """Whether the last request failed."""
     versions: Counter[str] = field(default_factory=Counter)
 
     def fail(self, why: str) -> None:
         """Count a failure."""
         self.failures[why] += 1
         self.failed_at.append(time.monotonic())
+        self.outages += not self.failing
+        self.failing = True
 
 
 def ask(connection: http.client.HTTPConnection, path: str, body: bytes, count: Count) -> None:
@@ -54,6 +60,7 @@ def ask(connection: http.client.HTTPConnection, path: str, body: bytes, count: C
     count.seconds.append(time.perf_counter() - began)
     if answer.status == http.client.OK:
         count.versions[str(json.loads(content).get("model_version"))] += 1
+        count.failing = False
     else:
         count.fail(f"status {answer.status}: {content[:200].decode(errors='replace')}")
 
@@ -78,6 +85,7 @@ def summary(counts: list[Count]) -> dict[str, object]:
         "requests": len(seconds) + sum(n for why, n in failures.items() if not why.startswith("status")),
         "failed": failures.total(),
         "failures": dict(failures),
+        "outages": sum(count.outages for count in counts),
         "failedSeconds": round(max(failed_at, default=0.0) - min(failed_at, default=0.0), 2),
         "versions": dict(versions),
         "p50Ms": _percentile(seconds, 0.5),
