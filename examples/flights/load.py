@@ -7,8 +7,8 @@ Runs inside the cluster, with nothing but the standard library:
 Between two requests of a connection lie PAUSE seconds: steady load, not a race for the last core. It stops by itself
 after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
 `{"requests": n, "failed": n, "failures": {sentence: n}, "outages": n, "failedSeconds": x, "versions": {version: n},
-"p50Ms": x, "p99Ms": x}`. Failures of a connection in a row are one outage; `failedSeconds` lie between the first and the
-last failure of all.
+"p50Ms": x, "p99Ms": x}`. Failures of a connection in a row are one outage; `failedSeconds` lie between the first and
+the last failure of all.
 """
 
 from __future__ import annotations
