@@ -27,6 +27,7 @@ from mlwright.adapters.kube.leases import KubeLeases
 from mlwright.adapters.kube.transport import Transport
 from mlwright.adapters.prometheus.access import Credentials
 from mlwright.adapters.prometheus.client import Prometheus
+from mlwright.adapters.routers import RouterPods
 from mlwright.bundle.origins import entries
 from mlwright.controller import logs, operator
 from mlwright.controller.health import HealthServer, Pulse
@@ -118,7 +119,7 @@ class _Process:
         transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called)
         clock = SystemClock()
         kinds = (*KINDS, *await _foreign(transport, settings))
-        store = _store(settings)
+        store, routers = _store(settings), RouterPods()
         outside = Outside(
             cluster=KubeCluster(transport, settings.namespace, kinds),
             access=access,
@@ -126,10 +127,12 @@ class _Process:
             events=KubeEvents(transport, clock, settings.identity),
             clock=clock,
             metrics=store,
+            routers=routers,
         )
         try:
             await operator.run(outside, settings, RECONCILERS, self._stop, gauges=self._gauges, kinds=kinds)
         finally:
+            routers.keep(())
             if store is not None:
                 await store.close()
             await transport.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 from examples.flights.errands import load
 from tests.support.apiserver import Json
 from tests.support.flights import request
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
+from tests.support.reaction import watched
 from tests.support.release import Release
 from tests.support.shelf import Shelf
 
@@ -32,12 +34,13 @@ def test_load_makes_pods_its_end_takes_all_of_them_and_a_request_brings_one_back
     live.apply(model("elastic"), version("elastic", 1, FLIGHTS, shelf.digest), served)
     live.reaches("ModelDeployment", "elastic", "Ready", "elastic-v1 serves with 1 of 1 pods ready")
 
-    with load(live, "elastic", json.dumps(request()), release.images["trainer"], connections=CONNECTIONS) as clients:
+    asking = load(live, "elastic", json.dumps(request()), release.images["trainer"], connections=CONNECTIONS)
+    with watched(live, "ModelDeployment") as seen, asking as clients:
         live.until("there are three pods", lambda: ready(live) == 3, seconds=150)
-        told = sentence(live)
+    told = {scaling["sentence"] for _, thing in seen.seen if (scaling := (thing.get("status") or {}).get("scaling"))}
     live.until("no pod is left", lambda: not live.names("Pod", deployment="elastic"), seconds=150)
 
-    assert "requests/s against 20 per pod" in told
+    assert [one for one in told if re.search("requests/s (at the routers )?against 20 per pod", one)]
     assert clients.counted is not None
     assert clients.counted["failures"] == {}
     assert sentence(live) == "3 -> 0: no request for 10s; the next one wakes it"
@@ -55,3 +58,30 @@ def sentence(live: Live) -> str:
 def ready(live: Live) -> int:
     """Return how many pods are ready."""
     return int(live.status("ModelDeployment", "elastic")["variants"][0]["ready"])
+
+
+def test_a_horizontal_pod_autoscaler_is_named_and_not_fought(shelf: Shelf) -> None:
+    """Kubernetes' own controller sets another number again and again; it is told who it was and what to do."""
+    live = shelf.live
+    live.apply(model("contested"), version("contested", 1, FLIGHTS, shelf.digest), deployment("contested", "contested"))
+    live.reaches("ModelDeployment", "contested", "Ready", "contested-v1 serves with 1 of 1 pods ready")
+    (name,) = live.names("Deployment", deployment="contested")
+
+    live.apply(rival(name))
+    told = live.reaches("ModelDeployment", "contested", "ReplicasContested", "again and again", seconds=90)
+    live.kubectl("delete", "hpa", "rival")
+
+    assert f"kube-controller-manager (a HorizontalPodAutoscaler) sets Deployment {name} to 2 pods" in told
+    assert f"kubectl get hpa -n {live.name}" in told
+
+
+def rival(name: str) -> Json:
+    """Return an autoscaler that wants two pods of a Deployment, whatever their load is."""
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "rival"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 2, "metrics": [cpu]},
+    }

@@ -10,6 +10,7 @@ from tests.support.apiserver import Json
 from tests.support.flights import request
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
+from tests.support.reaction import watched
 from tests.support.release import Release
 from tests.support.shelf import Shelf
 
@@ -32,8 +33,12 @@ def test_a_good_candidate_passes_and_one_that_breaks_a_rule_is_sent_back(shelf: 
         live.apply(version("judged", 2, FLIGHTS, shelf.digest))
         live.until("judged-v2 serves alone", lambda: versions(live) == {"judged-v2"}, seconds=180)
         live.apply({**served, "spec": {**served["spec"], "rollout": rollout(ERRORS, FORBIDDEN)}})
-        live.apply(version("judged", 3, FLIGHTS, shelf.digest))
-        why = live.reaches("ModelDeployment", "judged", "CandidateRejected", "judged-v3 is rejected", seconds=120)
+        with watched(live) as seen:
+            live.apply(version("judged", 3, FLIGHTS, shelf.digest))
+            why = live.reaches("ModelDeployment", "judged", "CandidateRejected", "judged-v3 is rejected", seconds=120)
+            live.until(
+                "judged-v3 lost its share at all routers", lambda: seen.reaction("judged", "judged-v3"), seconds=60
+            )
 
     assert "rule: the query returned 1, not at most 0 2 times in a row (a rule, no guarantee)" in why
     assert clients.counted is not None

@@ -10,6 +10,7 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from tests.support.apiserver import APPLY, CRDS, Client, definitions
+from tests.support.browser import Browser
 from tests.support.waiting import eventually
 
 _numbers = itertools.count(1)
@@ -41,6 +42,12 @@ def namespace(client: Client) -> str:
     answer = client.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     assert answer.status == 201, answer.body
     return name
+
+
+@pytest.fixture(scope="session")
+def browser() -> Browser:
+    """What pages are shown with."""
+    return Browser.ready()
 
 
 def _established(client: Client, path: str) -> bool | None:

@@ -793,6 +793,8 @@ def _check_of(type_: str, **settings: Any) -> Json:
     return {"name": "one", "type": type_, **settings}
 
 
+TELL: Json = {"name": "tell", "when": ["DataDrift"], "type": "Notify"}
+
 REFUSALS |= {
     "a monitor that names no deployment": Refusal(
         "DriftMonitor.spec.target", "live goes with type Live", {"spec.target": {"type": "Live"}}
@@ -822,6 +824,26 @@ REFUSALS |= {
         "it could never be reached",
         {"spec.checks": [_check_of("PredictionDrift", predictionDrift={"persistence": {"required": 3, "of": 2}})]},
     ),
+    "more proofs than windows of broken values": Refusal(
+        "DriftMonitor.spec.checks[].quality.persistence",
+        "it could never be reached",
+        {"spec.checks": [_check_of("Quality", quality={"persistence": {"required": 3, "of": 2}})]},
+    ),
+    "settings of broken values for what is asked": Refusal(
+        "DriftMonitor.spec.checks[]",
+        "quality belongs to type Quality",
+        {"spec.checks": [_check_of("DataDrift", quality={"maxMissing": 0.2})]},
+    ),
+    "settings of labels for what is asked": Refusal(
+        "DriftMonitor.spec.checks[]",
+        "performance belongs to type Performance",
+        {"spec.checks": [_check_of("DataDrift", performance={"maxDrop": 0.1})]},
+    ),
+    "two bets on the same labels": Refusal(
+        "DriftMonitor.spec",
+        "keep the one with the smaller maxDrop",
+        {"spec.checks": [_check_of("Performance"), {"name": "two", "type": "Performance"}]},
+    ),
     "settings of another check of drift": Refusal(
         "DriftMonitor.spec.checks[]",
         "dataDrift belongs to type DataDrift",
@@ -836,6 +858,42 @@ REFUSALS |= {
         "DriftMonitor.spec.actions[]",
         "retrain goes with type Retrain",
         {"spec.actions": [{"name": "again", "when": ["DataDrift"], "type": "Retrain"}]},
+    ),
+    "a receiver with a password in its address": Refusal(
+        "DriftMonitor.spec.actions[].notify.url",
+        "without user, password or query",
+        {"spec.actions": [{**TELL, "notify": {"url": "https://me:secret@hooks.example.com/"}}]},
+    ),
+    "a message to nobody": Refusal(
+        "DriftMonitor.spec.actions[]", "notify goes with type Notify", {"spec.actions": [TELL]}
+    ),
+    "a way back for a run": Refusal(
+        "DriftMonitor.spec.actions[]",
+        "rollback belongs to type Rollback",
+        {
+            "spec.actions": [
+                {
+                    "name": "again",
+                    "when": ["DataDrift"],
+                    "type": "Retrain",
+                    "retrain": {"pipelineRef": {"name": "churn"}},
+                    "rollback": {"within": "1h"},
+                }
+            ]
+        },
+    ),
+    "a version that is blamed for what is asked": Refusal(
+        "DriftMonitor.spec.actions[]",
+        "Rollback cannot follow from DataDrift",
+        {"spec.actions": [{"name": "back", "when": ["DataDrift"], "type": "Rollback"}]},
+    ),
+    "a version that is sent back without a look at what is asked": Refusal(
+        "DriftMonitor.spec",
+        "needs a check of type DataDrift",
+        {
+            "spec.checks": [_check_of("PredictionDrift")],
+            "spec.actions": [{"name": "back", "when": ["PredictionDrift"], "type": "Rollback"}],
+        },
     ),
     "a name of a monitor that no child could carry": Refusal("DriftMonitor", NAME, {"metadata.name": "c" * 41}),
 }

@@ -31,7 +31,9 @@ from mlwright.ports.clock import Clock
 from mlwright.ports.cluster import Page
 from mlwright.ports.events import Notice
 from mlwright.ports.leases import Record
+from mlwright.ports.metrics import MetricsStore
 from mlwright.ports.outside import Outside
+from mlwright.ports.routers import Routers
 from mlwright.settings import Settings
 
 SETTINGS: Final = Settings(
@@ -225,6 +227,8 @@ class InProcess:
         *,
         access: Access | None = None,
         clock: Clock | None = None,
+        routers: Routers | None = None,
+        store: MetricsStore | None = None,
     ) -> None:
         self.ledger = Ledger()
         self.died = threading.Event()
@@ -236,6 +240,8 @@ class InProcess:
         self._schedule = schedule or FaultFree()
         self._access = access
         self._clock = clock or SystemClock()
+        self._routers = routers
+        self._store = store
         self._recorder: Recorder | None = None
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
@@ -270,6 +276,8 @@ class InProcess:
             leases=KubeLeases(transport, clock, settings.namespace, settings.lease_name),
             events=KubeEvents(transport, clock, self.name),
             clock=clock,
+            routers=self._routers,
+            metrics=self._store,
         )
         self._recorder = recorder = Recorder(real, self._schedule, self.ledger, self._dies)
         recorder.dead = self.died.is_set()
@@ -280,6 +288,8 @@ class InProcess:
         finally:
             await _end_the_rest()
             await transport.close()
+            if self._routers is not None:
+                self._routers.keep(())
             await self._connections_closed()
 
     async def _connections_closed(self) -> None:

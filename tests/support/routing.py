@@ -65,11 +65,12 @@ def split(share: int) -> dict[str, list[tuple[int, int]]]:
 
 
 class Pod:
-    """A pod of a revision: answers its name after a while; can be drained, stopped, killed."""
+    """A pod of a revision: answers its name after a while, and not before its gate is open; can be stopped, killed."""
 
-    def __init__(self, name: str, delay: float = 0.0) -> None:
+    def __init__(self, name: str, delay: float = 0.0, gate: asyncio.Event | None = None) -> None:
         self.name = name
         self.delay = delay
+        self._gate = gate
         self.port = 0
         self.bodies = 0
         self._server: asyncio.Server | None = None
@@ -104,6 +105,8 @@ class Pod:
                 )
                 self.bodies += len(await reader.readexactly(length))
                 await asyncio.sleep(self.delay)
+                if self._gate is not None:
+                    await self._gate.wait()
                 name = self.name.encode()
                 close = b"connection: close\r\n" if b"connection: close" in lowered else b""
                 writer.write(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (close, len(name), name))
@@ -162,9 +165,9 @@ class Running:
         self._task: asyncio.Task[None] | None = None
         self._pods: list[Pod] = []
 
-    async def pod(self, name: str, delay: float = 0.0) -> Pod:
+    async def pod(self, name: str, delay: float = 0.0, gate: asyncio.Event | None = None) -> Pod:
         """Start a pod; it ends with the block at the latest."""
-        self._pods.append(await Pod(name, delay).start())
+        self._pods.append(await Pod(name, delay, gate).start())
         return self._pods[-1]
 
     async def __aenter__(self) -> Self:

@@ -71,9 +71,9 @@ class Story:
         return told[0] if told and ANNOTATION_RETRY not in (job["metadata"].get("annotations") or {}) else answered(job)
 
     def server(self, deployment: Json, number: int) -> State:
-        """Return the state of one pod of a Deployment."""
+        """Return the state of one pod of a Deployment; that of a router is of no version."""
         del number  # all pods of a version fare alike
-        return self.servers.get(deployment["metadata"]["labels"][LABEL_VERSION], Running())
+        return self.servers.get(deployment["metadata"]["labels"].get(LABEL_VERSION, ""), Running())
 
 
 class Stories:

@@ -6,7 +6,7 @@ matchConstraints:
     - apiGroups: [mlwright.dev]
       apiVersions: ["*"]
       operations: [CREATE, UPDATE]
-      resources: [trainingpipelines, trainingruns, modeldeployments, batchpredictions]
+      resources: [trainingpipelines, trainingruns, modeldeployments, batchpredictions, driftmonitors]
 matchConditions:
   - name: spec-is-new
     expression: oldObject == null || object.spec != oldObject.spec

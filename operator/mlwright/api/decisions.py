@@ -12,7 +12,9 @@ from mlwright.api.fields import FreeObject, Rule, Schema, Sentence
 class Subject(Schema):
     """The object that the decision is about."""
 
-    kind: Literal["ModelDeployment", "TrainingPipeline", "TrainingRun", "Model"] = Field(description="Its kind.")
+    kind: Literal["ModelDeployment", "TrainingPipeline", "TrainingRun", "Model", "DriftMonitor"] = Field(
+        description="Its kind."
+    )
     name: str = Field(min_length=1, max_length=63, description="Its name, in the same namespace.")
 
 
@@ -20,10 +22,11 @@ class DecisionSpec(Schema):
     """One decision. Immutable."""
 
     subject_ref: Subject = Field(description="What it is about.")
-    type: Literal["Promote", "Reject", "ExperimentOutcome", "Retrain"] = Field(
+    type: Literal["Promote", "Reject", "Rollback", "ExperimentOutcome", "Retrain", "Notify"] = Field(
         description=(
-            "Promote: a revision becomes the one that serves. Reject: a revision is not tried again. ExperimentOutcome:"
-            " how an experiment ended. Retrain: a pipeline is asked for a run."
+            "Promote: a revision becomes the one that serves. Reject: a revision is not tried again. Rollback: one that"
+            " serves gives way to the one before it, and is not tried again. ExperimentOutcome: how an experiment"
+            " ended. Retrain: a pipeline is asked for a run. Notify: somebody outside is told."
         )
     )
     revision: str = Field(default="", max_length=63, description="The revision that was judged.")
@@ -36,7 +39,10 @@ class DecisionSpec(Schema):
     after: str = Field(
         default="",
         max_length=63,
-        description="Name of the promotion that this one follows; orders promotions without a clock.",
+        description=(
+            "Name of the promotion that this one follows, which orders promotions without a clock; of a Rollback, the"
+            " name of the promotion that it takes back."
+        ),
     )
     experiment: str = Field(
         default="", max_length=63, description="Name of the experiment that ended, which never runs again."

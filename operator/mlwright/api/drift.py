@@ -19,7 +19,8 @@ from mlwright.api.fields import (
     Timestamp,
     Union,
 )
-from mlwright.api.parts import Ref, Status
+from mlwright.api.imports import Url
+from mlwright.api.parts import Ref, SecretKey, Status
 
 MOST_BLOCKS = 48
 """Blocks of the longest window: each is a record."""
@@ -129,16 +130,70 @@ class Drift(Schema):
     persistence: Persistence = Field(default=Persistence(), description="How long it must last until it counts.")
 
 
+class Quality(Schema):
+    """How many values may be broken, beyond those of the training."""
+
+    max_missing: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description=(
+            "Share of missing values that is no matter, beyond that of the training: 0.05 allows 6 % where the training"
+            " had 1 %. 1 allows all. A window counts only with proof that it is more."
+        ),
+    )
+    max_unseen: float = Field(
+        default=0.05, ge=0, le=1, description="The same of texts that the training never had; 1 allows all."
+    )
+    max_out_of_range: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="The same of numbers below or above all of the training; 1 allows all.",
+    )
+    false_alarm: float = Field(
+        default=0.01,
+        gt=0,
+        le=0.2,
+        description="Chance that a window counts for any feature although no share is larger; over all of them.",
+    )
+    persistence: Persistence = Field(default=Persistence(), description="How long it must last until it counts.")
+
+
+class Performance(Schema):
+    """How much worse answers may be than they were in the evaluation, as far as labels tell."""
+
+    metric: Literal["accuracy"] = Field(
+        default="accuracy",
+        description="What is compared. accuracy: the share of labelled answers that were right, of a classifier.",
+    )
+    max_drop: float = Field(
+        default=0.03,
+        gt=0,
+        lt=1,
+        description=(
+            "So much may be lost, beside the accuracy on the held-out rows: 0.03 allows 87 % where it was 90 %. Less"
+            " counts only with proof: by chance once in 4,320 windows without any loss."
+        ),
+    )
+
+
 class Check(Schema):
     """One thing that is watched."""
 
     name: ShortName = Field(description="Name of the check, used in sentences.")
-    type: Literal["DataDrift", "PredictionDrift"] = Field(
-        description="What is watched. DataDrift: what is asked, feature by feature. PredictionDrift: what is answered."
+    type: Literal["DataDrift", "PredictionDrift", "Quality", "Performance"] = Field(
+        description=(
+            "What is watched. DataDrift: what is asked, feature by feature. PredictionDrift: what is answered. Quality:"
+            " values that are missing, unseen or out of range; while it finds too many, no run is asked for."
+            " Performance: labels that come late, through the deployment's feedback."
+        )
     )
     data_drift: Drift | None = Field(default=None, description="Settings of type DataDrift; may be absent.")
     prediction_drift: Drift | None = Field(default=None, description="Settings of type PredictionDrift; may be absent.")
-    union: ClassVar[Union | None] = Union(optional=("DataDrift", "PredictionDrift"))
+    quality: Quality | None = Field(default=None, description="Settings of type Quality; may be absent.")
+    performance: Performance | None = Field(default=None, description="Settings of type Performance; may be absent.")
+    union: ClassVar[Union | None] = Union(optional=("DataDrift", "PredictionDrift", "Quality", "Performance"))
 
 
 class Retrain(Schema):
@@ -147,18 +202,53 @@ class Retrain(Schema):
     pipeline_ref: Ref = Field(description="The TrainingPipeline; its guard says how often it runs at most.")
 
 
+class Rollback(Schema):
+    """When a version may be sent back."""
+
+    within: Duration = Field(
+        default="168h", description="Only a version that took over less than this ago is sent back."
+    )
+
+
+class Notify(Schema):
+    """Somebody outside who is told."""
+
+    url: Url = Field(
+        description=(
+            "Where a CloudEvent (1.0, structured JSON) is sent by POST; its host must be one of the chart's"
+            " outside.hosts."
+        ),
+    )
+    secret_ref: SecretKey | None = Field(
+        default=None, description="Key of a Secret whose content is sent as Authorization: Bearer."
+    )
+
+
 class Action(Schema):
     """What follows when something has drifted. Each is recorded as a Decision first."""
 
     name: ShortName = Field(description="Name of the action, used in sentences.")
-    when: Annotated[tuple[Literal["DataDrift", "PredictionDrift"], ...], ListSet()] = Field(
-        min_length=1, max_length=2, description="Types of the checks of which one must have found drift."
+    when: Annotated[tuple[Literal["DataDrift", "PredictionDrift", "Performance"], ...], ListSet()] = Field(
+        min_length=1, max_length=3, description="Types of the checks of which one must have found something."
     )
-    type: Literal["Retrain"] = Field(
-        description="Retrain: a pipeline is asked for a run, once for each revision that serves."
+    type: Literal["Retrain", "Rollback", "Notify"] = Field(
+        description=(
+            "Retrain: a pipeline is asked for a run, once for each revision that serves. Rollback: the deployment goes"
+            " back to what it served before, once for each promotion, where what is asked is as the training was."
+            " Notify: somebody outside is told, once each time that it begins."
+        )
     )
     retrain: Retrain | None = Field(default=None, description="Settings of type Retrain.")
-    union: ClassVar[Union | None] = Union()
+    rollback: Rollback | None = Field(default=None, description="Settings of type Rollback; may be absent.")
+    notify: Notify | None = Field(default=None, description="Settings of type Notify.")
+    union: ClassVar[Union | None] = Union(optional=("Rollback",))
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.type != 'Rollback' || !('DataDrift' in self.when)",
+            "Rollback cannot follow from DataDrift: an older version has not learned what is asked now either; use"
+            " Retrain, or when: [PredictionDrift]",
+        ),
+    )
 
 
 class DriftMonitorSpec(Schema):
@@ -192,6 +282,17 @@ class DriftMonitorSpec(Schema):
         description="What follows when something has drifted; nothing but the condition when empty.",
     )
     paused: bool = Field(default=False, description="Judge nothing; what was found last stays as it is.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.actions) || !self.actions.exists(one, one.type == 'Rollback')"
+            " || self.checks.exists(one, one.type == 'DataDrift')",
+            "an action of type Rollback needs a check of type DataDrift: it tells whether what is asked is the cause",
+        ),
+        Rule(
+            "self.checks.filter(one, one.type == 'Performance').size() <= 1",
+            "there is more than one check of type Performance: keep the one with the smaller maxDrop",
+        ),
+    )
 
 
 class FeatureStatus(Schema):
@@ -217,6 +318,52 @@ class FeatureStatus(Schema):
     windows: int = Field(default=0, ge=0, description="Newest windows that could be judged.")
 
 
+class QualityStatus(Schema):
+    """How many values of one feature are broken in one way."""
+
+    check: str = Field(max_length=40, description="The check that judges it.")
+    name: str = Field(max_length=253, description="Name of the feature.")
+    values: Literal["Missing", "Unseen", "OutOfRange"] = Field(description="Which values are counted.")
+    verdict: Literal["Stable", "Inconclusive", "Degraded", "NotEnoughData"] = Field(
+        description=(
+            "Stable: proven to be less than twice as many more as allowed. Degraded: proven to be more than allowed, in"
+            " enough windows. Inconclusive: neither. NotEnoughData: too few rows."
+        )
+    )
+    rows: int = Field(default=0, ge=0, description="Rows of the newest window.")
+    usual: float | None = Field(default=None, description="Their share in the training, 0 to 1.")
+    share: float | None = Field(default=None, description="Their share in the newest window, 0 to 1.")
+    lower: float | None = Field(default=None, description="It is at least this, in 95 of 100 windows.")
+    upper: float | None = Field(default=None, description="It is at most this, in 95 of 100 windows.")
+    detectable: float | None = Field(
+        default=None, description="Smallest share that so many rows prove to be too large in four of five windows."
+    )
+    over: int = Field(default=0, ge=0, description="Newest windows in which it was proven to be too large.")
+    windows: int = Field(default=0, ge=0, description="Newest windows that could be judged.")
+
+
+class PerformanceStatus(Schema):
+    """What labels that came late say."""
+
+    check: str = Field(max_length=40, description="The check that judges it.")
+    metric: str = Field(max_length=40, description="What is compared.")
+    verdict: Literal["Steady", "Degraded", "NotEnoughData", "NoData", "NoReference"] = Field(
+        description=(
+            "Degraded: proven to be worse than allowed. Steady: that is not proven. NotEnoughData: too few labels."
+            " NoData: no labels. NoReference: the version was not evaluated by this metric."
+        )
+    )
+    evaluated: float | None = Field(default=None, description="The metric on the held-out rows.")
+    least: float | None = Field(
+        default=None, description="The least that is allowed: what the held-out rows prove, less maxDrop."
+    )
+    labels: int = Field(default=0, ge=0, description="Labels of the newest window.")
+    observed: float | None = Field(default=None, description="The metric on them.")
+    since: Timestamp | None = Field(default=None, description="Since when the labels count that the proof rests on.")
+    weighed: int = Field(default=0, ge=0, description="How many these are.")
+    right: int = Field(default=0, ge=0, description="How many of them said that the answer was right.")
+
+
 class WindowStatus(Schema):
     """The newest window."""
 
@@ -234,6 +381,13 @@ class LastAction(Schema):
     sentence: Sentence = Field(description="What was done, in words.")
 
 
+class Notification(Schema):
+    """What somebody was told of, as long as it goes on."""
+
+    action: str = Field(max_length=40, description="Name of the action.")
+    decision: str = Field(max_length=63, description="The Decision; the Job that tells has the same name.")
+
+
 class DriftMonitorStatus(Status):
     """What was found."""
 
@@ -243,4 +397,11 @@ class DriftMonitorStatus(Status):
     features: tuple[FeatureStatus, ...] = Field(
         default=(), max_length=64, description="Features and outputs, the one that is farthest away first."
     )
+    quality: tuple[QualityStatus, ...] = Field(
+        default=(), max_length=64, description="Shares of broken values, those that are too large first."
+    )
+    performance: PerformanceStatus | None = Field(default=None, description="What labels that came late say.")
     last_action: LastAction | None = Field(default=None, description="What was done about it.")
+    notifications: tuple[Notification, ...] = Field(
+        default=(), max_length=8, description="Who was told of what goes on, so that nobody is told twice."
+    )

@@ -175,6 +175,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                     READY_COLUMNS[0],
                     Column("Version", "string", ".status.version", "The version that is watched."),
                     _condition("Drifted", "Drifted", "Whether a distribution has moved too far."),
+                    _condition("Broken", "QualityDegraded", "Whether too many values are broken."),
+                    _condition("Worse", "PerformanceDegraded", "Whether answers are worse than evaluated."),
                     _condition("Enough", "EnoughData", "Whether there are enough rows to tell."),
                     Column("Rows", "integer", ".status.window.rows", "Rows of the newest window."),
                     *READY_COLUMNS[1:],

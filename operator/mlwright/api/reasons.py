@@ -126,13 +126,19 @@ class Reason(StrEnum):
     METRICS_KNOWN = "MetricsKnown", "The load of the pods is known."
     # watching for drift
     DRIFTED = "Drifted", "What is asked or answered has moved farther from the training than is allowed, and it lasts."
-    STEADY = "Steady", "Nothing has moved farther from the training than is allowed, as far as the rows can tell."
+    STEADY = "Steady", "Nothing is farther from the training than is allowed, as far as the rows can tell."
+    TOO_MANY_BROKEN = "TooManyBroken", "More values are missing, unseen or out of range than is allowed, and it lasts."
+    LESS_ACCURATE = "LessAccurate", "Fewer answers are right than the evaluation lets expect, as labels prove."
+    NO_LABELS = "NoLabels", "No answer was labelled: nobody knows how many were right."
     ENOUGH_DATA = "EnoughData", "There are enough rows to tell."
     NOT_ENOUGH_DATA = (
         "NotEnoughData",
-        "There are too few rows to tell; the message says which distance so many could have shown.",
+        "There are too few rows to tell; the message says how many are needed.",
     )
-    NO_REFERENCE = "NoReference", "The pods tell no distributions of the training to compare with."
+    NO_REFERENCE = (
+        "NoReference",
+        "There is nothing to compare with: no distributions of the training or no evaluation.",
+    )
     # beside all that
     MIRRORED = "Mirrored", "The mirror shows all versions and aliases that it is to show."
     MIRRORING = "Mirroring", "The mirror is being told of versions or aliases."

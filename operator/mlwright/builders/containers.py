@@ -14,8 +14,9 @@ from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.bundle.addresses import DATA, locate, mount_root, parse
 from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, OWN_PREFIX, PREPARE_CONTAINER, STEP_CONTAINER
 from mlwright.plan.digests import canonical
+from mlwright.plan.frozen import Frozen
 from mlwright.plan.steps import StepTemplate
-from mlwright.plan.training import Frozen, StartStep
+from mlwright.plan.training import StartStep
 
 SMALL: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 """What our two containers get: they move files and read a few bytes."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.kinds import API_VERSION
-from mlwright.builders import meta
-from mlwright.constants import LABEL_REVISION
+from mlwright.builders import drift_notify, meta
+from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.digests import child_name
 from mlwright.plan.drift import (
     AskForRun,
+    Bet,
     Block,
     DriftIntent,
+    ForgetNote,
     ForgetRecord,
     KeepBlock,
     KeepReference,
     MonitorSeen,
+    Note,
     Reference,
+    RemoveMessage,
+    SendBack,
+    StartMessage,
 )
-from mlwright.plan.resources import CONTROLLER_REVISION, Key
+from mlwright.plan.resources import CONTROLLER_REVISION, Body, Key
 from mlwright.plan.writes import Create, Delete, Write
 
 COUNTED: Final = "counted"
@@ -36,6 +42,10 @@ def renderer(seen: MonitorSeen) -> Callable[[DriftIntent], Write]:
         match intent:
             case AskForRun():
                 return Create(_decision(seen, intent))
+            case SendBack():
+                return Create(_rollback(seen, intent), intent.deployment.witnesses)
+            case Note() | StartMessage() | RemoveMessage() | ForgetNote():
+                return drift_notify.rendered(seen, intent)
             case KeepReference(reference):
                 return Create(_record(seen, _learned(reference)))
             case KeepBlock(block):
@@ -64,7 +74,9 @@ def _learned(reference: Reference) -> _Record:
 
 def _counted(block: Block) -> _Record:
     surfaces = {name: {slot: n for slot, n in counts.items() if n} for name, counts in block.counts.items()}
-    data = {"since": block.since, "until": block.until, "surfaces": surfaces}
+    data: dict[str, Any] = {"since": block.since, "until": block.until, "surfaces": surfaces}
+    if block.bet is not None:
+        data["labels"] = asdict(block.bet)
     return _Record(COUNTED, block.revision, data, block.until, (f"{block.until}-{block.until - block.since}",))
 
 
@@ -96,3 +108,50 @@ def _decision(seen: MonitorSeen, asked: AskForRun) -> dict[str, Any]:
             "by": f"DriftMonitor {seen.name}",
         },
     }
+
+
+def _rollback(seen: MonitorSeen, intent: SendBack) -> dict[str, Any]:
+    """Return a Decision of the deployment's own: it outlives the monitor, else what was sent back would come back."""
+    deployment, taken_back = intent.deployment, intent.promotion
+    owner = Key("ModelDeployment", deployment.namespace, deployment.name)
+    labels = {LABEL_DEPLOYMENT: deployment.name, LABEL_REVISION: taken_back.revision, LABEL_VERSION: taken_back.version}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Decision",
+        "metadata": meta.child(intent.name, owner, deployment.uid, labels),
+        "spec": {
+            "subjectRef": {"kind": owner.kind, "name": owner.name},
+            "type": "Rollback",
+            "revision": taken_back.revision,
+            "version": taken_back.version,
+            "epoch": deployment.epoch,
+            "after": taken_back.name,
+            "sentence": intent.sentence[:MESSAGE_LENGTH],
+            "evidence": dict(intent.evidence),
+            "by": f"DriftMonitor {seen.name}",
+        },
+    }
+
+
+def blocks(records: Iterable[Body]) -> tuple[Block, ...]:
+    """Return the rows of spans that were recorded, by their ends."""
+    return tuple(sorted(_blocks(records), key=lambda block: block.until))
+
+
+def _blocks(records: Iterable[Body]) -> Iterator[Block]:
+    for body in records:
+        data = (body.get("data") or {}).get(COUNTED)
+        if data:
+            meta = body["metadata"]
+            revision = meta["labels"].get(LABEL_REVISION, "")
+            bet = Bet(**data["labels"]) if "labels" in data else None
+            yield Block(revision, data["since"], data["until"], data["surfaces"], meta["name"], meta["uid"], bet)
+
+
+def references(records: Iterable[Body]) -> Iterator[Reference]:
+    """Return the distributions that were recorded of what revisions learned."""
+    for body in records:
+        data = (body.get("data") or {}).get(LEARNED)
+        if data:
+            meta = body["metadata"]
+            yield Reference(meta["labels"].get(LABEL_REVISION, ""), data["surfaces"], meta["name"], meta["uid"])

@@ -9,8 +9,9 @@ from mlwright.builders.outside import mlflow_keys
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.constants import LABEL_ATTEMPT, LABEL_MIRROR, LABEL_MODEL, LABEL_PIPELINE, STEP_CONTAINER
 from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.pipelines import PipelineSeen
 from mlwright.plan.resources import Key
-from mlwright.plan.training import PipelineSeen, StartMirror
+from mlwright.plan.training import StartMirror
 from mlwright.planners.template import dump
 
 RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}

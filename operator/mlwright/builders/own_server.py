@@ -9,7 +9,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.runtime import OwnServer
 from mlwright.builders.pods import Mount, Placed, literal, pod_spec
 from mlwright.constants import SERVER_CONTAINER
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners.template import dump
 from mlwright.settings import Settings
 

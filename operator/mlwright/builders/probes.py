@@ -9,8 +9,9 @@ from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.constants import LABEL_DATA, LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, STEP_CONTAINER
 from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.pipelines import PipelineSeen
 from mlwright.plan.resources import Key
-from mlwright.plan.training import PipelineSeen, StartProbe
+from mlwright.plan.training import StartProbe
 from mlwright.planners.template import dump
 
 RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "192Mi"}, "limits": {"memory": "1Gi"}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ from mlwright.constants import (
     SERVER_CONTAINER,
     SERVER_PORT,
 )
-from mlwright.plan.digests import canonical, child_name, short
+from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.resources import BY_NAME, DEPLOYMENT, DISRUPTION_BUDGET, JOB, Key, ResourceKind
 from mlwright.plan.serving import (
     ALL,
@@ -65,6 +65,7 @@ from mlwright.plan.serving import (
 )
 from mlwright.plan.writes import Apply, ApplyEntry, Create, Delete, Scale, Tell, Witness, Write
 from mlwright.planners import traffic
+from mlwright.planners.decisions import decision_question, record_name
 from mlwright.planners.template import dump
 from mlwright.settings import Settings
 
@@ -364,16 +365,6 @@ def decision_name(seen: DeploymentSeen, intent: Decide) -> str:
     """
     question = decision_question(intent.type, intent.after, intent.revision.name, intent.epoch, intent.experiment)
     return record_name(seen.namespace, seen.name, intent.type, question)
-
-
-def decision_question(type_: str, after: str, revision: str, epoch: str, experiment: str) -> list[str]:
-    """Return the question that a Decision of that type answers, from its fields."""
-    return {"Promote": [after], "ExperimentOutcome": [experiment]}.get(type_, [revision, epoch])
-
-
-def record_name(namespace: str, name: str, type_: str, question: Sequence[str]) -> str:
-    """Return the name of a Decision about a deployment, by the question that it answers."""
-    return child_name(name, type_.lower(), short([f"{namespace}/{name}", type_, *question], 10))
 
 
 def _alias(seen: DeploymentSeen, intent: SetAlias) -> dict[str, Any]:

@@ -30,13 +30,13 @@ from mlwright.constants import (
     STEP_CONTAINER,
 )
 from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.pipelines import PipelineSeen
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import JOB, TRAINING_RUN, Key
 from mlwright.plan.training import (
     Freeze,
-    Frozen,
     MakeModel,
-    PipelineSeen,
     RecordVersion,
     RemoveJob,
     RemoveRun,

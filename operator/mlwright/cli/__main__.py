@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
-from mlwright.cli import commands, proof, reports, simulation
+from mlwright.cli import commands, drift, drift_page, proof, reports, simulation
 from mlwright.cli.answers import Answer, CommandError
 from mlwright.cli.kubectl import Body, Kubectl
 from mlwright.cli.subjects import find
@@ -70,9 +70,18 @@ def _verify(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
         deployment=body,
         decisions=reports.about(body, kubectl.all("Decision")),
         versions={version["metadata"]["name"]: version for version in kubectl.all("ModelVersion")},
-        revisions=proof.by_revision(kubectl.revisions(body["metadata"]["name"])),
+        revisions=proof.by_revision(kubectl.revisions("ModelDeployment", body["metadata"]["name"])),
     )
     return proof.verify(records)
+
+
+def _drift(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
+    body = find(kubectl, told.name, ("DriftMonitor",))
+    records = kubectl.revisions("DriftMonitor", body["metadata"]["name"])
+    found = drift.told(body, records, kubectl.all("Decision"))
+    if told.report:
+        drift_page.write(found, Path(told.report))
+    return drift.answer(found)
 
 
 def _simulate(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
@@ -90,6 +99,7 @@ _COMMANDS: Final[Mapping[str, Callable[[Kubectl, argparse.Namespace], Answer]]] 
     "status": lambda k, told: reports.status(find(k, told.name, EVERYTHING)),
     "why": _read(reports.why),
     "history": _read(reports.history),
+    "drift": _drift,
     "verify": _verify,
     "approve": lambda k, told: commands.approve(
         k, find(k, told.name, (*SERVED_OR_TRAINED, "ModelVersion")), told.version
@@ -105,6 +115,7 @@ _HELP: Final[Mapping[str, str]] = {
     "status": "how an object is; without a name, how everything in the namespace is",
     "why": "why an object is as it is: conditions, what happened, what was decided",
     "history": "what was decided about an object and what happened to it, the oldest first",
+    "drift": "how far what is asked and answered is from what the model learned, window by window",
     "verify": "recompute the records of a deployment; exit code 1 when something differs",
     "approve": "approve a version: of a deployment's rollout, of a pipeline ahead, or mv/NAME itself",
     "promote": "let the version that rolls out take over without the rest of its rollout",
@@ -134,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "simulate":
             own.add_argument("what", choices=["autoscaling"], help="what is simulated")
             _simulates(own)
+        if name == "drift":
+            own.add_argument("--report", metavar="FILE", help="write the distributions side by side, as one HTML page")
         own.add_argument("name", nargs="?" if name == "status" else None, help="NAME, or KIND/NAME such as md/flights")
         if name in _WITH_VERSION:
             own.add_argument(

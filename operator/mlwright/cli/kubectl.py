@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mlwright.api.kinds import GROUP, KINDS
 from mlwright.cli.answers import Code, CommandError
+from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
 
 Body = dict[str, Any]
 
@@ -51,13 +52,13 @@ class Kubectl:
         found: list[Body] = json.loads(self._run("get", resource(kind), "--output=json"))["items"]
         return found
 
-    def revisions(self, deployment: str) -> list[Body]:
-        """Return what was frozen for a deployment.
+    def revisions(self, kind: str, name: str) -> list[Body]:
+        """Return what was frozen, or counted, for an object of one of our kinds.
 
         Raises:
             CommandError: they could not be asked for.
         """
-        selector = f"mlwright.dev/owner-kind=ModelDeployment,mlwright.dev/owner={deployment}"
+        selector = f"{LABEL_OWNER_KIND}={kind},{LABEL_OWNER}={name}"
         said = self._run("get", "controllerrevisions.apps", f"--selector={selector}", "--output=json")
         found: list[Body] = json.loads(said)["items"]
         return found

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlwright.builders.serving import decision_question, record_name
 from mlwright.cli.answers import Answer, Code
 from mlwright.cli.kubectl import Body
 from mlwright.cli.reports import brief, in_order
@@ -14,7 +13,7 @@ from mlwright.constants import LABEL_REVISION
 from mlwright.plan.pods import moment
 from mlwright.plan.serving import DecisionSeen
 from mlwright.planners import experiment_outcome
-from mlwright.planners.decisions import chain
+from mlwright.planners.decisions import chain, decision_question, record_name
 from mlwright.planners.evidence import differences
 
 

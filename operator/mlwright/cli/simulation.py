@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -106,7 +106,8 @@ def answer(body: Body, trace: Trace, world: World) -> Answer:
         CommandError: the deployment has no autoscaling, or none that follows from requests.
     """
     spec, first = _policy(body, trace), int(body["spec"].get("replicas", 1))
-    own = simulate(spec, trace.load, world, trace.begin, _between(spec, first))
+    routed = replace(world, routed=(body["spec"].get("traffic") or {}).get("provider") == "Router")
+    own = simulate(spec, trace.load, routed, trace.begin, _between(spec, first))
     hpa = as_hpa(spec)
     beside = simulate(hpa, trace.load, world, trace.begin, _between(hpa, first))
     known = oracle(spec, trace.load, world)

@@ -14,7 +14,7 @@ from mlwright.controller.shelf import Change, Name, Shelf
 from mlwright.controller.tallies import Tallies
 from mlwright.plan.drift import Tallied
 from mlwright.plan.experiments import Survey, Surveyed
-from mlwright.plan.loads import Answer, Question
+from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
@@ -80,6 +80,10 @@ class Cache:
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered about the load last, or None when nothing was yet."""
         return self.loads.answer(question)
+
+    def glances(self, owner: Key) -> tuple[Glance, ...]:
+        """Return what the routers knew of an object in the last seconds, the newest last."""
+        return self.loads.glances(owner)
 
     def memory(self, owner: Key) -> Memory | None:
         """Return what was wanted and done about the size of an object; None when nothing is remembered."""

@@ -65,6 +65,8 @@ class Outcome:
     result: Result
     again: float | None = None
     """Seconds; for results that are repeated by themselves at least these."""
+    retells: bool = False
+    """Whether there is something left to say, in a look of its own."""
 
 
 class Cycle:
@@ -144,13 +146,13 @@ class Cycle:
 
     async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:
         self._intake.cache.want(key, plan.measure)
-        self._intake.cache.loads.want(key, plan.questions, plan.memory)
+        self._intake.cache.loads.want(key, plan.questions, plan.memory, plan.bounds)
         self._intake.cache.tallies.want(key, plan.wanted)
         if done.seen and not body.get("status") and key not in self._postponed:
             # what was just made is in the cache: one look further the first status says more, and is written once
             self._postponed.add(key)
             logger.info(plan.sentence, extra=_fields(key))
-            return Outcome(Result.DONE, 0.0)
+            return Outcome(Result.DONE, retells=True)
         self._postponed.discard(key)
         draft = status.with_verdicts(plan.status, done.verdicts)
         later = await self._write_status(key, body, draft, plan.sentence, acted=bool(done.writes))
@@ -181,7 +183,7 @@ class Cycle:
             await self._refresh(key)
             raise SupersededError(str(error)) from error
         self._told[key] = now
-        self._intake.observe(written)
+        self._intake.observe(written, own=True)
         logger.info(sentence, extra=_fields(key))
         for notice in status.notices(written, before, after):
             self._tell(notice)

@@ -164,7 +164,7 @@ class Executor:
         if body is None:
             self._done.unseen += 1
         else:
-            self._intake.observe(body)
+            self._intake.observe(body, own=True)
 
     async def _adopt(self) -> None:
         """Take back children whose controller reference was lost, as after a restore from a backup."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mlwright.controller.cache import Cache
-from mlwright.controller.routes import affected, may_wait
+from mlwright.controller.routes import affected, retells
 from mlwright.controller.shelf import Change
 from mlwright.plan.resources import Body, Key, ResourceKind
 from mlwright.ports.cluster import Cluster
@@ -15,26 +15,31 @@ class Intake:
     """Hears of objects by lists, events and own writes; the order of arrival does not matter."""
 
     def __init__(
-        self, cache: Cache, wake: Callable[[Key], None], wake_later: Callable[[Key], None], reconciled: Iterable[str]
+        self, cache: Cache, wake: Callable[[Key], None], retell: Callable[[Key], None], reconciled: Iterable[str]
     ) -> None:
         self.cache = cache
         self._wake = wake
-        self._wake_later = wake_later
+        self._retell = retell
         self._reconciled = frozenset(reconciled)
 
-    def observe(self, body: Body) -> None:
-        """Take in an object as it is now; who owned it until now looks again as well, if it lost its labels."""
+    def observe(self, body: Body, *, own: bool = False) -> None:
+        """Take in an object as it is now; who owned it until now looks again as well, if it lost its labels.
+
+        Args:
+            body: the object.
+            own: whether it is the answer to a write of ours.
+        """
         before = self.cache.owner(body)
         change = self.cache.put(body)
         if change:
-            self._tell(body, change)
+            self._tell(body, change, own=own)
             if before is not None and before.kind in self._reconciled:
                 self._wake(before)
 
     def bury(self, body: Body) -> None:
         """Take in that an object is gone; the body is its last state, at the version of the deletion."""
         if self.cache.bury(body):
-            self._tell(body, Change.SPEC)
+            self._tell(body, Change.GONE)
 
     async def relist(self, kind: ResourceKind, cluster: Cluster) -> int:
         """Replace what is known of a kind by a list, and return the list's resourceVersion.
@@ -47,7 +52,7 @@ class Intake:
             for body, change in relisting.add(page):
                 self._tell(body, change)
         for body in relisting.finish():
-            self._tell(body, Change.SPEC)
+            self._tell(body, Change.GONE)
         return self.cache.list_version(kind)
 
     def wake_all(self) -> None:
@@ -56,7 +61,7 @@ class Intake:
             for key in self.cache.keys(kind):
                 self._wake(key)
 
-    def _tell(self, body: Body, change: Change) -> None:
+    def _tell(self, body: Body, change: Change, *, own: bool = False) -> None:
         for key in affected(body, change, self.cache):
             if key.kind in self._reconciled:
-                (self._wake_later if may_wait(body, key) else self._wake)(key)
+                (self._retell if retells(body, change, key, own=own) else self._wake)(key)

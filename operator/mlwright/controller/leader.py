@@ -21,6 +21,7 @@ from mlwright.controller.metrics import Metrics
 from mlwright.controller.queue import WorkQueue
 from mlwright.controller.reconciler import Reconciler
 from mlwright.controller.resync import fill, resync
+from mlwright.controller.rush_meter import RushMeter
 from mlwright.controller.survey_meter import SurveyMeter
 from mlwright.controller.targets import Targets, keep
 from mlwright.controller.watching import Watching
@@ -30,8 +31,6 @@ from mlwright.settings import Settings
 
 GRACE: Final = 6.0
 """Seconds that running looks get to end after a stop."""
-LATER: Final = 0.2
-"""Seconds after which those look whose news may wait."""
 FLUSH: Final = 1.0
 """Seconds for Events that were not told yet."""
 
@@ -71,7 +70,7 @@ class Leader:
         self._intake = Intake(
             self._cache,
             self._queue.add,
-            lambda key: self._queue.add_after(key, LATER),
+            self._queue.retell,
             (reconciler.kind.name for reconciler in looked_after),
         )
         self._announcer = Announcer(outside.events, lambda: self._queue.idle, gauges.metrics.dropped)
@@ -124,6 +123,7 @@ class Leader:
             self._task(keep(self._gauges.targets, self._cache), "targets"),
             self._task(self._load_meter.run(), "load meter"),
             self._task(self._drift_meter.run(), "drift meter"),
+            *self._at_the_routers(),
         ]
         kopf = self._task(watching.run(), "kopf")  # the last: it ends every task that began after it
         try:
@@ -134,6 +134,13 @@ class Leader:
             await self._announcer.flush(FLUSH)
         finally:
             await end(*workers_, *beside, kopf)
+
+    def _at_the_routers(self) -> list[Task]:
+        routers = self._outside.routers
+        if routers is None:
+            return []
+        meter = RushMeter(routers, self._outside.clock, self._cache, self._queue.add)
+        return [self._task(meter.run(), "rush meter")]
 
     def _task(self, work: Any, name: str) -> Task:
         return asyncio.create_task(work, name=name)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlwright.plan.loads import Answer, Question
+from mlwright.plan.loads import Answer, Bounds, Glance, Question
 from mlwright.plan.resources import Key
 from mlwright.plan.scaling import Memory
+from mlwright.planners.rush import GLANCES
 
 
 class Loads:
-    """Questions by object, answers by question, and what each object remembers of its size."""
+    """Questions by object, answers by question, what routers know, and what each object remembers of its size."""
 
     def __init__(self) -> None:
         self._asked: dict[Key, tuple[Question, ...]] = {}
         self._answers: dict[Question, Answer] = {}
         self._memories: dict[Key, Memory] = {}
+        self._bounds: dict[Key, Bounds] = {}
+        self._glances: dict[Key, tuple[Glance, ...]] = {}
 
-    def want(self, owner: Key, questions: tuple[Question, ...], memory: Memory | None) -> None:
-        """Let questions be asked for an object from now on; none: what it remembers is forgotten as well."""
+    def want(
+        self, owner: Key, questions: tuple[Question, ...], memory: Memory | None, bounds: Bounds | None = None
+    ) -> None:
+        """Let questions be asked for an object from now on; none: what it remembers is forgotten as well.
+
+        With bounds the routers are asked, too, and the object is looked at again when they know of more.
+        """
+        self._watch(owner, bounds if questions else None)
         if not questions:
             self._asked.pop(owner, None)
             self._memories.pop(owner, None)
@@ -27,6 +36,13 @@ class Loads:
         if memory is not None:
             self._memories[owner] = memory
 
+    def _watch(self, owner: Key, bounds: Bounds | None) -> None:
+        if bounds is None:
+            self._bounds.pop(owner, None)
+            self._glances.pop(owner, None)
+        else:
+            self._bounds[owner] = bounds
+
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered last, or None when nothing was yet."""
         return self._answers.get(question)
@@ -34,6 +50,20 @@ class Loads:
     def memory(self, owner: Key) -> Memory | None:
         """Return what an object remembers of its size."""
         return self._memories.get(owner)
+
+    @property
+    def watched(self) -> Mapping[Key, Bounds]:
+        """What routers may know of each object without another look at it."""
+        return self._bounds
+
+    def glance(self, owner: Key, glance: Glance) -> tuple[Glance, ...]:
+        """Take in what the routers know of an object, and return it with what they knew before."""
+        self._glances[owner] = (*self._glances.get(owner, ()), glance)[-GLANCES:]
+        return self._glances[owner]
+
+    def glances(self, owner: Key) -> tuple[Glance, ...]:
+        """Return what the routers knew of an object, the newest last."""
+        return self._glances.get(owner, ())
 
     @property
     def asked(self) -> frozenset[Question]:

@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from mlwright.plan.drift import Tallied
 from mlwright.plan.experiments import Surveyed
-from mlwright.plan.loads import Answer, Question
+from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key, ResourceKind
@@ -44,6 +44,10 @@ class CacheView(Protocol):
 
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered about the load last, or None when nothing was yet."""
+        ...
+
+    def glances(self, owner: Key) -> tuple[Glance, ...]:
+        """Return what the routers knew of an object in the last seconds, the newest last."""
         ...
 
     def memory(self, owner: Key) -> Memory | None:

@@ -16,7 +16,7 @@
 | ModelVersion | the BatchPredictions that name a version of its model |
 | Decision, ModelDeployment (its spec) | the BatchPredictions that take what the deployment serves |
 | Decision, ModelDeployment (its spec) | the DriftMonitors that watch the deployment |
-| ControllerRevision of a run or a deployment | its Model, of which a version may be in use no more |
+| ControllerRevision of a run or a deployment (that went) | its Model, of which a version may be in use no more |
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mlwright.plan.resources import (
     CONTROLLER_REVISION,
     DECISION,
     DRIFT_MONITOR,
+    JOB,
     MODEL,
     MODEL_DEPLOYMENT,
     MODEL_VERSION,
@@ -60,7 +61,7 @@ def affected(body: Body, change: Change, names: Names) -> frozenset[Key]:
 
     Args:
         body: the object that changed, or as it was before it went.
-        change: what is new about it; SPEC also for an object that went.
+        change: what is new about it.
         names: finds who refers to it.
     """
     found = {key_of(body)}
@@ -79,19 +80,32 @@ def _users(owner: Key, names: Names) -> Iterator[Key]:
         yield Key(MODEL_DEPLOYMENT.name, owner.namespace, name)
 
 
-def may_wait(body: Body, key: Key) -> bool:
-    """Tell whether a key may look a little later at an object that changed.
+def retells(body: Body, change: Change, key: Key, *, own: bool) -> bool:
+    """Tell whether a key that looks again at an object that changed has only something to say, nothing to do.
 
-    A pipeline retells what its runs say, and a run that gets on says several things within a moment: to retell each
-    of them would cost more than the run itself, and keep others waiting.
+    A pipeline retells what its runs say. A run whose Jobs were just made tells that they are there, and whoever wrote
+    a status decided upon everything else a moment ago.
+
+    Args:
+        body: the object that changed.
+        change: what is new about it.
+        key: who looks again.
+        own: whether the change is the answer to a write of ours.
     """
-    return body["kind"] == TRAINING_RUN.name and key.kind == TRAINING_PIPELINE.name
+    if body["kind"] == TRAINING_RUN.name and key.kind == TRAINING_PIPELINE.name:
+        return True
+    if key == key_of(body):
+        return own and change is Change.STATUS
+    return own and key.kind == TRAINING_RUN.name and body["kind"] in _TOLD
+
+
+_TOLD: Final = frozenset({JOB.name, CONTROLLER_REVISION.name})
 
 
 def _run(body: Body, change: Change, names: Names) -> Iterator[Key]:
     pipeline = ((body.get("spec") or {}).get("pipelineRef") or {}).get("name")
     yield from _single(TRAINING_PIPELINE.name, body, pipeline)
-    if change is Change.SPEC and pipeline:
+    if change >= Change.SPEC and pipeline:
         yield from _single(TRAINING_RUN.name, body, _before(body, pipeline, names))
 
 
@@ -114,14 +128,14 @@ def _version(body: Body, _: Change, names: Names) -> Iterator[Key]:
 
 
 def _model(body: Body, change: Change, names: Names) -> Iterator[Key]:
-    if change is Change.SPEC:
+    if change >= Change.SPEC:
         name = body["metadata"]["name"]
         yield from _of_model(body, name, names)
         yield from _referring(TRAINING_RUN, "pipeline", body, imports_of(name), names)
 
 
 def _pipeline(body: Body, change: Change, names: Names) -> Iterator[Key]:
-    if change is Change.SPEC:
+    if change >= Change.SPEC:
         yield from _referring(TRAINING_RUN, "pipeline", body, body["metadata"]["name"], names)
 
 
@@ -136,14 +150,14 @@ def _decision(body: Body, _: Change, names: Names) -> Iterator[Key]:
 
 
 def _deployment(body: Body, change: Change, names: Names) -> Iterator[Key]:
-    if change is Change.SPEC:
+    if change >= Change.SPEC:
         yield from _single(MODEL.name, body, related_value(MODEL_DEPLOYMENT, body))
         yield from _referring(BATCH_PREDICTION, "source", body, of_deployment(body["metadata"]["name"]), names)
         yield from _referring(DRIFT_MONITOR, "deployment", body, body["metadata"]["name"], names)
 
 
 def _batch(body: Body, change: Change, _: Names) -> Iterator[Key]:
-    if change is Change.SPEC:
+    if change >= Change.SPEC:
         yield from _single(MODEL.name, body, _named_model(body))
 
 
@@ -153,9 +167,10 @@ def _named_model(body: Body) -> str | None:
     return None if "/" in found else found
 
 
-def _frozen(body: Body, _: Change, __: Names) -> Iterator[Key]:
+def _frozen(body: Body, change: Change, _: Names) -> Iterator[Key]:
     """What is frozen goes with its run or deployment, which may have been the last that used a version."""
-    yield from _single(MODEL.name, body, related_value(CONTROLLER_REVISION, body))
+    if change is Change.GONE:
+        yield from _single(MODEL.name, body, related_value(CONTROLLER_REVISION, body))
 
 
 _ROUTES: Final[Mapping[str, Callable[[Body, Change, Names], Iterator[Key]]]] = {

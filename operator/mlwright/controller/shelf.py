@@ -36,6 +36,8 @@ class Change(IntEnum):
     """Anything that keeps the generation: status, labels, annotations."""
     SPEC = 2
     """A new object, or a spec of another generation."""
+    GONE = 3
+    """The object is no more."""
 
 
 class _Entry(NamedTuple):

@@ -72,10 +72,15 @@ def found(cache: Cache) -> Iterator[dict[str, Any]]:
 def _routers(cache: Cache) -> Iterator[dict[str, Any]]:
     """Yield an entry for each running pod of each router."""
     for namespace in sorted({namespace for namespace, name in cache.everywhere(SERVICE) if name == ROUTER_NAME}):
-        for pod in cache.children(POD, Key(ROUTER, namespace, ROUTER_NAME)):
-            if address := _address(pod, ROUTER_METRICS_PORT):
-                labels = {"namespace": namespace, "pod": pod["metadata"]["name"], "__scheme__": "http"}
-                yield {"targets": [address], "labels": labels}
+        for pod, address in routers(cache, namespace):
+            yield {"targets": [address], "labels": {"namespace": namespace, "pod": pod, "__scheme__": "http"}}
+
+
+def routers(cache: Cache, namespace: str) -> Iterator[tuple[str, str]]:
+    """Yield name and address of each running pod of the router of a namespace."""
+    for pod in cache.children(POD, Key(ROUTER, namespace, ROUTER_NAME)):
+        if address := _address(pod, ROUTER_METRICS_PORT):
+            yield pod["metadata"]["name"], address
 
 
 def _asks(pod: Body) -> bool:

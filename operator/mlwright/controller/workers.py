@@ -37,6 +37,8 @@ def schedule(queue: WorkQueue, key: Key, outcome: Outcome) -> None:
         queue.forgive(key)
         if outcome.again is not None:
             queue.add_after(key, outcome.again)
+        if outcome.retells:
+            queue.retell(key, 0.0)
         return
     queue.retry(key, at_once=outcome.result is Result.SUPERSEDED, at_least=outcome.again or 0.0)
 

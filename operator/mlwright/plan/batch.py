@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from mlwright.api.batches import BatchPredictionSpec
 from mlwright.plan.digests import short
+from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import PodSeen
-from mlwright.plan.training import JobState, VersionSeen
+from mlwright.plan.versions import VersionSeen
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mlwright.api.drift import DriftMonitorSpec
+from mlwright.plan.digests import child_name, short
+from mlwright.plan.jobs import JobState
+from mlwright.plan.serving import DecisionSeen, DeploymentSeen
+
+_DIGITS: Final = 10
+"""Of the hash in a Decision's name."""
 
 Counts = Mapping[str, int]
 """Rows by the slot of a distribution: a bin, or below, above, missing, unseen."""
@@ -29,6 +35,8 @@ class Wanted:
     """When each pod that is known was created: what it counted before its first scrape counts."""
     known: tuple[str, ...] = ()
     """What distributions there are, if that is known; they are asked for otherwise."""
+    labels: bool = False
+    """Whether labels that came late are counted as well."""
 
     @property
     def span(self) -> tuple[str, float, float]:
@@ -54,6 +62,25 @@ class Tallied:
 
 
 @dataclass(frozen=True, slots=True)
+class Bet:
+    """What is known of late labels after a span of time: the bet that the accuracy is at least a floor.
+
+    Attributes:
+        least: The floor.
+        since: When the first span of the bet began, seconds since 1970.
+        right: Labelled answers since then that were right.
+        labelled: Labelled answers since then.
+        degraded: Whether the accuracy is held to be below the floor.
+    """
+
+    least: float
+    since: int = 0
+    right: int = 0
+    labelled: int = 0
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """The rows of one span of time, as they were recorded."""
 
@@ -63,6 +90,8 @@ class Block:
     counts: Surfaces
     object: str = ""
     uid: str = ""
+    bet: Bet | None = None
+    """With these rows; None where no check asks for labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +114,40 @@ class ServedSeen:
     """When it took over."""
     pods: tuple[tuple[str, float], ...] = ()
     """Its pods and when they were created, seconds since 1970."""
+    accuracy: float | None = None
+    """On the held-out rows; None where it was not evaluated by it."""
+    held_out: int = 0
+    """How many these were."""
+    feedback: bool = False
+    """Whether the deployment takes labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSeen:
+    """A Decision that somebody is told."""
+
+    name: str
+    uid: str
+    action: str
+    version: str
+    revision: str
+    until: str
+    """End of the window that it tells of."""
+    sentence: str
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSeen:
+    """A Job that tells somebody."""
+
+    name: str
+    uid: str
+    state: JobState
+    said: str = ""
+    """What its newest pod said at its end, else why it failed in the Job controller's words."""
+    waiting: str = ""
+    """Why its pod does not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +166,41 @@ class MonitorSeen:
     """By their ends, the newest last; of all revisions."""
     references: tuple[Reference, ...] = ()
     tallied: Tallied | None = None
+    deployment: DeploymentSeen | None = None
+    """What is watched, where an action may send it back; None otherwise."""
+    notes: tuple[NoteSeen, ...] = ()
+    messages: tuple[MessageSeen, ...] = ()
     pipelines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The pipelines that actions name, as far as they exist, and the names of the Decisions about each."""
+
+    @property
+    def watched(self) -> str:
+        """Name of the deployment."""
+        return self.spec.target.live.deployment_ref.name if self.spec.target.live else ""
+
+    def retrain_name(self, pipeline: str, revision: str) -> str:
+        """Return the name of the Decision by which a pipeline is asked because of a revision, whoever asks."""
+        question = [f"{self.namespace}/{pipeline}", "Retrain", self.watched, revision]
+        return child_name(pipeline, "retrain", short(question, _DIGITS))
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What is done about what was found.
+
+    Attributes:
+        records: Decisions to record.
+        shown: What the status tells of the last action; None without one.
+        trouble: Why an action cannot be taken; empty when all can.
+        intents: What is done upon Decisions that are recorded.
+        notified: Which Decisions tell of what goes on, by action.
+    """
+
+    records: tuple[AskForRun | SendBack | Note, ...] = ()
+    shown: Mapping[str, Any] | None = None
+    trouble: str = ""
+    intents: tuple[StartMessage, ...] = ()
+    notified: tuple[Mapping[str, Any], ...] = ()
 
 
 # intents
@@ -144,4 +240,57 @@ class AskForRun:
     evidence: Mapping[str, Any]
 
 
-DriftIntent = AskForRun | KeepReference | KeepBlock | ForgetRecord
+@dataclass(frozen=True, slots=True)
+class SendBack:
+    """Record that a deployment is to go back to what it served before; it does so itself."""
+
+    name: str
+    deployment: DeploymentSeen
+    promotion: DecisionSeen
+    """What is taken back."""
+    sentence: str
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Record that somebody is told."""
+
+    name: str
+    action: str
+    revision: str
+    version: str
+    sentence: str
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StartMessage:
+    """Create the Job that tells somebody."""
+
+    name: str
+    document: Mapping[str, Any]
+    secret: Mapping[str, str] | None
+    image: str
+    image_pull_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMessage:
+    """Delete a Job that has told somebody of what is over."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetNote:
+    """Delete a Decision of long ago."""
+
+    name: str
+    uid: str
+
+
+DriftIntent = (
+    AskForRun | SendBack | Note | StartMessage | RemoveMessage | ForgetNote | KeepReference | KeepBlock | ForgetRecord
+)

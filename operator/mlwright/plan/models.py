@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from mlwright.api.models import ModelSpec
-from mlwright.plan.training import JobState, VersionSeen
+from mlwright.plan.jobs import JobState
+from mlwright.plan.versions import VersionSeen
 from mlwright.plan.writes import Witness
 
 

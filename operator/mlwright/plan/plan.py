@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from mlwright.api.conditions import StatusDraft
 from mlwright.plan.drift import Wanted
 from mlwright.plan.experiments import Survey
-from mlwright.plan.loads import Question
+from mlwright.plan.loads import Bounds, Question
 from mlwright.plan.measuring import Measure
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Write
@@ -36,6 +36,8 @@ class Plan:
     """What is to be counted; the next look after it was finds it."""
     questions: tuple[Question, ...] = ()
     """What is asked about the load, again and again; whenever it was, there is another look."""
+    bounds: Bounds | None = None
+    """What routers may know of; above it there is another look. None: nobody asks them."""
     memory: Memory | None = None
     """What the next look at the load looks back at."""
     wanted: Wanted | None = None
@@ -52,6 +54,7 @@ class Decided(Generic[Intent]):
     again: timedelta | None = None
     measure: Measure | Survey | None = None
     questions: tuple[Question, ...] = ()
+    bounds: Bounds | None = None
     memory: Memory | None = None
     wanted: Wanted | None = None
 
@@ -65,6 +68,7 @@ class Decided(Generic[Intent]):
             again=self.again,
             measure=self.measure,
             questions=self.questions,
+            bounds=self.bounds,
             memory=self.memory,
             wanted=self.wanted,
         )

@@ -68,6 +68,8 @@ class Memory:
 
     wishes: tuple[Wish, ...] = ()
     changes: tuple[Change, ...] = ()
+    judged: float = 0.0
+    """When the newest answer was asked for that was judged; seconds since 1970."""
     calm: Calm | None = None
     """None while requests come, or nobody knows whether they do."""
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.rollouts import Preflight
 from mlwright.plan.experiments import Surveyed
-from mlwright.plan.loads import Answer, Question
+from mlwright.plan.jobs import JobState
+from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.scaling import Memory
 from mlwright.plan.traffic import Route, TrafficSeen, Users
-from mlwright.plan.training import JobState, VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.plan.writes import Witness
 
 
@@ -161,6 +162,8 @@ class DeploymentSeen:
     """What tells which revisions have traffic, as it was seen: nothing that may serve goes if one of it has changed."""
     answers: Mapping[Question, Answer] = field(default_factory=dict)
     """What was answered last about the load, as far as it is asked."""
+    glances: tuple[Glance, ...] = ()
+    """What the routers knew of it in the last seconds, the newest last."""
     memory: Memory | None = None
     """What was wanted and done about its size; None when nothing is remembered."""
     preflights: tuple[PreflightSeen, ...] = ()

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlwright.constants import ANNOTATION_APPROVE
-from mlwright.plan.training import Approval, Frozen
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.versions import Approval
 from mlwright.planners import gates
 
 

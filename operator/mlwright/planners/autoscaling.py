@@ -16,11 +16,12 @@ from typing import Any, Final
 from mlwright.api.autoscaling import Autoscaling, Behavior, Floor, ScaleDown, ScaleUp, ScalingMetric, ScalingQuery
 from mlwright.api.conditions import Verdict, timestamp
 from mlwright.api.reasons import Reason
-from mlwright.plan.loads import Answer, Question
+from mlwright.plan.loads import Answer, Bounds, Question
 from mlwright.plan.scaling import Behavior as Rules
 from mlwright.plan.scaling import Calm, Carried, Change, Direction, Limits, Memory, Policy, Tolerance, Wish
 from mlwright.plan.serving import DeploymentSeen, VariantSeen
-from mlwright.planners import floors, sleeping
+from mlwright.plan.traffic import Provider
+from mlwright.planners import floors, rush, sleeping
 from mlwright.planners.load_questions import asked, questions
 from mlwright.planners.replica_calculator import by_pods, by_ratio, by_total
 from mlwright.planners.scaling_behavior import Move, move, remembered
@@ -38,6 +39,8 @@ class Scaling:
     """For the deployment as a whole."""
     memory: Memory
     questions: tuple[Question, ...]
+    bounds: Bounds | None
+    """What routers may know of without another look; None when nobody needs to ask them."""
     fields: Mapping[str, Any]
     """For status.scaling."""
     verdicts: tuple[Verdict, ...]
@@ -151,20 +154,59 @@ class _Look:
     def judged(self) -> Scaling:
         """Judge the last answers, if that was not done yet."""
         at = max((answer.at for answer in self.seen.answers.values()), default=0.0)
-        memory = self.seen.memory or Memory((Wish(self.now.timestamp(), self.current),))
+        begun = self.now.timestamp()
+        memory = self.seen.memory or Memory((Wish(begun, self.current),), judged=begun)
         metrics = {metric.name: self._metric(metric) for metric in self.spec.metrics}
-        if self.seen.spec.paused or (memory.wishes and memory.wishes[-1].at >= at):
-            untold = "" if self.seen.memory else self._untold
-            return self.told(self.current, memory, untold, _missing(metrics))
+        if self.seen.spec.paused or memory.judged >= at:
+            return self._between(memory, metrics)
         calm = self._calm(memory, metrics, at)
         if sleeping.long_enough(self.spec, calm, at):
             sentence = f"{self.current} -> 0: no request for {self.spec.idle_after}; the next one wakes it"
             return self.told(0, replace(memory, calm=calm), sentence)
-        wish, behavior = self._wish(metrics), rules(self.spec.behavior)
+        rushes = self._rushes()
+        wish = max(self._wish(metrics), *(rushed.wish or 0 for rushed in rushes.values()), 0)
+        moved, known = self._moved(wish, memory, at)
+        sentence = self._sentence(wish, moved, _larger(metrics, rushes))
+        return self.told(moved.replicas, replace(known, judged=at, calm=calm), sentence, _missing(metrics))
+
+    def _moved(self, wish: int, memory: Memory, at: float) -> tuple[Move, Memory]:
+        behavior = rules(self.spec.behavior)
         moved = move(self.current, wish, memory, behavior, Limits(self.least, self.spec.max_replicas), at)
         change = Change(at, moved.replicas - self.current)
-        known = replace(remembered(memory, Wish(at, wish), change, behavior), calm=calm)
-        return self.told(moved.replicas, known, self._sentence(wish, moved, metrics), _missing(metrics))
+        return moved, remembered(memory, Wish(at, wish), change, behavior)
+
+    def _between(self, memory: Memory, metrics: Mapping[str, Judged]) -> Scaling:
+        """Between two answers of the store only a rush at the routers moves the number, and only up."""
+        rushes, missing = self._rushes(), _missing(metrics)
+        wish = max((rushed.wish or 0 for rushed in rushes.values()), default=0)
+        if wish > self.current and not self.seen.spec.paused:
+            moved, known = self._moved(wish, memory, self.seen.glances[-1].at)
+            if moved.replicas > self.current:
+                known = replace(known, judged=memory.judged, calm=memory.calm)
+                return self.told(moved.replicas, known, self._sentence(wish, moved, rushes), missing)
+        return self.told(self.current, memory, "" if self.seen.memory else self._untold, missing)
+
+    def _rushes(self) -> dict[str, Judged]:
+        """Return what the metrics ask for of which more comes to the routers than the pods should carry."""
+        glances = rush.fresh(self.seen.glances, self.now.timestamp()) if self._routed else ()
+        up = self.spec.behavior.scale_up.tolerance
+        found: dict[str, Judged] = {}
+        for metric in self.spec.metrics:
+            if known := rush.asked(metric, glances, self.total, up):
+                (load, what), target = known, _per_pod(metric)[0]
+                wish = by_total(self.total, round(load * MILLI), round(target * MILLI), self._tolerance)
+                found[metric.name] = Judged(wish, f"{load:.3g} {what} against {target:g} per pod")
+        return found
+
+    @property
+    def _routed(self) -> bool:
+        return self.seen.traffic.provider is Provider.ROUTER and rush.asks(self.spec)
+
+    def _bounds(self) -> Bounds | None:
+        """Return what routers may know of without another look: without an end where no more pods may be."""
+        if not self._routed or not self.current:
+            return None
+        return rush.bounds(self.spec, self.total) if self.current < self.spec.max_replicas else Bounds()
 
     def _calm(self, memory: Memory, metrics: Mapping[str, Judged], at: float) -> Calm | None:
         """Return since when nobody asks; None while somebody does, or nobody knows, or pods are needed anyway."""
@@ -265,7 +307,8 @@ class _Look:
         now = f"would be: {sentence}" if observed and sentence else sentence
         news = {"wanted": replicas, "sentence": now, "at": timestamp(self.now)}
         fields = news if now and now != before.get("sentence") else before
-        return Scaling(self._first if observed else replicas, memory, asked_, fields, self._verdicts(missing))
+        size = self._first if observed else replicas
+        return Scaling(size, memory, asked_, self._bounds(), fields, self._verdicts(missing))
 
     @property
     def _untold(self) -> str:
@@ -290,6 +333,11 @@ class _Look:
         return (
             Verdict("MetricsAvailable", "False", Reason.METRICS_UNAVAILABLE, f"{missing}; until it is known {what}"),
         )
+
+
+def _larger(one: Mapping[str, Judged], other: Mapping[str, Judged]) -> dict[str, Judged]:
+    """Return for each metric what asks for more."""
+    return {**one, **{name: judged for name, judged in other.items() if (judged.wish or 0) > (one[name].wish or 0)}}
 
 
 def _per_pod(metric: ScalingMetric) -> tuple[float, str]:

@@ -25,9 +25,10 @@ from mlwright.plan.batch import (
     RemoveBatchJob,
 )
 from mlwright.plan.digests import child_name, short
+from mlwright.plan.pipelines import RunBrief
 from mlwright.plan.plan import Decided
 from mlwright.plan.pods import moment
-from mlwright.plan.training import RunBrief, VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners import cron
 from mlwright.planners.batch_run import ENDED, RunState, Standing, jobs_of, shown, stand
 from mlwright.planners.template import dump, essence, image_of, parse_address

@@ -23,8 +23,9 @@ from mlwright.plan.batch import (
     StartPublish,
     StartShards,
 )
+from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import diagnose, moment, plain
-from mlwright.plan.training import JobState, StepResult
+from mlwright.plan.training import StepResult
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD, PODLESS
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlwright.plan.digests import digest
+from mlwright.plan.frozen import Frozen
 from mlwright.plan.steps import StepTemplate
-from mlwright.plan.training import Frozen, Kept, RunSeen
+from mlwright.plan.training import Kept, RunSeen
 
 
 def key(frozen: Frozen, template: StepTemplate, before: Mapping[str, str]) -> str:

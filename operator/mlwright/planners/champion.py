@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.pipelines import TrainingPipelineSpec
-from mlwright.plan.training import Frozen, VersionSeen
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.versions import VersionSeen
 
 Record = Mapping[str, Any]
 """What a lineage says of a dataset (a DatasetRecord, as JSON)."""

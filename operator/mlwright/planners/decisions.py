@@ -7,8 +7,9 @@ they are new after a restore from a backup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from mlwright.plan.digests import child_name, short
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen
 
 
@@ -41,6 +42,12 @@ def promotion(seen: DeploymentSeen) -> DecisionSeen | None:
     return promotions[-1] if promotions else None
 
 
+def before(decisions: Iterable[DecisionSeen]) -> DecisionSeen | None:
+    """Return the newest promotion of another revision than the one that counts, None without one."""
+    promotions = chain(decisions)
+    return next((d for d in reversed(promotions) if d.revision != promotions[-1].revision), None)
+
+
 def rejection(seen: DeploymentSeen, revision: str) -> DecisionSeen | None:
     """Return the rejection of a revision that still counts: one of another value of the retry annotation does not."""
     return next((d for d in rejections(seen, revision) if d.epoch == seen.epoch), None)
@@ -53,5 +60,16 @@ def outcome(seen: DeploymentSeen) -> DecisionSeen | None:
 
 
 def rejections(seen: DeploymentSeen, revision: str) -> tuple[DecisionSeen, ...]:
-    """Return all rejections of a revision, also those that do not count any more."""
-    return tuple(d for d in seen.decisions if d.type == "Reject" and d.revision == revision)
+    """Return all rejections of a revision, also by sending it back, and also those that do not count any more."""
+    return tuple(d for d in seen.decisions if d.type in {"Reject", "Rollback"} and d.revision == revision)
+
+
+def decision_question(type_: str, after: str, revision: str, epoch: str, experiment: str) -> list[str]:
+    """Return the question that a Decision of that type answers, from its fields."""
+    questions = {"Promote": [after], "Rollback": [after], "ExperimentOutcome": [experiment]}
+    return questions.get(type_, [revision, epoch])
+
+
+def record_name(namespace: str, name: str, type_: str, question: Sequence[str]) -> str:
+    """Return the name of a Decision about a deployment, by the question that it answers."""
+    return child_name(name, type_.lower(), short([f"{namespace}/{name}", type_, *question], 10))

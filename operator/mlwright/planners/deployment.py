@@ -74,7 +74,7 @@ def with_size(decision: Decision, size: Scaling) -> Decision:
     said = {verdict.type for verdict in told.conditions}  # a rollout may miss metrics, too, and says for which check
     beside = (verdict for verdict in size.verdicts if verdict.type not in said)
     status = replace(told, conditions=(*told.conditions, *beside), fields=fields)
-    return replace(decision, status=status, questions=size.questions, memory=size.memory)
+    return replace(decision, status=status, questions=size.questions, bounds=size.bounds, memory=size.memory)
 
 
 def with_contest(decision: Decision, found: Contest) -> Decision:
@@ -126,7 +126,8 @@ def _rejected(at: Situation) -> Decision | None:
     stay = {at.stable.name} | ({refused.revision} if _examined(at, refused) else set())
     sentence = f"{refused.sentence}{_EXAMINED if len(stay) > 1 else ''}; {serving(at)}"
     kept, again = _keep_only(at, *stay)
-    intents = (*kept, *upkeep.forget(at.seen, {at.stable.name, refused.revision}))
+    aliased = _alias(at, at.stable.version) if refused.type == "Rollback" else ()
+    intents = (*kept, *aliased, *upkeep.forget(at.seen, {at.stable.name, refused.revision}))
     if at.seen.spec.model.type == "Version":
         sentence = f"{sentence}; pin another version, or set the annotation mlwright.dev/retry to try again"
         verdicts = (ready(Reason.VERSION_REJECTED, sentence, "False"), stalled(Reason.VERSION_REJECTED, sentence))
@@ -174,7 +175,7 @@ def _settled(at: Situation) -> Decision:
     """The stable revision is the one that is asked for."""
     assert at.stable is not None  # noqa: S101  # without a stable one the rule before is rolling
     kept, again = _keep_only(at, at.stable.name)
-    intents = (*kept, *_alias(at), *upkeep.forget(at.seen, {at.stable.name}))
+    intents = (*kept, *_alias(at, at.stable.version), *upkeep.forget(at.seen, {at.stable.name}))
     waits = awaiting(at)
     sentence = "; ".join((f"{serving(at)}{_aliasless(at)}", *(verdict.message for verdict in waits)))
     status = draft(at, sentence, *stable_conditions(at), *waits)
@@ -220,14 +221,16 @@ def _mend(at: Situation) -> timedelta | None:
     return LOOK_AGAIN if lacking or at.stable_health.trouble else None
 
 
-def _alias(at: Situation) -> tuple[ServingIntent, ...]:
+def _alias(at: Situation, stable: str) -> tuple[ServingIntent, ...]:
     """Set the alias after the takeover is done: the Service leads to the stable revision and its pods are ready."""
     name = at.seen.spec.rollout.set_alias
-    if not name or not at.seen.model_exists or at.stable is None or not isinstance(at.goal, Target):
+    if not name or not at.seen.model_exists or at.stable is None:
         return ()
     done = at.seen.shares.whole == at.stable.name and at.stable_health.complete
-    version = at.goal.version.number
-    return (SetAlias(name, version),) if done and at.seen.aliases.get(name) != version else ()
+    number = next((version.number for version in at.seen.versions if version.name == stable), None)
+    if number is None or not done or at.seen.aliases.get(name) == number:
+        return ()
+    return (SetAlias(name, number),)
 
 
 def _aliasless(at: Situation) -> str:

@@ -6,12 +6,13 @@ alone; another revision is compared with its own training, from its beginning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling
+from mlwright.api.drift import DriftMonitorSpec
 from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.drift import (
@@ -28,11 +29,18 @@ from mlwright.plan.drift import (
 )
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
-from mlwright.planners.drift_status import told, with_action
+from mlwright.planners.drift_notify import tidied
+from mlwright.planners.drift_quality import flaws
+from mlwright.planners.drift_status import Judged, told, with_action
+from mlwright.planners.drift_truth import after, bet_of, least, truth
 from mlwright.planners.drift_verdicts import findings, longest
-from mlwright.planners.drift_windows import windows
+from mlwright.planners.drift_windows import Window, windows
+from mlwright.settings import Settings
 
 Decision = Decided[DriftIntent]
+_OF_DISTRIBUTIONS: Final = frozenset({"DataDrift", "PredictionDrift"})
+COUNTING: Final = 30.0
+"""Seconds that counting a span may take after its end; until then it is not too old to be counted."""
 SETTLE: Final = 15.0
 """Seconds after the end of a span at which it is looked at again, should nobody tell that it was counted."""
 
@@ -52,34 +60,41 @@ class Clockwork:
     kept: int
 
     @classmethod
-    def of(cls, seen: MonitorSeen) -> Clockwork:
+    def of(cls, spec: DriftMonitorSpec) -> Clockwork:
         """The clockwork of a monitor."""
-        slow = seen.spec.windows.slow
+        slow = spec.windows.slow
         every = int(parse_duration(slow.every).total_seconds())
         several = int(parse_duration(slow.length).total_seconds()) // every
-        return cls(every, several, several + longest(seen.spec) - 1)
+        return cls(every, several, several + longest(spec) - 1)
 
-    def first(self, served: ServedSeen, now: datetime) -> int:
-        """Return the beginning of the first block that is counted: not before the revision took over."""
+    def first(self, served: ServedSeen, blocks: Sequence[Block], now: datetime) -> int:
+        """Return the beginning of the first block that is counted.
+
+        It is not before the revision took over, nor so old that nothing would rest on it.
+        """
         since = -(-int(served.since.timestamp()) // self.every) * self.every
-        oldest = (int(now.timestamp()) // self.every - self.kept) * self.every
-        return max(since, oldest)
+        oldest = (int(now.timestamp() - COUNTING) // self.every - self.kept) * self.every
+        return max(since, oldest, self._oldest(blocks))
 
-    def resting(self, served: ServedSeen, blocks: Iterable[Block]) -> tuple[Block, ...]:
+    def resting(self, revision: str, blocks: Iterable[Block]) -> tuple[Block, ...]:
         """Return the blocks of a revision on which something rests.
 
         They are those before the end of the newest one, however long ago that was: the next one is counted some time
         after it is over, and what is known must not be forgotten meanwhile.
         """
-        own = [block for block in blocks if block.revision == served.revision and self._fits(block)]
-        oldest = max((block.until for block in own), default=0) - self.kept * self.every
+        own = [block for block in blocks if block.revision == revision and self._fits(block)]
+        oldest = self._oldest(own)
         return tuple(block for block in own if block.since >= oldest)
+
+    def _oldest(self, blocks: Iterable[Block]) -> int:
+        """Return the beginning of the oldest block that may matter beside those."""
+        return max((block.until for block in blocks), default=0) - self.kept * self.every
 
     def _fits(self, block: Block) -> bool:
         return block.until - block.since == self.every and block.until % self.every == 0
 
 
-def decide(seen: MonitorSeen, now: datetime) -> Decision:
+def decide(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
     """Return the next move of a monitor.
 
     Worked example: windows of 24h end every 1h, it is 13:00:20 and 12:00 to 13:00 was not counted -> it is to be
@@ -92,7 +107,7 @@ def decide(seen: MonitorSeen, now: datetime) -> Decision:
         sentence = "nothing is judged while spec.paused is true"
         verdicts = (ready(Reason.PAUSED, sentence), Verdict("Paused", "True", Reason.PAUSED, sentence))
         return Decided(StatusDraft(sentence, (*verdicts, *_kept(seen)), _fields(seen)))
-    return _watching(seen, seen.served, Clockwork.of(seen), now)
+    return _watching(seen, settings, seen.served, now)
 
 
 def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
@@ -100,30 +115,50 @@ def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
     return tuple(
         Verdict(told["type"], told["status"], Reason.named(told["reason"], Reason.SETTLED), told["message"])
         for told in seen.status.get("conditions") or ()
-        if told["type"] in {"Drifted", "EnoughData"}
+        if told["type"] in {"Drifted", "QualityDegraded", "PerformanceDegraded", "EnoughData"}
     )
 
 
 def _fields(seen: MonitorSeen) -> dict[str, Any]:
-    return {name: seen.status.get(name) for name in ("version", "revision", "window", "features", "lastAction")}
+    kept = ("version", "revision", "window", "features", "quality", "performance", "lastAction", "notifications")
+    return {name: seen.status.get(name) for name in kept}
 
 
-def _watching(seen: MonitorSeen, served: ServedSeen, clock: Clockwork, now: datetime) -> Decision:
-    start = clock.first(served, now)
-    blocks = clock.resting(served, seen.blocks)
+def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: datetime) -> Decision:
+    clock = Clockwork.of(seen.spec)
+    blocks = clock.resting(served.revision, seen.blocks)
+    start = clock.first(served, blocks, now)
     reference = next((one for one in seen.references if one.revision == served.revision), None)
     wanted = _next(seen, served, clock, start, blocks, reference)
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
-    records = _records(served, tallied, reference)
+    records = _records(seen, served, tallied, reference, blocks)
     newest = windows(blocks, clock.several, longest(seen.spec))
-    judged = findings(seen.spec, reference.surfaces, newest, seen.status) if reference else ()
+    judged = _judged(seen, served, reference, blocks, newest)
     status = told(served, newest[-1] if newest else None, judged, tallied)
-    acted = acting(seen, served, judged, status.fields["window"])
-    outdated = _outdated(seen, served, blocks)
+    acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
+    intents = (*_outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
     left = wanted.until + SETTLE - now.timestamp()
     again = timedelta(seconds=left) if left > 0 else None
     return Decided(
-        with_action(status, acted), records=(*records, *acted.records), intents=outdated, again=again, wanted=wanted
+        with_action(status, acted), records=(*records, *acted.records), intents=intents, again=again, wanted=wanted
+    )
+
+
+def _judged(
+    seen: MonitorSeen,
+    served: ServedSeen,
+    reference: Reference | None,
+    blocks: Sequence[Block],
+    newest: tuple[Window, ...],
+) -> Judged:
+    """Return what the windows say, as far as checks ask for it."""
+    types = {check.type for check in seen.spec.checks}
+    surfaces = reference.surfaces if reference else {}
+    known = newest if reference else ()
+    return Judged(
+        findings(seen.spec, surfaces, known, seen.status) if types & _OF_DISTRIBUTIONS else None,
+        flaws(seen.spec, surfaces, known, seen.status) if "Quality" in types else None,
+        truth(seen.spec, served, blocks, newest[-1] if newest else None),
     )
 
 
@@ -148,16 +183,33 @@ def _next(
         until=float(since + clock.every),
         born=served.pods,
         known=tuple(sorted(reference.surfaces)) if reference else (),
+        labels=any(check.type == "Performance" for check in seen.spec.checks),
     )
 
 
-def _records(served: ServedSeen, tallied: Tallied | None, reference: Reference | None) -> tuple[DriftIntent, ...]:
+def _records(
+    seen: MonitorSeen,
+    served: ServedSeen,
+    tallied: Tallied | None,
+    reference: Reference | None,
+    blocks: Sequence[Block],
+) -> tuple[DriftIntent, ...]:
     """Return what is to be recorded: the distributions of the training before the first rows that are compared."""
     if tallied is None or tallied.trouble or (reference is None and not tallied.reference):
         return ()
     first = () if reference else (KeepReference(Reference(served.revision, tallied.reference)),)
     wanted = tallied.wanted
-    return (*first, KeepBlock(Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)))
+    block = Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)
+    return (*first, KeepBlock(_with_bet(seen, served, block, blocks)))
+
+
+def _with_bet(seen: MonitorSeen, served: ServedSeen, block: Block, blocks: Sequence[Block]) -> Block:
+    """Return a block with what is known of late labels after it, where a check asks for them."""
+    floor = least(seen.spec, served)
+    if floor <= 0:
+        return block
+    before = [one for one in blocks if one.until <= block.since]
+    return replace(block, bet=after(bet_of(before, floor), block))
 
 
 def _outdated(seen: MonitorSeen, served: ServedSeen, blocks: tuple[Block, ...]) -> tuple[DriftIntent, ...]:

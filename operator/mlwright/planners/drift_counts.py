@@ -8,6 +8,7 @@
 | a pod appears in the middle for another reason | its first sample only begins the count |
 | the same series is there twice (two Prometheus servers of a pair) | one of them counts |
 | a pod whose name is not one of the revision's | it is left out |
+| a label came to a pod of another revision | it counts for the revision that answered |
 | a count is negative, infinite or no number | nothing is counted: who lies once is not believed |
 
 Spans that meet leave out nothing and count nothing twice: both ask for the same last scrape.
@@ -23,6 +24,7 @@ from typing import Final
 from mlwright.errors import MetricsError
 from mlwright.plan.drift import Counts, Surfaces, Wanted
 from mlwright.plan.measuring import Selection, Series
+from mlwright.planners.selections import FEEDBACK
 
 FEATURES: Final = "mlwright_feature_bin_total"
 OUTPUTS: Final = "mlwright_output_bin_total"
@@ -37,6 +39,8 @@ SCRAPE: Final = 15.0
 """Usual seconds between two scrapes."""
 SLOTS: Final = 23
 """Most bins of a distribution."""
+LABELS: Final = "feedback:accuracy"
+"""What late labels are recorded as: the slot is whether the answer was right."""
 _SURFACES: Final = {"feature": FEATURES, "output": OUTPUTS}
 
 
@@ -75,7 +79,15 @@ def questions(wanted: Wanted, names: Iterable[str]) -> tuple[Selection, ...]:
         for place in range(0, len(own), several):
             labels = {**_labels(wanted), surface: tuple(own[place : place + several])}
             found.append(Selection(metric, labels, wanted.since - BEFORE))
-    return tuple(found)
+    return (*found, *_labels_asked(wanted))
+
+
+def _labels_asked(wanted: Wanted) -> tuple[Selection, ...]:
+    """Return the question for late labels: any pod of the deployment takes those of any revision."""
+    if not wanted.labels:
+        return ()
+    own = {name: value for name, value in _labels(wanted).items() if name != "revision"}
+    return (Selection(FEEDBACK, {**own, "predicted_revision": (wanted.revision,)}, wanted.since - BEFORE),)
 
 
 def _labels(wanted: Wanted) -> dict[str, tuple[str, ...]]:
@@ -88,7 +100,9 @@ def _labels(wanted: Wanted) -> dict[str, tuple[str, ...]]:
 
 def is_own(wanted: Wanted, series: Series) -> bool:
     """Tell whether a series is of a pod of the revision, as pods of a Deployment are named."""
-    return series.labels.get("pod", "").startswith(f"{wanted.deployment}-{wanted.revision}-")
+    told = series.labels
+    revision = told.get("revision", "") if told.get("predicted_revision") == wanted.revision else wanted.revision
+    return bool(revision) and told.get("pod", "").startswith(f"{wanted.deployment}-{revision}-")
 
 
 def counted(wanted: Wanted, found: Iterable[Series]) -> dict[str, dict[str, int]]:
@@ -100,7 +114,7 @@ def counted(wanted: Wanted, found: Iterable[Series]) -> dict[str, dict[str, int]
     once: dict[tuple[str, str, str], Series] = {}
     for series in found:
         if is_own(wanted, series) and (surface := _surface(series)):
-            key = surface, series.labels.get("bin", ""), series.labels["pod"]
+            key = surface, series.labels.get("bin") or series.labels.get("correct", ""), series.labels["pod"]
             once.setdefault(key, series)
     rows: dict[str, dict[str, int]] = {}
     for (surface, slot, _), series in sorted(once.items()):
@@ -111,7 +125,7 @@ def counted(wanted: Wanted, found: Iterable[Series]) -> dict[str, dict[str, int]
 
 def _surface(series: Series) -> str:
     own = (f"{surface}:{name}" for surface in _SURFACES if (name := series.labels.get(surface)))
-    return next(own, "")
+    return next(own, LABELS if "correct" in series.labels else "")
 
 
 def increase(wanted: Wanted, series: Series) -> float:

@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, timestamp
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import ServedSeen, Tallied
-from mlwright.planners.drift_actions import Acted
-from mlwright.planners.drift_verdicts import Finding
+from mlwright.plan.drift import Acted, ServedSeen, Tallied
+from mlwright.planners.drift_quality import Flaw
+from mlwright.planners.drift_truth import Truth
+from mlwright.planners.drift_verdicts import Finding, Found
 from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import State
+from mlwright.stats.shares import percent
 
 MOST_SHOWN: Final = 64
+CALM_SHOWN: Final = 20
+"""Shares of broken values that are shown although they are as they should be."""
 NAMED: Final = 3
 """Features that a sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the windows say.
+
+    Attributes:
+        drift: Of distributions; None where no check asks for it.
+        quality: Of broken values; None where no check asks for it.
+        truth: Of late labels; None where no check asks for it.
+    """
+
+    drift: tuple[Finding, ...] | None = None
+    quality: tuple[Flaw, ...] | None = None
+    truth: Truth | None = None
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """All that actions may follow from."""
+        return (*(self.drift or ()), *((self.truth,) if self.truth else ()))
+
+    @property
+    def broken(self) -> str:
+        """Why a model must not learn from what is asked now, and the way out; empty where it may."""
+        flaw = next((one for one in self.quality or () if one.broken), None)
+        return f"{flaw.sentence}; {flaw.remedy}" if flaw else ""
 
 
 def told(
     served: ServedSeen,
     newest: Window | None,
-    judged: tuple[Finding, ...],
+    judged: Judged,
     tallied: Tallied | None,
 ) -> StatusDraft:
     """Return the status of a monitor that watches.
@@ -33,18 +64,31 @@ def told(
         tallied: What came of counting last; None while nothing did.
     """
     enough = _enough(served, newest, judged, tallied)
-    drifted = _drifted(served, judged)
-    sentence = drifted.message if drifted.status != "Unknown" else enough.message
+    drifted = () if judged.drift is None else (_drifted(served, judged.drift),)
+    quality = () if judged.quality is None else (_quality(served, judged.quality),)
+    truth = () if judged.truth is None else (judged.truth.verdict,)
     trouble = tallied.trouble if tallied else ""
     away = (Verdict("MetricsAvailable", "False", Reason.METRICS_UNAVAILABLE, trouble),) if trouble else ()
     fields = {
         "version": served.version,
         "revision": served.revision,
         "window": _window(newest),
-        "features": [_shown(one) for one in judged[:MOST_SHOWN]] or None,
+        "features": [_shown(one) for one in (judged.drift or ())[:MOST_SHOWN]] or None,
+        "quality": [_shown_share(one) for one in _worst(judged.quality or ())] or None,
+        "performance": judged.truth.shown if judged.truth else None,
     }
+    sentence = _summary((*truth, *quality, *drifted), enough)
     summary = f"{sentence}; nothing new is counted: {trouble}" if trouble else sentence
-    return StatusDraft(summary, (ready(Reason.SETTLED, _watches(served)), drifted, enough, *away), fields)
+    conditions = (ready(Reason.SETTLED, _watches(served)), *drifted, *quality, *truth, enough, *away)
+    return StatusDraft(summary, conditions, fields)
+
+
+def _summary(verdicts: tuple[Verdict, ...], enough: Verdict) -> str:
+    """Return what is wrong; if nothing is, what was found last; if nothing is known, why."""
+    if wrong := [one.message for one in verdicts if one.status == "True"]:
+        return "; ".join(wrong)
+    known = [one.message for one in verdicts if one.status == "False"]
+    return known[-1] if known else enough.message
 
 
 def _watches(served: ServedSeen) -> str:
@@ -53,7 +97,7 @@ def _watches(served: ServedSeen) -> str:
 
 def _drifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
     """Return whether anything has drifted, in words that need no statistics."""
-    if far := [one for one in judged if one.drifted]:
+    if far := [one for one in judged if one.lasting]:
         more = f"; and {len(far) - NAMED} more" if len(far) > NAMED else ""
         sentence = f"{served.version} has drifted: {'; '.join(one.sentence for one in far[:NAMED])}{more}"
         return Verdict("Drifted", "True", Reason.DRIFTED, sentence)
@@ -73,6 +117,24 @@ def _drifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
     return Verdict("Drifted", "False", Reason.STEADY, sentence)
 
 
+def _quality(served: ServedSeen, judged: tuple[Flaw, ...]) -> Verdict:
+    """Return whether too many values are broken, in words that need no statistics."""
+    if many := [one for one in judged if one.lasting]:
+        more = f"; and {len(many) - NAMED} more" if len(many) > NAMED else ""
+        sentence = f"{served.version} is asked with broken values: {'; '.join(one.sentence for one in many[:NAMED])}"
+        return Verdict("QualityDegraded", "True", Reason.TOO_MANY_BROKEN, f"{sentence}{more}")
+    known = [one for one in judged if one.share.state is not State.NOT_ENOUGH_DATA]
+    if not known:
+        return Verdict("QualityDegraded", "Unknown", Reason.NOT_ENOUGH_DATA, "there are too few rows to tell")
+    whole = f"{served.version} is asked with whole values"
+    if known[0].votes.over:
+        return Verdict("QualityDegraded", "False", Reason.STEADY, f"{whole} so far: {known[0].sentence}")
+    features = _number(len({one.name for one in known}), "feature")
+    share = known[0].share
+    sentence = f"{whole}: of {features} the worst is {share.sentence}"
+    return Verdict("QualityDegraded", "False", Reason.STEADY, sentence)
+
+
 def _number(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -80,7 +142,7 @@ def _number(number: int, noun: str) -> str:
 def _enough(
     served: ServedSeen,
     newest: Window | None,
-    judged: tuple[Finding, ...],
+    judged: Judged,
     tallied: Tallied | None,
 ) -> Verdict:
     if tallied and not tallied.trouble and not tallied.reference and not tallied.wanted.known:
@@ -91,23 +153,48 @@ def _enough(
         return Verdict("EnoughData", "False", Reason.NO_REFERENCE, sentence)
     if newest is None:
         return Verdict("EnoughData", "Unknown", Reason.WAITING, f"the first window of {served.version} is counted")
-    few = [one for one in judged if one.shift.state is State.NOT_ENOUGH_DATA]
-    if not judged:
-        return Verdict("EnoughData", "False", Reason.NO_REFERENCE, "spec.checks and spec.features leave nothing over")
+    told = {one.name: one.share for one in judged.quality or ()} | {one.name: one.shift for one in judged.drift or ()}
+    few = {name: one.sentence for name, one in told.items() if one.state is State.NOT_ENOUGH_DATA}
+    if not told:
+        return _enough_labels(judged.truth)
     if few:
-        names = ", ".join(one.name for one in few[:NAMED]) + (", ..." if len(few) > NAMED else "")
-        sentence = f"too few rows to judge {len(few)} of {_number(len(judged), 'distribution')} ({names})"
-        return Verdict("EnoughData", "False", Reason.NOT_ENOUGH_DATA, f"{sentence}: {few[0].shift.sentence}")
-    smallest = max(one.shift.detectable for one in judged)
-    sentence = f"a distance of {smallest:.2g} would be found in every distribution in four of five windows"
-    return Verdict("EnoughData", "True", Reason.ENOUGH_DATA, sentence)
+        names = ", ".join([*few][:NAMED]) + (", ..." if len(few) > NAMED else "")
+        sentence = f"too few rows to judge {len(few)} of {_number(len(told), 'distribution')} ({names})"
+        return Verdict("EnoughData", "False", Reason.NOT_ENOUGH_DATA, f"{sentence}: {next(iter(few.values()))}")
+    return Verdict("EnoughData", "True", Reason.ENOUGH_DATA, _detectable(judged))
+
+
+def _enough_labels(truth: Truth | None) -> Verdict:
+    """Return whether there is enough to tell, where no distribution is judged."""
+    if truth is None:
+        return Verdict("EnoughData", "False", Reason.NO_REFERENCE, "spec.checks and spec.features leave nothing over")
+    told = truth.verdict
+    if told.status == "Unknown":
+        return Verdict("EnoughData", "False", told.reason, told.message)
+    return Verdict("EnoughData", "True", Reason.ENOUGH_DATA, f"{truth.labelled:,} labels came in the newest window")
+
+
+def _detectable(judged: Judged) -> str:
+    """Return what would have been found, so that a quiet verdict can be told from a blind one."""
+    found = []
+    if judged.drift:
+        smallest = max(one.shift.detectable for one in judged.drift)
+        found.append(f"a distance of {smallest:.2g} in every distribution")
+    if judged.quality:
+        smallest = max(one.share.detectable for one in judged.quality)
+        found.append(f"{percent(smallest)} of broken values in every feature")
+    return f"{' and '.join(found)} would be found in four of five windows"
 
 
 def with_action(found: StatusDraft, acted: Acted) -> StatusDraft:
     """Return the status with what was done, or why nothing could be."""
     said = [str(acted.shown["sentence"])] if acted.shown else []
     summary = "; ".join([found.summary, *said, *filter(None, [acted.trouble])])
-    return StatusDraft(summary, found.conditions, {**found.fields, "lastAction": acted.shown})
+    return StatusDraft(
+        summary,
+        found.conditions,
+        {**found.fields, "lastAction": acted.shown, "notifications": list(acted.notified) or None},
+    )
 
 
 def _window(newest: Window | None) -> dict[str, Any] | None:
@@ -117,6 +204,33 @@ def _window(newest: Window | None) -> dict[str, Any] | None:
 
 def _at(seconds: int) -> str:
     return timestamp(datetime.fromtimestamp(seconds, UTC))
+
+
+def _worst(judged: tuple[Flaw, ...]) -> tuple[Flaw, ...]:
+    """Return what is shown: all that is or was too much, and some that is not."""
+    wrong = sum(one.lasting or one.votes.over > 0 for one in judged)
+    return judged[: min(MOST_SHOWN, max(CALM_SHOWN, wrong))]
+
+
+def _shown_share(one: Flaw) -> dict[str, Any]:
+    share = one.share
+    figures = (
+        {"share": round(share.share, 4), "lower": round(share.low, 4), "upper": round(share.high, 4)}
+        if share.state is not State.NOT_ENOUGH_DATA
+        else {}
+    )
+    return {
+        "check": one.check,
+        "name": one.name,
+        "values": one.values,
+        "verdict": one.verdict,
+        "rows": share.rows,
+        "usual": round(share.asked.usual, 4),
+        "detectable": round(share.detectable, 4),
+        "over": one.votes.over,
+        "windows": sum(vote is not None for vote in one.votes.last),
+        **figures,
+    }
 
 
 def _shown(one: Finding) -> dict[str, Any]:

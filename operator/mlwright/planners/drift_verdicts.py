@@ -4,15 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from mlwright.api.drift import Check, Drift, DriftMonitorSpec
+from mlwright.api.drift import Check, Drift, DriftMonitorSpec, Quality
+from mlwright.api.drift import Persistence as Lasting
 from mlwright.plan.drift import Counts, Surfaces
 from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs
 from mlwright.stats.persistence import Persistence, Votes, voted
 
-_SURFACE: Final = {"DataDrift": "feature", "PredictionDrift": "output"}
+_SURFACE: Final = {"DataDrift": "feature", "PredictionDrift": "output", "Quality": "feature"}
+
+
+class Found(Protocol):
+    """What actions rest on: drift, or lost accuracy."""
+
+    @property
+    def check(self) -> str:
+        """Name of the check that found it."""
+        ...
+
+    @property
+    def what(self) -> str:
+        """What happened, in words that follow the name of the version."""
+        ...
+
+    @property
+    def part(self) -> str:
+        """Where a Decision keeps it among its evidence."""
+        ...
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it lasts, and so counts."""
+        ...
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        ...
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """What a Decision keeps of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +68,18 @@ class Finding:
     votes: Votes
     settings: Drift
 
+    part = "features"
+    what = "has drifted"
+
     @property
-    def drifted(self) -> bool:
+    def lasting(self) -> bool:
         """Whether it is farther away than allowed, and that lasts."""
         return self.votes.lasting
 
     @property
     def verdict(self) -> str:
         """The word of the status."""
-        if self.drifted:
+        if self.lasting:
             return "Drifted"
         return State.INCONCLUSIVE if self.shift.state is State.OVER else self.shift.state
 
@@ -51,8 +89,7 @@ class Finding:
 
         Such as `age: 0.17 [0.13, 0.21] > 0.1 in 3 of the last 5 windows; 15 % of the rows moved`.
         """
-        shift, allowed = self.shift, f"{self.settings.max_distance:g}"
-        windows = "1 window" if len(self.votes.last) == 1 else f"{len(self.votes.last)} windows"
+        shift, allowed, windows = self.shift, f"{self.settings.max_distance:g}", windows_of(self.votes)
         if not self.votes.over:
             return f"{self.name} was farther away than {allowed}, and not all of the last {windows} deny it"
         far = f"{self.name}: {shift.estimate:.2g} [{shift.low:.2g}, {shift.high:.2g}]"
@@ -61,15 +98,42 @@ class Finding:
             return f"{far}, and was > {allowed} in {self.votes.over} of the last {windows}; {moved}"
         return f"{far} > {allowed} in {self.votes.over} of the last {windows}; {moved}"
 
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """What a Decision keeps of it."""
+        shift = self.shift
+        return {
+            "check": self.check,
+            "name": self.name,
+            "rows": shift.rows,
+            "distance": round(shift.estimate, 4),
+            "lower": round(shift.low, 4),
+            "upper": round(shift.high, 4),
+            "allowed": self.settings.max_distance,
+            "moved": round(shift.moved, 4),
+            "over": self.votes.over,
+            "windows": len(self.votes.last),
+        }
 
-def settings_of(check: Check) -> Drift:
-    """Return what a check allows."""
-    return check.data_drift or check.prediction_drift or Drift()
+
+def windows_of(votes: Votes) -> str:
+    """Return how many windows there were, in words."""
+    return "1 window" if len(votes.last) == 1 else f"{len(votes.last)} windows"
 
 
 def longest(spec: DriftMonitorSpec) -> int:
     """Return on how many of the newest windows something rests."""
-    return max(settings_of(check).persistence.of for check in spec.checks)
+    return max(_persistence(check).of for check in spec.checks)
+
+
+def _persistence(check: Check) -> Lasting:
+    if check.type == "Performance":
+        return Lasting(required=1, of=1)  # its proof is recorded, and needs no windows of the past
+    return (check.quality or Quality()).persistence if check.type == "Quality" else _settings(check).persistence
+
+
+def _settings(check: Check) -> Drift:
+    return check.data_drift or check.prediction_drift or Drift()
 
 
 def findings(
@@ -88,12 +152,13 @@ def findings(
         for told in status.get("features") or ()
         if told.get("verdict") == "Drifted"
     }
-    found = (one for check in spec.checks for one in _of_check(spec, check, reference, windows, before))
+    checks = [check for check in spec.checks if check.type in {"DataDrift", "PredictionDrift"}]
+    found = (one for check in checks for one in _of_check(spec, check, reference, windows, before))
     return tuple(sorted(found, key=_place))
 
 
 def _place(one: Finding) -> tuple[bool, int, float, str, str]:
-    return not one.drifted, -one.votes.over, -one.shift.estimate, one.check, one.name
+    return not one.lasting, -one.votes.over, -one.shift.estimate, one.check, one.name
 
 
 def _of_check(
@@ -103,24 +168,24 @@ def _of_check(
     windows: Sequence[Window],
     before: set[tuple[Any, Any]],
 ) -> Iterator[Finding]:
-    settings = settings_of(check)
-    own = _watched(spec, check, reference)
+    settings = _settings(check)
+    own = watched(spec, check, reference)
     rule = Rule(settings.max_distance, settings.false_alarm, spec.min_samples)
     *earlier, newest = _counted(own, windows[-settings.persistence.of :]) or [[]]
     lasting = Persistence(settings.persistence.required, settings.persistence.of)
     votes = [Votes(lasting=(check.name, feature.name) in before) for feature in newest]
     for window in earlier:
-        votes = _voted(votes, lasting, overs(window, rule))
+        votes = added(votes, lasting, overs(window, rule))
     shifts = judge(newest, rule)
-    for shift, last in zip(shifts, _voted(votes, lasting, map(_over, shifts)), strict=True):
+    for shift, last in zip(shifts, added(votes, lasting, map(_over, shifts)), strict=True):
         yield Finding(check.name, shift.name, shift, last, settings)
 
 
-def _watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[str, Counts]:
+def watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[str, Counts]:
     """Return the distributions that a check judges."""
     prefix, wanted = f"{_SURFACE[check.type]}:", spec.features
     own = {name: counts for name, counts in sorted(reference.items()) if name.startswith(prefix)}
-    if check.type != "DataDrift":
+    if check.type == "PredictionDrift":
         return own
     return {
         name: counts
@@ -146,7 +211,8 @@ def _counted(own: Mapping[str, Counts], windows: Sequence[Window]) -> list[list[
     ]
 
 
-def _voted(votes: Iterable[Votes], rule: Persistence, over: Iterable[bool | None]) -> list[Votes]:
+def added(votes: Iterable[Votes], rule: Persistence, over: Iterable[bool | None]) -> list[Votes]:
+    """Add one window to the votes of several questions."""
     return [voted(before, rule, over=vote) for before, vote in zip(votes, over, strict=True)]
 
 

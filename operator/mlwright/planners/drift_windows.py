@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mlwright.plan.drift import Block, Counts, Surfaces
+from mlwright.planners.drift_counts import LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Window:
     @property
     def rows(self) -> int:
         """Rows that were answered."""
-        return rows(self.counts.values())
+        return rows(counts for name, counts in self.counts.items() if name != LABELS)
 
 
 class _Sum:

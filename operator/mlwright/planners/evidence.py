@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isclose
 from typing import Any, Final
 
 from mlwright.api.analysis import Analysis
@@ -13,6 +14,8 @@ from mlwright.stats.trial import Look
 
 FORM: Final = 1
 """Changes when evidence that was written before can no longer be read."""
+EXACT: Final = 1e-9
+"""Relative: another machine's logarithm may differ in the last digit."""
 
 
 def written(analysis: Analysis, case: Case, judgement: Judgement) -> Evidence:
@@ -59,12 +62,28 @@ def differences(evidence: Evidence) -> tuple[str, ...]:
     return tuple(
         f"check {name}: the record says {_words(told.get(name))}, its counts give {_words(again.get(name))}"
         for name in sorted(told.keys() | again.keys())
-        if told.get(name) != again.get(name)
+        if not _same(told.get(name), again.get(name))
     )
 
 
+def _same(told: dict[str, Any] | None, again: dict[str, Any] | None) -> bool:
+    """Tell whether two verdicts are one.
+
+    Numbers are compared as floats: the API server writes those from 1e15 to 1e21 without a point or an exponent, and
+    Python would take them for integers of other digits than the float had.
+    """
+    if told is None or again is None:
+        return told is again
+    before, after = told["numbers"], again["numbers"]
+    alike = before.keys() == after.keys() and all(isclose(before[key], after[key], rel_tol=EXACT) for key in before)
+    return alike and {**told, "numbers": {}} == {**again, "numbers": {}}
+
+
 def _words(verdict: dict[str, Any] | None) -> str:
-    return f"{verdict['outcome']} ({verdict['sentence']})" if verdict else "nothing"
+    if verdict is None:
+        return "nothing"
+    numbers = ", ".join(f"{name} {number:g}" for name, number in verdict["numbers"].items())
+    return f"{verdict['outcome']} ({'; '.join(filter(None, (verdict['sentence'], numbers)))})"
 
 
 def _verdict(verdict: Any) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.api.runs import Trigger
 from mlwright.api.triggers import Guard
+from mlwright.plan.pipelines import PipelineSeen, RunBrief
 from mlwright.plan.pods import moment
-from mlwright.plan.training import PipelineSeen, RunBrief
 from mlwright.planners.runs import GOING
 
 DAY: Final = timedelta(hours=24)

@@ -7,8 +7,9 @@ from typing import Final
 from mlwright.api.imports import ModelImport, asked_of
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
+from mlwright.plan.frozen import Frozen
 from mlwright.plan.steps import IMPORTING
-from mlwright.plan.training import Frozen, ModelKnown
+from mlwright.plan.training import ModelKnown
 from mlwright.planners.outside import check_host
 from mlwright.planners.template import LARGEST_STEP, dump, image_of, store_of
 from mlwright.settings import Settings

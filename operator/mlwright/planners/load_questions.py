@@ -7,6 +7,7 @@ Prometheus servers of a pair scrape the same pods, one of the two counts.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from mlwright.api.autoscaling import Autoscaling, ScalingMetric
@@ -31,6 +32,7 @@ COUNTED: Final = Question(
 """All requests that each pod has answered; of one that was not scraped for a minute nothing is known."""
 
 
+@lru_cache(maxsize=64)  # there are some twenty edges, and a thousand deployments ask for the same few
 def quick(bound: str) -> Question:
     """Return the question how many answers per second stay within a bound such as `50ms`.
 

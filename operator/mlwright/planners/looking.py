@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from mlwright.api.conditions import timestamp
 from mlwright.api.tuning import TuningRecord
-from mlwright.plan.training import JobState, ProbeSeen, RemoveJob, RunSeen, StartLook, TrainingIntent
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import ProbeSeen
+from mlwright.plan.training import RemoveJob, RunSeen, StartLook, TrainingIntent
 from mlwright.planners.moves import Situation
 from mlwright.planners.probing import slot_of
 from mlwright.planners.results import parse_result, part

@@ -17,16 +17,10 @@ from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import MirrorJob, PipelineSeen
 from mlwright.plan.pods import moment, plain
-from mlwright.plan.training import (
-    JobState,
-    MirrorJob,
-    PipelineSeen,
-    RemoveJob,
-    StartMirror,
-    StepResult,
-    TrainingIntent,
-)
+from mlwright.plan.training import RemoveJob, StartMirror, StepResult, TrainingIntent
 from mlwright.planners.outside import check_host
 from mlwright.planners.results import parse_result
 from mlwright.planners.template import LARGEST_STEP, dump, training_image

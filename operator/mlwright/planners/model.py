@@ -10,7 +10,7 @@ from mlwright.api.conditions import StatusDraft, Verdict, ready
 from mlwright.api.reasons import Reason
 from mlwright.plan.models import ModelIntent, ModelSeen
 from mlwright.plan.plan import Decided
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners import retention
 from mlwright.planners.retention import Retention
 from mlwright.planners.sweeping import sweeping

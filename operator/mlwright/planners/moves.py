@@ -12,8 +12,10 @@ from typing import Final
 
 from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.jobs import JobSeen, JobState
 from mlwright.plan.resources import JOB, foreign
-from mlwright.plan.training import Frozen, JobSeen, JobState, RunSeen, StartStep
+from mlwright.plan.training import RunSeen, StartStep
 from mlwright.planners import graph
 from mlwright.planners.steps import HEARD, Step, StepState, ended, retried
 from mlwright.settings import Settings

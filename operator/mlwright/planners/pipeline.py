@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.api.runs import Trigger
+from mlwright.plan.pipelines import PipelineSeen, RunBrief
 from mlwright.plan.plan import Decided
-from mlwright.plan.training import MakeModel, PipelineSeen, RemoveRun, RunBrief, StartRun, TrainingIntent
+from mlwright.plan.training import MakeModel, RemoveRun, StartRun, TrainingIntent
 from mlwright.planners import cron, guard, mirroring, probing
 from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import Aspects, settled, starting

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, find, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
-from mlwright.plan.training import PipelineSeen, RunBrief, StartRun, VersionSeen
+from mlwright.plan.pipelines import PipelineSeen, RunBrief
+from mlwright.plan.training import StartRun
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners import guard
 from mlwright.planners.guard import Held
 from mlwright.planners.probing import Probing

@@ -13,9 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import diagnose, plain
 from mlwright.plan.serving import DeploymentSeen, PreflightSeen, VariantSeen
-from mlwright.plan.training import JobState, StepResult
+from mlwright.plan.training import StepResult
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD
 

@@ -17,17 +17,11 @@ from mlwright.api.runs import Trigger
 from mlwright.api.triggers import DataChange
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import PipelineSeen, ProbeSeen, RunBrief
 from mlwright.plan.pods import plain
-from mlwright.plan.training import (
-    DataRead,
-    JobState,
-    PipelineSeen,
-    ProbeSeen,
-    RemoveJob,
-    RunBrief,
-    StartProbe,
-    TrainingIntent,
-)
+from mlwright.plan.training import RemoveJob, StartProbe, TrainingIntent
+from mlwright.plan.versions import DataRead
 from mlwright.planners import placeholders
 from mlwright.planners.results import parse_result
 from mlwright.planners.runs import GOING

@@ -16,7 +16,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.models import ModelSeen, RemoveVersion
 from mlwright.plan.resources import MODEL_VERSION
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.plan.writes import Witness
 from mlwright.planners.champion import judged_against
 

@@ -33,7 +33,7 @@ from mlwright.planners.preflight import Answered, preflown
 from mlwright.planners.rollout import Commands, Rollout, follow
 from mlwright.planners.serving_status import moving, rolling, waiting
 from mlwright.planners.situation import Situation
-from mlwright.planners.stages import pods, resumed, stages
+from mlwright.planners.stages import pods, resumed, stages, straight
 from mlwright.planners.target import variant
 
 Decision = Decided[ServingIntent]
@@ -93,6 +93,8 @@ def progress(at: Situation, candidate: RevisionSeen) -> Progress:
     if at.progress is not None:
         return at.progress
     assert isinstance(at.goal, Target)  # noqa: S101  # there is no candidate without one
+    if at.returns is not None:
+        return Progress(candidate.name, at.goal.version.number, straight())
     asked = stages(at.seen.spec.rollout)
     share = at.seen.shares.requested.get(candidate.name, 0) if at.stable else 0
     return Progress(
@@ -233,7 +235,8 @@ def _promote(
     progress: Progress | None = None,
     judged: Judged | None = None,
 ) -> Decision:
-    sentence = f"{candidate.version} takes over: {proven.why}"
+    again = f"; {at.returns.sentence}" if at.returns else ""
+    sentence = f"{candidate.version} takes over: {proven.why}{again}"
     after = at.promoted.name if at.promoted else ""
     wanted = max(1, at.seen.spec.replicas)
     running = variant(at.seen, candidate.name)

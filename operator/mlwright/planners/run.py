@@ -14,20 +14,13 @@ from typing import Any, Final
 from mlwright.api.checks import ChecksRecord
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.jobs import JobState
 from mlwright.plan.plan import Decided
 from mlwright.plan.pods import moment
 from mlwright.plan.steps import ON_EXIT
-from mlwright.plan.training import (
-    Freeze,
-    Frozen,
-    JobState,
-    MakeModel,
-    RecordVersion,
-    RemoveJob,
-    RunSeen,
-    TrainingIntent,
-    VersionSeen,
-)
+from mlwright.plan.training import Freeze, MakeModel, RecordVersion, RemoveJob, RunSeen, TrainingIntent
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners import data_checks, endings, gates, last_step, looking, moves, tuning
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mlwright.api.triggers import Policy
-from mlwright.plan.training import OwnRun, PipelineSeen
+from mlwright.plan.pipelines import OwnRun, PipelineSeen
 
 AT_ONCE: Final = 20
 """Runs that are removed in one look: after an upgrade there may be a thousand."""

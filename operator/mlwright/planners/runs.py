@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
-from mlwright.plan.training import PipelineSeen, RunBrief
+from mlwright.plan.pipelines import PipelineSeen, RunBrief
 
 GOING: Final = frozenset({"Queued", "Running", "Waiting"})
 """States of a run, or of a step, that has not ended."""

@@ -106,9 +106,7 @@ def moving(at: Situation, sentence: str, progress: Progress | None = None) -> St
 
 def rolling(at: Situation, step: Onward, judgement: Judgement | None = None) -> StatusDraft:
     """Return the status while a candidate passes its stages; what is queued behind it is said as well."""
-    later = at.asked.version.name if isinstance(at.asked, Target) and at.asked != at.goal else ""
-    queued = f"; {later} waits until that is decided" if later else ""
-    sentence = f"{step.sentence}; {beside(at)}{queued}"
+    sentence = f"{step.sentence}; {beside(at)}{_queued(at)}"
     told = [c for c in stable_conditions(at) if c.type != "Reconciling"]
     told += [reconciling(step.reason, sentence), Verdict("RolloutProgressing", "True", step.reason, sentence)]
     if step.reason is Reason.AWAITING_APPROVAL:
@@ -117,6 +115,14 @@ def rolling(at: Situation, step: Onward, judgement: Judgement | None = None) -> 
         told.append(Verdict("MetricsAvailable", "False", Reason.METRICS_UNAVAILABLE, judgement.sentence))
     found = draft(at, sentence, *told, candidate=at.candidate, progress=step.progress)
     return found if judgement is None else _with_checks(found, judgement)
+
+
+def _queued(at: Situation) -> str:
+    """Return why what is aimed at is not what the spec asks for; empty when it is."""
+    if at.returns is not None:
+        return f"; {at.returns.sentence}"
+    later = at.asked.version.name if isinstance(at.asked, Target) and at.asked != at.goal else ""
+    return f"; {later} waits until that is decided" if later else ""
 
 
 def _with_checks(found: StatusDraft, judgement: Judgement) -> StatusDraft:
@@ -139,7 +145,7 @@ def waiting(at: Situation, candidate: RevisionSeen, state: Health) -> StatusDraf
     trouble = f": {state.trouble}" if state.trouble else ""
     sentence = f"{candidate.version} is starting, {state.counted}{trouble}"
     if at.stable is not None:
-        return moving(at, f"{sentence}; {serving(at)}")
+        return moving(at, f"{sentence}; {serving(at)}{f'; {at.returns.sentence}' if at.returns else ''}")
     return draft(at, sentence, *unhealthy(sentence), candidate=candidate) if state.trouble else moving(at, sentence)
 
 

@@ -5,7 +5,8 @@ The decisions are those of `planners.autoscaling.scale`; the world around them i
 - a ready pod answers up to `capacity` requests per second; requests wait in one line, first come, first served;
 - a pod is ready `start` seconds after it was asked for, and ends at once; of several the youngest goes first;
 - Prometheus scrapes ready pods every 15 s, and is asked every 15 s, 7 s after a scrape: the mean age of what it knows;
-- what sleeps is woken by the first request that waits, a second later.
+- what sleeps is woken by the first request that waits, a second later;
+- routers, where there are any, are asked every second.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from mlwright.api.autoscaling import Autoscaling, Behavior
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.fields import parse_latency
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.loads import Answer, Pod, Question
+from mlwright.plan.loads import Answer, Bounds, Glance, Pod, Question
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.scaling import Memory
 from mlwright.plan.serving import ALL, DeploymentSeen, SharesSeen, VariantSeen
 from mlwright.plan.traffic import Provider, RouterPod, TrafficSeen
-from mlwright.planners import traffic
+from mlwright.planners import rush, traffic
 from mlwright.planners.autoscaling import Scaling, scale
 from mlwright.planners.load_questions import COUNTED, REQUESTS, SECONDS, quick
 
@@ -50,6 +51,8 @@ class World:
     """Seconds from the wish for a pod to its readiness."""
     late: int = 1
     """Seconds; a request that waits so long or longer is late."""
+    routed: bool = False
+    """Whether requests come by a router, which is asked what comes and what is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +171,16 @@ class _Run:
     late: float = 0.0
     counters: dict[Question, float] = field(default_factory=dict)
     scraped: deque[tuple[int, dict[Question, float]]] = field(default_factory=deque)
+    served: float = 0.0
+    """Requests that were answered in this second."""
     births: dict[int, dict[Question, float]] = field(default_factory=dict)
     """The counters when a pod became ready, by its number."""
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    """What Prometheus said when it was asked last."""
+    glances: tuple[Glance, ...] = ()
+    bounds: Bounds | None = None
+    rushed: int = -1
+    """The second of the last look because of a rush."""
     memory: Memory | None = None
     told: dict[str, Any] = field(default_factory=dict)
     moves: list[Moved] = field(default_factory=list)
@@ -193,9 +204,24 @@ class _Run:
             while self.scraped[0][0] <= second - WINDOW:
                 self.scraped.popleft()
         woken = not self.pods and self.waiting
-        if second % EVERY == AGE or woken:
+        asked = second % EVERY == AGE or woken
+        if asked:
+            self.answers = self._answers(second)
+        if self._rush(second, rate) or asked:
             self._look(second, rate)
         self.sizes.append(len(self.pods))
+
+    def _rush(self, second: int, rate: float) -> bool:
+        """Take a glance at the routers; tell whether it is a reason to look, as the operator would."""
+        if not self.world.routed:
+            return False
+        under_way = sum(amount for _, amount in self.waiting) + self.served / self.world.capacity
+        glance = Glance(self.begin + second, under_way, rate, 1.0)
+        self.glances = (*self.glances, glance)[-rush.GLANCES :]
+        if self.bounds is None or second - self.rushed < rush.AGAIN or not rush.rushes(self.bounds, self.glances):
+            return False
+        self.rushed = second
+        return True
 
     def overdue(self, second: int) -> Iterator[float]:
         """Return the requests that wait for too long already."""
@@ -207,6 +233,7 @@ class _Run:
     def _answer(self, second: int, ready: int) -> None:
         """Answer as many as the pods can, the oldest first."""
         room = ready * self.world.capacity
+        self.served = 0.0
         while room > 0 and self.waiting:
             came, amount = self.waiting.popleft()
             done = min(room, amount)
@@ -216,6 +243,7 @@ class _Run:
             self._count(second - came, done, ready)
 
     def _count(self, waited: int, done: float, ready: int) -> None:
+        self.served += done
         took = waited + 1 / self.world.capacity
         self.late += done if waited >= self.world.late else 0.0
         self.counters[REQUESTS] += done / ready
@@ -240,7 +268,7 @@ class _Run:
         self.born = more.stop
 
     def _take(self, found: Scaling) -> None:
-        self.memory, self.told = found.memory, dict(found.fields)
+        self.memory, self.bounds, self.told = found.memory, found.bounds, dict(found.fields)
 
     def _seen(self, second: int) -> DeploymentSeen:
         """Return the snapshot that the operator would take."""
@@ -277,11 +305,17 @@ class _Run:
             model_exists=True,
             variants=(variant,),
             shares=shares,
-            answers=self._answers(second),
+            answers=self.answers,
+            glances=self.glances,
             memory=self.memory,
-            traffic=TrafficSeen(Provider.ROUTER),
+            traffic=TrafficSeen(self._provider),
         )
         return self._asking(seen)
+
+    @property
+    def _provider(self) -> Provider:
+        """A deployment that sleeps needs a router, whether it is asked or not."""
+        return Provider.ROUTER if self.world.routed or not self.spec.min_replicas else Provider.SERVICE
 
     def _asking(self, seen: DeploymentSeen) -> DeploymentSeen:
         """Let the router hold a request for what sleeps."""

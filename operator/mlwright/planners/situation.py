@@ -9,6 +9,7 @@ from mlwright.plan.pods import moment
 from mlwright.plan.rollout import Progress, progress_told
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, Target
 from mlwright.planners.decisions import promotion, rejections
+from mlwright.planners.going_back import back, good_before, sent_back
 from mlwright.planners.health import Health, health
 from mlwright.planners.target import Obstacle, held, resolve, variant
 from mlwright.settings import Settings
@@ -45,6 +46,12 @@ class Situation:
         return found if found and self.candidate and found.revision == self.candidate.name else None
 
     @property
+    def returns(self) -> DecisionSeen | None:
+        """The Decision by which what is aimed at is to serve again; None where it is what the spec asks for."""
+        sent = sent_back(self.seen)
+        return sent if sent and self.goal != self.asked and self.goal == good_before(self.seen) else None
+
+    @property
     def since(self) -> datetime | None:
         """When all traffic was first seen to go to the stable revision; None when there is no stable one.
 
@@ -60,7 +67,7 @@ class Situation:
 def look(seen: DeploymentSeen, settings: Settings, now: datetime) -> Situation:
     """Return the situation of a deployment."""
     asked = resolve(seen, settings)
-    goal = held(seen, asked)
+    goal = back(seen, held(seen, asked))
     serving = stable(seen, goal)
     return Situation(
         seen=seen,

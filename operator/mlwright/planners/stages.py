@@ -30,6 +30,11 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
     return (*found, Stage("bake", StageType.BAKE, ALL if hold else before, ALL, hold))
 
 
+def straight() -> tuple[Stage, ...]:
+    """Return the stages of a revision that served before: it passed its own then, and somebody waits for it."""
+    return (Stage("bake", StageType.BAKE, percent=0, size=ALL),)
+
+
 def divides(found: Iterable[Stage]) -> bool:
     """Tell whether requests must be divided among two revisions, or copied, in any of the stages."""
     return any(0 < stage.percent < ALL or stage.copies for stage in found)

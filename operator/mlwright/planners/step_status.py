@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
-from mlwright.plan.training import Frozen
+from mlwright.plan.frozen import Frozen
 from mlwright.planners.runs import GOING
 from mlwright.planners.steps import Step, StepState, origin
 

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from mlwright.api.conditions import find
 from mlwright.constants import EXIT_USER_ERROR
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.jobs import JobSeen, JobState
 from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
 from mlwright.plan.steps import BUILT_IN, IMPORTING, ON_EXIT, StepTemplate
-from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, RunSeen, StepResult
+from mlwright.plan.training import Kept, RunSeen, StepResult
 from mlwright.planners import cache, graph
 from mlwright.planners.conditions import judge
 from mlwright.planners.results import is_complete, parse_result

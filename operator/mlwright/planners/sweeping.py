@@ -17,9 +17,9 @@ from mlwright.api.reasons import Reason
 from mlwright.bundle.addresses import Scheme
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, child_name
+from mlwright.plan.jobs import JobState
 from mlwright.plan.models import ModelIntent, ModelSeen, RemoveSweep, StartSweep, SweepSeen
 from mlwright.plan.pods import plain
-from mlwright.plan.training import JobState
 from mlwright.planners.probing import LONGEST, slot_of
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD

@@ -9,7 +9,7 @@ from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
 from mlwright.plan.rollout import progress_told
 from mlwright.plan.serving import DeploymentSeen, Handing, Target, VariantSeen
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners.alias_cycles import cycle
 from mlwright.planners.decisions import outcome, promotion, rejection
 from mlwright.planners.template import essence, parse_address

@@ -13,8 +13,9 @@ from mlwright.bundle.addresses import DATA, VOLUMES, Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.pipelines import PipelineSeen
 from mlwright.plan.resources import foreign
-from mlwright.plan.training import Frozen, PipelineSeen
 from mlwright.planners import placeholders
 from mlwright.planners.expectations import refuse_impossible
 from mlwright.planners.resolution import check_resources, on_exit, resolve

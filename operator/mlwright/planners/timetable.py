@@ -17,8 +17,8 @@ from typing import Any, Final
 from mlwright.api.conditions import timestamp
 from mlwright.api.fields import parse_duration
 from mlwright.api.triggers import Schedule
+from mlwright.plan.pipelines import PipelineSeen, RunBrief
 from mlwright.plan.pods import moment
-from mlwright.plan.training import PipelineSeen, RunBrief
 from mlwright.planners import cron
 
 MOST: Final = 100

@@ -10,6 +10,7 @@ from mlwright.ports.cluster import Cluster
 from mlwright.ports.events import Events
 from mlwright.ports.leases import Leases
 from mlwright.ports.metrics import MetricsStore
+from mlwright.ports.routers import Routers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,5 @@ class Outside:
     clock: Clock
     metrics: MetricsStore | None = None
     """None where the installation names no Prometheus."""
+    routers: Routers | None = None
+    """None where nobody asks them."""

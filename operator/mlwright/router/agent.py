@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from mlwright.router import memory, metrics, slots
+from mlwright.router import memory, metrics, slots, telling
 from mlwright.router.config import MAPS, Place, render
 from mlwright.router.document import DocumentError, Route, parse
 from mlwright.router.haproxy import Haproxy, HaproxyError
@@ -97,7 +97,11 @@ class Agent:
 
     async def run(self) -> None:
         """Look again and again; never returns."""
-        held, told = await self.hold.listen(self.place.hold), await metrics.listen(self.place.metrics, self.metrics)
+        pages = {
+            "/metrics": telling.Told("text/plain; version=0.0.4", self.metrics),
+            "/load": telling.Told("application/json", self.load),
+        }
+        held, told = await self.hold.listen(self.place.hold), await telling.listen(self.place.metrics, pages)
         async with held, told:
             while True:
                 try:
@@ -155,6 +159,14 @@ class Agent:
         """
         counts = metrics.parse(await self._haproxy.statistics())
         return metrics.render(counts, self.slots, self._memory.began, len(self.applied))
+
+    async def load(self) -> str:
+        """Return the requests under way and those that came, by model and revision, as JSON.
+
+        Raises:
+            HaproxyError: HAProxy is away.
+        """
+        return metrics.load(metrics.parse(await self._haproxy.statistics()), self.slots, self._memory.began)
 
     async def _began(self, after: Slots) -> dict[str, Mapping[str, int]]:
         """Return what had been counted when each variant got its backend; of a new one that is now."""

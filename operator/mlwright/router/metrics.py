@@ -1,4 +1,4 @@
-"""What HAProxy counted, by model and revision, as text for Prometheus. Pure, but for the little server at the end.
+"""What HAProxy counted, by model and revision: as text for Prometheus, and in short for who asks every second. Pure.
 
 HAProxy counts by backend, and a backend serves one variant after the other. What it had counted before a variant came
 is remembered and taken off, so every series begins at 0.
@@ -6,11 +6,9 @@ is remembered and taken off, so every series begins at 0.
 
 from __future__ import annotations
 
-import asyncio
 import csv
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
-from pathlib import Path
+import json
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from mlwright.router.maps import backend
@@ -25,19 +23,28 @@ COUNTERS: Final = {
     "wredis": ("redispatches_total", "Requests that were sent again to another pod."),
     "econ": ("connection_errors_total", "Connections to pods that failed."),
 }
+CAME: Final = "stot"
+"""HAProxy's name for the requests that came, whatever became of them."""
+UNDER_WAY: Final = "scur"
+"""HAProxy's name for the requests that came and have no answer yet, those that wait for a pod among them."""
 GAUGES: Final = {
+    UNDER_WAY: ("under_way", "Requests that came and have no answer yet."),
     "qcur": ("waiting", "Requests that wait for a pod."),
     "act": ("pods", "Pods that are sent requests."),
 }
-COUNTED: Final = (*CODES, *COUNTERS)
+COUNTED: Final = (*CODES, *COUNTERS, CAME)
 
 
 def parse(text: str) -> dict[str, Counts]:
     """Read the answer to `show stat` for backends."""
-    rows = csv.DictReader(text.lstrip("# ").splitlines())
-    names = (*COUNTED, *GAUGES)
+    rows = csv.reader(text.lstrip("# ").splitlines())
+    places = {name: place for place, name in enumerate(next(rows, []))}
+    wanted = [(name, places[name]) for name in (*COUNTED, *GAUGES) if name in places]
+    name, kind = places.get("pxname", 0), places.get("svname", 1)
     return {
-        row["pxname"]: {name: int(row[name] or 0) for name in names} for row in rows if row.get("svname") == "BACKEND"
+        row[name]: {figure: int(row[place] or 0) for figure, place in wanted}
+        for row in rows
+        if len(row) > kind and row[kind] == "BACKEND"
     }
 
 
@@ -57,15 +64,32 @@ def render(counts: Mapping[str, Counts], slots: Slots, before: Mapping[str, Coun
     """
     lines = ["# HELP mlwright_router_routes Routes that this pod follows.", "# TYPE mlwright_router_routes gauge"]
     lines.append(f"mlwright_router_routes {followed}")
-    own = {
-        name: _less(counts.get(backend(number), {}), before.get(name, {})) for name, number in slots.variants.items()
-    }
+    own = _own(counts, slots, before)
     lines += _series("requests_total", "counter", "Answers by the first digit of their status.", _by_code(own))
     for kind, table in (("counter", COUNTERS), ("gauge", GAUGES)):
         for name, (series, text) in table.items():
             found = ((_labels(variant), found.get(name, 0)) for variant, found in sorted(own.items()))
             lines += _series(series, kind, text, found)
     return "\n".join([*lines, ""])
+
+
+def load(counts: Mapping[str, Counts], slots: Slots, before: Mapping[str, Counts]) -> str:
+    """Return the requests under way of each variant, and how many have come, as JSON.
+
+    >>> load({"v0": {"scur": 3, "stot": 90}}, Slots(variants={"a/r": 0}), {"a/r": {"stot": 50}})
+    '{"schemaVersion":1,"variants":{"a/r":[3,40]}}'
+    """
+    found = {
+        name: [counted.get(UNDER_WAY, 0), counted.get(CAME, 0)] for name, counted in _own(counts, slots, before).items()
+    }
+    return json.dumps({"schemaVersion": 1, "variants": found}, separators=(",", ":"))
+
+
+def _own(counts: Mapping[str, Counts], slots: Slots, before: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Return what was counted of each variant."""
+    return {
+        name: _less(counts.get(backend(number), {}), before.get(name, {})) for name, number in slots.variants.items()
+    }
 
 
 def _less(seen: Counts, before: Counts) -> dict[str, int]:
@@ -93,18 +117,3 @@ def _series(name: str, kind: str, text: str, values: Iterator[tuple[str, int]]) 
         f"# TYPE {full} {kind}",
         *(f"{full}{{{labels}}} {value}" for labels, value in values),
     ]
-
-
-async def listen(socket: Path, read: Callable[[], Awaitable[str]]) -> asyncio.Server:
-    """Answer every request on a socket with the metrics; HAProxy stands before it."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await reader.readuntil(b"\r\n\r\n")
-            body = (await read()).encode()
-            kind = b"Content-Type: text/plain; version=0.0.4\r\nConnection: close"
-            writer.write(b"HTTP/1.1 200 OK\r\n%s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body))
-            await writer.drain()
-        writer.close()
-
-    return await asyncio.start_unix_server(serve, socket)

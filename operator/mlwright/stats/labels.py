@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mlwright.stats.beta import at_least, log_below, log_beta
@@ -38,6 +39,7 @@ class Labels:
     degraded: bool = False
 
 
+@lru_cache(maxsize=256)  # asked at every look of a monitor, and a quarter of its cost
 def floor(correct: int, rows: int, margin: float) -> float:
     """The accuracy below which a model counts as degraded: the evaluation's lower end, less what it may lose.
 

@@ -6,7 +6,7 @@ them: one that hovers at the threshold does not begin anew every hour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Votes:
     @property
     def over(self) -> int:
         """How many of the last windows were over."""
-        return sum(vote is True for vote in self.last)
+        return self.last.count(True)
 
 
 def voted(votes: Votes, rule: Persistence, *, over: bool | None) -> Votes:
@@ -46,6 +46,6 @@ def voted(votes: Votes, rule: Persistence, *, over: bool | None) -> Votes:
         rule: How many windows of how many.
         over: Whether the feature was over; None without a verdict, which neither raises nor takes back.
     """
-    now = replace(votes, last=(*votes.last, over)[-rule.of :])
-    quiet = len(now.last) == rule.of and all(said is False for said in now.last)
-    return replace(now, lasting=now.over >= rule.required or (votes.lasting and not quiet))
+    last = (*votes.last, over)[-rule.of :]
+    quiet = last.count(False) == rule.of
+    return Votes(last, last.count(True) >= rule.required or (votes.lasting and not quiet))

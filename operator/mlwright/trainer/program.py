@@ -35,6 +35,7 @@ PROGRESS: Final = "progress"
 IMPORT: Final = "import"
 """The one step of a run that takes in a model which was trained elsewhere."""
 MIRROR: Final = "mirror"
+NOTIFY: Final = "notify"
 """What is no step either: it shows versions elsewhere."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
@@ -163,6 +164,16 @@ def _mirror(env: Mapping[str, str]) -> Result:
     return Result(MIRROR, "", 0, Outcome.SUCCEEDED, sentence, results)
 
 
+def _notify(env: Mapping[str, str]) -> Result:
+    """Tell somebody of something: this belongs to no run and writes nothing."""
+    try:
+        tell = import_module("mlwright.trainer.notify").tell
+        sentence, results = tell(env.get(VARIABLE), env)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, NOTIFY, None)
+    return Result(NOTIFY, "", 0, Outcome.SUCCEEDED, sentence, results)
+
+
 def _predict(env: Mapping[str, str]) -> Result:
     """Answer the rows of a shard of a batch prediction."""
     try:
@@ -192,6 +203,7 @@ _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     PROGRESS: _progress,
     IMPORT: _import,
     MIRROR: _mirror,
+    NOTIFY: _notify,
     PREDICT: _predict,
     PUBLISH: _publish,
 }

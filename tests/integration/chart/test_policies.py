@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.apiserver import Client, Json
 from tests.support.chart import render
-from tests.support.objects import BATCH, DEPLOYMENT, GONE, PIPELINE, RUN, changed
+from tests.support.objects import BATCH, DEPLOYMENT, GONE, MONITOR, PIPELINE, RUN, changed
 from tests.support.waiting import eventually
 
 KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT, "batch prediction": BATCH}
@@ -75,7 +75,7 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
     assert answer.status == 403
     assert (
         "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, input.storage, output.storage,"
-        f" mlflow, signing, feedback or server), and dana@{team} may not get it in namespace {team}:"
+        f" mlflow, signing, feedback, server or notify), and dana@{team} may not get it in namespace {team}:"
         " ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 
@@ -121,8 +121,23 @@ OUTSIDE = {
 }
 
 
+OUTSIDE["a receiver of a monitor"] = changed(
+    MONITOR,
+    {
+        "spec.actions": [
+            {
+                "name": "tell",
+                "when": ["DataDrift"],
+                "type": "Notify",
+                "notify": {"url": "https://hooks.example.com/", "secretRef": {"name": "password", "key": "token"}},
+            }
+        ]
+    },
+)
+
+
 @pytest.mark.parametrize("thing", OUTSIDE.values(), ids=OUTSIDE)
-def test_nobody_reads_a_secret_through_what_speaks_to_mlflow(person: People, team: str, thing: Json) -> None:
+def test_nobody_reads_a_secret_through_what_speaks_to_hosts_outside(person: People, team: str, thing: Json) -> None:
     """The address beside it may be that of anything which the chart allows."""
     dana, eve = person("dana", WRITE, _may("get", "secrets", "open")), person("eve", WRITE, _may("get", "secrets"))
 

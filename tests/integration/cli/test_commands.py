@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster import toolchain
-from cluster.apiserver import ApiServer
-from mlwright.builders.serving import record_name
-from mlwright.cli.__main__ import main
+from mlwright.planners.decisions import record_name
 from tests.support.apiserver import Client, Json, collection
+from tests.support.commands import Run, Told
 from tests.support.objects import DECISION, DEPLOYMENT, PIPELINE, RUN, VERSION, changed
 
 ROLLING: Json = {
@@ -64,56 +59,10 @@ SERVING: Json = {
 }
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """What it printed for programs."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def run(apiserver: ApiServer, namespace: str) -> Run:
-    """Run a command in the namespace of the test."""
-
-    def do(*arguments: str, kubectl: str = "") -> Said:
-        out, err = io.StringIO(), io.StringIO()
-        flags = (f"--kubeconfig={apiserver.kubeconfig}", f"--namespace={namespace}")
-        code = main([*arguments, *flags], out=out, err=err, program=kubectl or str(toolchain.kubectl()))
-        return Said(code, out.getvalue(), err.getvalue())
-
-    return do
-
-
-@pytest.fixture
-def told(client: Client, namespace: str) -> Callable[..., None]:
-    """Make objects, each with its status."""
-
-    def make(thing: Json, status: Json | None = None) -> None:
-        assert client.create(thing, namespace).status == 201
-        if status:
-            assert client.merge(thing, namespace, {"status": status}, "/status").status == 200
-
-    return make
-
-
-Told = Callable[..., None]
-
-
 def decision(type_: str, namespace: str, after: str = "", *, number: int = 8, **spec: Any) -> Json:
     """Return a decision about churn, with the name that its question has."""
     revision = "bbbbbbbb" if number == 8 else "aaaaaaaa"
-    question = [after] if type_ == "Promote" else [revision, ""]
+    question = [after] if type_ in {"Promote", "Rollback"} else [revision, ""]
     name = record_name(namespace, "churn", type_, question)
     told = {"type": type_, "revision": revision, "version": f"churn-v{number}", "after": after, **spec}
     told["sentence"] = f"churn-v{number}: {type_}"
@@ -278,6 +227,19 @@ def test_verify_holds_for_what_the_operator_writes(run: Run, told: Told, namespa
     said = run("verify", "churn")
 
     assert (said.code, said.out.splitlines()[-1]) == (0, "2 decisions, all hold"), said.out
+
+
+def test_verify_holds_for_what_a_monitor_sent_back(run: Run, told: Told, namespace: str) -> None:
+    """Its name is made of the promotion that it takes back."""
+    told(DEPLOYMENT, SERVING)
+    first = decision("Promote", namespace, number=7)
+    second = decision("Promote", namespace, after=first["metadata"]["name"])
+    for one in (first, second, decision("Rollback", namespace, after=second["metadata"]["name"])):
+        told(one)
+
+    said = run("verify", "churn")
+
+    assert (said.code, said.out.splitlines()[-1]) == (0, "3 decisions, all hold"), said.out
 
 
 def test_verify_finds_what_was_forged(run: Run, told: Told, namespace: str, client: Client) -> None:

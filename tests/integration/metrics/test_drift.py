@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mlwright.controller.tallies import Tallies
 from mlwright.plan.drift import Tallied, Wanted
 from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Key
+from mlwright.planners.drift_counts import LABELS
 from tests.support.prometheus import prometheus
 
 T0 = 1_780_000_000.0
@@ -66,6 +68,20 @@ PAST = [
 ]
 
 
+def told(pod: str, revision: str, predicted: str, per_scrape: int) -> tuple[str, Series]:
+    """Return right answers of a revision that a pod was told of."""
+    own = labels(pod, predicted_revision=predicted, correct="true") | {"revision": revision}
+    return "mlwright_feedback_total", Series(own, grown(pod, 40, per_scrape, "").samples)
+
+
+LATE = [
+    told(OLD, "0a1b2c3d", "0a1b2c3d", 2),
+    told("churn-ffff0000-x-1", "ffff0000", "0a1b2c3d", 1),
+    told("churn-ffff0000-x-1", "ffff0000", "ffff0000", 50),
+    told("forged", "0a1b2c3d", "0a1b2c3d", 900),
+]
+
+
 async def test_the_rows_of_a_span_are_exact(tmp_path: Path) -> None:
     """A container that restarted, a pod that came and a forged one, and a feature whose name is no name."""
     tallies = Tallies()
@@ -81,3 +97,15 @@ async def test_the_rows_of_a_span_are_exact(tmp_path: Path) -> None:
     assert tallies.tallied(KEY) == Tallied(
         WANTED, {feature: {"0": 5000, "1": 5000, "missing": 3}}, {feature: {"0": old + new, "1": 40}}
     )
+
+
+async def test_late_labels_count_for_the_revision_that_answered(tmp_path: Path) -> None:
+    """Feedback comes to whichever pod; what other revisions answered, and what a stranger says, is left out."""
+    tallies, wanted = Tallies(), replace(WANTED, known=(f"feature:{ODD}",), labels=True)
+    tallies.want(KEY, wanted)
+    with prometheus(tmp_path, past=LATE) as url:
+        store = Prometheus(url, Credentials())
+        await DriftMeter(store, Still(), tallies, lambda _: None).round()
+        await store.close()
+
+    assert tallies.tallied(KEY) == Tallied(wanted, {}, {LABELS: {"true": 40 * (2 + 1)}})

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import Browser
 from tests.support.training import Workshop
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Browser:
-    """What pages are shown with."""
-    return Browser.ready()

@@ -5,7 +5,7 @@ Of an experiment everything is counted at once, so that what is recorded does no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +14,7 @@ from mlwright.plan.drift import Tallied, Wanted
 from mlwright.plan.experiments import Sums, Survey, Surveyed
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Body, Key
+from mlwright.planners.drift_counts import LABELS
 from mlwright.stats.guard import BINOMIAL, Noise
 from mlwright.stats.rates import Counts
 from mlwright.stats.trial import Look
@@ -64,12 +65,16 @@ class Rows:
         wanted: What is to be counted.
         rows: Rows of a span of time.
         learned: Whether the pods tell the distributions of the training.
+        broken: Share of the rows that come without their hour.
+        labels: Answers of a span that are labelled, the right and the wrong ones.
         trouble: Why nothing can be counted.
     """
 
     wanted: dict[Key, Wanted] = field(default_factory=dict)
     rows: int = 2000
     learned: bool = True
+    broken: float = 0.0
+    labels: tuple[int, int] = (0, 0)
     trouble: str = ""
 
     def want(self, owner: Key, wanted: Wanted | None) -> None:
@@ -78,8 +83,8 @@ class Rows:
         if wanted is not None:
             self.wanted[owner] = wanted
 
-    def tallied(self, owner: Key, now: float, moved: float) -> Tallied | None:
-        """Return the rows of a span once it is over; from some moment on they have moved."""
+    def tallied(self, owner: Key, now: float, moved: float, strange: Collection[str]) -> Tallied | None:
+        """Return the rows of a span once it is over: moved from some moment on, answered oddly by some revisions."""
         wanted = self.wanted.get(owner)
         if wanted is None or now < wanted.until + 10:
             return None
@@ -87,12 +92,19 @@ class Rows:
             return Tallied(wanted, trouble=self.trouble)
         now_moved = wanted.since >= moved
         learned = self._counts(moved=True) if now_moved else LEARNED  # who trains again learns what is asked by then
-        return Tallied(wanted, {} if wanted.known else learned, self._counts(moved=now_moved))
+        counts = self._counts(moved=now_moved)
+        if wanted.revision in strange:
+            counts["output:label"] = {"0": self.rows // 2, "1": self.rows // 2}
+        if wanted.labels:
+            counts[LABELS] = dict(zip(("true", "false"), self.labels, strict=True))
+        return Tallied(wanted, {} if wanted.known else learned, counts)
 
     def _counts(self, *, moved: bool) -> dict[str, dict[str, int]]:
-        late = 9 * self.rows // 10 if moved else self.rows // 2
+        gone = round(self.broken * self.rows)
+        there = self.rows - gone
+        late = 9 * there // 10 if moved else there // 2
         label = {"0": 4 * self.rows // 5, "1": self.rows // 5}
-        return {"feature:hour": {"0": self.rows - late, "1": late, "missing": 0}, "output:label": label}
+        return {"feature:hour": {"0": there - late, "1": late, "missing": gone}, "output:label": label}
 
 
 def _surveyed(survey: Survey, revisions: Mapping[str, Body], worse: set[str]) -> Surveyed:

@@ -42,7 +42,7 @@ SETTINGS: Final = Settings(
     network_policy=True,
     artifacts_uri="pvc://artifacts/runs",
     prometheus_url="http://prometheus:9090",
-    outside_hosts="https://models.example.com,https://mlflow.example.com",
+    outside_hosts="https://models.example.com,https://mlflow.example.com,https://hooks.example.com",
 )
 ROUNDS: Final = 400
 """Looks at everything until a story must have come to rest."""
@@ -156,9 +156,10 @@ class Operator:
             self._status(body, _stuck(body, Reason.NAME_CONFLICT, f"{error} is taken"))
             return None
         meta = body["metadata"]
-        self.world.loads.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.questions, plan.memory)
-        self.world.meter.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.measure)
-        self.world.rows.want(Key(body["kind"], meta["namespace"], meta["name"]), plan.wanted)
+        key = Key(body["kind"], meta["namespace"], meta["name"])
+        self.world.loads.want(key, plan.questions, plan.memory, plan.bounds)
+        self.world.meter.want(key, plan.measure)
+        self.world.rows.want(key, plan.wanted)
         draft = plan.status
         self._status(body, StatusDraft(draft.summary, (*draft.conditions, *verdicts), draft.fields))
         return plan.again

@@ -59,16 +59,43 @@ def monitor(name: str = "flights", **spec: Any) -> Body:
         {
             "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
             "windows": {"slow": {"length": "10m", "every": "2m"}},
-            "checks": [{"name": "data", "type": "DataDrift"}, {"name": "answers", "type": "PredictionDrift"}],
+            "checks": CHECKS,
             **spec,
         },
     )
+
+
+CHECKS: Final = [{"name": "data", "type": "DataDrift"}, {"name": "answers", "type": "PredictionDrift"}]
+TRUTH: Final = {"name": "truth", "type": "Performance"}
+QUALITY: Final = {"name": "whole", "type": "Quality"}
 
 
 def acting_monitor(**spec: Any) -> Body:
     """Return such a monitor that asks the pipeline flights for a run."""
     again = {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
     return monitor(independentRows=True, actions=[again], **spec)
+
+
+BACK: Final = {"name": "back", "when": ["PredictionDrift"], "type": "Rollback"}
+
+
+def guarding_monitor(**spec: Any) -> Body:
+    """Return such a monitor that sends a version back which answers oddly."""
+    return monitor(**{"independentRows": True, "actions": [BACK], **spec})
+
+
+RECEIVER: Final = "https://hooks.example.com"
+TELL: Final = {
+    "name": "tell",
+    "when": ["DataDrift"],
+    "type": "Notify",
+    "notify": {"url": f"{RECEIVER}/drift", "secretRef": {"name": "hook", "key": "token"}},
+}
+
+
+def telling_monitor(**spec: Any) -> Body:
+    """Return such a monitor that tells somebody."""
+    return monitor(**{"actions": [TELL], **spec})
 
 
 def run(name: str, pipeline_name: str = "flights") -> Body:
@@ -89,6 +116,13 @@ def version(number: int, *, passed: bool = True, model: str = "flights", **spec:
     bundle = {"uri": f"pvc://artifacts/handmade/{number}", "digest": "sha256:" + f"{number:064d}", "format": "ONNX"}
     content = {"modelRef": {"name": model}, "version": number, "bundle": bundle, "verdict": verdict, **spec}
     return _object("ModelVersion", f"{model}-v{number}", content)
+
+
+def evaluated(number: int, accuracy: float = 0.9, held_out: int = 10_000) -> Body:
+    """Return a version whose accuracy was measured."""
+    dataset = {"uri": "pvc://data/flights.csv", "format": "CSV", "digest": "sha256:" + "d" * 64, "bytes": 10}
+    counted = {"rows": 5 * held_out, "trainRows": 4 * held_out, "testRows": held_out, "features": 2}
+    return version(number, metrics={"accuracy": accuracy}, lineage={"dataset": {**dataset, **counted}})
 
 
 def model(name: str = "flights", **spec: Any) -> Body:

@@ -101,6 +101,25 @@ _LAZY: Final[dict[str, Any]] = {
 }
 
 
+def _break(world: World, _: Surroundings) -> None:
+    world.rows.broken = 0.3
+    world.drift()
+
+
+def _serve_evaluated(world: World, _: Surroundings) -> None:
+    world.rows.labels = (180, 20)
+    world.add(people.evaluated(1))
+    world.add(people.deployment(feedback={"enabled": True, "keySecretRef": {"name": "keys"}}))
+
+
+def _worsen(world: World, _: Surroundings) -> None:
+    world.rows.labels = (150, 50)
+
+
+def _repair(world: World, _: Surroundings) -> None:
+    world.rows.broken = 0.0
+
+
 def _serve_lazily(world: World, _: Surroundings) -> None:
     world.add(people.model())
     world.add(people.version(1))
@@ -174,6 +193,11 @@ def _add_version(world: World, number: int, of: str) -> None:
     world.add(people.version(number))
     if of:
         world.one("ModelVersion", f"flights-v{number}")["metadata"]["creationTimestamp"] = of
+
+
+def _add_strange(world: World, _: Surroundings) -> None:
+    world.strange.add("flights-v2")
+    _add_version(world, 2, "")
 
 
 def _new_version(number: int, of: str = "") -> Act:
@@ -529,6 +553,49 @@ STORIES: Final = {
                 Act("train and serve", _train_and_serve),
                 Act("watch", lambda world, _: world.add(people.acting_monitor()), timedelta(minutes=9)),
                 Act("the season changes", lambda world, _: world.drift(), timedelta(minutes=40)),
+                Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
+            ),
+        ),
+        Story(
+            "a version answers oddly and is sent back, and the next one takes over",
+            (
+                _SERVE,
+                Act("watch", lambda world, _: world.add(people.guarding_monitor()), timedelta(minutes=9)),
+                Act("v2 appears, and is odd", _add_strange, timedelta(minutes=20)),
+                _new_version(3),
+                Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
+            ),
+        ),
+        Story(
+            "somebody is told of drift",
+            (
+                _SERVE,
+                Act("watch", lambda world, _: world.add(people.telling_monitor()), timedelta(minutes=9)),
+                Act("the season changes", lambda world, _: world.drift(), timedelta(minutes=21)),
+                Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
+            ),
+            Surroundings(secrets={"hook"}),
+        ),
+        Story(
+            "what is asked breaks and drifts, and a run is started when it is whole again",
+            (
+                Act("train and serve", _train_and_serve),
+                Act(
+                    "watch",
+                    lambda world, _: world.add(people.acting_monitor(checks=[*people.CHECKS, people.QUALITY])),
+                    timedelta(minutes=9),
+                ),
+                Act("a sender breaks and the season changes", _break, timedelta(minutes=20)),
+                Act("it is repaired", _repair, timedelta(minutes=40)),
+                Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
+            ),
+        ),
+        Story(
+            "labels come late, and tell that answers are worse than they were",
+            (
+                Act("serve a version that was evaluated", _serve_evaluated),
+                Act("watch", lambda world, _: world.add(people.monitor(checks=[people.TRUTH])), timedelta(minutes=9)),
+                Act("answers become worse", _worsen, timedelta(minutes=15)),
                 Act("pause", lambda world, _: edit(world, "DriftMonitor", "flights", lambda s: s.update(paused=True))),
             ),
         ),

@@ -20,6 +20,7 @@ from mlwright.constants import (
     LABEL_MODEL,
     LABEL_OWNER,
     LABEL_OWNER_KIND,
+    LABEL_REVISION,
     ROUTER,
 )
 from mlwright.controller.indexes import related_value
@@ -27,7 +28,7 @@ from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
 from mlwright.plan.drift import Tallied
 from mlwright.plan.experiments import Surveyed
-from mlwright.plan.loads import Answer, Question
+from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, DRIFT_MONITOR, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
@@ -86,6 +87,8 @@ class World:
         """Which rows are to be counted; forgotten in the same way."""
         self.moved = datetime.max.replace(tzinfo=UTC)
         """Since when rows are not what they were."""
+        self.strange: set[str] = set()
+        """Versions whose answers are not as they were on the rows held out."""
         self.worse: set[str] = set()
         """Versions that answer more requests with an error than others do."""
         self._births: Counter[str] = Counter()
@@ -96,6 +99,8 @@ class World:
         other.objects = copied(self.objects)
         other.writes, other._births, other.version = list(self.writes), Counter(self._births), self.version
         other.worse, other.moved = set(self.worse), self.moved
+        other.strange = set(self.strange)
+        other.rows.broken, other.rows.labels = self.rows.broken, self.rows.labels
         return other
 
     # what the operator reads
@@ -110,7 +115,13 @@ class World:
 
     def tallied(self, owner: Key) -> Tallied | None:
         """Return how the rows of a monitor's span fell into bins."""
-        return self.rows.tallied(owner, self.now.timestamp(), self.moved.timestamp())
+        frozen = self.objects.get("ControllerRevision", {}).values()
+        strange = {
+            body["metadata"]["labels"].get(LABEL_REVISION)
+            for body in frozen
+            if (body.get("data") or {}).get("version") in self.strange
+        }
+        return self.rows.tallied(owner, self.now.timestamp(), self.moved.timestamp(), strange)
 
     def answer(self, question: Question) -> Answer | None:
         """Return what was answered about the load; where nothing was, every pod is counted, and nobody asks."""
@@ -119,6 +130,10 @@ class World:
             return told
         count = COUNTED_ONCE if question == COUNTED else 0.0
         return Answer(self.now.timestamp(), {(NAMESPACE, pod["metadata"]["name"]): count for pod in self.all("Pod")})
+
+    def glances(self, owner: Key) -> tuple[Glance, ...]:
+        """Return what the routers knew of an object."""
+        return self.loads.glances(owner)
 
     def memory(self, owner: Key) -> Memory | None:
         """Return what an object remembers of its size."""
@@ -199,7 +214,7 @@ class World:
         """Delete an object; what it owns goes when the garbage collector comes by."""
         body = self.objects[kind].pop(name, None)
         if body is not None:
-            self._touched(body, Change.SPEC)
+            self._touched(body, Change.GONE)
 
     def _touched(self, body: Body, change: Change) -> Body:
         self.version += 1

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mlwright.builders.training import for_run
-from mlwright.plan.training import Frozen, StartStep
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.training import StartStep
 from mlwright.plan.writes import Create
 from mlwright.planners.template import freeze
 from tests.support.podsecurity import violations

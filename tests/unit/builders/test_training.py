@@ -12,9 +12,9 @@ from mlwright.api.kinds import KINDS
 from mlwright.api.models import ModelVersionSpec
 from mlwright.api.runs import TrainingRunSpec, Trigger
 from mlwright.builders.training import for_pipeline, for_run, step_document
+from mlwright.plan.frozen import Frozen
 from mlwright.plan.training import (
     Freeze,
-    Frozen,
     MakeModel,
     RecordVersion,
     RemoveJob,

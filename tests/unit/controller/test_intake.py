@@ -38,6 +38,28 @@ def test_a_pipeline_looks_a_little_later_at_what_its_run_says() -> None:
     assert (woken, later) == ([RUN], [Key("TrainingPipeline", "demo", "flights")])
 
 
+def test_the_answer_to_a_write_of_a_status_has_nothing_to_do() -> None:
+    """What was written was decided a moment ago; only somebody else's news may ask for more."""
+    acting, retelling = list[Key](), list[Key]()
+    ears, cluster = Intake(Cache(), acting.append, retelling.append, ["TrainingRun"]), MemoryCluster()
+
+    ears.observe(cluster.put(run()))
+    ears.observe(cluster.put(run() | {"status": {"summary": "ours"}}), own=True)
+    ears.observe(cluster.put(run() | {"status": {"summary": "of somebody else"}}))
+
+    assert (acting, retelling) == ([RUN, RUN], [RUN])
+
+
+def test_what_we_made_begins_to_work_at_once() -> None:
+    """A run that its pipeline created waits behind nobody's status."""
+    acting, retelling = list[Key](), list[Key]()
+    ears = Intake(Cache(), acting.append, retelling.append, ["TrainingRun"])
+
+    ears.observe(MemoryCluster().put(run()), own=True)
+
+    assert (acting, retelling) == ([RUN], [])
+
+
 def test_old_news_wakes_nobody() -> None:
     """An event that comes twice is one."""
     woken: list[Key] = []

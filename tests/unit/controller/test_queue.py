@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from mlwright.controller.queue import AT_ONCE, FIRST_DELAY, LAST_DELAY, WorkQueue
+from mlwright.controller.queue import AT_ONCE, FIRST_DELAY, HEAD_START, LAST_DELAY, LATER, WorkQueue
 from mlwright.plan.resources import Key
 from tests.support.virtual_time import virtually
 
@@ -72,6 +72,96 @@ def test_a_key_is_never_worked_on_twice_at_the_same_time() -> None:
         return during, await taken(work, 1)
 
     assert virtually(story()) == ([], [A])
+
+
+def test_who_acts_goes_before_who_retells() -> None:
+    """Of many runs that are started at once each gets its Job before the statuses of the others are told."""
+
+    async def story() -> list[Key]:
+        work = queue()
+        work.retell(A)
+        await asyncio.sleep(1)
+        work.add(B)
+        work.add(C)
+        return await taken(work, 1)
+
+    assert virtually(story()) == [B, C, A]
+
+
+def test_who_retells_waits_for_those_only_that_come_soon_after() -> None:
+    """Work that never ends does not silence a status for ever."""
+
+    async def story() -> list[Key]:
+        work = queue()
+        work.retell(A)
+        await asyncio.sleep(HEAD_START)
+        work.add(B)
+        await asyncio.sleep(2 * LATER)
+        work.add(C)
+        return await taken(work, 1)
+
+    assert virtually(story()) == [B, A, C]
+
+
+def test_who_retells_goes_ahead_when_there_is_something_to_do() -> None:
+    """The key that waits to retell acts at its first chance, and once."""
+
+    async def story() -> list[Key]:
+        work = queue()
+        for key in (A, B):
+            work.retell(key)
+        await asyncio.sleep(1)
+        work.add(B)
+        return await taken(work, 1)
+
+    assert virtually(story()) == [B, A]
+
+
+def test_who_waits_to_act_is_not_set_back() -> None:
+    """That there is something to retell as well takes nothing from a key's turn."""
+
+    async def story() -> list[Key]:
+        work = queue()
+        work.add(A)
+        work.add(B)
+        work.retell(A)
+        await asyncio.sleep(1)
+        return await taken(work, 1)
+
+    assert virtually(story()) == [A, B]
+
+
+def test_a_turn_that_has_come_is_kept() -> None:
+    """Who has let others go ahead for long enough does not line up behind them again because there is more to do."""
+
+    async def story() -> list[Key]:
+        work = queue()
+        work.retell(A)
+        await asyncio.sleep(HEAD_START + 1)
+        work.add(B)
+        work.add(A)
+        return await taken(work, 1)
+
+    assert virtually(story()) == [A, B]
+
+
+def test_what_is_only_told_of_a_key_at_work_follows_its_look_behind_others() -> None:
+    """A look that follows at once has the lane of the most urgent news."""
+
+    async def story(*, to_do: bool) -> list[Key]:
+        work = queue()
+        work.add(A)
+        await work.get()
+        work.retell(A)
+        await asyncio.sleep(1)
+        if to_do:
+            work.add(A)
+        work.done(A)
+        work.add(B)
+        return await taken(work, 1)
+
+    assert virtually(story(to_do=False)) == [B, A]
+    assert virtually(story(to_do=True)) == [A, B]
 
 
 def test_of_several_appointments_the_earliest_stands() -> None:

@@ -85,9 +85,14 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
     ),
     "a deployment wakes its model": (DEPLOYMENT, Change.SPEC, {"ModelDeployment web", "Model flights"}),
     "the status of a deployment wakes nobody else": (DEPLOYMENT, Change.STATUS, {"ModelDeployment web"}),
-    "what was frozen of a model wakes it, and its owner": (
+    "what is frozen of a model wakes its owner": (
         FROZEN,
         Change.SPEC,
+        {"ControllerRevision nightly-1", "TrainingRun nightly-1"},
+    ),
+    "what was frozen of a model wakes it when it goes, and its owner": (
+        FROZEN,
+        Change.GONE,
         {"ControllerRevision nightly-1", "TrainingRun nightly-1", "Model flights"},
     ),
     "a decision wakes its subject": (DECISION, Change.SPEC, {"Decision d", "ModelDeployment web"}),

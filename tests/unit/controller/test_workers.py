@@ -31,6 +31,7 @@ class Asked:
 OUTCOMES: dict[str, tuple[Outcome, list[Any]]] = {
     "done": (Outcome(Result.DONE), [("forgive",)]),
     "done for now": (Outcome(Result.DONE, 5.0), [("forgive",), ("add_after", 5.0)]),
+    "done but for its status": (Outcome(Result.DONE, retells=True), [("forgive",), ("retell", 0.0)]),
     "gone": (Outcome(Result.GONE), [("forgive",)]),
     "an impossible spec waits for its author": (Outcome(Result.INVALID), [("forgive",)]),
     "the world moved on": (Outcome(Result.SUPERSEDED), [("retry", True, 0.0)]),

@@ -15,6 +15,9 @@ from mlwright.api.conditions import Verdict
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.api.runs import TrainingRunSpec
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.jobs import JobSeen, JobState
+from mlwright.plan.pipelines import PipelineSeen, RunBrief
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import (
     Decide,
@@ -36,7 +39,8 @@ from mlwright.plan.serving import (
     StartVariant,
     VariantSeen,
 )
-from mlwright.plan.training import Approval, Frozen, JobSeen, JobState, PipelineSeen, RunBrief, RunSeen, VersionSeen
+from mlwright.plan.training import RunSeen
+from mlwright.plan.versions import Approval, VersionSeen
 from mlwright.planners.runs import GOING
 from mlwright.planners.target import revision_name
 from mlwright.planners.template import freeze

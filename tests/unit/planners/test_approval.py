@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.controller.kinds.parsing import version_seen
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.operator import Operator

@@ -179,7 +179,7 @@ def test_a_number_that_the_status_does_not_tell_is_told_as_it_is() -> None:
 def test_a_cache_that_is_behind_a_move_tells_nothing_of_it() -> None:
     """What was done is told already; until its event comes the number is the one before."""
     told = {"wanted": 7, "sentence": "3 -> 7: load", "at": "2026-01-01T00:00:00Z"}
-    judged = Memory((Wish(SOON, 9),))
+    judged = Memory((Wish(SOON, 9),), judged=SOON)
 
     assert found(autoscaled(), {REQUESTS: answer(30, 30, 30)}, judged, status={"scaling": told}).fields == told
 

@@ -171,9 +171,26 @@ def test_beside_decisions_that_are_passed_over_another_one_is_answered() -> None
     operator = Operator(World(), Actors(Surroundings()))
     operator.world.add(people.pipeline())
     operator.settle()
+    operator.world.pass_time(WATCHED)
     for decision in (by_hand("odd"), by_hand("odd-too", until=""), by_hand("fine", until="2100-01-05T12:00:00Z")):
         operator.world.add(decision)
     operator.settle()
 
     assert runs(operator) == ["SpecChange", "Drift"]
     assert "; Decision odd (and 1 more) asks for a run" in people.summary(operator.world, "TrainingPipeline")
+
+
+def test_a_decision_that_names_a_year_to_come_hides_no_later_one() -> None:
+    """Nobody has seen farther than to when they said so: the next drift is answered as ever."""
+    operator = Operator(World(), Actors(Surroundings()))
+    operator.world.add(people.pipeline())
+    operator.world.add(people.deployment(model={"type": "Latest", "ref": {"name": "flights"}}))
+    operator.settle()
+    operator.world.pass_time(WATCHED)
+    operator.world.add(by_hand("far", until="2100-01-05T12:00:00Z"))
+    operator.world.add(people.acting_monitor())
+    operator.settle(WATCHED)
+    operator.world.drift()
+    operator.settle(SEASON)
+
+    assert runs(operator) == ["SpecChange", "Drift", "Drift"]

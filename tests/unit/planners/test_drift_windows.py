@@ -58,6 +58,14 @@ def test_windows_that_are_shorter_than_counting_takes_are_judged() -> None:
     assert "hour: 0.38 [0.37, 0.4] > 0.1 in 5 of the last 5 windows" in people.summary(operator.world, "DriftMonitor")
 
 
+def test_a_single_window_that_is_shorter_than_counting_takes_is_judged() -> None:
+    """Nothing rests on the window before, and yet it is counted when the next one is over."""
+    at_once = {"persistence": {"required": 1, "of": 1}}
+    operator = watching(checks=[{"name": "data", "type": "DataDrift", "dataDrift": at_once}])
+
+    assert "> 0.1 in 1 of the last 1 window; " in people.summary(operator.world, "DriftMonitor")
+
+
 def test_what_was_found_stays_while_nothing_can_be_counted() -> None:
     """A Prometheus that is away for hours takes nothing back."""
     operator = watching()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -60,6 +61,29 @@ def test_a_changed_record_is_found_out() -> None:
 
     assert difference.startswith("check errors: the record says Fail (errors: 4.00%")
     assert "its counts give Pass" in difference
+
+
+def test_large_numbers_come_back_without_a_point() -> None:
+    """The API server writes them so, and Python takes them for integers of other digits."""
+    looks = tuple(Look(0, 15.0 * (place + 1), Counts(190, 0, 380, 0)) for place in range(25))
+    record = recorded(Case(Stage.STEPS, 0, Noise(0, "none"), {"errors": Counted(looks)}))
+    numbers = record["verdicts"][0]["numbers"]
+    told = numbers["for"]
+    numbers["for"] = int(Decimal(repr(told)))
+
+    assert 1e15 < told < 1e21
+    assert numbers["for"] != told
+    assert differences(record) == ()
+
+
+def test_a_number_that_was_changed_is_found_out() -> None:
+    """Also where the sentence does not show it."""
+    record = recorded(rollback())
+    record["verdicts"][0]["numbers"]["against"] *= 1.001
+
+    (difference,) = differences(record)
+
+    assert "against" in difference
 
 
 def test_a_record_of_four_hours_is_small() -> None:

@@ -634,6 +634,13 @@ DRIFT: Final[dict[str, Any]] = {
     "falseAlarm": 0.02,
     "persistence": {"required": 2, "of": 4},
 }
+QUALITY: Final[dict[str, Any]] = {
+    "maxMissing": 0.1,
+    "maxUnseen": 0.1,
+    "maxOutOfRange": 0.1,
+    "falseAlarm": 0.02,
+    "persistence": {"required": 2, "of": 4},
+}
 MONITOR: Final[dict[str, Any]] = {
     "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
     "windows": {"slow": {"length": "24h", "every": "1h"}},
@@ -642,9 +649,25 @@ MONITOR: Final[dict[str, Any]] = {
     "independentRows": False,
     "mode": "Observe",
     "actions": [
-        {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
+        {
+            "name": "again",
+            "when": ["DataDrift"],
+            "type": "Retrain",
+            "retrain": {"pipelineRef": {"name": "flights"}},
+            "rollback": {"within": "24h"},
+            "notify": {"url": "https://hooks.example.com/", "secretRef": {"name": "hook", "key": "token"}},
+        }
     ],
-    "checks": [{"name": "data", "type": "DataDrift", "dataDrift": DRIFT, "predictionDrift": copy.deepcopy(DRIFT)}],
+    "checks": [
+        {
+            "name": "data",
+            "type": "DataDrift",
+            "dataDrift": DRIFT,
+            "predictionDrift": copy.deepcopy(DRIFT),
+            "quality": QUALITY,
+            "performance": {"metric": "accuracy", "maxDrop": 0.05},
+        }
+    ],
     "paused": False,
 }
 OF_MONITOR: Final = {
@@ -659,14 +682,24 @@ OF_MONITOR: Final = {
     "mode": NEITHER,
     "actions.name": NEITHER,
     "actions.when": NEITHER,
-    "actions.type": FIXED,
+    "actions.type": NEITHER,
     "actions.retrain.pipelineRef.name": NEITHER,
+    "actions.rollback.within": NEITHER,
+    "actions.notify.url": NEITHER,
+    "actions.notify.secretRef.name": NEITHER,
+    "actions.notify.secretRef.key": NEITHER,
     "checks.name": NEITHER,
     "checks.type": NEITHER,
     **{
         f"checks.{check}.{name}": COUNTS if name == "persistence.of" and check == "dataDrift" else NEITHER
         for check in ("dataDrift", "predictionDrift")
         for name in ("maxDistance", "falseAlarm", "persistence.required", "persistence.of")
+    },
+    "checks.performance.metric": FIXED,
+    "checks.performance.maxDrop": NEITHER,
+    **{
+        f"checks.quality.{name}": NEITHER
+        for name in ("maxMissing", "maxUnseen", "maxOutOfRange", "falseAlarm", "persistence.required", "persistence.of")
     },
     "paused": COUNTS,
 }
@@ -784,7 +817,7 @@ def wanted(spec: Body) -> Wanted | None:
     world = World()
     seen = monitors.gather(world.add({**people.monitor(), "spec": spec}), world)
     served = ServedSeen("0a1b2c3d", "flights-v1", moment("2025-01-01T00:00:00Z"))
-    return decide(replace(seen, served=served, missing=""), world.now).wanted
+    return decide(replace(seen, served=served, missing=""), SETTINGS, world.now).wanted
 
 
 def revision(spec: Body) -> str:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlwright.errors import InvalidSpecError
+from mlwright.plan.jobs import JobSeen, JobState
 from mlwright.plan.steps import BUILT_IN, StepTemplate
-from mlwright.plan.training import JobSeen, JobState, RecordVersion, RunSeen, StartStep
+from mlwright.plan.training import RecordVersion, RunSeen, StartStep
 from mlwright.planners import graph
 from mlwright.planners.run import decide
 from tests.unit.planners.given import NOW, RESULTS, SETTINGS, a_pod, a_run, said

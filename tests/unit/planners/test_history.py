@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.api.triggers import Policy
-from mlwright.plan.training import OwnRun
+from mlwright.plan.pipelines import OwnRun
 from mlwright.planners.run_history import AT_ONCE, matters, outdated
 from tests.support.replay import people
 from tests.support.replay.invariants import watched

@@ -10,7 +10,8 @@ import pytest
 
 from mlwright.api.imports import ModelImport
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.training import Frozen, ModelKnown
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.training import ModelKnown
 from mlwright.planners.importing import freeze_import
 from mlwright.settings import Settings
 from tests.support.replay import people

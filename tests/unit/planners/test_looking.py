@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from mlwright.plan.training import JobState, ProbeSeen, RemoveJob, RunSeen, StartLook
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import ProbeSeen
+from mlwright.plan.training import RemoveJob, RunSeen, StartLook
 from mlwright.planners.run import decide
 from tests.unit.planners.given import NOW, SETTINGS, Run, a_pod, said
 from tests.unit.planners.test_run_of_tuning import FOUND, a_tuned_run

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from mlwright.plan.training import JobState, MirrorJob, MirrorSeen, RemoveJob, StartMirror
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import MirrorJob, MirrorSeen
+from mlwright.plan.training import RemoveJob, StartMirror
 from mlwright.planners.mirroring import Mirroring, mirroring
 from mlwright.settings import Settings
 from tests.support.replay import people

@@ -9,7 +9,7 @@ import pytest
 from mlwright.api.conditions import StatusDraft
 from mlwright.api.models import ModelSpec
 from mlwright.plan.models import ModelSeen
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners.model import decide, last_number
 from tests.unit.planners.given import NOW, SETTINGS, a_version, named
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from mlwright.api.conditions import merge
 from mlwright.api.rollouts import Preflight
+from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.rollout import Progress, StageType, progress_told
 from mlwright.plan.serving import Decide, DeploymentSeen, PreflightSeen, RemovePreflight, ShareTraffic, StartPreflight
-from mlwright.plan.training import JobState
 from mlwright.planners import deployment
 from mlwright.planners.deployment import Decision
 from mlwright.planners.stages import stages

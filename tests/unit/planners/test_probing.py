@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.training import DataRead, JobState, ProbeSeen, RemoveJob, StartProbe, StartRun
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import ProbeSeen
+from mlwright.plan.training import RemoveJob, StartProbe, StartRun
+from mlwright.plan.versions import DataRead
 from mlwright.planners.pipeline import decide
 from mlwright.planners.probing import looked_at, slot_of
 from tests.unit.planners.given import LONG_AGO, NOW, SETTINGS, Pipeline, a_pipeline, named

@@ -15,7 +15,7 @@ from mlwright.api.models import ModelSpec
 from mlwright.plan.models import ModelIntent, ModelSeen, RemoveVersion, Use
 from mlwright.plan.plan import Decided
 from mlwright.plan.resources import MODEL
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.plan.writes import Witness
 from mlwright.planners import model, retention
 from tests.unit.planners.given import AWAITED, DENIED, NOW, SETTINGS, a_version, named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ def test_what_waits_is_seen_by_concurrency_at_once() -> None:
     slow, fast = (played(policy(metric), 10.0, 200.0) for metric in (RATE, BUSY))
 
     assert fast.late_share < slow.late_share / 2
+
+
+def test_behind_a_router_a_burst_is_seen_in_the_seconds_in_which_it_comes() -> None:
+    """Where nobody asks routers the first pod is asked for half a minute later, and each step shows another part."""
+    load = [rate for rate in (10.0, 80.0) for _ in range(5 * MINUTE)]
+    plain, routed = (simulate(policy(), load, replace(WORLD, routed=routed), BEGIN) for routed in (False, True))
+
+    assert routed.moves[0].at - BEGIN == 5 * MINUTE
+    assert routed.moves[0].sentence == ("1 -> 2: load: 33.3 requests/s at the routers against 20 per pod")
+    assert plain.moves[0].at - routed.moves[0].at > 10
+    assert routed.late < plain.late / 2
+
+
+def test_a_steady_load_behind_a_router_moves_nothing() -> None:
+    """Ten minutes of glances find no burst."""
+    load = [20.0] * 10 * MINUTE
+
+    assert simulate(policy(), load, replace(WORLD, routed=True), BEGIN).moves == ()
 
 
 def test_slow_answers_make_pods() -> None:

@@ -472,6 +472,15 @@ def watched_for(time: timedelta, **rows: Any) -> Callable[[Operator], None]:
     return given
 
 
+def sent_back(operator: Operator) -> None:
+    """Let v2 take over from v1, and answer oddly while what is asked stays as it was."""
+    served(operator)
+    operator.world.strange.add("flights-v2")
+    operator.world.add(people.version(2))
+    operator.world.add(people.guarding_monitor())
+    operator.settle(timedelta(minutes=20))
+
+
 def drifted(operator: Operator) -> None:
     """Let other rows be asked than before."""
     watched_for(timedelta(minutes=9))(operator)
@@ -484,6 +493,46 @@ def paused_monitor(operator: Operator) -> None:
     drifted(operator)
     edit(operator.world, "DriftMonitor", "flights", lambda spec: spec.update(paused=True))
     operator.settle(timedelta(minutes=20))
+
+
+def broken(operator: Operator) -> None:
+    """Let rows come without their hour, where a check looks after that."""
+    served(operator)
+    operator.world.add(people.monitor(checks=[*people.CHECKS, people.QUALITY]))
+    operator.settle(timedelta(minutes=9))
+    operator.world.rows.broken = 0.3
+    operator.settle(timedelta(minutes=20))
+
+
+def repaired(operator: Operator) -> None:
+    """Let them come with it again."""
+    broken(operator)
+    operator.world.rows.broken = 0.0
+    operator.settle(timedelta(minutes=30))
+
+
+def sparse_quality(operator: Operator) -> None:
+    """Let nothing but broken values be looked for, in few rows."""
+    operator.world.rows = Rows(rows=30)
+    served(operator)
+    operator.world.add(people.monitor(checks=[people.QUALITY]))
+    operator.settle(timedelta(minutes=9))
+
+
+def labelled(*labels: tuple[int, int], checks: tuple[Body, ...] = (people.TRUTH,)) -> Callable[[Operator], None]:
+    """Return the story of a version whose answers are labelled, so many right and wrong ones in each span."""
+
+    def given(operator: Operator) -> None:
+        operator.world.add(people.model())
+        operator.world.add(people.evaluated(1))
+        operator.world.add(people.deployment(feedback={"enabled": True, "keySecretRef": {"name": "keys"}}))
+        operator.settle()
+        operator.world.add(people.monitor(checks=list(checks)))
+        for each in labels:
+            operator.world.rows.labels = each
+            operator.settle(timedelta(minutes=9))
+
+    return given
 
 
 def answering(operator: Operator, **spec: object) -> None:
@@ -693,6 +742,7 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: it serves and has nothing to do": served,
     "ModelDeployment: a newer version is about to take over": replaced("slow"),
     "ModelDeployment: following, a newer version was rejected": replaced("broken"),
+    "ModelDeployment: following, a monitor has sent the newest version back to the one before": sent_back,
     "ModelDeployment: the pinned version was rejected": pinned_rejected,
     "ModelDeployment: no version passed its gates, so there is nothing to serve": nothing_approved,
     "ModelDeployment: following, a newer version waits for approval": awaited_next,
@@ -726,6 +776,15 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "DriftMonitor: the first window is counted": watched_for(timedelta(minutes=1)),
     "DriftMonitor: nothing has moved farther than allowed": watched_for(timedelta(minutes=9)),
     "DriftMonitor: it has drifted": drifted,
+    "DriftMonitor: values are broken, and it lasts": broken,
+    "DriftMonitor: values are whole again": repaired,
+    "DriftMonitor: there are too few rows to tell whether values are broken, and nothing else is asked": sparse_quality,
+    "DriftMonitor: labels prove that answers are worse": labelled((180, 20), (150, 50)),
+    "DriftMonitor: labels do not prove that answers are worse": labelled((180, 20)),
+    "DriftMonitor: no answer is labelled": labelled((0, 0)),
+    "DriftMonitor: no answer is labelled, and distributions are as they were": labelled(
+        (0, 0), checks=(*people.CHECKS, people.TRUTH)
+    ),
     "DriftMonitor: there are too few rows to tell": watched_for(timedelta(minutes=9), rows=50),
     "DriftMonitor: the model came without distributions": watched_for(timedelta(minutes=9), learned=False),
     "DriftMonitor: Prometheus cannot be asked": watched_for(timedelta(minutes=9), trouble="Prometheus is away"),

@@ -11,8 +11,8 @@ import pytest
 
 from mlwright.api.conditions import StatusDraft
 from mlwright.api.models import ModelSpec
+from mlwright.plan.jobs import JobState
 from mlwright.plan.models import ModelSeen, RemoveSweep, StartSweep, SweepSeen, TrainerSeen
-from mlwright.plan.training import JobState
 from mlwright.planners.model import decide
 from mlwright.planners.probing import slot_of
 from mlwright.planners.sweeping import every

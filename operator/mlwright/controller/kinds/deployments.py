@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mlwright.api.deployments import ModelDeploymentSpec
@@ -51,6 +51,7 @@ from mlwright.plan.serving import (
 )
 from mlwright.plan.writes import Witness
 from mlwright.planners import deployment
+from mlwright.planners.decisions import before, chain
 from mlwright.planners.load_questions import questions
 from mlwright.settings import Settings
 
@@ -65,6 +66,7 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
     of_model = (model or {}).get("spec") or {}
     aliases = {a["name"]: a["version"] for a in of_model.get("aliases") or ()}
     revisions = (_revision(child) for child in cache.children(CONTROLLER_REVISION, owner))
+    decided = decisions(cache, body)
     return DeploymentSeen(
         namespace=owner.namespace,
         name=owner.name,
@@ -83,13 +85,16 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         aliases=aliases,
         handing=_handing(spec, owner, cache),
         verify_keys={key["name"]: key["pem"] for key in (of_model.get("verify") or {}).get("keys") or ()},
-        versions=newest_versions(cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases, body)),
+        versions=newest_versions(
+            cache, owner.namespace, spec.model.ref.name, also=_asked(spec, aliases, body, decided)
+        ),
         revisions=tuple(revision for revision in revisions if revision is not None),
         variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),
-        decisions=decisions(cache, body),
+        decisions=decided,
         shares=_shares(service),
         witnesses=tuple(_witness(kind, body) for kind, body in ((MODEL_DEPLOYMENT, body), (SERVICE, service)) if body),
         answers=_answers(spec, owner, cache),
+        glances=cache.glances(owner),
         memory=cache.memory(owner),
         preflights=tuple(_preflight(job, owner, cache) for job in cache.children(JOB, owner) if _asks(job)),
         budget_uid=budget["metadata"]["uid"] if budget else "",
@@ -126,12 +131,16 @@ def decisions(cache: CacheView, body: Body) -> tuple[DecisionSeen, ...]:
     return tuple(_decision(decision) for decision in found)
 
 
-def _asked(spec: ModelDeploymentSpec, aliases: Mapping[str, int], body: Body) -> set[int]:
-    """Return the numbers of the versions that the spec names, in an experiment too, or that roll out."""
+def _asked(
+    spec: ModelDeploymentSpec, aliases: Mapping[str, int], body: Body, decided: Sequence[DecisionSeen]
+) -> set[int]:
+    """Return the numbers of the versions that the spec names, in an experiment too, that roll out, serve or served."""
     rolling = progress_told(body.get("status") or {})
     named = (spec.model.version, aliases.get(spec.model.alias or ""), rolling.version if rolling else None)
+    prefix, promoted = f"{spec.model.ref.name}-v", (*chain(decided)[-1:], before(decided))
+    served = {parsing.number_after(prefix, promotion.version) for promotion in promoted if promotion}
     compared = {variant.model.version for variant in spec.experiment.variants} if spec.experiment else set()
-    return {number for number in named if number is not None} | compared
+    return {number for number in named if number is not None} | compared | served
 
 
 def _shares(service: Body | None) -> SharesSeen:

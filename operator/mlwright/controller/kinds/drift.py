@@ -7,23 +7,26 @@ from datetime import datetime
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders import drift as builders
-from mlwright.constants import LABEL_REVISION
-from mlwright.controller.kinds import parsing
+from mlwright.constants import LABEL_MESSAGE, LABEL_REVISION, STEP_CONTAINER
+from mlwright.controller.kinds import deployments, jobs, parsing
 from mlwright.controller.kinds.deployments import decisions
 from mlwright.controller.reconciler import CacheView, Reconciler
-from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen
+from mlwright.plan.drift import MessageSeen, MonitorSeen, NoteSeen, ServedSeen
 from mlwright.plan.plan import Plan
-from mlwright.plan.pods import moment
+from mlwright.plan.pods import moment, pod_seen
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
     DECISION,
     DRIFT_MONITOR,
+    JOB,
     MODEL_DEPLOYMENT,
+    MODEL_VERSION,
     POD,
     TRAINING_PIPELINE,
     Body,
     Key,
 )
+from mlwright.plan.serving import DeploymentSeen
 from mlwright.planners import drift
 from mlwright.planners.decisions import chain
 from mlwright.settings import Settings
@@ -43,9 +46,12 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         status=body.get("status") or {},
         served=served if isinstance(served, ServedSeen) else None,
         missing=served if isinstance(served, str) else "",
-        blocks=tuple(sorted(_blocks(records), key=lambda block: block.until)),
-        references=tuple(_references(records)),
+        blocks=builders.blocks(records),
+        references=tuple(builders.references(records)),
         tallied=cache.tallied(owner),
+        deployment=_sent_back(spec, owner.namespace, cache),
+        notes=tuple(_notes(owner, cache)),
+        messages=tuple(_messages(owner, cache)),
         pipelines=_pipelines(spec, owner.namespace, cache),
     )
 
@@ -58,6 +64,42 @@ def _pipelines(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> dict
         for name in sorted(named)
         if cache.get(TRAINING_PIPELINE, namespace, name) is not None
     }
+
+
+def _notes(owner: Key, cache: CacheView) -> Iterator[NoteSeen]:
+    for body in cache.related(DECISION, owner.namespace, "subject", f"{owner.kind}/{owner.name}"):
+        meta, spec = body["metadata"], body["spec"]
+        evidence = spec.get("evidence") or {}
+        if spec["type"] == "Notify":
+            yield NoteSeen(
+                name=meta["name"],
+                uid=meta["uid"],
+                action=str(evidence.get("action") or ""),
+                version=spec.get("version", ""),
+                revision=spec.get("revision", ""),
+                until=str(evidence.get("until") or ""),
+                sentence=spec["sentence"],
+                evidence={key: value for key, value in evidence.items() if key != "action"},
+            )
+
+
+def _messages(owner: Key, cache: CacheView) -> Iterator[MessageSeen]:
+    found = [job for job in cache.children(JOB, owner) if LABEL_MESSAGE in job["metadata"]["labels"]]
+    pods = [pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner)] if found else []
+    for job in found:
+        meta, (state, final) = job["metadata"], jobs.state(job.get("status") or {})
+        own = sorted((pod for pod in pods if jobs.made(pod, meta)), key=lambda pod: (pod.created, pod.name))
+        said = [pod.exit_message for pod in own if pod.exit_message]
+        why = said[-1] if said else final.get("message", "")
+        yield MessageSeen(meta["name"], meta["uid"], state, why, own[-1].waiting_reason if own else "")
+
+
+def _sent_back(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> DeploymentSeen | None:
+    """Return the deployment, if an action may send it back."""
+    if spec.target.live is None or not any(action.type == "Rollback" for action in spec.actions):
+        return None
+    body = cache.get(MODEL_DEPLOYMENT, namespace, spec.target.live.deployment_ref.name)
+    return deployments.gather(body, cache) if body else None
 
 
 def _served(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> ServedSeen | str:
@@ -76,29 +118,21 @@ def _served(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> ServedS
         for pod in cache.children(POD, Key(MODEL_DEPLOYMENT.name, namespace, name))
         if pod["metadata"]["labels"].get(LABEL_REVISION) == serving.revision
     )
-    return ServedSeen(serving.revision, serving.version, serving.created, tuple(pods))
+    accuracy, held_out = _evaluated(cache.get(MODEL_VERSION, namespace, serving.version))
+    feedback = bool((body["spec"].get("feedback") or {}).get("enabled"))
+    return ServedSeen(serving.revision, serving.version, serving.created, tuple(pods), accuracy, held_out, feedback)
 
 
-def _blocks(records: tuple[Body, ...]) -> Iterator[Block]:
-    for body in records:
-        data = (body.get("data") or {}).get(builders.COUNTED)
-        if data:
-            meta = body["metadata"]
-            revision = meta["labels"].get(LABEL_REVISION, "")
-            yield Block(revision, data["since"], data["until"], data["surfaces"], meta["name"], meta["uid"])
+def _evaluated(version: Body | None) -> tuple[float | None, int]:
+    """Return the accuracy of a version on the held-out rows, None without one, and how many these were."""
+    spec = version["spec"] if version else {}
+    dataset = (spec.get("lineage") or {}).get("dataset") or {}
+    return (spec.get("metrics") or {}).get("accuracy"), dataset.get("testRows") or 0
 
 
-def _references(records: tuple[Body, ...]) -> Iterator[Reference]:
-    for body in records:
-        data = (body.get("data") or {}).get(builders.LEARNED)
-        if data:
-            meta = body["metadata"]
-            yield Reference(meta["labels"].get(LABEL_REVISION, ""), data["surfaces"], meta["name"], meta["uid"])
-
-
-def plan(seen: MonitorSeen, _: Settings, now: datetime) -> Plan:
+def plan(seen: MonitorSeen, settings: Settings, now: datetime) -> Plan:
     """Decide and render."""
-    return drift.decide(seen, now).rendered(builders.renderer(seen))
+    return drift.decide(seen, settings, now).rendered(builders.renderer(seen))
 
 
 RECONCILER = Reconciler(kind=DRIFT_MONITOR, gather=gather, plan=plan)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from mlwright.constants import LABEL_DATA
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import ProbeSeen
 from mlwright.plan.pods import PodSeen, moment
 from mlwright.plan.resources import Body
-from mlwright.plan.training import JobState, ProbeSeen
 
 
 def made(pod: PodSeen, job: Body) -> bool:

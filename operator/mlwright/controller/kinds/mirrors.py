@@ -9,9 +9,10 @@ from mlwright.constants import LABEL_ATTEMPT, LABEL_MIRROR, STEP_CONTAINER
 from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.kinds.versions import numbers
 from mlwright.controller.reconciler import CacheView
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import MirrorJob, MirrorSeen, PipelineSeen
 from mlwright.plan.pods import moment, pod_seen
 from mlwright.plan.resources import JOB, MODEL, MODEL_VERSION, POD, TRAINING_PIPELINE, Body, Key
-from mlwright.plan.training import JobState, MirrorJob, MirrorSeen, PipelineSeen
 
 AT_ONCE: Final = 10
 """New versions that one Job tells of; more wait for the next one."""

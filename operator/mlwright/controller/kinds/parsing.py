@@ -12,9 +12,10 @@ from mlwright.constants import ANNOTATION_APPROVE, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.controller.reconciler import CacheView
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import digest
+from mlwright.plan.frozen import Frozen
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import CONTROLLER_REVISION, TRAINING_RUN, Body
-from mlwright.plan.training import DataRead, Frozen, VersionSeen
+from mlwright.plan.versions import DataRead, VersionSeen
 from mlwright.planners import gates
 from mlwright.planners.approval import approval_of
 

@@ -16,6 +16,7 @@ from mlwright.controller.kinds import jobs, mirrors, parsing
 from mlwright.controller.kinds.versions import newest_versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.digests import child_name
+from mlwright.plan.pipelines import OwnRun, PipelineSeen, ProbeSeen, RetrainSeen, RunBrief
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import (
@@ -29,7 +30,7 @@ from mlwright.plan.resources import (
     Body,
     Key,
 )
-from mlwright.plan.training import OwnRun, PipelineSeen, ProbeSeen, RetrainSeen, RunBrief, VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.planners import pipeline, run_history
 from mlwright.planners.runs import GOING, is_stuck, newest_from
 from mlwright.settings import Settings
@@ -71,10 +72,10 @@ def _retrain(seen: PipelineSeen, cache: CacheView) -> _Asked:
     The newest by what it rests on, for timestamps are new after a restore.
     """
     found = cache.related(DECISION, seen.namespace, "subject", f"{TRAINING_PIPELINE.name}/{seen.name}")
-    asking = {body["metadata"]["name"]: body["spec"] for body in found if body["spec"].get("type") == "Retrain"}
-    ends = {name: parsing.zoned((spec.get("evidence") or {}).get("until")) for name, spec in asking.items()}
+    asking = {body["metadata"]["name"]: body for body in found if body["spec"].get("type") == "Retrain"}
+    ends = {name: _until(body) for name, body in asking.items()}
     read = (
-        RetrainSeen(name, asking[name]["sentence"], asking[name].get("by", ""), until)
+        RetrainSeen(name, asking[name]["spec"]["sentence"], asking[name]["spec"].get("by", ""), until)
         for name, until in ends.items()
         if until is not None
     )
@@ -82,6 +83,15 @@ def _retrain(seen: PipelineSeen, cache: CacheView) -> _Asked:
         "retrain": max(read, key=lambda one: (one.until, one.name), default=None),
         "passed_over": tuple(sorted(name for name, until in ends.items() if until is None)),
     }
+
+
+def _until(decision: Body) -> datetime | None:
+    """Return until when a Decision has seen, None where it does not say.
+
+    That is not after it was recorded, whatever it says: else one that names a year to come would hide all others.
+    """
+    until = parsing.zoned((decision["spec"].get("evidence") or {}).get("until"))
+    return until and min(until, moment(decision["metadata"].get("creationTimestamp")))
 
 
 def _probes(seen: PipelineSeen, cache: CacheView) -> tuple[ProbeSeen, ...]:

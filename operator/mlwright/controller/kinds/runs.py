@@ -31,10 +31,13 @@ from mlwright.controller.kinds.versions import versions
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
+from mlwright.plan.frozen import Frozen
+from mlwright.plan.jobs import JobSeen, JobState
+from mlwright.plan.pipelines import PipelineSeen, ProbeSeen
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
-from mlwright.plan.training import Frozen, JobSeen, JobState, Kept, ModelKnown, PipelineSeen, ProbeSeen, RunSeen
+from mlwright.plan.training import Kept, ModelKnown, RunSeen
 from mlwright.planners import run
 from mlwright.planners.champion import asks, compares
 from mlwright.planners.model import last_number

@@ -8,10 +8,10 @@ from typing import Final
 from mlwright.constants import LABEL_PROBE, STEP_CONTAINER
 from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.reconciler import CacheView
+from mlwright.plan.jobs import JobState
 from mlwright.plan.models import SweepSeen
 from mlwright.plan.pods import PodSeen, moment, pod_seen
 from mlwright.plan.resources import JOB, POD, Body, Key
-from mlwright.plan.training import JobState
 from mlwright.planners.sweeping import sweep_name
 
 SLOT_DIGITS: Final = 12

@@ -26,7 +26,7 @@ from mlwright.plan.resources import (
     Body,
     Key,
 )
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 from mlwright.plan.writes import Witness
 from mlwright.planners.decisions import chain
 

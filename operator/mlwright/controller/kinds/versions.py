@@ -7,7 +7,7 @@ from collections.abc import Collection
 from mlwright.controller.kinds import parsing
 from mlwright.controller.reconciler import CacheView
 from mlwright.plan.resources import MODEL_VERSION
-from mlwright.plan.training import VersionSeen
+from mlwright.plan.versions import VersionSeen
 
 
 def versions(cache: CacheView, namespace: str, name: str) -> tuple[VersionSeen, ...]:

@@ -1,0 +1,191 @@
+"""`drift`: how far each feature is from what the model learned, window by window, from the monitor's records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mlwright.api.conditions import timestamp
+from mlwright.api.drift import DriftMonitorSpec
+from mlwright.builders.drift import blocks, references
+from mlwright.cli.answers import Answer, Code, CommandError, table
+from mlwright.cli.kubectl import Body
+from mlwright.cli.reports import brief, in_order
+from mlwright.planners.drift_past import Past, Traced, past
+from mlwright.stats.drift import Shift, State
+
+HEAD: Final = (
+    *("CHECK", "NAME", "VERDICT", "DISTANCE", "INTERVAL", "LIMIT"),
+    *("WINDOWS", "", "MOVED", "WOULD FIND", "ROWS"),
+)
+LEGEND: Final = (
+    "WINDOWS, the newest last: distances, of which ▅ and higher are above the limit; ! proven to be above it, - not,"
+    " ? too few rows. WOULD FIND: the smallest distance that four of five such windows show"
+)
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_GAP: Final = "·"
+_MARKS: Final = {State.OVER: "!", State.NOT_ENOUGH_DATA: "?"}
+_OWN: Final = frozenset({"Ready", "Reconciling", "Stalled"})
+"""Conditions that say nothing of what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A monitor, what its records say, and what was decided because of it."""
+
+    body: Body
+    spec: DriftMonitorSpec
+    past: Past
+    decisions: tuple[Body, ...]
+
+    @property
+    def status(self) -> Body:
+        """What it told."""
+        found: Body = self.body.get("status") or {}
+        return found
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def conditions(self) -> list[Body]:
+        """What was found, and what stands in the way."""
+        return [one for one in self.status.get("conditions") or () if one["type"] not in _OWN]
+
+    @property
+    def done(self) -> list[tuple[str, str, str]]:
+        """When what was done because of the revision that is watched."""
+        return [
+            (one["metadata"].get("creationTimestamp", ""), one["spec"]["type"], one["spec"]["sentence"])
+            for one in self.decisions
+        ]
+
+
+def told(body: Body, records: Sequence[Body], decisions: Iterable[Body]) -> Told:
+    """Return what is known of a monitor.
+
+    Args:
+        body: The monitor.
+        records: Its ControllerRevisions.
+        decisions: All of the namespace.
+
+    Raises:
+        CommandError: its spec is of another release than this command.
+    """
+    try:
+        spec = DriftMonitorSpec.model_validate(body["spec"])
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        sentence = f"spec.{where}: {error.errors()[0]['msg']}: use the kubectl mlwright of the release that runs there"
+        raise CommandError(Code.NOT_SO, sentence) from error
+    status = body.get("status") or {}
+    own = [one for one in decisions if _is_own(body, one)]
+    return Told(body, spec, past(spec, status, blocks(records), references(records)), tuple(in_order(own)))
+
+
+def _is_own(body: Body, decision: Body) -> bool:
+    """Tell whether a decision is by a monitor, or by another one that asked the same before it."""
+    status, spec = body.get("status") or {}, decision["spec"]
+    if decision["metadata"]["name"] == (status.get("lastAction") or {}).get("decision"):
+        return True
+    by = f"DriftMonitor {body['metadata']['name']}"
+    return bool(spec.get("by") == by and spec.get("revision") == status.get("revision"))
+
+
+def answer(found: Told) -> Answer:
+    """Return the verdicts as a table."""
+    conditions = [(one["type"], one["status"], one["message"]) for one in found.conditions]
+    few = [one.last.shift.sentence for one in found.past.traced if one.last.shift.state is State.NOT_ENOUGH_DATA]
+    lines = [f"DriftMonitor {found.name}: {found.status.get('summary', 'nothing yet')}", *_watched(found)]
+    lines += [table([HEAD, *map(_row, found.past.traced)]), f"  {LEGEND}"] if found.past.traced else []
+    lines += ["not enough data:", *(f"  {sentence}" for sentence in few)] if few else []
+    lines += ["what was found:", table(conditions)] if conditions else []
+    lines += ["what was done:", *_done(found)]
+    return Answer("\n".join(lines), _data(found))
+
+
+def _watched(found: Told) -> list[str]:
+    if not found.past.windows:
+        return ["  no window was counted yet"]
+    newest, slow = found.past.windows[-1], found.spec.windows.slow
+    span = f"{at(newest.since)} to {at(newest.until)}"
+    version = f"{found.status.get('version')} (revision {found.status.get('revision')})"
+    rows = f"{newest.rows:,} rows"
+    return [f"  {version}, {span}, {rows}; a window of {slow.length} ends every {slow.every}"]
+
+
+def _done(found: Told) -> list[str]:
+    if found.done:
+        return [table(found.done)]
+    last = found.status.get("lastAction") or {}
+    return [f"  {last['sentence']}" if last else "  nothing"]
+
+
+def _row(one: Traced) -> tuple[str, ...]:
+    last, shift = one.last, one.last.shift
+    limit = last.settings.max_distance
+    known = shift.state is not State.NOT_ENOUGH_DATA
+    figures = (f"{shift.estimate:.2g}", f"[{shift.low:.2g}, {shift.high:.2g}]") if known else ("", "")
+    moved = f"{100 * shift.moved:.0f} %" if known else ""
+    finds = f"{shift.detectable:.2g}" if known else ""
+    marks = "".join(_MARKS.get(window.state, "-") for window in one.shifts)
+    drawn = sparkline(one.shifts, limit)
+    return (last.check, last.name, last.verdict, *figures, f"{limit:g}", drawn, marks, moved, finds, f"{shift.rows:,}")
+
+
+def at(seconds: int) -> str:
+    """Return a moment as people read it.
+
+    >>> at(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return timestamp(datetime.fromtimestamp(seconds, UTC))
+
+
+def sparkline(shifts: Iterable[Shift], limit: float) -> str:
+    """Draw distances as a row of bars, higher than half where they are above the limit; a dot where there are none."""
+    return "".join(
+        _GAP if one.state is State.NOT_ENOUGH_DATA else _BARS[min(7, int(4 * one.estimate / limit))] for one in shifts
+    )
+
+
+def _data(found: Told) -> dict[str, Any]:
+    status = found.status
+    spans = [{"since": at(one.since), "until": at(one.until), "rows": one.rows} for one in found.past.windows]
+    done = [dict(zip(("time", "type", "sentence"), one, strict=True)) for one in found.done]
+    return brief(found.body) | {
+        "version": status.get("version", ""),
+        "revision": status.get("revision", ""),
+        "conditions": status.get("conditions", []),
+        "windows": spans,
+        "features": [_feature(one, spans) for one in found.past.traced],
+        "decisions": done,
+        "lastAction": status.get("lastAction"),
+    }
+
+
+def _feature(one: Traced, spans: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    last = one.last
+    named = {"check": last.check, "name": last.name, "verdict": last.verdict, "limit": last.settings.max_distance}
+    each = [{"until": span["until"], **_figures(shift)} for span, shift in zip(spans, one.shifts, strict=True)]
+    return named | _figures(last.shift) | {"windows": each}
+
+
+def _figures(shift: Shift) -> dict[str, Any]:
+    if shift.state is State.NOT_ENOUGH_DATA:
+        return {"state": shift.state, "rows": shift.rows, "sentence": shift.sentence}
+    return {
+        "state": shift.state,
+        "rows": shift.rows,
+        "distance": round(shift.estimate, 4),
+        "lower": round(shift.low, 4),
+        "upper": round(shift.high, 4),
+        "moved": round(shift.moved, 4),
+        "detectable": round(shift.detectable, 4),
+    }

@@ -1,0 +1,191 @@
+"""`drift --report`: the distributions of the training and of the newest window side by side, as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from mlwright.cli.answers import Code, CommandError
+from mlwright.cli.drift import Told, at
+from mlwright.plan.drift import Counts
+from mlwright.planners.drift_past import Traced
+from mlwright.stats.drift import Shift, State
+from mlwright.trainer.report import plots
+from mlwright.trainer.report.style import STYLE
+
+_LOOK: Final = (
+    ".limit { stroke: var(--bad); stroke-dasharray: 4 3; } .far { fill: var(--bad); } h4 { margin: 12px 0 0; }"
+)
+_NAMES: Final = {
+    "below": "below all of the training",
+    "above": "above all of the training",
+    "missing": "missing",
+    "unseen": "never seen in the training",
+}
+_WIDTH: Final = 320
+_HEIGHT: Final = 64
+_BASE: Final = 48
+"""y of the axis."""
+
+
+def write(found: Told, path: Path) -> None:
+    """Write the page.
+
+    Raises:
+        CommandError: there is nothing to show yet, or the file cannot be written.
+    """
+    if not found.past.traced:
+        said = found.status.get("summary") or "it was not looked at yet"
+        raise CommandError(Code.NOT_SO, f"{found.name} has nothing to show yet: {said}")
+    try:
+        path.write_text(page(found), encoding="utf-8")
+    except OSError as error:
+        raise CommandError(Code.USAGE, f"--report: {path} cannot be written ({error.strerror})") from error
+
+
+def page(found: Told) -> str:
+    """Return the page as HTML; it loads nothing."""
+    title = f"Drift of {found.status.get('version')}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}{_LOOK}</style></head><body>"
+        f'<h1>{escape(title)}</h1><p class="lead">DriftMonitor {escape(found.name)}</p>'
+        f"{_verdicts(found)}{_facts(found)}{_done(found)}{_table(found)}"
+        '<h2>Distributions</h2><p><span class="key earlier"></span>rows of the training'
+        '<span class="key now"></span>rows of the newest window</p>'
+        f'<div class="columns">{"".join(_column(found, one) for one in found.past.traced)}</div></body></html>\n'
+    )
+
+
+def _verdicts(found: Told) -> str:
+    return "".join(
+        f'<div class="verdict {_role(one["type"], one["status"])}">'
+        f"<b>{escape(one['type'])}: {escape(one['status'])}.</b> {escape(one['message'])}</div>"
+        for one in found.conditions
+    )
+
+
+def _role(kind: str, status: str) -> str:
+    if status == "Unknown":
+        return "warned"
+    fine = {"EnoughData": "True", "MetricsAvailable": "True"}.get(kind, "False")
+    return "passed" if status == fine else "warned" if kind in {"EnoughData", "MetricsAvailable"} else "failed"
+
+
+def _facts(found: Told) -> str:
+    newest, slow = found.past.windows[-1], found.spec.windows.slow
+    facts = [
+        ("Revision", str(found.status.get("revision"))),
+        ("Newest window", f"{at(newest.since)} to {at(newest.until)}"),
+        ("Rows", f"{newest.rows:,}"),
+        ("Windows", f"{slow.length}, one ends every {slow.every}"),
+    ]
+    return f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(value)}</dd>' for name, value in facts)}</dl>"
+
+
+def _done(found: Told) -> str:
+    last = found.status.get("lastAction") or {}
+    lines = [f"{time} {kind}: {sentence}" for time, kind, sentence in found.done]
+    lines = lines or [str(last["sentence"]) if last else "nothing"]
+    return f"<h2>What was done</h2>{''.join(f'<p>{escape(line)}</p>' for line in lines)}"
+
+
+def _table(found: Told) -> str:
+    head = ("name", "check", "verdict", "distance", "interval", "limit", "rows moved", "would be found")
+    names = _cells("th", head)
+    lines = "".join(f"<tr>{_cells('td', _line(one))}</tr>" for one in found.past.traced)
+    return f"<h2>Features and outputs</h2><table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _line(one: Traced) -> tuple[str, ...]:
+    last, shift = one.last, one.last.shift
+    named = (last.name, last.check, last.verdict)
+    if shift.state is State.NOT_ENOUGH_DATA:
+        return (*named, "", "", f"{last.settings.max_distance:g}", "", "")
+    span = f"{shift.low:.2g} to {shift.high:.2g}"
+    figures = (f"{shift.estimate:.2g}", span, f"{last.settings.max_distance:g}", f"{shift.moved:.0%}")
+    return (*named, *figures, f"{shift.detectable:.2g}")
+
+
+def _cells(tag: str, texts: Sequence[str]) -> str:
+    """Return the cells of a row: three texts, then figures."""
+    roles = [""] * 3 + [" class=number"] * (len(texts) - 3)
+    return "".join(f"<{tag}{role}>{escape(text)}</{tag}>" for role, text in zip(roles, texts, strict=True))
+
+
+def _column(found: Told, one: Traced) -> str:
+    last = one.last
+    role = "column wrong" if last.verdict == "Drifted" else "column"
+    return (
+        f'<div class="{role}"><h3>{escape(last.name)}</h3><p>{escape(last.verdict)}: {escape(_words(one))}</p>'
+        f"{_beside(found, one)}<h4>Over the windows</h4>{_trace(found, one)}</div>"
+    )
+
+
+def _words(one: Traced) -> str:
+    shift, limit = one.last.shift, one.last.settings.max_distance
+    if shift.state is State.NOT_ENOUGH_DATA:
+        return shift.sentence
+    told = f"distance {shift.estimate:.2g} [{shift.low:.2g}, {shift.high:.2g}], allowed {limit:g}"
+    return f"{told}; {shift.moved:.0%} of the rows lie elsewhere; over in {one.last.votes.over} of {len(one.shifts)}"
+
+
+def _beside(found: Told, one: Traced) -> str:
+    """Draw the shares of each bin, in the order of the profile, what lies outside at its ends."""
+    learned, newest = found.past.learned or {}, found.past.windows[-1].counts
+    then, now = learned[one.surface], newest.get(one.surface, {})
+    slots = [slot for slot in _ordered({**then, **now}) if then.get(slot) or now.get(slot)]
+    pairs = [(_share(then, slot), _share(now, slot)) for slot in slots]
+    names = [_named(slot) for slot in slots]
+    titles = [f"{name}: {p:.1%} then, {q:.1%} now" for name, (p, q) in zip(names, pairs, strict=True)]
+    ends = (names[0], names[-1]) if names else ("", "")
+    return plots.paired_bars(pairs, titles, ends, "shares of the bins in the training and now")
+
+
+def _ordered(slots: Counts) -> list[str]:
+    bins = sorted((slot for slot in slots if slot.isdigit()), key=int)
+    return ["below", *bins, *(slot for slot in _NAMES if slot != "below")]
+
+
+def _named(slot: str) -> str:
+    return _NAMES.get(slot) or f"bin {slot}"
+
+
+def _share(counts: Counts, slot: str) -> float:
+    return counts.get(slot, 0) / max(1, sum(counts.values()))
+
+
+def _trace(found: Told, one: Traced) -> str:
+    """Draw the distance in each window, with the limit as a line."""
+    limit = one.last.settings.max_distance
+    known = [shift for shift in one.shifts if shift.state is not State.NOT_ENOUGH_DATA]
+    highest = max([2 * limit, *(shift.estimate for shift in known)])
+    step = _WIDTH / len(one.shifts)
+    ends = [at(window.until) for window in found.past.windows]
+    bars = "".join(
+        _bar(place * step, step, shift, highest, end)
+        for place, (shift, end) in enumerate(zip(one.shifts, ends, strict=True))
+    )
+    line = _BASE - (_BASE - 4) * limit / highest
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="distance in each window">{bars}'
+        f'<line x1="0" y1="{line:.1f}" x2="{_WIDTH}" y2="{line:.1f}" class="limit"/>'
+        f'<line x1="0" y1="{_BASE}" x2="{_WIDTH}" y2="{_BASE}" class="axis"/>'
+        f'<text x="0" y="{_HEIGHT - 3}" font-size="9">{ends[0]}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" font-size="9" text-anchor="end">{ends[-1]}</text></svg>'
+    )
+
+
+def _bar(left: float, step: float, shift: Shift, highest: float, end: str) -> str:
+    few = shift.state is State.NOT_ENOUGH_DATA
+    said = "too few rows" if few else f"{shift.estimate:.2g} [{shift.low:.2g}, {shift.high:.2g}]"
+    height = 0.0 if few else max(1.0, (_BASE - 4) * shift.estimate / highest)
+    role = "far" if shift.state is State.OVER else "now"
+    return (
+        f"<g><title>until {end}: {said}</title>"
+        f'<rect x="{left + 2:.1f}" y="{_BASE - height:.1f}" width="{max(1.0, step - 4):.1f}" height="{height:.1f}"'
+        f' class="{role}"/></g>'
+    )

@@ -1,0 +1,107 @@
+"""The seasons of the demo: what a monitor says of the flights of spring, and of months that nothing tells apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from examples.flights.weather import FEATURES, season, year
+from mlwright.api.drift import Check, DriftMonitorSpec, LiveTarget, Target
+from mlwright.api.parts import Ref
+from mlwright.bundle.bins import BinCounter, feature_counter, slot_counts
+from mlwright.bundle.manifest import Datatype
+from mlwright.bundle.profile import Distribution
+from mlwright.bundle.profiling import profile_numbers, profile_texts
+from mlwright.plan.drift import Block, Surfaces
+from mlwright.planners.drift_verdicts import Finding, findings, longest
+from mlwright.planners.drift_windows import windows
+from mlwright.trainer.encoding import text_counts
+
+ROWS = 4000
+"""Of a window."""
+EVERY = 10
+"""Seconds of a window."""
+SPEC = DriftMonitorSpec(
+    target=Target(type="Live", live=LiveTarget(deployment_ref=Ref(name="flights"))),
+    checks=(Check(name="data", type="DataDrift"),),
+)
+
+
+@pytest.fixture(scope="module")
+def flights() -> Any:
+    """The whole year; reading it takes some seconds."""
+    return year()
+
+
+def test_more_flights_of_the_same_months_are_no_drift(flights: Any) -> None:
+    """The other half of the winter, which nobody learned from, looks as the first."""
+    winter = season(flights, 1, 3)
+
+    assert [one.votes.over for one in told(winter.learned, winter.asked)] == [0] * len(FEATURES)
+
+
+def test_spring_is_drift_as_soon_as_it_can_be(flights: Any) -> None:
+    """The third window decides, and the temperature is what has moved, not the timetable."""
+    winter, spring = season(flights, 1, 3), season(flights, 4, 6)
+
+    drifted = {one.name for one in told(winter.learned, spring.asked.slice(0, 3 * ROWS)) if one.votes.lasting}
+
+    assert {"temp", "dewp"} <= drifted
+    assert drifted.isdisjoint({"carrier", "origin", "hour", "weekday"})
+
+
+def test_months_that_are_shuffled_stay_quiet(flights: Any) -> None:
+    """The control: with the calendar shuffled there are no seasons, so whatever were found would be an artefact."""
+    month = np.random.default_rng(4).permutation(flights["month"].to_numpy())
+    shuffled = flights.set_column(flights.column_names.index("month"), "month", pa.array(month))
+    first, second = season(shuffled, 1, 3), season(shuffled, 4, 6)
+
+    assert [one.votes.over for one in told(first.learned, second.asked)] == [0] * len(FEATURES)
+
+
+def test_a_month_alone_is_not_its_season(flights: Any) -> None:
+    """Why windows must be whole seasons in a random order: January is colder than the winter."""
+    winter, january = season(flights, 1, 3), season(flights, 1, 1)
+
+    assert "temp" in {one.name for one in told(winter.learned, january.asked) if one.votes.lasting}
+
+
+def told(learned: Any, asked: Any) -> tuple[Finding, ...]:
+    """Return what a monitor says of its newest windows, of all it may look at, beside what was learned."""
+    counters = {name: counter_of(name, learned) for name in FEATURES}
+    reference = {
+        f"feature:{name}": dict(zip(one.slots, slot_counts(profile, one.slots), strict=True))
+        for name, (profile, one) in counters.items()
+    }
+    blocks = [
+        Block("a1", place * EVERY, (place + 1) * EVERY, counted(counters, asked.slice(place * ROWS, ROWS)))
+        for place in range(asked.num_rows // ROWS)
+    ]
+    return findings(SPEC, reference, windows(blocks, 1, longest(SPEC)), {})
+
+
+def counted(counters: dict[str, tuple[Distribution, BinCounter]], rows: Any) -> Surfaces:
+    """Return the rows of a window in the bins of what was learned, as a server counts them."""
+    return {
+        f"feature:{name}": dict(zip(one.slots, map(int, one.count(values(rows[name]))), strict=True))
+        for name, (_, one) in counters.items()
+    }
+
+
+def counter_of(name: str, learned: Any) -> tuple[Distribution, BinCounter]:
+    """Return the distribution of a feature as the training makes it, and what counts in its bins."""
+    column = learned[name]
+    if pa.types.is_string(column.type):
+        profile = profile_texts(name, text_counts(column.combine_chunks()))
+    else:
+        datatype = Datatype.INT64 if pa.types.is_integer(column.type) else Datatype.FP64
+        profile = profile_numbers(name, datatype, values(column).astype(np.float64))
+    return profile, feature_counter(profile)
+
+
+def values(column: Any) -> Any:
+    """Return a column as an array; what is missing is NaN, or the empty text."""
+    return np.array(column.to_pylist(), dtype=object) if pa.types.is_string(column.type) else column.to_numpy()
