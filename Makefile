@@ -97,9 +97,9 @@ images: cluster ## Build the operator, trainer and server images and load them i
 	@python3 -m cluster images
 
 .PHONY: demo bench-autoscale bench-operator bench-router bench-telemetry bench-server bench-training bench-gates bench-canary
-demo: venv cluster ## Train, gate, serve, replace, deliver in steps and protect a model of real flights on the local cluster.
+demo: venv cluster ## Train, serve, replace, deliver in steps, protect and retrain models of real flights on the local cluster; PARTS=season for a part.
 	@python3 -m cluster images operator prometheus router server trainer faulty
-	@$(PY) -m examples.flights.demo
+	@$(PY) -m examples.flights.demo $(PARTS)
 
 bench-operator: venv ## Measure the operator beside a bare floor on a real kube-apiserver; writes build/bench/operator.json.
 	@$(PY) -m bench.operator
@@ -125,6 +125,13 @@ bench-telemetry: venv ## Measure what counting, prediction ids and a shadow cost
 bench-server: venv ## Measure the model server on one core; writes build/bench/server.json.
 	@$(PY) -m bench.server
 
+.PHONY: bench-rollback
+bench-rollback: images ## Measure on the local cluster how soon a rejected version loses its share; writes build/bench/rollback.json.
+	@$(PY) -m bench.rollback
+
+.PHONY: bench-surge
+bench-surge: images ## Measure on the local cluster how soon ten times the load has new pods that answer, stage by stage; writes build/bench/surge.json.
+	@$(PY) -m bench.surge
 
 .PHONY: bench-batch
 bench-batch: venv ## Measure a batch prediction of 1e6 rows on one core; writes build/bench/batch.json.

@@ -118,5 +118,5 @@ def _look(cache: Cache, key: Key, now: datetime) -> int:
     body = cache.get(MODEL_DEPLOYMENT, key.namespace, key.name)
     assert body is not None  # noqa: S101  # it was put there
     plan = RECONCILER.plan(RECONCILER.gather(body, cache), SETTINGS, now)
-    cache.loads.want(key, plan.questions, plan.memory)
+    cache.loads.want(key, plan.questions, plan.memory, plan.bounds)
     return sum(type(write).__name__ == "Scale" for write in plan.writes)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -33,10 +33,13 @@ from bench.figures import Benchmark, Figures
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen
 from mlwright.planners.drift import decide
+from mlwright.planners.drift_counts import LABELS
+from mlwright.settings import Settings
 from mlwright.stats.distance import noncentral
 from mlwright.stats.drift import Counted, Rule, Shift, State, judge
 from mlwright.stats.labels import Labels, floor, watched
 from mlwright.stats.persistence import Persistence, Votes, voted
+from mlwright.stats.shares import ask, exceeded
 from mlwright.stats.wobble import Wobble, learned, still
 
 SEED: Final = 20_261_122
@@ -44,6 +47,7 @@ REFERENCE_ROWS: Final = 20_000
 MONTH: Final = 30 * DAY
 RULE: Final = Rule()
 PERSISTENCE: Final = Persistence()
+SETTINGS: Final = Settings()
 HOUR: Final = 6
 END: Final = 1_780_002_000
 """A full hour, in seconds since 1970."""
@@ -119,6 +123,36 @@ def clustered(part: int) -> Figures:
     return figures
 
 
+def quality(part: int) -> Figures:
+    """A month of windows of 20 features of which each has just what is allowed, and a sender that breaks."""
+    chance = np.random.default_rng((SEED, 7))
+    level = RULE.false_alarm / 20
+    learned = chance.binomial(REFERENCE_ROWS, 0.01, size=20).tolist()
+    asked = [ask(str(place), "missing", (bad, REFERENCE_ROWS), 0.05, level) for place, bad in enumerate(learned)]
+    figures: Figures = {}
+    for name, share in (("as_usual", 0.01), ("at_the_limit", 0.06)):
+        windows = chance.binomial(1000, share, size=(MONTH // part, 20))
+        told = list(_lasting(exceeded(asked, [(bad, 1000) for bad in row], RULE) for row in windows.tolist()))
+        figures[f"quality_{name}_false_alarms"] = _alarms(told)
+        naive = (windows > 60 + 1.645 * np.sqrt(1000 * 0.06 * 0.94)).any(axis=1)
+        figures[f"quality_{name}_on_p_value"] = float(naive.mean())
+    broken = chance.binomial(1000, [0.12, *[0.01] * 19], size=(400 // part, 5, 20))
+    found = [
+        any(now[0] for now in _lasting(exceeded(asked, [(bad, 1000) for bad in row], RULE) for row in run))
+        for run in broken.tolist()
+    ]
+    return {**figures, "quality_11_percent_more_found": float(np.mean(found))}
+
+
+def _lasting(windows: Iterable[Sequence[bool | None]]) -> Iterator[list[bool]]:
+    """Whether each share is too large lastingly, after each window."""
+    votes: list[Votes] = []
+    for over in windows:
+        votes = votes or [Votes()] * len(over)
+        votes = [voted(before, PERSISTENCE, over=now) for before, now in zip(votes, over, strict=True)]
+        yield [vote.lasting for vote in votes]
+
+
 def labels(part: int) -> Figures:
     """Late labels, fifty at a time, of a model with an accuracy of 90 % on 10,000 rows and a margin of two points."""
     chance = np.random.default_rng((SEED, 5))
@@ -150,8 +184,9 @@ def cost(part: int) -> Figures:
     for name, known in (("independent", None), ("clustered", wobble)):
         features = _counted(reference, window, [known] * 50)
         figures[f"cost_50_features_{name}_ms"] = 1000 * min(_seconds(features) for _ in range(100 // part))
-    look = _monitor(chance)
-    figures["cost_look_of_50_features_ms"] = 1000 * min(look() for _ in range(100 // part))
+    for name, types in (("", ("DataDrift",)), ("_and_all_else", ("DataDrift", "Quality", "Performance"))):
+        look = _monitor(chance, types)
+        figures[f"cost_look_of_50_features{name}_ms"] = 1000 * min(look() for _ in range(100 // part))
     for level in (1e-5, 1e-7):
         errors = [
             abs(noncentral(freedom, distance).tail(float(ncx2.isf(level, freedom, distance))) / level - 1)
@@ -202,12 +237,9 @@ def _judged(reference: Counts, windows: Counts) -> Iterator[tuple[Shift, ...]]:
 
 def _follow(judged: Iterator[tuple[Shift, ...]]) -> Iterator[list[bool]]:
     """Whether each feature has drifted lastingly, after each window."""
-    votes: list[Votes] = []
-    for shifts in judged:
-        votes = votes or [Votes()] * len(shifts)
-        over = [None if one.state is State.NOT_ENOUGH_DATA else one.state is State.OVER for one in shifts]
-        votes = [voted(before, PERSISTENCE, over=now) for before, now in zip(votes, over, strict=True)]
-        yield [vote.lasting for vote in votes]
+    return _lasting(
+        [None if one.state is State.NOT_ENOUGH_DATA else one.state is State.OVER for one in shifts] for shifts in judged
+    )
 
 
 def _alarms(told: Told) -> float:
@@ -275,18 +307,19 @@ def _degraded(batches: Sequence[int], least: float) -> int | None:
     return None
 
 
-def _monitor(chance: np.random.Generator) -> Callable[[], float]:
+def _monitor(chance: np.random.Generator, types: Sequence[str]) -> Callable[[], float]:
     """Return what measures a look of the operator at a monitor: five windows of 24 hours, counted every hour."""
     spec = DriftMonitorSpec.model_validate(
         {
             "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
-            "checks": [{"name": "data", "type": "DataDrift"}],
+            "checks": [{"name": type_.lower(), "type": type_} for type_ in types],
         }
     )
-    names = [str(slot) for slot in range(SLOTS)]
+    names = ["below", *(str(slot) for slot in range(SLOTS - 3)), "above", "missing"]
 
     def surfaces(counts: Counts) -> dict[str, dict[str, int]]:
-        return {f"feature:{n}": dict(zip(names, row, strict=True)) for n, row in enumerate(counts.tolist())}
+        labels = {LABELS: {"true": 90, "false": 10}}
+        return {f"feature:{n}": dict(zip(names, row, strict=True)) for n, row in enumerate(counts.tolist())} | labels
 
     hours = independent(chance, 2000, [Change(0.1)] * 50, 28)
     ends = range(END - 27 * 3600, END + 1, 3600)
@@ -294,14 +327,14 @@ def _monitor(chance: np.random.Generator) -> Callable[[], float]:
     now = datetime.fromtimestamp(END + 20, UTC)
     seen = MonitorSeen(
         *("shop", "flights", "uid", spec, {}),
-        served=ServedSeen("r", "flights-v1", now - timedelta(days=3)),
+        served=ServedSeen("r", "flights-v1", now - timedelta(days=3), accuracy=0.9, held_out=10_000),
         blocks=tuple(blocks),
         references=(Reference("r", surfaces(_references(chance, 50))),),
     )
 
     def look() -> float:
         begun = time.process_time()
-        decide(seen, now)
+        decide(seen, SETTINGS, now)
         return time.process_time() - begun
 
     return look
@@ -323,19 +356,23 @@ GOALS: Final = {
     "clustered_20_fast_false_alarms": 0.0,
     "clustered_100_fast_false_alarms": 0.0,
     "labels_false_alarms": 0.0,
+    "quality_as_usual_false_alarms": 0.0,
+    "quality_at_the_limit_false_alarms": 0.0,
     "cost_50_features_independent_ms": 20.0,
     "cost_50_features_clustered_ms": 20.0,
     "cost_look_of_50_features_ms": 20.0,
+    "cost_look_of_50_features_and_all_else_ms": 20.0,
     "batch_1e6x20_megabytes_above_import": 120.0,
     "tail_error_at_1e-05": 0.06,
     "tail_error_at_1e-07": 0.14,
 }
-LEAST: Final = {"power_0.3_sd": 0.95, "labels_10_points_found": 0.95}
+LEAST: Final = {"power_0.3_sd": 0.95, "quality_11_percent_more_found": 0.95, "labels_10_points_found": 0.95}
 PHASES: Final[dict[str, Callable[[int], Figures]]] = {
     "quiet": quiet,
     "tiny": tiny,
     "power": power,
     "clustered": clustered,
+    "quality": quality,
     "labels": labels,
     "cost": cost,
     "batch": batch,
