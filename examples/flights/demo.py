@@ -2,8 +2,10 @@
 
 Trains a model of January to March, gates it, serves it and asks it; retrains with better parameters and rolls over
 under load; submits a worse one and shows that the gate keeps it out. Then one more version gets growing shares of the
-traffic, and three that go wrong under traffic are found and sent back. Ends with a table and build/demo.json, and
-leaves the cluster up for playing.
+traffic, and three that go wrong under traffic are found and sent back. Last, the season changes, and the loop closes
+itself. Ends with a timeline of that, a table and build/demo.json, and leaves the cluster up for playing.
+
+Parts can be played alone: `python -m examples.flights.demo [life] [delivery] [season]`; delivery needs life.
 """
 
 from __future__ import annotations
@@ -12,21 +14,25 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cluster import images, toolchain
 from cluster.kubectl import KubectlError, Namespace, run
+from examples.flights import gradual, seasons
 from examples.flights.errands import Porter, load
-from examples.flights.gradual import CONNECTIONS, FAULTS, SHORTENED, Delivery
+from examples.flights.gradual import CONNECTIONS, FAULTS, Delivery
+from examples.flights.seasons import Seasons
+from examples.flights.timeline import Entry, shown
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 REPORT = ROOT / "build" / "demo.json"
 NAMESPACE = "flights-demo"
+PARTS = ("life", "delivery", "season")
 CHARTED = ("operator", "prometheus", "router", "server", "trainer")
 IMAGES = {name: images.name_of(name, images.content_tag(name)) for name in (*CHARTED, "faulty")}
 """The images of this checkout: named by what they were built from, so a changed operator replaces the old one."""
@@ -84,16 +90,14 @@ def install(demo: Namespace) -> str:
     return "the chart is installed: CRDs, RBAC, two replicas of the operator, a small Prometheus"
 
 
-def load_data(demo: Namespace) -> str:
+def load_data(demo: Namespace, porter: Porter) -> str:
     """Make the flights from the locked data package and put them on a claim."""
     flights = ROOT / "build" / "flights.parquet"
     run([sys.executable, HERE / "prepare.py", flights])
     demo.make()
     demo.kubectl("apply", "-f", HERE / "storage.yaml")
-    porter = Porter(demo, "flights")
     porter.start(TRAINER)
     porter.carry({"flights.parquet": flights.read_bytes()})
-    porter.leave()
     return f"{flights.stat().st_size / 1e6:.1f} MB of flights lie on the claim flights"
 
 
@@ -190,9 +194,11 @@ def farewell(demo: Namespace) -> str:
     return f"The cluster stays up: {kubectl} get mlwright\n`make cluster-down` removes everything."
 
 
-def shortened() -> str:
+def shortened(parts: Sequence[str]) -> str:
     """Return what the demo sets otherwise than its reader should."""
-    return "\n".join(("Shortened for the demo:", *(f"  {setting}" for setting in SHORTENED)))
+    told = {"delivery": gradual.SHORTENED, "season": seasons.SHORTENED}
+    settings = dict.fromkeys(setting for part in parts for setting in told.get(part, ()))
+    return "\n".join(("Shortened for the demo:", *(f"  {setting}" for setting in settings))) if settings else ""
 
 
 def table(stages: list[Stage]) -> str:
@@ -202,42 +208,73 @@ def table(stages: list[Stage]) -> str:
     return "\n".join(rows)
 
 
-def main() -> int:
-    """Play all stages; returns the exit code."""
-    demo, story = Namespace.of_this_cluster(NAMESPACE), Story()
-    question = (HERE / "question.json").read_text(encoding="utf-8")
-    delivery = Delivery(demo, question, TRAINER, IMAGES["faulty"])
-    prediction: dict[str, Any] = {}
-    counted: dict[str, Any] = {}
-    stages: list[tuple[str, Callable[[], str]]] = [
-        ("install the operator", lambda: install(demo)),
-        ("bring the flights", lambda: load_data(demo)),
-        ("train, gate, version", lambda: train_first(demo)),
-        ("serve", lambda: serve(demo)),
-        ("predict", lambda: predict(demo, prediction)),
-        ("replace by a better version under load", lambda: roll_over(demo, counted)),
-        ("protect from a worse version", lambda: reject(demo)),
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the stages leave for the report."""
+
+    prediction: dict[str, Any] = field(default_factory=dict)
+    counted: dict[str, Any] = field(default_factory=dict)
+
+
+def stages_of(part: str, demo: Namespace, played: Seasons, told: Told) -> list[tuple[str, Callable[[], str]]]:
+    """Return the names of the stages of a part, and what each does."""
+    if part == "season":
+        return seasons.stages(played)
+    if part == "life":
+        return [
+            ("train, gate, version", lambda: train_first(demo)),
+            ("serve", lambda: serve(demo)),
+            ("predict", lambda: predict(demo, told.prediction)),
+            ("replace by a better version under load", lambda: roll_over(demo, told.counted)),
+            ("protect from a worse version", lambda: reject(demo)),
+        ]
+    delivery = Delivery(demo, (HERE / "question.json").read_text(encoding="utf-8"), TRAINER, IMAGES["faulty"])
+    return [
         ("divide the traffic", delivery.prepare),
         ("deliver a good version in steps", lambda: deliver(demo, delivery)),
         *((f"send back a version: {fault}", partial(delivery.refuse, number)) for number, fault in FAULTS.items()),
     ]
-    ok = all(story.tell(name, act) for name, act in stages)
-    if not ok:
-        print(demo.diagnosis(), flush=True)
+
+
+def write_report(story: Story, told: Told, happened: Sequence[Entry], *, ok: bool) -> None:
+    """Write build/demo.json."""
     report = {
         "ok": ok,
         "stages": [asdict(stage) for stage in story.stages],
-        "prediction": prediction,
-        "failedRequests": counted.get("failed"),
-        "load": counted,
+        "prediction": told.prediction,
+        "failedRequests": told.counted.get("failed"),
+        "load": told.counted,
+        "timeline": [asdict(entry) for entry in happened],
     }
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
-    print(f"\n{table(story.stages)}\n\n{shortened()}\n\nreport: {REPORT.relative_to(ROOT)}")
+
+
+def main(wanted: Sequence[str]) -> int:
+    """Play the parts, all when none is named; returns the exit code."""
+    unknown = set(wanted) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+    parts = [part for part in PARTS if not wanted or part in wanted]
+    demo, story, told = Namespace.of_this_cluster(NAMESPACE), Story(), Told()
+    porter = Porter(demo, "flights")
+    played = Seasons(demo, TRAINER, porter)
+    stages: list[tuple[str, Callable[[], str]]] = [
+        ("install the operator", lambda: install(demo)),
+        ("bring the flights", lambda: load_data(demo, porter)),
+        *(stage for part in parts for stage in stages_of(part, demo, played, told)),
+    ]
+    ok = all(story.tell(name, act) for name, act in stages)
+    if not ok:
+        print(demo.diagnosis(), flush=True)
+    happened = played.end() if "season" in parts else ()
+    write_report(story, told, happened, ok=ok)
+    print(f"\nTimeline of the closed loop:\n{shown(happened)}" if happened else "")
+    print(f"\n{table(story.stages)}\n\n{shortened(parts)}\n\nreport: {REPORT.relative_to(ROOT)}")
     if ok:
         print(farewell(demo))
     return 0 if ok else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

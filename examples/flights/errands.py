@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from cluster.kubectl import Namespace
@@ -101,7 +101,27 @@ class Load:
         arguments = (url, "/load/question.json", connections, self.seconds, self.pause)
         command = ["python", "/load/load.py", *map(str, arguments)]
         volume = {"name": "load", "configMap": {"name": self.name}}
-        self.namespace.apply(script, pod(self.name, image, command, volume, {"name": "load", "mountPath": "/load"}))
+        self._begin(pod(self.name, image, command, volume, {"name": "load", "mountPath": "/load"}), script)
+
+    def replay(self, url: str, questions: str, image: str, connections: int, *, rewards: bool = False) -> None:
+        """Start to ask what stands in a file of lines, again and again.
+
+        Args:
+            url: where the model answers.
+            questions: the file, as `claim/path`; the load script lies beside it.
+            image: any image with Python.
+            connections: how many clients ask.
+            rewards: whether each tells what its answers were worth.
+        """
+        claim, _, path = questions.partition("/")
+        file = PurePosixPath(DATA, path)
+        arguments = (file.with_name(LOAD_SCRIPT.name), url, file, connections, self.seconds, self.pause)
+        command = ["python", *map(str, arguments), *(["rewards"] if rewards else [])]
+        volume = {"name": "data", "persistentVolumeClaim": {"claimName": claim}}
+        self._begin(pod(self.name, image, command, volume, {"name": "data", "mountPath": DATA}))
+
+    def _begin(self, *things: Mapping[str, Any]) -> None:
+        self.namespace.apply(*things)
         self.namespace.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
 
     def stop(self) -> None:
@@ -112,7 +132,7 @@ class Load:
         self.namespace.kubectl("exec", self.name, "--", "touch", STOP)
         self.namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", what, "--timeout=60s")
         self.counted = json.loads(self.namespace.kubectl("logs", self.name).strip().splitlines()[-1])
-        self.namespace.kubectl("delete", what, f"configmap/{self.name}", "--wait=false")
+        self.namespace.kubectl("delete", what, f"configmap/{self.name}", "--ignore-not-found", "--wait=false")
 
 
 def pod(
@@ -141,3 +161,17 @@ def pod(
             "volumes": [volume, {"name": "tmp", "emptyDir": {}}],
         },
     }
+
+
+def kill_the_leader(kubeconfig: Path, namespace: str, release: str) -> str:
+    """Let the operator's leader vanish, as when its node is gone; returns the name of its pod.
+
+    Args:
+        kubeconfig: the administrator's.
+        namespace: where the operator is installed.
+        release: under which name.
+    """
+    operator = Namespace(kubeconfig, namespace)
+    leader = operator.get(f"lease/{release}", "{.spec.holderIdentity}").partition("_")[0]
+    operator.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
+    return leader

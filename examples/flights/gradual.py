@@ -22,15 +22,16 @@ SHARES: Final = (5, 25, 50, ALL)
 FAULTY_SHARE: Final = 10
 """Percent of the requests that a faulty version answers until it is found."""
 FAULTS: Final[Mapping[str, str]] = {"5": "errors", "6": "slow", "7": "wrong"}
-SHORTENED: Final = (
+JUDGED: Final = (
     "hold 10 s (5 to 15 minutes are usual)",
     "bake 15 s (30 minutes)",
-    "copies for 5 s at least (10 minutes)",
     "noise: Binomial (Auto learns from six hours)",
     "warmup: 0s (60s)",
     "passMargin 0.05 and 0.1 (0.01 and 0.02)",
     "a scrape each second (15 s)",
 )
+"""What every rollout of the demo sets so."""
+SHORTENED: Final = (*JUDGED, "copies for 5 s at least (10 minutes)")
 """What the demo sets otherwise than its reader should, to be told in a few minutes."""
 
 ERRORS: Final = {"name": "errors", "type": "ErrorRate", "errorRate": {"maxIncrease": 0.01, "passMargin": 0.05}}

