@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from mlwright.api.conditions import MESSAGE_LENGTH
-from mlwright.api.kinds import API_VERSION
 from mlwright.builders import drift_notify, meta
+from mlwright.builders.decisions import Told, decision
 from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.digests import child_name
 from mlwright.plan.drift import (
@@ -94,20 +93,16 @@ def _record(seen: MonitorSeen, record: _Record) -> dict[str, Any]:
 
 def _decision(seen: MonitorSeen, asked: AskForRun) -> dict[str, Any]:
     owner = Key("DriftMonitor", seen.namespace, seen.name)
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Decision",
-        "metadata": meta.child(asked.name, owner, seen.uid, {}),
-        "spec": {
-            "subjectRef": {"kind": "TrainingPipeline", "name": asked.pipeline},
-            "type": "Retrain",
-            "revision": asked.revision,
-            "version": asked.version,
-            "sentence": asked.sentence[:MESSAGE_LENGTH],
-            "evidence": dict(asked.evidence),
-            "by": f"DriftMonitor {seen.name}",
-        },
-    }
+    told = Told(
+        type="Retrain",
+        subject=Key("TrainingPipeline", seen.namespace, asked.pipeline),
+        revision=asked.revision,
+        version=asked.version,
+        sentence=asked.sentence,
+        evidence=asked.evidence,
+        by=f"DriftMonitor {seen.name}",
+    )
+    return decision(meta.child(asked.name, owner, seen.uid, {}), told)
 
 
 def _rollback(seen: MonitorSeen, intent: SendBack) -> dict[str, Any]:
@@ -115,22 +110,17 @@ def _rollback(seen: MonitorSeen, intent: SendBack) -> dict[str, Any]:
     deployment, taken_back = intent.deployment, intent.promotion
     owner = Key("ModelDeployment", deployment.namespace, deployment.name)
     labels = {LABEL_DEPLOYMENT: deployment.name, LABEL_REVISION: taken_back.revision, LABEL_VERSION: taken_back.version}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Decision",
-        "metadata": meta.child(intent.name, owner, deployment.uid, labels),
-        "spec": {
-            "subjectRef": {"kind": owner.kind, "name": owner.name},
-            "type": "Rollback",
-            "revision": taken_back.revision,
-            "version": taken_back.version,
-            "epoch": deployment.epoch,
-            "after": taken_back.name,
-            "sentence": intent.sentence[:MESSAGE_LENGTH],
-            "evidence": dict(intent.evidence),
-            "by": f"DriftMonitor {seen.name}",
-        },
-    }
+    told = Told(
+        type="Rollback",
+        subject=owner,
+        revision=taken_back.revision,
+        version=taken_back.version,
+        sentence=intent.sentence,
+        evidence=intent.evidence,
+        by=f"DriftMonitor {seen.name}",
+        question={"epoch": deployment.epoch, "after": taken_back.name},
+    )
+    return decision(meta.child(intent.name, owner, deployment.uid, labels), told)
 
 
 def blocks(records: Iterable[Body]) -> tuple[Block, ...]:

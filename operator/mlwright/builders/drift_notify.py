@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mlwright.api.conditions import MESSAGE_LENGTH
-from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
+from mlwright.builders.decisions import Told, decision
 from mlwright.builders.pods import literal, pod_spec
 from mlwright.constants import EXIT_USER_ERROR, LABEL_MESSAGE, STEP_CONTAINER
 from mlwright.plan.digests import canonical
@@ -38,20 +37,16 @@ def rendered(seen: MonitorSeen, intent: Note | StartMessage | RemoveMessage | Fo
 
 def _decision(seen: MonitorSeen, note: Note) -> dict[str, Any]:
     owner = Key("DriftMonitor", seen.namespace, seen.name)
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Decision",
-        "metadata": meta.child(note.name, owner, seen.uid, {}),
-        "spec": {
-            "subjectRef": {"kind": owner.kind, "name": owner.name},
-            "type": "Notify",
-            "revision": note.revision,
-            "version": note.version,
-            "sentence": note.sentence[:MESSAGE_LENGTH],
-            "evidence": {"action": note.action, **note.evidence},
-            "by": f"DriftMonitor {seen.name}",
-        },
-    }
+    told = Told(
+        type="Notify",
+        subject=owner,
+        revision=note.revision,
+        version=note.version,
+        sentence=note.sentence,
+        evidence={"action": note.action, **note.evidence},
+        by=f"DriftMonitor {seen.name}",
+    )
+    return decision(meta.child(note.name, owner, seen.uid, {}), told)
 
 
 def _message(seen: MonitorSeen, start: StartMessage) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mlwright.api.conditions import MESSAGE_LENGTH
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import access, keeping, meta, own_server
+from mlwright.builders.decisions import Told, decision
 from mlwright.builders.pods import Mount, merged, pod_spec
 from mlwright.builders.preflight import preflight
 from mlwright.builders.recording import recording
@@ -326,25 +326,19 @@ def _budget(seen: DeploymentSeen, owner: Key) -> dict[str, Any]:
 
 
 def _decision(seen: DeploymentSeen, owner: Key, intent: Decide) -> dict[str, Any]:
-    """Return a Decision."""
     labels = {**_labels(seen, intent.revision.name), LABEL_VERSION: intent.revision.version}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Decision",
-        "metadata": meta.child(decision_name(seen, intent), owner, seen.uid, labels),
-        "spec": {
-            "subjectRef": {"kind": owner.kind, "name": seen.name},
-            "type": intent.type,
-            "revision": intent.revision.name,
-            "version": intent.revision.version,
-            "epoch": intent.epoch,
-            "after": intent.after,
-            **({"experiment": intent.experiment} if intent.experiment else {}),
-            "sentence": intent.sentence[:MESSAGE_LENGTH],
-            "evidence": dict(intent.evidence),
-            "by": intent.by,
-        },
-    }
+    experiment = {"experiment": intent.experiment} if intent.experiment else {}
+    told = Told(
+        type=intent.type,
+        subject=owner,
+        revision=intent.revision.name,
+        version=intent.revision.version,
+        sentence=intent.sentence,
+        evidence=intent.evidence,
+        by=intent.by,
+        question={"epoch": intent.epoch, "after": intent.after, **experiment},
+    )
+    return decision(meta.child(decision_name(seen, intent), owner, seen.uid, labels), told)
 
 
 def _against(seen: DeploymentSeen, intent: Decide) -> tuple[Witness, ...]:
