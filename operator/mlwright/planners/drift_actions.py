@@ -13,6 +13,7 @@ from mlwright.api.drift import Action
 from mlwright.plan.drift import Acted, AskForRun, MonitorSeen, ServedSeen
 from mlwright.planners.drift_notify import notify
 from mlwright.planners.drift_rollback import send_back
+from mlwright.planners.drift_shown import observed, shown
 from mlwright.planners.drift_verdicts import Found
 from mlwright.settings import Settings
 
@@ -118,16 +119,10 @@ def _asked(
         return Acted(trouble=held)
     if seen.spec.mode == "Observe":
         told = f"would have asked pipeline {pipeline} for a run, because {because[0].sentence}"
-        before = seen.status.get("lastAction") or {}
-        kept = before if before.get("decision") is None and before.get("name") == action.name else None
-        return Acted(shown=kept or {"name": action.name, "type": action.type, "sentence": told})
-    shown = {
-        "name": action.name,
-        "type": action.type,
-        "decision": name,
-        "sentence": f"pipeline {pipeline} was asked for a run because {served.version} {because[0].what}",
-    }
+        return Acted(shown=observed(seen, action, told))
+    done = f"pipeline {pipeline} was asked for a run because {served.version} {because[0].what}"
+    last = shown(action, name, done)
     if name in seen.pipelines[pipeline]:
-        return Acted(shown=shown)
+        return Acted(shown=last)
     sentence = f"{served.version} {because[0].what}: {because[0].sentence}"
-    return Acted((AskForRun(name, pipeline, served.revision, served.version, sentence, evidence),), shown)
+    return Acted((AskForRun(name, pipeline, served.revision, served.version, sentence, evidence),), last)

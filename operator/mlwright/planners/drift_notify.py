@@ -28,6 +28,7 @@ from mlwright.plan.drift import (
 )
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import plain
+from mlwright.planners.drift_shown import observed, shown
 from mlwright.planners.drift_verdicts import Found
 from mlwright.planners.outside import check_host
 from mlwright.planners.results import parse_result
@@ -63,19 +64,19 @@ def notify(
         return Acted(trouble=f"nobody is told: {refusal}")
     who = str(Origin.of(asked.url))
     if seen.spec.mode == "Observe":
-        return Acted(shown=_observed(seen, action, f"would have told {who}, because {because[0].sentence}"))
+        return Acted(shown=observed(seen, action, f"would have told {who}, because {because[0].sentence}"))
     note = _going_on(seen, served, action)
     if note is None:
         name = _name(seen, action, served, str(evidence["until"]))
         sentence = f"{served.version}: {because[0].sentence}"
         record = Note(name, action.name, served.revision, served.version, sentence, evidence)
-        about = _shown(action, name, f"{who} is about to be told")
+        about = shown(action, name, f"{who} is about to be told")
         return Acted((record,), about, notified=(_noted(action, name),))
     message = next((one for one in seen.messages if one.name == note.name), None)
-    shown = _shown(action, note.name, _standing(who, message))
+    last = shown(action, note.name, _standing(who, message))
     told = (_noted(action, note.name),)
     if message is not None:
-        return Acted(shown=shown, notified=told, trouble=_trouble(seen, who, message))
+        return Acted(shown=last, notified=told, trouble=_trouble(seen, who, message))
     document = {
         "schemaVersion": 1,
         "url": asked.url,
@@ -84,7 +85,7 @@ def notify(
         "event": event(seen, note),
     }
     start = StartMessage(note.name, document, _secret(asked), image, settings.image_pull_policy)
-    return Acted(shown=shown, notified=told, intents=(start,))
+    return Acted(shown=last, notified=told, intents=(start,))
 
 
 def event(seen: MonitorSeen, note: NoteSeen) -> dict[str, Any]:
@@ -142,19 +143,8 @@ def _secret(asked: Notify) -> dict[str, str] | None:
     return {"name": asked.secret_ref.name, "key": asked.secret_ref.key} if asked.secret_ref else None
 
 
-def _observed(seen: MonitorSeen, action: Action, sentence: str) -> dict[str, Any]:
-    before = seen.status.get("lastAction") or {}
-    kept = dict(before) if before.get("decision") is None and before.get("name") == action.name else None
-    return kept or _shown(action, None, sentence)
-
-
 def _noted(action: Action, name: str) -> dict[str, str]:
     return {"action": action.name, "decision": name}
-
-
-def _shown(action: Action, name: str | None, sentence: str) -> dict[str, Any]:
-    decision = {"decision": name} if name else {}
-    return {"name": action.name, "type": action.type, **decision, "sentence": sentence}
 
 
 def _standing(who: str, message: MessageSeen | None) -> str:

@@ -15,6 +15,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.plan.drift import Acted, MonitorSeen, SendBack, ServedSeen
 from mlwright.plan.serving import DeploymentSeen, Target
 from mlwright.planners.decisions import decision_question, promotion, record_name
+from mlwright.planners.drift_shown import observed, shown
 from mlwright.planners.drift_verdicts import Finding, Found
 from mlwright.planners.going_back import good_before, hindrance
 from mlwright.stats.drift import State
@@ -39,7 +40,7 @@ def send_back(
     question = decision_question("Rollback", taken_back.name, "", "", "")
     name = record_name(seen.namespace, deployment.name, "Rollback", question)
     if any(decision.name == name for decision in deployment.decisions):
-        return Acted(shown=_shown(action, name, f"{served.version} was sent back"))
+        return Acted(shown=shown(action, name, f"{served.version} was sent back"))
     good = good_before(deployment)
     why = hindrance(deployment) or _unjustified(seen, served, action, judged, str(evidence["until"]))
     why = why or _no_better(seen, good)
@@ -47,17 +48,10 @@ def send_back(
         return Acted(trouble=f"{deployment.name} is not sent back: {why}")
     if seen.spec.mode == "Observe":
         told = f"would have sent {served.version} back to {good.version.name}, because {because[0].sentence}"
-        before = seen.status.get("lastAction") or {}
-        kept = before if before.get("decision") is None and before.get("name") == action.name else None
-        return Acted(shown=kept or _shown(action, None, told))
+        return Acted(shown=observed(seen, action, told))
     sentence = f"{served.version} is sent back to {good.version.name}: {because[0].sentence}"
     record = SendBack(name, deployment, taken_back, sentence, {**evidence, **_versions(deployment, good)})
-    return Acted((record,), _shown(action, name, f"{served.version} was sent back to {good.version.name}"))
-
-
-def _shown(action: Action, name: str | None, sentence: str) -> dict[str, Any]:
-    decision = {"decision": name} if name else {}
-    return {"name": action.name, "type": action.type, **decision, "sentence": sentence}
+    return Acted((record,), shown(action, name, f"{served.version} was sent back to {good.version.name}"))
 
 
 def _versions(deployment: DeploymentSeen, good: Target) -> dict[str, Any]:
