@@ -14,13 +14,11 @@ from mlwright.api.fields import (
     ListSet,
     Rule,
     Schema,
-    Sentence,
     ShortName,
-    Timestamp,
     Union,
 )
 from mlwright.api.imports import Url
-from mlwright.api.parts import Ref, SecretKey, Status
+from mlwright.api.parts import Ref, SecretKey
 
 MOST_BLOCKS = 48
 """Blocks of the longest window: each is a record."""
@@ -292,116 +290,4 @@ class DriftMonitorSpec(Schema):
             "self.checks.filter(one, one.type == 'Performance').size() <= 1",
             "there is more than one check of type Performance: keep the one with the smaller maxDrop",
         ),
-    )
-
-
-class FeatureStatus(Schema):
-    """How far one feature, or one output, is from where it was."""
-
-    check: str = Field(max_length=40, description="The check that judges it.")
-    name: str = Field(max_length=253, description="Name of the feature or output.")
-    verdict: Literal["Stable", "Inconclusive", "Drifted", "NotEnoughData"] = Field(
-        description=(
-            "Stable: proven to be no farther away than twice what is allowed. Drifted: proven to be farther away than"
-            " allowed, in enough windows. Inconclusive: neither. NotEnoughData: too few rows."
-        )
-    )
-    rows: int = Field(default=0, ge=0, description="Rows of the newest window.")
-    distance: float | None = Field(default=None, description="Jensen-Shannon distance, without what chance shows.")
-    lower: float | None = Field(default=None, description="It is at least this far away, as sure as falseAlarm asks.")
-    upper: float | None = Field(default=None, description="It is at most this far away, as sure as falseAlarm asks.")
-    detectable: float | None = Field(
-        default=None, description="Smallest distance that so many rows prove in four of five windows."
-    )
-    moved: float | None = Field(default=None, description="Share of the rows that are in another bin, 0 to 1.")
-    over: int = Field(default=0, ge=0, description="Newest windows in which it was proven to be too far away.")
-    windows: int = Field(default=0, ge=0, description="Newest windows that could be judged.")
-
-
-class QualityStatus(Schema):
-    """How many values of one feature are broken in one way."""
-
-    check: str = Field(max_length=40, description="The check that judges it.")
-    name: str = Field(max_length=253, description="Name of the feature.")
-    values: Literal["Missing", "Unseen", "OutOfRange"] = Field(description="Which values are counted.")
-    verdict: Literal["Stable", "Inconclusive", "Degraded", "NotEnoughData"] = Field(
-        description=(
-            "Stable: proven to be less than twice as many more as allowed. Degraded: proven to be more than allowed, in"
-            " enough windows. Inconclusive: neither. NotEnoughData: too few rows."
-        )
-    )
-    rows: int = Field(default=0, ge=0, description="Rows of the newest window.")
-    usual: float | None = Field(default=None, description="Their share in the training, 0 to 1.")
-    share: float | None = Field(default=None, description="Their share in the newest window, 0 to 1.")
-    lower: float | None = Field(default=None, description="It is at least this, in 95 of 100 windows.")
-    upper: float | None = Field(default=None, description="It is at most this, in 95 of 100 windows.")
-    detectable: float | None = Field(
-        default=None, description="Smallest share that so many rows prove to be too large in four of five windows."
-    )
-    over: int = Field(default=0, ge=0, description="Newest windows in which it was proven to be too large.")
-    windows: int = Field(default=0, ge=0, description="Newest windows that could be judged.")
-
-
-class PerformanceStatus(Schema):
-    """What labels that came late say."""
-
-    check: str = Field(max_length=40, description="The check that judges it.")
-    metric: str = Field(max_length=40, description="What is compared.")
-    verdict: Literal["Steady", "Degraded", "NotEnoughData", "NoData", "NoReference"] = Field(
-        description=(
-            "Degraded: proven to be worse than allowed. Steady: that is not proven. NotEnoughData: too few labels."
-            " NoData: no labels. NoReference: the version was not evaluated by this metric."
-        )
-    )
-    evaluated: float | None = Field(default=None, description="The metric on the held-out rows.")
-    least: float | None = Field(
-        default=None, description="The least that is allowed: what the held-out rows prove, less maxDrop."
-    )
-    labels: int = Field(default=0, ge=0, description="Labels of the newest window.")
-    observed: float | None = Field(default=None, description="The metric on them.")
-    since: Timestamp | None = Field(default=None, description="Since when the labels count that the proof rests on.")
-    weighed: int = Field(default=0, ge=0, description="How many these are.")
-    right: int = Field(default=0, ge=0, description="How many of them said that the answer was right.")
-
-
-class WindowStatus(Schema):
-    """The newest window."""
-
-    since: Timestamp = Field(description="Its beginning.")
-    until: Timestamp = Field(description="Its end.")
-    rows: int = Field(default=0, ge=0, description="Rows that were answered.")
-
-
-class LastAction(Schema):
-    """What was done, or would have been, about the revision that serves."""
-
-    name: str = Field(max_length=40, description="Name of the action.")
-    type: str = Field(max_length=32, description="Its type.")
-    decision: str | None = Field(default=None, max_length=63, description="The Decision; absent with mode Observe.")
-    sentence: Sentence = Field(description="What was done, in words.")
-
-
-class Notification(Schema):
-    """What somebody was told of, as long as it goes on."""
-
-    action: str = Field(max_length=40, description="Name of the action.")
-    decision: str = Field(max_length=63, description="The Decision; the Job that tells has the same name.")
-
-
-class DriftMonitorStatus(Status):
-    """What was found."""
-
-    version: str = Field(default="", max_length=63, description="The ModelVersion that is watched.")
-    revision: str = Field(default="", max_length=63, description="Its revision; with another one windows begin anew.")
-    window: WindowStatus | None = Field(default=None, description="The newest window.")
-    features: tuple[FeatureStatus, ...] = Field(
-        default=(), max_length=64, description="Features and outputs, the one that is farthest away first."
-    )
-    quality: tuple[QualityStatus, ...] = Field(
-        default=(), max_length=64, description="Shares of broken values, those that are too large first."
-    )
-    performance: PerformanceStatus | None = Field(default=None, description="What labels that came late say.")
-    last_action: LastAction | None = Field(default=None, description="What was done about it.")
-    notifications: tuple[Notification, ...] = Field(
-        default=(), max_length=8, description="Who was told of what goes on, so that nobody is told twice."
     )

@@ -10,7 +10,8 @@ from mlwright.api.batches import BatchPredictionSpec, BatchPredictionStatus
 from mlwright.api.decisions import DecisionSpec
 from mlwright.api.deployment_status import ModelDeploymentStatus
 from mlwright.api.deployments import ModelDeploymentSpec
-from mlwright.api.drift import DriftMonitorSpec, DriftMonitorStatus
+from mlwright.api.drift import DriftMonitorSpec
+from mlwright.api.drift_status import DriftMonitorStatus
 from mlwright.api.fields import Column, Schema
 from mlwright.api.models import ModelSpec, ModelStatus, ModelVersionSpec
 from mlwright.api.parts import READY_COLUMNS, Status
