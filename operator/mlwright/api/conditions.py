@@ -70,6 +70,15 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def written(seconds: float) -> str:
+    """Write a moment in seconds since 1970 as the API server does.
+
+    >>> written(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return timestamp(datetime.fromtimestamp(seconds, UTC))
+
+
 def merge(previous: Mapping[str, Any], draft: StatusDraft, generation: int, now: datetime) -> dict[str, Any]:
     """Return the new status.
 

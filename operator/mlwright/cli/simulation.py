@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mlwright.api.autoscaling import Autoscaling
-from mlwright.api.conditions import timestamp
+from mlwright.api.conditions import written
 from mlwright.cli.answers import Answer, Code, CommandError, table
 from mlwright.cli.kubectl import Body
 from mlwright.errors import InvalidSpecError
@@ -137,7 +137,7 @@ def _between(spec: Autoscaling, replicas: int) -> int:
 
 
 def _text(body: Body, trace: Trace, own: Simulated, sides: dict[str, Simulated]) -> str:
-    ends = (timestamp(datetime.fromtimestamp(at, UTC)) for at in (trace.begin, trace.begin + len(trace.load)))
+    ends = (written(at) for at in (trace.begin, trace.begin + len(trace.load)))
     head = f"{body['metadata']['name']} from {' to '.join(ends)}, {own.requests:,.0f} requests"
     drawn = [
         ["load", drawing(trace.load), f"up to {max(trace.load):g} requests/s"],
@@ -158,7 +158,7 @@ def _moves(moves: Sequence[Moved]) -> str:
 
 
 def _time(move: Moved) -> str:
-    return timestamp(datetime.fromtimestamp(move.at, UTC))
+    return written(move.at)
 
 
 def drawing(values: Sequence[float]) -> str:

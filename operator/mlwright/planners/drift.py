@@ -29,16 +29,15 @@ from mlwright.plan.drift import (
 )
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
+from mlwright.planners.drift_judging import judge
 from mlwright.planners.drift_notify import tidied
-from mlwright.planners.drift_quality import flaws
-from mlwright.planners.drift_status import Judged, told, with_action
-from mlwright.planners.drift_truth import after, bet_of, least, truth
-from mlwright.planners.drift_verdicts import findings, longest
-from mlwright.planners.drift_windows import Window, windows
+from mlwright.planners.drift_status import told, with_action
+from mlwright.planners.drift_truth import after, bet_of, least
+from mlwright.planners.drift_verdicts import longest
+from mlwright.planners.drift_windows import windows
 from mlwright.settings import Settings
 
 Decision = Decided[DriftIntent]
-_OF_DISTRIBUTIONS: Final = frozenset({"DataDrift", "PredictionDrift"})
 COUNTING: Final = 30.0
 """Seconds that counting a span may take after its end; until then it is not too old to be counted."""
 SETTLE: Final = 15.0
@@ -133,7 +132,7 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
     records = _records(seen, served, tallied, reference, blocks)
     newest = windows(blocks, clock.several, longest(seen.spec))
-    judged = _judged(seen, served, reference, blocks, newest)
+    judged = judge(seen, served, reference, blocks, newest)
     status = told(served, newest[-1] if newest else None, judged, tallied)
     acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
     intents = (*_outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
@@ -141,24 +140,6 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
     again = timedelta(seconds=left) if left > 0 else None
     return Decided(
         with_action(status, acted), records=(*records, *acted.records), intents=intents, again=again, wanted=wanted
-    )
-
-
-def _judged(
-    seen: MonitorSeen,
-    served: ServedSeen,
-    reference: Reference | None,
-    blocks: Sequence[Block],
-    newest: tuple[Window, ...],
-) -> Judged:
-    """Return what the windows say, as far as checks ask for it."""
-    types = {check.type for check in seen.spec.checks}
-    surfaces = reference.surfaces if reference else {}
-    known = newest if reference else ()
-    return Judged(
-        findings(seen.spec, surfaces, known, seen.status) if types & _OF_DISTRIBUTIONS else None,
-        flaws(seen.spec, surfaces, known, seen.status) if "Quality" in types else None,
-        truth(seen.spec, served, blocks, newest[-1] if newest else None),
     )
 
 
@@ -177,7 +158,7 @@ def _next(
         since += clock.every
     return Wanted(
         namespace=seen.namespace,
-        deployment=seen.spec.target.live.deployment_ref.name if seen.spec.target.live else "",
+        deployment=seen.watched,
         revision=served.revision,
         since=float(since),
         until=float(since + clock.every),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from mlwright.api.conditions import StatusDraft, Verdict, ready, timestamp
+from mlwright.api.conditions import StatusDraft, Verdict, ready, written
 from mlwright.api.reasons import Reason
 from mlwright.plan.drift import Acted, ServedSeen, Tallied
+from mlwright.planners.drift_judging import Judged
 from mlwright.planners.drift_quality import Flaw
 from mlwright.planners.drift_truth import Truth
-from mlwright.planners.drift_verdicts import Finding, Found
+from mlwright.planners.drift_verdicts import Finding
 from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import State
 from mlwright.stats.shares import percent
@@ -21,32 +20,6 @@ CALM_SHOWN: Final = 20
 """Shares of broken values that are shown although they are as they should be."""
 NAMED: Final = 3
 """Features that a sentence names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the windows say.
-
-    Attributes:
-        drift: Of distributions; None where no check asks for it.
-        quality: Of broken values; None where no check asks for it.
-        truth: Of late labels; None where no check asks for it.
-    """
-
-    drift: tuple[Finding, ...] | None = None
-    quality: tuple[Flaw, ...] | None = None
-    truth: Truth | None = None
-
-    @property
-    def found(self) -> tuple[Found, ...]:
-        """All that actions may follow from."""
-        return (*(self.drift or ()), *((self.truth,) if self.truth else ()))
-
-    @property
-    def broken(self) -> str:
-        """Why a model must not learn from what is asked now, and the way out; empty where it may."""
-        flaw = next((one for one in self.quality or () if one.broken), None)
-        return f"{flaw.sentence}; {flaw.remedy}" if flaw else ""
 
 
 def told(
@@ -199,11 +172,7 @@ def with_action(found: StatusDraft, acted: Acted) -> StatusDraft:
 
 def _window(newest: Window | None) -> dict[str, Any] | None:
     """Return since when and until when a window is, and how many rows it has."""
-    return {"since": _at(newest.since), "until": _at(newest.until), "rows": newest.rows} if newest else None
-
-
-def _at(seconds: int) -> str:
-    return timestamp(datetime.fromtimestamp(seconds, UTC))
+    return {"since": written(newest.since), "until": written(newest.until), "rows": newest.rows} if newest else None
 
 
 def _worst(judged: tuple[Flaw, ...]) -> tuple[Flaw, ...]:

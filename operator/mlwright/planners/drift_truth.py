@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from mlwright.api.conditions import State, Verdict, timestamp
+from mlwright.api.conditions import State, Verdict, written
 from mlwright.api.drift import DriftMonitorSpec, Performance
 from mlwright.api.reasons import Reason
 from mlwright.plan.drift import Bet, Block, ServedSeen
@@ -60,7 +59,7 @@ class Truth:
     @property
     def sentence(self) -> str:
         """What the proof is, in words."""
-        known, since = self.bet, timestamp(datetime.fromtimestamp(self.bet.since, UTC))
+        known, since = self.bet, written(self.bet.since)
         seen = f"of {known.labelled:,} answers that were labelled since {since} {_percent(known.right, known.labelled)}"
         return f"{seen} were right; {self._beside}"
 
@@ -96,7 +95,7 @@ class Truth:
             "evaluated": self.served.accuracy,
             "heldOut": self.served.held_out,
             "least": round(known.least, 4),
-            "since": timestamp(datetime.fromtimestamp(known.since, UTC)),
+            "since": written(known.since),
             "labelled": known.labelled,
             "right": known.right,
         }
@@ -109,7 +108,7 @@ class Truth:
             "evaluated": self.served.accuracy,
             "least": round(known.least, 4) if known.least > 0 else None,
             "observed": round(self.right / self.labelled, 4) if self.labelled else None,
-            "since": timestamp(datetime.fromtimestamp(known.since, UTC)) if known.labelled else None,
+            "since": written(known.since) if known.labelled else None,
         }
         return {
             "check": self.check,

@@ -13,6 +13,8 @@ from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs
 from mlwright.stats.persistence import Persistence, Votes, voted
 
+OF_DISTRIBUTIONS: Final = frozenset({"DataDrift", "PredictionDrift"})
+"""Types of checks that compare distributions."""
 _SURFACE: Final = {"DataDrift": "feature", "PredictionDrift": "output", "Quality": "feature"}
 
 
@@ -152,7 +154,7 @@ def findings(
         for told in status.get("features") or ()
         if told.get("verdict") == "Drifted"
     }
-    checks = [check for check in spec.checks if check.type in {"DataDrift", "PredictionDrift"}]
+    checks = [check for check in spec.checks if check.type in OF_DISTRIBUTIONS]
     found = (one for check in checks for one in _of_check(spec, check, reference, windows, before))
     return tuple(sorted(found, key=_place))
 

@@ -1,0 +1,64 @@
+"""All that the newest windows say, by what checks ask for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen
+from mlwright.planners.drift_quality import Flaw, flaws
+from mlwright.planners.drift_truth import Truth, truth
+from mlwright.planners.drift_verdicts import OF_DISTRIBUTIONS, Finding, Found, findings
+from mlwright.planners.drift_windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the windows say.
+
+    Attributes:
+        drift: Of distributions; None where no check asks for it.
+        quality: Of broken values; None where no check asks for it.
+        truth: Of late labels; None where no check asks for it.
+    """
+
+    drift: tuple[Finding, ...] | None = None
+    quality: tuple[Flaw, ...] | None = None
+    truth: Truth | None = None
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """All that actions may follow from."""
+        return (*(self.drift or ()), *((self.truth,) if self.truth else ()))
+
+    @property
+    def broken(self) -> str:
+        """Why a model must not learn from what is asked now, and the way out; empty where it may."""
+        flaw = next((one for one in self.quality or () if one.broken), None)
+        return f"{flaw.sentence}; {flaw.remedy}" if flaw else ""
+
+
+def judge(
+    seen: MonitorSeen,
+    served: ServedSeen,
+    reference: Reference | None,
+    blocks: Sequence[Block],
+    newest: Sequence[Window],
+) -> Judged:
+    """Return what the windows say, as far as checks ask for it.
+
+    Args:
+        seen: The monitor.
+        served: What is watched.
+        reference: What it learned; None before that is recorded.
+        blocks: What was counted of it, by their ends.
+        newest: The windows of the blocks, the newest last.
+    """
+    types = {check.type for check in seen.spec.checks}
+    surfaces = reference.surfaces if reference else {}
+    known = newest if reference else ()
+    return Judged(
+        findings(seen.spec, surfaces, known, seen.status) if types & OF_DISTRIBUTIONS else None,
+        flaws(seen.spec, surfaces, known, seen.status) if "Quality" in types else None,
+        truth(seen.spec, served, blocks, newest[-1] if newest else None),
+    )
