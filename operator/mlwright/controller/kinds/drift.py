@@ -36,7 +36,9 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
     """Return a monitor, what its deployment serves, and what was recorded."""
     meta, spec = body["metadata"], parsing.spec(DriftMonitorSpec, body)
     owner = Key(DRIFT_MONITOR.name, meta["namespace"], meta["name"])
-    served = _served(spec, owner.namespace, cache)
+    watched = cache.get(MODEL_DEPLOYMENT, owner.namespace, _watched(spec))
+    deployment = _sent_back(spec, watched, cache)
+    served = _served(_watched(spec), watched, deployment, cache)
     records = cache.children(CONTROLLER_REVISION, owner)
     return MonitorSeen(
         namespace=owner.namespace,
@@ -49,7 +51,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         blocks=builders.blocks(records),
         references=tuple(builders.references(records)),
         tallied=cache.tallied(owner),
-        deployment=_sent_back(spec, owner.namespace, cache),
+        deployment=deployment,
         notes=tuple(_notes(owner, cache)),
         messages=tuple(_messages(owner, cache)),
         pipelines=_pipelines(spec, owner.namespace, cache),
@@ -94,25 +96,33 @@ def _messages(owner: Key, cache: CacheView) -> Iterator[MessageSeen]:
         yield MessageSeen(meta["name"], meta["uid"], state, why, own[-1].waiting_reason if own else "")
 
 
-def _sent_back(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> DeploymentSeen | None:
+def _watched(spec: DriftMonitorSpec) -> str:
+    return spec.target.live.deployment_ref.name if spec.target.live else ""
+
+
+def _sent_back(spec: DriftMonitorSpec, watched: Body | None, cache: CacheView) -> DeploymentSeen | None:
     """Return the deployment, if an action may send it back."""
-    if spec.target.live is None or not any(action.type == "Rollback" for action in spec.actions):
+    if watched is None or not any(action.type == "Rollback" for action in spec.actions):
         return None
-    body = cache.get(MODEL_DEPLOYMENT, namespace, spec.target.live.deployment_ref.name)
-    return deployments.gather(body, cache) if body else None
+    return deployments.gather(watched, cache)
 
 
-def _served(spec: DriftMonitorSpec, namespace: str, cache: CacheView) -> ServedSeen | str:
-    """Return what serves; what is missing, in words, where nothing does."""
-    name = spec.target.live.deployment_ref.name if spec.target.live else ""
+def _served(name: str, body: Body | None, seen: DeploymentSeen | None, cache: CacheView) -> ServedSeen | str:
+    """Return what serves; what is missing, in words, where nothing does.
+
+    Args:
+        name: Of the deployment.
+        body: The deployment; None when it does not exist.
+        seen: What is known of it, where that was gathered already.
+        cache: Of what exists.
+    """
     field = "spec.target.live.deploymentRef"
-    body = cache.get(MODEL_DEPLOYMENT, namespace, name)
     if body is None:
         return f"ModelDeployment {name} ({field}) does not exist; it is watched when it serves"
-    promoted = chain(decisions(cache, body))
+    promoted = chain(seen.decisions if seen else decisions(cache, body))
     if not promoted:
         return f"ModelDeployment {name} ({field}) serves no version yet; it is watched when it does"
-    serving = promoted[-1]
+    serving, namespace = promoted[-1], body["metadata"]["namespace"]
     pods = (
         (pod["metadata"]["name"], moment(pod["metadata"].get("creationTimestamp")).timestamp())
         for pod in cache.children(POD, Key(MODEL_DEPLOYMENT.name, namespace, name))
