@@ -82,11 +82,13 @@ class Kubelet:
         """By namespace and name of the pod."""
         self._synced = {kind: asyncio.Event() for kind in (POD, JOB, DEPLOYMENT)}
         self._tasks: set[asyncio.Task[None]] = set()
+        """What is being done."""
+        self._watches: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
 
     async def __aenter__(self) -> Self:
         for kind, take in ((POD, self._take_pod), (JOB, self._take), (DEPLOYMENT, self._take)):
-            self._spawn(self._follow(kind, take))
+            self._watches.add(self._started(self._follow(kind, take)))
             # pods first: nobody gets a second one
             await soon(self._synced[kind].is_set, f"the kubelet has its first list of {kind.name}", 60)
         return self
@@ -94,12 +96,22 @@ class Kubelet:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = tuple(self._tasks)
+        tasks = (*self._tasks, *self._watches)
         for task in tasks:
             task.cancel()
         await over(tasks, "what the kubelet does has ended after it was cancelled")
-        if self._failures and error is None:
-            raise self._failures[0]
+        if error is None:
+            self._complain()
+
+    async def rests(self) -> None:
+        """Wait until it has done all that it heard of, so that no answer is awaited while its event loop stands still.
+
+        Raises:
+            AssertionError: it is at work for too long.
+            Exception: what it failed with, since this was asked last.
+        """
+        await soon(lambda: not self._tasks, "the kubelet rests")
+        self._complain()
 
     async def look_again(self, namespace: str) -> None:
         """Look at everything in a namespace again, because the script says something else now."""
@@ -152,15 +164,24 @@ class Kubelet:
             self._spawn(self._play(owner, turn))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        self._tasks.add(self._started(work))
+
+    def _started(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._watches.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._failures.append(error)
+
+    def _complain(self) -> None:
+        failures, self._failures = self._failures, []
+        if failures:
+            raise failures[0]
 
     async def _play(self, owner: Owner, turn: Turn) -> None:
         """Play an owner until nothing new is known of it; one task at a time does."""

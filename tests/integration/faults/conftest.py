@@ -16,12 +16,22 @@ REPORTS = pytest.StashKey[list[str]]()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def lab(apiserver: ApiServer, client: Client) -> AsyncIterator[Lab]:
-    """The API server with the actor and a mirror of all objects; each test uses namespaces of its own."""
+async def laboratory(apiserver: ApiServer, client: Client) -> AsyncIterator[Lab]:
+    """The API server with the actor and a mirror of all objects."""
     del client  # it has installed the CRDs
     logging.getLogger("kopf").setLevel(logging.ERROR)  # every operator in a thread warns that it hears no signals
     async with Lab(apiserver) as lab:
         yield lab
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def lab(laboratory: Lab) -> AsyncIterator[Lab]:
+    """The same for each test, which uses namespaces of its own.
+
+    Its event loop stands still while tests of other loops run: an answer that the actor awaits then would be late.
+    """
+    yield laboratory
+    await laboratory.kubelet.rests()
 
 
 @pytest.fixture

@@ -62,9 +62,9 @@ CASES = (
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def revision(lab: Lab) -> str:
+async def revision(laboratory: Lab) -> str:
     """The name that the revision of version 1 has wherever it is served like that."""
-    async with Run(lab, FIRST, await lab.namespace(), FaultFree()) as run:
+    async with Run(laboratory, FIRST, await laboratory.namespace(), FaultFree()) as run:
         await run.through()
         return str(run.space.of("Deployment")[0]["metadata"]["name"])
 
