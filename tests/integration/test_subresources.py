@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 
 from mlwright.api.kinds import CATEGORY, GROUP, KINDS, VERSION
+from mlwright.controller.status import compact
 from tests.support.apiserver import APPLY, CRDS, Client, Json, collection, definitions
-from tests.support.objects import BASES, DEPLOYMENT, MODEL, PIPELINE, changed
+from tests.support.objects import BASES, DEPLOYMENT, MODEL, PIPELINE, RUN, changed
 from tests.support.waiting import eventually
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -48,6 +49,17 @@ def test_status_is_written_apart_from_the_spec(client: Client, namespace: str, k
     after = client.read(kind, namespace, name)
     assert "status" not in before
     assert (after["status"], after["spec"]) == ({"summary": "from the operator"}, before["spec"])
+
+
+@pytest.mark.parametrize("number", [1e15, 1.2345678901234568e20, -9.87e20, 1.5e21, 2.0**53 + 2, 0.1, 1e-9])
+def test_a_number_is_told_as_it_was_written(client: Client, namespace: str, number: float) -> None:
+    """Whatever its size: a status that reads otherwise than it was written would be written at every look."""
+    written = compact({"metrics": {"loss": number}})
+    client.create(RUN, namespace)
+
+    client.merge(RUN, namespace, {"status": written}, "/status")
+
+    assert client.read("TrainingRun", namespace, RUN["metadata"]["name"])["status"] == written
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - set(WITH_STATUS)))

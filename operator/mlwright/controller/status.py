@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,11 @@ from mlwright.ports.events import Notice
 NUMBERS_EVERY: Final = 30.0
 """Seconds between writes of a status of which only numbers changed."""
 
+EXACT: Final = 2.0**53
+"""Below it every whole number is a float of its own."""
+EXPONENT: Final = 1e21
+"""From here on Go writes a float with an exponent, as Python does."""
+
 _SENTENCES: Final = frozenset({"message", "summary", "sentence"})
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
@@ -22,11 +28,20 @@ _READINESS: Final = frozenset({"Ready", "Reconciling", "Stalled"})
 
 
 def compact(value: Any) -> Any:  # JSON
-    """Return JSON without nulls: the API server refuses them, and an absent field says the same."""
+    """Return JSON as the API server will tell it.
+
+    Without nulls, which it refuses: an absent field says the same. Large numbers without a fraction are whole ones,
+    written with the shortest digits of the float and zeros: what is told again must not look like a change.
+
+    >>> compact({"rows": 1.2345678901234568e20, "share": 0.5, "note": None})
+    {'rows': 123456789012345680000, 'share': 0.5}
+    """
     if isinstance(value, Mapping):
         return {key: compact(entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list | tuple):
         return [compact(entry) for entry in value]
+    if isinstance(value, float) and EXACT <= abs(value) < EXPONENT:
+        return int(Decimal(repr(value)))
     return value
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, merge, ready, stalled
 from mlwright.api.reasons import Reason
 from mlwright.controller.kinds import RECONCILERS
 from mlwright.controller.routes import affected
 from mlwright.controller.shelf import Change
+from mlwright.controller.status import compact
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.plan import Plan
 from mlwright.plan.resources import Body, Key
@@ -196,7 +197,7 @@ class Operator:
 
     def _status(self, body: Body, draft: StatusDraft) -> None:
         before = body.get("status") or {}
-        after = _compact(merge(before, draft, body["metadata"]["generation"], self.now))
+        after = compact(merge(before, draft, body["metadata"]["generation"], self.now))
         if after != before:
             self.of_status.add(self.written + 1)
             judged = body["metadata"]["resourceVersion"]
@@ -345,9 +346,3 @@ def _stuck(body: Body, reason: Reason, sentence: str) -> StatusDraft:
         if c["type"] not in {"Ready", "Reconciling", "Stalled"}
     )
     return StatusDraft(sentence, (ready(reason, sentence, "False"), stalled(reason, sentence), *kept), fields)
-
-
-def _compact(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _compact(entry) for key, entry in value.items() if entry is not None}
-    return [_compact(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,22 @@ def test_everything_else_is_written_at_once(pair: tuple[Any, Any]) -> None:
 def test_nulls_are_left_out() -> None:
     """The API server refuses them."""
     assert status.compact({"a": None, "b": [{"c": None, "d": 0}]}) == {"b": [{"d": 0}]}
+
+
+@pytest.mark.parametrize(
+    "ours, told",
+    [
+        (9007199254740994.0, "9007199254740994"),
+        (1e15, "1000000000000000"),
+        (1.2345678901234568e20, "123456789012345680000"),
+        (-1.2345678901234568e20, "-123456789012345680000"),
+        (1.5e21, "1.5e+21"),
+        (0.1, "0.1"),
+    ],
+)
+def test_a_large_number_is_what_the_api_server_tells_of_it(ours: float, told: str) -> None:
+    """Else it would be written anew at every look."""
+    assert status.compact({"loss": ours}) == {"loss": json.loads(told)}
 
 
 def stored(*verdicts: Verdict, **fields: Any) -> dict[str, Any]:
