@@ -72,7 +72,7 @@ async def _asked(ports: list[int], names: list[str], rounds: int) -> Figures:
         clock.at += EVERY
         await meter.round()
     spent = (time.process_time() - begun) / rounds
-    pods.keep(())
+    await pods.close()
     heard = len(cache.loads.glances(Key("ModelDeployment", "shop-0", names[0])))
     return {
         "router_pods_per_second": len(ports),

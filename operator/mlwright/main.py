@@ -132,7 +132,7 @@ class _Process:
         try:
             await operator.run(outside, settings, RECONCILERS, self._stop, gauges=self._gauges, kinds=kinds)
         finally:
-            routers.keep(())
+            await routers.close()
             if store is not None:
                 await store.close()
             await transport.close()

@@ -20,6 +20,7 @@ from mlwright.adapters.kube.client import KubeCluster
 from mlwright.adapters.kube.connect import connect
 from mlwright.adapters.kube.events import KubeEvents
 from mlwright.adapters.kube.leases import KubeLeases
+from mlwright.adapters.routers import RouterPods
 from mlwright.controller import operator
 from mlwright.controller.health import Pulse
 from mlwright.controller.kinds import RECONCILERS
@@ -33,7 +34,6 @@ from mlwright.ports.events import Notice
 from mlwright.ports.leases import Record
 from mlwright.ports.metrics import MetricsStore
 from mlwright.ports.outside import Outside
-from mlwright.ports.routers import Routers
 from mlwright.settings import Settings
 
 SETTINGS: Final = Settings(
@@ -227,7 +227,7 @@ class InProcess:
         *,
         access: Access | None = None,
         clock: Clock | None = None,
-        routers: Routers | None = None,
+        routers: Callable[[], RouterPods] | None = None,
         store: MetricsStore | None = None,
     ) -> None:
         self.ledger = Ledger()
@@ -269,6 +269,7 @@ class InProcess:
         environ = {"KUBECONFIG": str(self._server.kubeconfig)}
         transport, access = await connect(environ, self._settings.workers + 4, self.metrics.called)
         settings, clock = self._settings, self._clock
+        routers = self._routers() if self._routers else None
         kinds = (*KINDS, *foreign(settings.training_resources))
         real = Outside(
             cluster=KubeCluster(transport, settings.namespace, kinds),
@@ -276,7 +277,7 @@ class InProcess:
             leases=KubeLeases(transport, clock, settings.namespace, settings.lease_name),
             events=KubeEvents(transport, clock, self.name),
             clock=clock,
-            routers=self._routers,
+            routers=routers,
             metrics=self._store,
         )
         self._recorder = recorder = Recorder(real, self._schedule, self.ledger, self._dies)
@@ -288,8 +289,8 @@ class InProcess:
         finally:
             await _end_the_rest()
             await transport.close()
-            if self._routers is not None:
-                self._routers.keep(())
+            if routers is not None:
+                await routers.close()
             await self._connections_closed()
 
     async def _connections_closed(self) -> None:

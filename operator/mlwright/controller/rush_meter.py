@@ -25,7 +25,7 @@ from mlwright.ports.routers import Routers
 EVERY: Final = 1.0
 """Seconds between two questions to one pod."""
 MOST: Final = 64
-"""Pods that are asked in one second, and connections that are kept: two for each of 32 namespaces."""
+"""Pods that are asked in one second: two for each of 32 namespaces."""
 AWAY: Final = 10.0
 """Seconds for which a pod that did not answer is left alone."""
 KNOWN: Final = 5.0
@@ -76,7 +76,6 @@ class RushMeter:
             watched.setdefault(key.namespace, []).append(key)
         self._known = {namespace: self._known.get(namespace) or _Namespace() for namespace in watched}
         due = self._due()
-        self._pods.keep({address for namespace in due for address in self._known[namespace].addresses})
         self._forget()
         await asyncio.gather(*(self._glance(namespace, watched[namespace]) for namespace in due))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from mlwright.plan.loads import Passing
@@ -13,8 +13,4 @@ class Routers(Protocol):
 
     async def passing(self, address: str) -> Mapping[str, Passing]:
         """Return what the pod at `HOST:PORT` says of each deployment that it routes; one question at a time."""
-        ...
-
-    def keep(self, addresses: Collection[str]) -> None:
-        """Forget all pods but these."""
         ...

@@ -27,7 +27,7 @@ async def asking(running: Running) -> AsyncIterator[tuple[RouterPods, str]]:
     try:
         yield pods, f"127.0.0.1:{running.place.metrics_port}"
     finally:
-        pods.keep(())
+        await pods.close()
 
 
 async def test_requests_under_way_and_those_that_came_are_told_by_deployment(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ async def test_requests_that_a_router_holds_make_pods(
         running.scene.route({"r": [(0, 9999)]}, MODEL_NAME)
         await running.follows()
         held = [asyncio.ensure_future(ask(running, f"/v2/models/{MODEL_NAME}/infer")) for _ in range(REQUESTS)]
-        operator = InProcess(apiserver, settings, routers=Here(running.place.metrics_port)).start()
+        operator = InProcess(apiserver, settings, routers=lambda: Here(running.place.metrics_port)).start()
         try:
             spec = {"replicas": 1, "autoscaling": SCALING, "traffic": {"provider": "Router"}}
             for thing in (MODEL, version(1), deployment(**spec)):

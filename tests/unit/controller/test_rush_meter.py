@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mlwright.builders.routers import router_labels
@@ -28,7 +28,6 @@ class Pods:
     def __init__(self) -> None:
         self.say: dict[str, dict[str, Passing]] = {}
         self.asked: list[str] = []
-        self.kept: set[str] = set()
 
     async def passing(self, address: str) -> Mapping[str, Passing]:
         """Return what the pod says; one that says nothing is away."""
@@ -36,10 +35,6 @@ class Pods:
         if address not in self.say:
             raise MetricsError(f"the router at {address} does not answer")
         return self.say[address]
-
-    def keep(self, addresses: Collection[str]) -> None:
-        """Take a note."""
-        self.kept = set(addresses)
 
 
 class Watch:
@@ -164,7 +159,7 @@ def test_nobody_is_asked_for_whom_nobody_watches() -> None:
     watch.want(bounds=None)
     watch.seconds()
 
-    assert (watch.pods.asked, watch.pods.kept, watch.cache.glances(CHURN)) == ([address], set(), ())
+    assert (watch.pods.asked, watch.cache.glances(CHURN)) == ([address], ())
 
 
 def test_pods_that_come_and_go_are_followed() -> None:
@@ -177,8 +172,10 @@ def test_pods_that_come_and_go_are_followed() -> None:
     second = watch.router(2)
     watch.pods.say[second] = {}
     watch.seconds(int(KNOWN))
+    watch.pods.asked.clear()
+    watch.seconds()
 
-    assert watch.pods.kept == {first, second}
+    assert sorted(watch.pods.asked) == [first, second]
 
 
 def test_of_too_many_routers_each_has_its_turn() -> None:
@@ -191,8 +188,8 @@ def test_of_too_many_routers_each_has_its_turn() -> None:
     watch.pods.say = {address: {} for address in addresses}
 
     watch.seconds()
-    first = set(watch.pods.asked)
+    first = list(watch.pods.asked)
     watch.seconds()
 
-    assert (len(first), len(watch.pods.kept)) == (MOST, MOST)
-    assert set(watch.pods.asked) == set(addresses)
+    assert len(first) == MOST
+    assert sorted(watch.pods.asked) == sorted(addresses)
