@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
-from pathlib import Path
 from statistics import median
 from typing import Final
 
 from bench.figures import Benchmark, Figures
-from cluster.paths import State, cluster_name
+from bench.on_cluster import demand, ground
 from examples.flights.errands import load
 from tests.support.apiserver import Json
 from tests.support.flights import request
-from tests.support.live import Live, administrator
 from tests.support.manifests import FLIGHTS, deployment, model, version
 from tests.support.reaction import Reaction, Watched, watched
-from tests.support.release import Release, images
+from tests.support.release import Release
 from tests.support.shelf import Shelf
 
 NAME: Final = "hurried"
@@ -37,17 +34,8 @@ BENCHMARK: Final = Benchmark(
 
 def measure() -> Figures:
     """Return seconds from the decision to the route and to all routers: median and longest of all rounds."""
-    with tempfile.TemporaryDirectory() as folder:
-        kubeconfig = State.of(cluster_name()).kubeconfig
-        api = administrator(kubeconfig, Path(folder))
-        release = Release(api, images())
-        release.ensure()
-        live = Live(kubeconfig, "bench-rollback", api)
-        live.begin()
-        try:
-            found = _measured(Shelf.stocked(live, release.images["trainer"]), release)
-        finally:
-            live.end()
+    with ground("bench-rollback") as (live, release):
+        found = _measured(Shelf.stocked(live, release.images["trainer"]), release)
     routed, followed = [one.routed for one in found], [one.followed for one in found]
     return {
         "route_seconds_median": median(routed),
@@ -92,8 +80,7 @@ def _treacherous(image: str) -> Json:
 
 def main() -> int:
     """Measure, print and write."""
-    if not State.of(cluster_name()).kubeconfig.exists():
-        raise SystemExit("the cluster is not up: run `make bench-rollback`, or `make images` first")
+    demand("bench-rollback")
     return BENCHMARK.run({"rollback": measure}, ())
 
 

@@ -11,25 +11,22 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from typing import Final, Self
 
 from bench.figures import Benchmark, Figures
-from cluster.paths import State, cluster_name
+from bench.on_cluster import demand, ground
 from examples.flights.errands import Load
 from mlwright.constants import ROUTER_METRICS_PORT
 from tests.support.apiserver import Json
 from tests.support.flights import request
-from tests.support.live import Live, administrator
+from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
 from tests.support.reaction import Watched, watched
-from tests.support.release import Release, images
 from tests.support.shelf import Shelf
 
 NAME: Final = "sudden"
@@ -55,17 +52,8 @@ SCALING: Final[Json] = {
 
 def measure() -> Figures:
     """Return seconds since the surge was seen at the router, until each stage: the median of all rounds."""
-    with tempfile.TemporaryDirectory() as folder:
-        kubeconfig = State.of(cluster_name()).kubeconfig
-        api = administrator(kubeconfig, Path(folder))
-        release = Release(api, images())
-        release.ensure()
-        live = Live(kubeconfig, "bench-surge", api)
-        live.begin()
-        try:
-            rounds = _rounds(Shelf.stocked(live, release.images["trainer"]), release.images["trainer"])
-        finally:
-            live.end()
+    with ground("bench-surge") as (live, release):
+        rounds = _rounds(Shelf.stocked(live, release.images["trainer"]), release.images["trainer"])
     return {f"{stage}_seconds_median": median(found[stage] for found in rounds) for stage in STAGES}
 
 
@@ -195,8 +183,7 @@ def _told(live: Live, page: str) -> list[str]:
 
 def main() -> int:
     """Measure, print and write."""
-    if not State.of(cluster_name()).kubeconfig.exists():
-        raise SystemExit("the cluster is not up: run `make bench-surge`, or `make images` first")
+    demand("bench-surge")
     return BENCHMARK.run({"surge": measure}, ())
 
 

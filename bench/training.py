@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import overhead, training_data, tuning
+from bench import on_cluster, overhead, training_data, tuning
 from bench.figures import FOLDER, Benchmark, Figures
 
 LOG: Final = FOLDER / "training.log"
@@ -63,7 +63,7 @@ def main(wanted: list[str]) -> int:
 
 def _possible() -> list[str]:
     """Return what can be measured here: a tuning takes pods."""
-    return [phase for phase in PHASES if phase != "tuning" or tuning.is_possible()]
+    return [phase for phase in PHASES if phase != "tuning" or on_cluster.is_up()]
 
 
 if __name__ == "__main__":

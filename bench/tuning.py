@@ -7,7 +7,6 @@ share nothing, so nobody waits for anybody. Time is from the Job until both of i
 from __future__ import annotations
 
 import io
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from bench.figures import Figures
-from cluster.paths import State, cluster_name
+from bench.on_cluster import ground
 from mlwright.builders.pods import Mount, pod_spec
 from mlwright.constants import STEP_CONTAINER
-from tests.support.live import Live, administrator
+from tests.support.live import Live
 from tests.support.manifests import claim, config_map, pipeline
-from tests.support.release import Release, images
 
 TRIALS: Final = 40
 PODS: Final = 2
@@ -39,24 +37,10 @@ PATIENCE: Final = 900.0
 SCRIPT: Final = Path(__file__).with_name("bare_tuning.py")
 
 
-def is_possible() -> bool:
-    """Tell whether the local cluster is up."""
-    return State.of(cluster_name()).kubeconfig.exists()
-
-
 def measure() -> Figures:
     """Return how much of the speed of bare Optuna a tuning has, and the seconds of both."""
-    with tempfile.TemporaryDirectory() as folder:
-        kubeconfig = State.of(cluster_name()).kubeconfig
-        api = administrator(kubeconfig, Path(folder))
-        release = Release(api, images())
-        release.ensure()
-        live = Live(kubeconfig, "bench-tuning", api)
-        live.begin()
-        try:
-            return _measured(live, release.images["trainer"])
-        finally:
-            live.end()
+    with ground("bench-tuning") as (live, release):
+        return _measured(live, release.images["trainer"])
 
 
 def _measured(live: Live, image: str) -> Figures:
