@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from mlwright.api.fields import parse_duration
 from mlwright.cli import commands, drift, drift_page, proof, reports, simulation
 from mlwright.cli.answers import Answer, CommandError
 from mlwright.cli.kubectl import Body, Kubectl
@@ -24,6 +25,7 @@ from mlwright.planners.simulating import World
 DEPLOYMENT: Final = ("ModelDeployment",)
 SERVED_OR_TRAINED: Final = ("ModelDeployment", "TrainingPipeline")
 WITH_RUNS: Final = (*SERVED_OR_TRAINED, "TrainingRun")
+MINUTE: Final = 60
 EVERYTHING: Final = (*WITH_RUNS, "Model")
 
 
@@ -85,10 +87,19 @@ def _drift(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
 
 
 def _simulate(kubectl: Kubectl, told: argparse.Namespace) -> Answer:
-    trace = simulation.read(Path(told.trace))
     drafted = told.name.endswith(simulation.MANIFESTS)
     body = kubectl.manifest(told.name) if drafted else find(kubectl, told.name, DEPLOYMENT)
+    meta = body["metadata"]
+    trace = simulation.read(Path(told.trace)) if told.trace else _past(told, meta["namespace"], meta["name"])
     return simulation.answer(body, trace, World(told.capacity, told.start, told.late))
+
+
+def _past(told: argparse.Namespace, namespace: str, name: str) -> simulation.Trace:
+    from mlwright.cli import past  # noqa: PLC0415  # its HTTP client takes a while to load, and only this asks
+
+    end = float(told.until or int(_now().timestamp()))
+    credentials = Path(told.credentials) if told.credentials else None
+    return past.read(past.Source(told.prometheus, credentials, end - told.window, end), namespace, name)
 
 
 def _now() -> datetime:
@@ -156,7 +167,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _simulates(own: argparse.ArgumentParser) -> None:
-    own.add_argument("--trace", required=True, help="a CSV file with the columns time and requests (per second)")
+    load = own.add_mutually_exclusive_group(required=True)
+    load.add_argument("--trace", metavar="FILE", help="a CSV file with the columns time and requests (per second)")
+    load.add_argument("--prometheus", metavar="URL", type=_address, help="the Prometheus that knows what came")
+    own.add_argument(
+        "--window",
+        metavar="TIME",
+        type=_window,
+        default=86400,
+        help="with --prometheus: how much of the past, such as 24h (24h)",
+    )
+    own.add_argument("--until", metavar="TIME", type=_moment, help="with --prometheus: where it ends, RFC 3339 (now)")
+    own.add_argument(
+        "--credentials",
+        metavar="FOLDER",
+        help="with --prometheus: files token, or username and password; ca.crt, tls.crt, tls.key",
+    )
     own.add_argument("--capacity", required=True, type=_positive, help="requests per second that one pod can answer")
     own.add_argument("--start", type=_seconds, default=15, help="seconds until a new pod is ready (15)")
     own.add_argument("--late", type=_seconds, default=1, help="seconds of waiting that make a request late (1)")
@@ -167,6 +193,26 @@ def _positive(text: str) -> float:
         if 0 < (number := float(text)) < float("inf"):
             return number
     raise argparse.ArgumentTypeError("expected a number above 0")
+
+
+def _address(text: str) -> str:
+    if text.startswith(("http://", "https://")):
+        return text
+    raise argparse.ArgumentTypeError("expected http://HOST:PORT or https://HOST/PATH")
+
+
+def _window(text: str) -> int:
+    with suppress(ValueError):
+        if MINUTE <= (seconds := int(parse_duration(text).total_seconds())) <= simulation.LONGEST:
+            return seconds
+    raise argparse.ArgumentTypeError(f"expected a time of 1m to {simulation.LONGEST // 3600}h, such as 24h")
+
+
+def _moment(text: str) -> float:
+    with suppress(ValueError):
+        if (moment := datetime.fromisoformat(text)).tzinfo is not None:
+            return moment.timestamp()
+    raise argparse.ArgumentTypeError("expected a time with its zone, such as 2026-01-05T07:00:00Z")
 
 
 def _seconds(text: str) -> int:

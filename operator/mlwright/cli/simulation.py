@@ -40,6 +40,8 @@ class Trace:
     """Seconds since 1970."""
     load: tuple[float, ...]
     """Requests per second, for each second."""
+    unknown: float = 0.0
+    """Share of the time of which nothing is known; nothing came then, as far as it is played."""
 
 
 def read(path: Path) -> Trace:
@@ -113,7 +115,7 @@ def answer(body: Body, trace: Trace, world: World) -> Answer:
     known = oracle(spec, trace.load, world)
     perfect = Simulated((), known, own.requests, 0.0)
     sides = {"this policy": own, "HPA's defaults": beside, "who knows the load": perfect}
-    return Answer(_text(body, trace, own, sides), _data(sides))
+    return Answer(_text(body, trace, own, sides), {**_data(sides), "unknownShare": trace.unknown})
 
 
 def _policy(body: Body, trace: Trace) -> Autoscaling:
@@ -138,7 +140,7 @@ def _between(spec: Autoscaling, replicas: int) -> int:
 
 def _text(body: Body, trace: Trace, own: Simulated, sides: dict[str, Simulated]) -> str:
     ends = (written(at) for at in (trace.begin, trace.begin + len(trace.load)))
-    head = f"{body['metadata']['name']} from {' to '.join(ends)}, {own.requests:,.0f} requests"
+    head = f"{body['metadata']['name']} from {' to '.join(ends)}, {own.requests:,.0f} requests{_unknown(trace)}"
     drawn = [
         ["load", drawing(trace.load), f"up to {max(trace.load):g} requests/s"],
         ["pods", drawing(own.pods), f"up to {max(own.pods)}"],
@@ -146,6 +148,12 @@ def _text(body: Body, trace: Trace, own: Simulated, sides: dict[str, Simulated])
     told = [["", "late", "pod hours", "most pods"]]
     told += [[side, f"{s.late_share:.2%}", f"{s.pod_hours:.2f}", str(max(s.pods))] for side, s in sides.items()]
     return "\n\n".join((head, table(drawn), _moves(own.moves), table(told)))
+
+
+def _unknown(trace: Trace) -> str:
+    if not trace.unknown:
+        return ""
+    return f"\nof {trace.unknown:.1%} of the time nothing is known (no pods, or not scraped): played as no requests"
 
 
 def _moves(moves: Sequence[Moved]) -> str:

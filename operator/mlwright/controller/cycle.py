@@ -146,7 +146,7 @@ class Cycle:
 
     async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:
         self._intake.cache.want(key, plan.measure)
-        self._intake.cache.loads.want(key, plan.questions, plan.memory, plan.bounds)
+        self._intake.cache.loads.want(key, plan.questions, plan.memory, plan.bounds, plan.standing)
         self._intake.cache.tallies.want(key, plan.wanted)
         if done.seen and not body.get("status") and key not in self._postponed:
             # what was just made is in the cache: one look further the first status says more, and is written once

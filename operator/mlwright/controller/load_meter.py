@@ -1,4 +1,4 @@
-"""Asks the store of metrics for the load, once for all deployments, and wakes those that scale by it."""
+"""Asks the store of metrics for the load, once for all deployments, and wakes those in which it changes anything."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class LoadMeter:
         questions = tuple(self._loads.asked)
         answers = await asyncio.gather(*(self._answer(question) for question in questions))
         for key in self._loads.take(dict(zip(questions, answers, strict=True))):
-            self._wake(key)
+            if not self._loads.rests(key, self._clock.now()):
+                self._wake(key)
+            await asyncio.sleep(0)  # of a thousand deployments all others must not wait for the last
 
     async def _answer(self, question: Question) -> Answer:
         now = self._clock.now().timestamp()

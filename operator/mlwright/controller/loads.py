@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from mlwright.plan.loads import Answer, Bounds, Glance, Question
 from mlwright.plan.resources import Key
 from mlwright.plan.scaling import Memory
+from mlwright.plan.serving import Standing
 from mlwright.planners.rush import GLANCES
+from mlwright.planners.standing import steady
 
 
 class Loads:
@@ -17,17 +20,27 @@ class Loads:
         self._asked: dict[Key, tuple[Question, ...]] = {}
         self._answers: dict[Question, Answer] = {}
         self._memories: dict[Key, Memory] = {}
+        self._standings: dict[Key, Standing] = {}
         self._bounds: dict[Key, Bounds] = {}
         self._glances: dict[Key, tuple[Glance, ...]] = {}
 
     def want(
-        self, owner: Key, questions: tuple[Question, ...], memory: Memory | None, bounds: Bounds | None = None
+        self,
+        owner: Key,
+        questions: tuple[Question, ...],
+        memory: Memory | None,
+        bounds: Bounds | None = None,
+        standing: Standing | None = None,
     ) -> None:
         """Let questions be asked for an object from now on; none: what it remembers is forgotten as well.
 
-        With bounds the routers are asked, too, and the object is looked at again when they know of more.
+        With bounds the routers are asked, too, and the object is looked at again when they know of more. With a
+        standing it is looked at again only when an answer changes anything.
         """
         self._watch(owner, bounds if questions else None)
+        self._standings.pop(owner, None)
+        if standing is not None:
+            self._standings[owner] = standing
         if not questions:
             self._asked.pop(owner, None)
             self._memories.pop(owner, None)
@@ -50,6 +63,18 @@ class Loads:
     def memory(self, owner: Key) -> Memory | None:
         """Return what an object remembers of its size."""
         return self._memories.get(owner)
+
+    def rests(self, owner: Key, now: datetime) -> bool:
+        """Tell whether a look at an object would change nothing but what it remembers, which is then remembered."""
+        standing = self._standings.get(owner)
+        if standing is None:
+            return False
+        answers = {question: self._answers[question] for question in self._asked[owner] if question in self._answers}
+        memory = steady(standing, answers, self.glances(owner), self.memory(owner), now)
+        if memory is None:
+            return False
+        self._memories[owner] = memory
+        return True
 
     @property
     def watched(self) -> Mapping[Key, Bounds]:

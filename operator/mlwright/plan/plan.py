@@ -13,6 +13,7 @@ from mlwright.plan.experiments import Survey
 from mlwright.plan.loads import Bounds, Question
 from mlwright.plan.measuring import Measure
 from mlwright.plan.scaling import Memory
+from mlwright.plan.serving import Standing
 from mlwright.plan.writes import Write
 
 Intent = TypeVar("Intent")
@@ -35,11 +36,13 @@ class Plan:
     measure: Measure | Survey | None = None
     """What is to be counted; the next look after it was finds it."""
     questions: tuple[Question, ...] = ()
-    """What is asked about the load, again and again; whenever it was, there is another look."""
+    """What is asked about the load, again and again; whenever an answer changes anything, there is another look."""
     bounds: Bounds | None = None
     """What routers may know of; above it there is another look. None: nobody asks them."""
     memory: Memory | None = None
     """What the next look at the load looks back at."""
+    standing: Standing | None = None
+    """By which an answer that changes nothing is known without another look; None: each answer leads to one."""
     wanted: Wanted | None = None
     """Rows that are to be counted by their bins; whenever they were, there is another look."""
 
@@ -56,6 +59,7 @@ class Decided(Generic[Intent]):
     questions: tuple[Question, ...] = ()
     bounds: Bounds | None = None
     memory: Memory | None = None
+    standing: Standing | None = None
     wanted: Wanted | None = None
 
     def rendered(self, render: Callable[[Intent], Write]) -> Plan:
@@ -70,5 +74,6 @@ class Decided(Generic[Intent]):
             questions=self.questions,
             bounds=self.bounds,
             memory=self.memory,
+            standing=self.standing,
             wanted=self.wanted,
         )

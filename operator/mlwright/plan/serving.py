@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from mlwright.api.conditions import Verdict
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.rollouts import Preflight
 from mlwright.plan.experiments import Surveyed
@@ -172,6 +173,21 @@ class DeploymentSeen:
     traffic: TrafficSeen = field(default_factory=TrafficSeen)
     measured: Measured | Surveyed | None = None
     """What was counted for its rollout or its experiment last; None before anything was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the size of a deployment follows from beside its load, where the last look at the load moved nothing.
+
+    It holds until anything is heard of the deployment, which leads to another look.
+    """
+
+    seen: DeploymentSeen
+    """No more of it than that takes."""
+    rolls: bool
+    """Whether another revision was about to take over."""
+    verdicts: tuple[Verdict, ...]
+    """What was told about the metrics."""
 
 
 @dataclass(frozen=True, slots=True)

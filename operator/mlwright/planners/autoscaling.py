@@ -82,12 +82,16 @@ def scale(seen: DeploymentSeen, now: datetime, *, rolls: bool = False) -> Scalin
     spec = seen.spec.autoscaling
     if spec is None:
         return None
-    pods = _pods(seen)
-    current = max((variant.wanted for variant in pods), default=0)
-    found = _Look(seen, spec, pods, current, now, rolls=rolls, floor=floors.highest(spec, now))
-    if current:
+    pods, size = _pods(seen), current(seen)
+    found = _Look(seen, spec, pods, size, now, rolls=rolls, floor=floors.highest(spec, now))
+    if size:
         return found.judged()
     return found.asleep() if pods and found.may_sleep else found.begun()
+
+
+def current(seen: DeploymentSeen) -> int:
+    """Return how many pods there are to be now, for the deployment as a whole: those of its largest variant."""
+    return max((variant.wanted for variant in _pods(seen)), default=0)
 
 
 def _pods(seen: DeploymentSeen) -> tuple[VariantSeen, ...]:

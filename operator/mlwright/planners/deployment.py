@@ -37,6 +37,7 @@ from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
 from mlwright.planners.situation import Situation, look, resized
 from mlwright.planners.stages import divides
+from mlwright.planners.standing import stood
 from mlwright.planners.target import Obstacle, variant
 from mlwright.settings import Settings
 
@@ -52,11 +53,12 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     seen = traffic.resolved(seen, settings)
     check(seen, now)
     at = look(seen, settings, now)
-    size = scale(seen, now, rolls=_rolls(at) or seen.spec.experiment is not None)
+    rolls = _rolls(at) or seen.spec.experiment is not None
+    size = scale(seen, now, rolls=rolls)
     at = resized(at, sized(seen, size))
     found = next(decision for rule in RULES if (decision := rule(at)) is not None)
     decision = beside(found, at, waits(at)) if seen.spec.experiment else found
-    told = decision if size is None else with_size(decision, size)
+    told = decision if size is None else replace(with_size(decision, size), standing=stood(seen, size, rolls=rolls))
     return with_contest(told, contest(seen, variant(seen, at.stable.name) if at.stable else None, now))
 
 

@@ -17,9 +17,8 @@ from mlwright.plan.loads import Question
 _WINDOW: Final = "1m"
 
 
-def _rate(series: str, *labels: str) -> str:
-    told_apart = ", ".join(("namespace", "pod", "code", *labels))
-    return f"sum by (namespace, pod) (max by ({told_apart}) (rate({series}[{_WINDOW}])))"
+def _rate(series: str) -> str:
+    return f"sum by (namespace, pod) (max by (namespace, pod, code) (rate({series}[{_WINDOW}])))"
 
 
 REQUESTS: Final = Question(_rate("mlwright_requests_total"))
@@ -46,6 +45,16 @@ def own(promql: str, namespace: str, deployment: str) -> Question:
     """Return the question of somebody's own; names of Kubernetes need no escape."""
     filled = promql.replace("${namespace}", namespace).replace("${deployment}", deployment)
     return Question(filled, whole=True)
+
+
+def past(namespace: str, deployment: str) -> str:
+    """Return the query for all requests per second of one deployment, counted as live; names need no escape.
+
+    >>> past("shop", "churn").endswith('(rate(mlwright_requests_total{namespace="shop",deployment="churn"}[1m]))))')
+    True
+    """
+    of = f'namespace="{namespace}",deployment="{deployment}"'
+    return f"sum({_rate(f'mlwright_requests_total{{{of}}}')})"
 
 
 def asked(metric: ScalingMetric, namespace: str, deployment: str) -> tuple[Question, ...]:

@@ -158,7 +158,7 @@ class Operator:
             return None
         meta = body["metadata"]
         key = Key(body["kind"], meta["namespace"], meta["name"])
-        self.world.loads.want(key, plan.questions, plan.memory, plan.bounds)
+        self.world.loads.want(key, plan.questions, plan.memory, plan.bounds, plan.standing)
         self.world.meter.want(key, plan.measure)
         self.world.rows.want(key, plan.wanted)
         draft = plan.status

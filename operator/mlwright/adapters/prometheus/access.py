@@ -1,4 +1,4 @@
-"""How to prove to Prometheus who asks, from the files of one mounted Secret; they are read anew for each question.
+"""How to prove to Prometheus who asks: by the files of one folder, read anew for each question.
 
 | file | what for |
 |---|---|
@@ -20,9 +20,11 @@ from mlwright.errors import MetricsError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The folder of the mounted Secret; None without one."""
+    """The folder; None without one."""
 
     folder: Path | None = None
+    called: str = "the Secret of prometheus.secretName"
+    """How those who can mend it know the folder."""
 
     def headers(self) -> dict[str, str]:
         """Return what proves who asks.
@@ -36,7 +38,7 @@ class Credentials:
         if not username and not password:
             return {}
         if not username or not password:
-            raise MetricsError("the Secret of prometheus.secretName has one of username and password: give it both")
+            raise MetricsError(f"{self.called} has one of username and password: give it both")
         pair = base64.b64encode(f"{username}:{password}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
@@ -48,15 +50,13 @@ class Credentials:
         """
         authority, certificate, key = (self._there(name) for name in ("ca.crt", "tls.crt", "tls.key"))
         if bool(certificate) != bool(key):
-            raise MetricsError("the Secret of prometheus.secretName has one of tls.crt and tls.key: give it both")
+            raise MetricsError(f"{self.called} has one of tls.crt and tls.key: give it both")
         try:
             context = ssl.create_default_context(cafile=authority)
             if certificate:
                 context.load_cert_chain(certificate, key)
         except (OSError, ssl.SSLError) as error:
-            raise MetricsError(
-                f"the Secret of prometheus.secretName holds a certificate that cannot be used: {error}"
-            ) from error
+            raise MetricsError(f"{self.called} holds a certificate that cannot be used: {error}") from error
         return context
 
     def _there(self, name: str) -> str | None:
@@ -67,6 +67,4 @@ class Credentials:
         try:
             return Path(file).read_text(encoding="utf-8").strip() if file else ""
         except (OSError, UnicodeDecodeError) as error:
-            raise MetricsError(
-                f"the file {name} of prometheus.secretName cannot be read: {type(error).__name__}"
-            ) from error
+            raise MetricsError(f"the file {name} of {self.called} cannot be read: {type(error).__name__}") from error

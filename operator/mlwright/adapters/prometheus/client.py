@@ -60,7 +60,7 @@ class Prometheus:
 
     async def number(self, query: str, now: float) -> float | None:
         """Return one number. See `mlwright.ports.metrics.MetricsStore`."""
-        data = await self._data(query, now)
+        data = await self._at(query, now)
         if data.get("resultType") == "scalar":
             return _value(data.get("result"))[1]
         if data.get("resultType") != "vector":
@@ -77,21 +77,36 @@ class Prometheus:
         found = (_mapping(entry) for entry in await self._ask(query, now, "vector"))
         return tuple((_labels(entry), _value(entry.get("value"))[1]) for entry in found)
 
+    async def ranged(self, query: str, begin: float, end: float, step: int) -> tuple[Series, ...]:
+        """Return what a query gave at `begin` and every `step` seconds after it, up to `end`, seconds since 1970.
+
+        A moment at which it gave nothing is left out. Prometheus refuses more than 11,000 moments at once.
+
+        Raises:
+            MetricsError: there is no answer, or no whole one.
+        """
+        asked = {"query": query, "start": f"{begin:.3f}", "end": f"{end:.3f}", "step": str(step)}
+        result = self._of_form(await self._data("query_range", asked), "matrix")
+        return tuple(_series(entry) for entry in result)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
 
     async def _ask(self, query: str, now: float, form: str) -> list[Any]:
-        data = await self._data(query, now)
+        return self._of_form(await self._at(query, now), form)
+
+    def _of_form(self, data: Mapping[str, Any], form: str) -> list[Any]:
         if data.get("resultType") != form:
             raise MetricsError(f"Prometheus at {self._url} returned a {data.get('resultType')} instead of a {form}")
         return _list(data.get("result"))
 
-    async def _data(self, query: str, now: float) -> Mapping[str, Any]:
+    async def _at(self, query: str, now: float) -> Mapping[str, Any]:
+        return await self._data("query", {"query": query, "time": f"{now:.3f}"})
+
+    async def _data(self, page: str, asked: Mapping[str, str]) -> Mapping[str, Any]:
         async with self._seats:
-            answer = await self._send(
-                {"query": query, "time": f"{now:.3f}", "timeout": f"{max(1, self._seconds - 1):g}s"}
-            )
+            answer = await self._send(page, {**asked, "timeout": f"{max(1, self._seconds - 1):g}s"})
         document = self._document(answer)
         if answer.status != 200 or document.get("status") != "success":  # noqa: PLR2004  # the success of HTTP
             words = str(document.get("error", "without a reason"))[:300]
@@ -100,11 +115,11 @@ class Prometheus:
             raise MetricsError(f"Prometheus at {self._url} answered in part only: {str(warnings)[:300]}")
         return _mapping(document.get("data"))
 
-    async def _send(self, form: Mapping[str, str]) -> _Answer:
+    async def _send(self, page: str, form: Mapping[str, str]) -> _Answer:
         secure = self._url.startswith("https")
         try:
             async with self._session.post(
-                f"{self._url}/api/v1/query",
+                f"{self._url}/api/v1/{page}",
                 data=form,
                 headers=self._credentials.headers(),
                 ssl=self._credentials.trust() if secure else True,
@@ -128,8 +143,7 @@ class Prometheus:
     def _document(self, answer: _Answer) -> Mapping[str, Any]:
         if answer.status in (401, 403):
             raise MetricsError(
-                f"Prometheus at {self._url} does not let us ask ({answer.status}): correct the Secret of"
-                " prometheus.secretName"
+                f"Prometheus at {self._url} does not let us ask ({answer.status}): correct {self._credentials.called}"
             )
         if 300 <= answer.status < 400:  # noqa: PLR2004  # the redirects of HTTP
             raise MetricsError(
