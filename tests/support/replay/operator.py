@@ -16,6 +16,7 @@ from typing import Final
 from mlwright.api.conditions import StatusDraft, Verdict, merge, ready, stalled
 from mlwright.api.reasons import Reason
 from mlwright.controller.kinds import RECONCILERS
+from mlwright.controller.load_meter import EVERY as LOOK_AT_LOADS
 from mlwright.controller.routes import affected
 from mlwright.controller.shelf import Change
 from mlwright.controller.status import compact
@@ -240,12 +241,25 @@ class Operator:
             each_round()
             if self._round() or self.late:
                 continue
-            soonest = min(self.due.values(), default=end + timedelta(seconds=1))
+            soonest = min([*self.due.values(), *self._next_answers()], default=end + timedelta(seconds=1))
             if soonest > end:
                 return
             self.world.pass_time(max(soonest - self.world.now, timedelta(seconds=1)))
+            self._ask_for_loads()
         message = f"no rest after {ROUNDS} rounds: {self.world.writes[-8:]}"
         raise AssertionError(message)
+
+    def _next_answers(self) -> list[datetime]:
+        """Return when the load is asked for next, where it is asked for again and again."""
+        return [] if self.world.under_way is None else [self.world.now + timedelta(seconds=LOOK_AT_LOADS)]
+
+    def _ask_for_loads(self) -> None:
+        """Take in the load and look at those in which it changes anything, as the meter does."""
+        if self.world.under_way is None:
+            return
+        loads = self.world.loads
+        keys = loads.take({question: self.world.load(question) for question in loads.asked})
+        self.queue.update({key: None for key in keys if not loads.rests(key, self.now)})
 
     def undeclared(self) -> list[str]:
         """Return the transitions between written statuses that nobody declared.

@@ -143,6 +143,32 @@ def _request(world: World, _: Surroundings) -> None:
     world.edit(world.one("Service", ROUTER_NAME), lambda body: body["metadata"]["annotations"].update(said))
 
 
+_EAGER: Final[dict[str, Any]] = {
+    "minReplicas": 1,
+    "maxReplicas": 6,
+    "metrics": [{"name": "busy", "type": "Concurrency", "concurrency": {"target": 10}}],
+    "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
+}
+
+
+def _serve_eagerly(world: World, _: Surroundings) -> None:
+    """Serve with as many pods as what is under way at the routers asks for; another version bakes before it stays."""
+    world.add(people.model())
+    world.add(people.version(1))
+    rollout = {**_CANARY, "approvedVersions": [2]}
+    world.add(people.deployment(replicas=1, autoscaling=_EAGER, rollout=rollout, traffic={"provider": "Router"}))
+
+
+def _under_way(requests: float, name: str, within: timedelta = timedelta(minutes=2)) -> Act:
+    """Let so many requests be under way at the routers, which wakes who scales by them."""
+
+    def come(world: World, _: Surroundings) -> None:
+        world.under_way = requests
+        annotate(world, "ModelDeployment", "flights", looked=str(world.now.timestamp()))
+
+    return Act(name, come, within)
+
+
 def _scaled(replicas: int) -> Act:
     """Let an autoscaler set the number of pods of the Deployments of flights."""
 
@@ -802,6 +828,17 @@ STORIES: Final = {
                 Act("a request", _request),
                 Act("nobody asks again", _long_calm),
                 _new_version(2),
+            ),
+        ),
+        Story(
+            "a rush, another version in the midst of it, and the calm afterwards",
+            (
+                Act("serve", _serve_eagerly),
+                _under_way(35, "a rush"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=7)),
+                _under_way(58, "more of it while v2 has its share"),
+                Act("v2 takes over", lambda *_: None, timedelta(hours=1)),
+                _under_way(0, "the rush is over"),
             ),
         ),
         Story(

@@ -16,6 +16,7 @@ from pydantic_core import from_json, to_json
 from mlwright.api.conditions import timestamp
 from mlwright.constants import (
     ANNOTATION_FOLLOWED,
+    ANNOTATION_ROUTE,
     ANNOTATION_WAKES,
     LABEL_MODEL,
     LABEL_OWNER,
@@ -33,7 +34,8 @@ from mlwright.plan.measuring import Measured
 from mlwright.plan.resources import BATCH_PREDICTION, BY_NAME, DRIFT_MONITOR, TRAINING_RUN, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Tell, Witness, Write
-from mlwright.planners.load_questions import COUNTED
+from mlwright.planners.load_questions import COUNTED, SECONDS
+from mlwright.planners.rush import GLANCES
 from tests.support.replay.counts import Meter, Rows
 
 NAMESPACE: Final = "demo"
@@ -91,6 +93,8 @@ class World:
         """Versions whose answers are not as they were on the rows held out."""
         self.worse: set[str] = set()
         """Versions that answer more requests with an error than others do."""
+        self.under_way: float | None = None
+        """Requests under way at the routers; None: nobody asks for the load again and again."""
         self._births: Counter[str] = Counter()
 
     def fork(self) -> World:
@@ -99,7 +103,7 @@ class World:
         other.objects = copied(self.objects)
         other.writes, other._births, other.version = list(self.writes), Counter(self._births), self.version
         other.worse, other.moved = set(self.worse), self.moved
-        other.strange = set(self.strange)
+        other.strange, other.under_way = set(self.strange), self.under_way
         other.rows.broken, other.rows.labels = self.rows.broken, self.rows.labels
         return other
 
@@ -124,16 +128,28 @@ class World:
         return self.rows.tallied(owner, self.now.timestamp(), self.moved.timestamp(), strange)
 
     def answer(self, question: Question) -> Answer | None:
-        """Return what was answered about the load; where nothing was, every pod is counted, and nobody asks."""
-        told = self.loads.answer(question)
-        if told is not None:
-            return told
-        count = COUNTED_ONCE if question == COUNTED else 0.0
-        return Answer(self.now.timestamp(), {(NAMESPACE, pod["metadata"]["name"]): count for pod in self.all("Pod")})
+        """Return what was answered about the load; where nothing was, every pod is counted and has its part of it."""
+        return self.loads.answer(question) or self.load(question)
+
+    def load(self, question: Question) -> Answer:
+        """Return what a store of metrics would answer now: pods that are led to share what is under way."""
+        at, pods = self.now.timestamp(), [(NAMESPACE, pod["metadata"]["name"]) for pod in self.all("Pod")]
+        if question != SECONDS or not self.under_way:
+            return Answer(at, dict.fromkeys(pods, COUNTED_ONCE if question == COUNTED else 0.0))
+        led = {pod["metadata"]["name"] for pod in self.all("Pod") if self._leads_to(pod)}
+        return Answer(at, {pod: self.under_way / len(led) if pod[1] in led else 0.0 for pod in pods})
+
+    def _leads_to(self, pod: Body) -> bool:
+        """Tell whether a router sends requests to a pod."""
+        service = self.objects.get("Service", {}).get(owner_named(pod)[1])
+        route = ((service or {}).get("metadata", {}).get("annotations") or {}).get(ANNOTATION_ROUTE)
+        shares = from_json(route)["shares"] if route else ()
+        return pod["metadata"]["labels"].get(LABEL_REVISION) in {s["revision"] for s in shares if s["ranges"]}
 
     def glances(self, owner: Key) -> tuple[Glance, ...]:
-        """Return what the routers knew of an object."""
-        return self.loads.glances(owner)
+        """Return what the routers knew of an object: the same at each moment."""
+        glance = Glance(self.now.timestamp(), self.under_way or 0.0)
+        return (glance,) * GLANCES if self.under_way and owner.kind == "ModelDeployment" else ()
 
     def memory(self, owner: Key) -> Memory | None:
         """Return what an object remembers of its size."""
