@@ -60,7 +60,7 @@ TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test test-unit test-properties test-integration test-faults test-e2e test-jobset test-mlserver
 test: ## Run everything that CI runs and print the seconds of each stage.
-	@python3 scripts/stages.py venv lint verify test-unit test-integration test-e2e
+	@python3 scripts/stages.py venv lint verify test-unit tools test-integration test-e2e
 
 test-unit: venv ## Run the unit tests: no network, no cluster.
 	@$(PY) -m pytest tests/unit -q $(CORES)
@@ -68,10 +68,10 @@ test-unit: venv ## Run the unit tests: no network, no cluster.
 test-properties: venv ## Run the property tests with eight times as many examples.
 	@$(PY) -m pytest tests/unit -q --hypothesis-profile=thorough --timeout=600 $(CORES)
 
-test-integration: venv ## Run the tests against a real kube-apiserver that they start themselves.
+test-integration: venv tools ## Run the tests against a real kube-apiserver that they start themselves.
 	@$(PY) -m pytest tests/integration -q -m "not campaign" $(CORES) $(LEFT)
 
-test-faults: venv ## Run the whole fault campaign: the operator dies at every write of every flow, the API server fails.
+test-faults: venv tools ## Run the whole fault campaign: the operator dies at every write of every flow, the API server fails.
 	@$(PY) -m pytest tests/integration/faults -q $(CORES) $(LEFT)
 
 test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
@@ -86,7 +86,10 @@ test-mlserver: venv images ## Serve with MLServer as a container of one's own, i
 	@python3 -m cluster images mlserver
 	@$(PY) -m pytest tests/e2e/mlserver $(ON_CLUSTER)
 
-.PHONY: cluster cluster-down images
+.PHONY: cluster cluster-down images tools
+tools: ## Build or install the programs that tests start, unless the cache holds them: minutes the first time, no test waits for them.
+	@python3 -m cluster tools
+
 cluster: ## Start the local Kubernetes cluster (kind where a Docker engine answers, else our own).
 	@python3 -m cluster up
 

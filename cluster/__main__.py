@@ -102,6 +102,11 @@ def _tool(arguments: argparse.Namespace) -> None:
     os.execve(path, [str(path), *arguments.rest], {**os.environ, "KUBECONFIG": kubeconfig})  # noqa: S606 - the tool takes our place
 
 
+def _tools(_: argparse.Namespace) -> None:
+    for tool in (toolchain.kube, toolchain.kubectl, toolchain.helm, toolchain.versitygw):
+        tool()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m cluster",
@@ -122,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "say whether it runs; exit code 1 when it does not")
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     add("images", _images, "build images and load them").add_argument("names", nargs="*", metavar="IMAGE")
+    add("tools", _tools, "build or install the programs that the tests use, unless the cache holds them")
     add("load", _load, "load an image archive").add_argument("archive", type=Path)
     add("jobset", _jobset, "install the JobSet controller, for steps that make JobSets")
     server = add("apiserver", _apiserver, "run an API server alone until Ctrl-C")
