@@ -103,7 +103,7 @@ def _tool(arguments: argparse.Namespace) -> None:
 
 
 def _tools(_: argparse.Namespace) -> None:
-    for tool in (toolchain.kube, toolchain.kubectl, toolchain.helm, toolchain.versitygw):
+    for tool in (toolchain.kube, toolchain.kubectl, toolchain.helm, toolchain.versitygw, toolchain.gateway_api):
         tool()
 
 

@@ -1,6 +1,7 @@
 """The programs that a cluster needs: built or installed once, then found in the cache by their inputs."""
 
 import hashlib
+import json
 import platform
 import re
 import shutil
@@ -23,6 +24,7 @@ VERSITYGW = "1.8.0"
 _GO = (1, 26)
 _KEEP_BUILDS = 2
 _JOBSET = "sigs.k8s.io/jobset"  # controllers/jobset/go.mod says which version
+_GATEWAY_API = "sigs.k8s.io/gateway-api"  # as controllers/gateway/go.mod says
 
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.split(".")
@@ -70,6 +72,21 @@ def jobset() -> Path:
         shutil.copytree(Path(module.strip(), "charts", "jobset"), target / "chart", copy_function=shutil.copyfile)
 
     _made_once(home, "JobSet built", "takes some minutes the first time", make)
+    return home
+
+
+def gateway_api() -> Path:
+    """A folder with the CRDs of the Gateway API, Standard channel; taken from its Go module on first use."""
+    sources = SOURCES / "controllers" / "gateway"
+    home = cache_root() / "tools" / f"gateway-api-{_digest([sources / 'go.mod', sources / 'go.sum'])}"
+
+    def make(target: Path) -> None:
+        require_go()
+        module = run("fetching the Gateway API", ["go", "mod", "download", "-json", _GATEWAY_API], cwd=sources)
+        for file in sorted(Path(json.loads(module)["Dir"], "config", "crd", "standard").glob("*.yaml")):
+            shutil.copyfile(file, target / file.name)
+
+    _made_once(home, "CRDs of the Gateway API", "", make)
     return home
 
 

@@ -35,7 +35,7 @@ from mlwright.controller.kinds import RECONCILERS
 from mlwright.controller.leader import Gauges
 from mlwright.controller.metrics import Metrics
 from mlwright.errors import MlwrightError
-from mlwright.plan.resources import KINDS, ResourceKind, foreign
+from mlwright.plan.resources import KINDS, WHERE_SERVED, ResourceKind, foreign
 from mlwright.ports.outside import Outside
 from mlwright.settings import Settings, load
 
@@ -118,7 +118,7 @@ class _Process:
         settings, metrics = self._settings, self._gauges.metrics
         transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called)
         clock = SystemClock()
-        kinds = (*KINDS, *await _foreign(transport, settings))
+        kinds = (*KINDS, *await served(transport, WHERE_SERVED), *await _foreign(transport, settings))
         store, routers = _store(settings), RouterPods()
         outside = Outside(
             cluster=KubeCluster(transport, settings.namespace, kinds),

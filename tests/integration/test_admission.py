@@ -1105,6 +1105,52 @@ EDITS: dict[str, Refusal] = {
 }
 
 
+AT_A_GATEWAY: dict[str, Any] = {"gateway": {"parentRefs": [{"name": "public"}]}}
+REFUSALS |= {
+    "a Gateway that nobody names": Refusal(
+        "ModelDeployment.spec.traffic",
+        "which Gateway is to divide requests?",
+        {"spec.traffic": {"provider": "Gateway"}},
+    ),
+    "a Gateway beside the router": Refusal(
+        "ModelDeployment.spec.traffic",
+        "traffic.gateway goes with provider Gateway",
+        {"spec.traffic": {"provider": "Router", **AT_A_GATEWAY}},
+    ),
+    "a Gateway that stands there twice": Refusal(
+        "ModelDeployment.spec.traffic.gateway",
+        "a Gateway stands here twice",
+        {"spec.traffic": {"gateway": {"parentRefs": [{"name": "a", "sectionName": "http"}, {"name": "a"}]}}},
+    ),
+    "a deployment behind a Gateway that sleeps": Refusal(
+        "ModelDeployment.spec",
+        "behind a Gateway nothing wakes a deployment of no pods",
+        {
+            "spec.traffic": AT_A_GATEWAY,
+            "spec.autoscaling": {
+                "minReplicas": 0,
+                "maxReplicas": 3,
+                "metrics": [{"name": "load", "type": "RequestRate", "requestRate": {"target": 10}}],
+            },
+        },
+    ),
+    "TLS between a Gateway and the pods": Refusal(
+        "ModelDeployment.spec",
+        "an HTTPRoute leads to plain HTTP",
+        {"spec.traffic": AT_A_GATEWAY, "spec.server.tls": {"secretRef": {"name": "cert"}}},
+    ),
+    "an experiment by users at a Gateway": Refusal(
+        "ModelDeployment.spec",
+        "a Gateway divides requests by chance",
+        {
+            "spec.traffic": AT_A_GATEWAY,
+            **TOLD,
+            **compared(2, assignment={"type": "Cookie"}),
+        },
+    ),
+}
+
+
 def all_rules() -> set[tuple[str, str]]:
     """Return (path, message) of every rule in every CRD."""
     return {

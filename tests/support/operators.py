@@ -229,6 +229,7 @@ class InProcess:
         clock: Clock | None = None,
         routers: Callable[[], RouterPods] | None = None,
         store: MetricsStore | None = None,
+        also: tuple[ResourceKind, ...] = (),
     ) -> None:
         self.ledger = Ledger()
         self.died = threading.Event()
@@ -242,6 +243,7 @@ class InProcess:
         self._clock = clock or SystemClock()
         self._routers = routers
         self._store = store
+        self._also = also
         self._recorder: Recorder | None = None
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task[None] | None = None
@@ -270,7 +272,7 @@ class InProcess:
         transport, access = await connect(environ, self._settings.workers + 4, self.metrics.called)
         settings, clock = self._settings, self._clock
         routers = self._routers() if self._routers else None
-        kinds = (*KINDS, *foreign(settings.training_resources))
+        kinds = (*KINDS, *self._also, *foreign(settings.training_resources))
         real = Outside(
             cluster=KubeCluster(transport, settings.namespace, kinds),
             access=self._access or access,

@@ -24,7 +24,7 @@ from mlwright.adapters.kube.transport import Call, Transport
 from mlwright.controller.ownership import ADOPTED
 from mlwright.errors import AlreadyExistsError, ClusterError
 from mlwright.plan import resources
-from mlwright.plan.resources import BY_NAME, KINDS, RECONCILED, Body, ResourceKind
+from mlwright.plan.resources import BY_NAME, KINDS, RECONCILED, WHERE_SERVED, Body, ResourceKind
 from mlwright.ports.events import Notice
 from mlwright.ports.leases import Record
 
@@ -44,10 +44,11 @@ Rights = frozenset[str]
 def of_cluster() -> Rights:
     """Return the rights on the kinds that are watched, reconciled, written and owned."""
     done = {(call, kind) for write, kind in writes() for call in CALLS[write]}
-    done |= {("pages", kind) for kind in KINDS}
+    listed = (*KINDS, *WHERE_SERVED)
+    done |= {("pages", kind) for kind in listed}
     done |= {(call, kind) for kind in RECONCILED for call in ("get", "write_status")}
     done |= {("adopt", kind) for kind in ADOPTED}
-    watched = {f"watch {_place(kind.plural, kind.group)}" for kind in KINDS}
+    watched = {f"watch {_place(kind.plural, kind.group)}" for kind in listed}
     return _noted(_calls(done)) | watched | guards() | _noted([_tell])
 
 
@@ -141,7 +142,12 @@ def _made_by(name: str, tree: ast.Module) -> ResourceKind:
     function = next(node for node in named if isinstance(node, ast.FunctionDef))
     bodies = [node for node in ast.walk(function) if isinstance(node, ast.Dict)]
     keys = [{k.value: v for k, v in zip(b.keys, b.values, strict=True) if isinstance(k, ast.Constant)} for b in bodies]
-    (kind,) = [found["kind"] for found in keys if {"apiVersion", "kind"} <= found.keys()]
+    kinds = [found["kind"] for found in keys if {"apiVersion", "kind"} <= found.keys()]
+    if not kinds:  # it leaves the body to another function
+        (called,) = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+        assert isinstance(called, ast.Call), f"cannot tell the kind that {name} makes; teach it to this module"
+        return _made_by(ast.unparse(called.func), tree)
+    (kind,) = kinds
     return BY_NAME[ast.literal_eval(kind)]
 
 
@@ -209,7 +215,8 @@ def _calls(done: set[tuple[str, ResourceKind]]) -> list[Ask]:
 
 
 async def _call(notes: _Notes, call: str, kind: ResourceKind) -> None:
-    cluster, metadata = KubeCluster(notes), {"namespace": "n", "name": "x", "uid": "u", "resourceVersion": "1"}
+    cluster = KubeCluster(notes, kinds=(*KINDS, *WHERE_SERVED))
+    metadata = {"namespace": "n", "name": "x", "uid": "u", "resourceVersion": "1"}
     body = {
         "apiVersion": kind.api_version,
         "kind": kind.name,

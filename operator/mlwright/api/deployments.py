@@ -18,6 +18,7 @@ from mlwright.api.fields import (
     Schema,
     ShortName,
 )
+from mlwright.api.gateways import GatewayRoute
 from mlwright.api.parts import ObjectRef, PodSurface, Ref
 from mlwright.api.rollouts import Rollout
 from mlwright.api.runtime import Runtime
@@ -128,13 +129,17 @@ class Feedback(Schema):
 class Traffic(Schema):
     """How requests reach the pods."""
 
-    provider: Literal["Auto", "Service", "Router"] = Field(
+    provider: Literal["Auto", "Service", "Router", "Gateway"] = Field(
         default="Auto",
         description=(
             "Service: a plain Service, all requests go to one version. Router: the router of the namespace, which"
-            " divides requests among versions and wakes a deployment of no pods. Auto: what the chart says"
+            " divides requests among versions and wakes a deployment of no pods. Gateway: a Gateway of yours divides"
+            " requests, told by an HTTPRoute. Auto: Gateway where traffic.gateway is set, else what the chart says"
             " (traffic.provider). A change of it ends connections that are kept open."
         ),
+    )
+    gateway: GatewayRoute | None = Field(
+        default=None, description="The Gateway and what it sends here, with provider Gateway or Auto."
     )
     header_override: str | None = Field(
         default=None,
@@ -142,13 +147,22 @@ class Traffic(Schema):
         max_length=63,
         description=(
             "Header with which a request names the variant of status.variants that answers it, such as"
-            " X-Mlwright-Variant; none when absent. Needs the router."
+            " X-Mlwright-Variant; none when absent. Needs the router or a Gateway."
         ),
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "self.provider != 'Service' || !has(self.headerOverride)",
             "a Service reads no headers: remove traffic.headerOverride, or set traffic.provider to Router",
+        ),
+        Rule(
+            "self.provider != 'Gateway' || has(self.gateway)",
+            "which Gateway is to divide requests? Name it in traffic.gateway.parentRefs, or set traffic.provider to"
+            " Router",
+        ),
+        Rule(
+            "!has(self.gateway) || self.provider in ['Gateway', 'Auto']",
+            "traffic.gateway goes with provider Gateway: remove it, or set traffic.provider to Gateway",
         ),
     )
 
@@ -169,8 +183,8 @@ class ModelDeploymentSpec(Schema):
     experiment: Experiment | None = Field(
         default=None,
         description=(
-            "Versions that answer beside the stable one, to learn which of them brings most. It needs the router,"
-            " feedback and Prometheus."
+            "Versions that answer beside the stable one, to learn which of them brings most. It needs the router or"
+            " a Gateway, feedback and Prometheus."
         ),
     )
     feedback: Feedback = Field(
@@ -205,6 +219,22 @@ class ModelDeploymentSpec(Schema):
         Rule(
             "!has(self.experiment) || self.feedback.enabled",
             "an experiment compares rewards, which clients tell as feedback: set feedback.enabled, or remove it",
+        ),
+        Rule(
+            "!has(self.traffic.gateway) || !has(self.autoscaling) || self.autoscaling.minReplicas > 0 ||"
+            " self.autoscaling.mode == 'Observe'",
+            "behind a Gateway nothing wakes a deployment of no pods: set autoscaling.minReplicas to 1, or remove"
+            " traffic.gateway and set traffic.provider to Router",
+        ),
+        Rule(
+            "!has(self.traffic.gateway) || !(self.server.grpc || has(self.server.tls))",
+            "an HTTPRoute leads to plain HTTP: remove server.grpc and server.tls (let the Gateway end TLS), or remove"
+            " traffic.gateway and set traffic.provider to Service",
+        ),
+        Rule(
+            "!has(self.traffic.gateway) || !has(self.experiment) || self.experiment.assignment.type == 'Request'",
+            "a Gateway divides requests by chance: set experiment.assignment.type to Request, or remove"
+            " traffic.gateway and set traffic.provider to Router",
         ),
         Rule(
             "duration(self.server.drain).getSeconds() <= self.terminationGracePeriodSeconds",

@@ -52,6 +52,10 @@ class Reason(StrEnum):
         "RouterUnready",
         "The pods that serve are ready, and the router of the namespace is not there yet or has not followed.",
     )
+    GATEWAY_UNREADY = (
+        "GatewayUnready",
+        "The pods that serve are ready, and a Gateway does not accept the HTTPRoute or has not followed it yet.",
+    )
     PODS_HEALTHY = "PodsHealthy", "All wanted pods are ready."
     # ended
     COMPLETE = "Complete", "The run ended with a version."

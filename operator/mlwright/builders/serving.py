@@ -11,6 +11,7 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import access, keeping, meta, own_server
 from mlwright.builders.decisions import Told, decision
+from mlwright.builders.gateways import http_route
 from mlwright.builders.pods import Mount, merged, pod_spec
 from mlwright.builders.preflight import preflight
 from mlwright.builders.recording import recording
@@ -44,6 +45,7 @@ from mlwright.plan.serving import (
     KeepBudget,
     KeepCopies,
     KeepGuard,
+    KeepHTTPRoute,
     KeepRouterAccount,
     KeepRouterBinding,
     KeepRouterBudget,
@@ -110,6 +112,7 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     RemoveVariant: lambda of, intent: of.remove(intent),
     ShareTraffic: lambda of, intent: Apply(_service(of.seen, of.owner, intent)),
     KeepBackend: lambda of, intent: Apply(_backend(of.seen, of.owner, intent.revision)),
+    KeepHTTPRoute: lambda of, intent: Apply(http_route(of.seen, of.owner, intent)),
     KeepCopies: lambda of, intent: Tell(_copies(of.seen, of.owner, intent), of.seen.witnesses),
     KeepGuard: lambda of, _: Apply(_guard(of.seen, of.owner, of.settings)),
     KeepRouterAccount: lambda of, intent: Apply(router_account(of.seen.namespace, intent.users)),
@@ -279,7 +282,7 @@ def _copies(seen: DeploymentSeen, owner: Key, intent: KeepCopies) -> dict[str, A
 
 
 def _backend(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
-    """Return the headless Service of a revision; its EndpointSlices tell routers where the pods are."""
+    """Return the headless Service of a revision; its EndpointSlices tell routers and Gateways where the pods are."""
     labels = _labels(seen, revision)
     return {
         "apiVersion": "v1",

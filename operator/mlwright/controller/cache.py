@@ -16,7 +16,7 @@ from mlwright.plan.drift import Tallied
 from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measure, Measured
-from mlwright.plan.resources import KINDS, Body, Key, ResourceKind
+from mlwright.plan.resources import BY_NAME, KINDS, Body, Key, ResourceKind
 from mlwright.plan.scaling import Memory
 from mlwright.ports.cluster import Page
 
@@ -95,7 +95,11 @@ class Cache:
 
     def foreign(self) -> tuple[ResourceKind, ...]:
         """Return the kinds of other controllers whose objects are children of ours."""
-        return tuple(shelf.kind for shelf in self._shelves.values() if shelf.kind not in KINDS)
+        return tuple(shelf.kind for name, shelf in self._shelves.items() if name not in BY_NAME)
+
+    def watches(self, kind: ResourceKind) -> bool:
+        """Tell whether objects of a kind are heard of."""
+        return kind.name in self._shelves
 
     def owner(self, body: Body) -> Key | None:
         """Return whom the labels of an object named when it was heard of last."""

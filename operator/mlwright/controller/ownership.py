@@ -14,6 +14,7 @@ from mlwright.plan.resources import (
     DECISION,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
+    HTTP_ROUTE,
     JOB,
     NETWORK_POLICY,
     SERVICE,
@@ -28,6 +29,7 @@ ADOPTED: Final = (
     SERVICE,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
+    HTTP_ROUTE,
     DECISION,
     TRAINING_RUN,
 )

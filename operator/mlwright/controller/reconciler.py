@@ -62,6 +62,10 @@ class CacheView(Protocol):
         """Return the kinds of other controllers whose objects are children of ours."""
         ...
 
+    def watches(self, kind: ResourceKind) -> bool:
+        """Tell whether objects of a kind are heard of: not every cluster has all of them."""
+        ...
+
     def related(self, kind: ResourceKind, namespace: str, index: str, value: str) -> tuple[Body, ...]:
         """Return the objects that a secondary index (`mlwright.controller.indexes`) finds, sorted by name."""
         ...

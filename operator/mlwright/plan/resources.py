@@ -68,6 +68,7 @@ ROLE_BINDING: Final = ResourceKind("rbac.authorization.k8s.io", "v1", "rolebindi
 CONFIG_MAP: Final = ResourceKind("", "v1", "configmaps", "ConfigMap", owned=True)
 """Written, and never read: whoever may read one may read all."""
 DISRUPTION_BUDGET: Final = ResourceKind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", owned=True)
+HTTP_ROUTE: Final = ResourceKind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", owned=True)
 
 KINDS: Final = (
     TRAINING_PIPELINE,
@@ -91,7 +92,9 @@ KINDS: Final = (
 """Kinds that are watched."""
 WRITTEN: Final = (CONFIG_MAP,)
 """Kinds that are written and not watched."""
-BY_NAME: Final = {kind.name: kind for kind in (*KINDS, *WRITTEN)}
+WHERE_SERVED: Final = (HTTP_ROUTE,)
+"""Kinds that are watched where the cluster has them: not every one has the Gateway API."""
+BY_NAME: Final = {kind.name: kind for kind in (*KINDS, *WRITTEN, *WHERE_SERVED)}
 RECONCILED: Final = (TRAINING_PIPELINE, TRAINING_RUN, MODEL, MODEL_DEPLOYMENT, BATCH_PREDICTION, DRIFT_MONITOR)
 
 _ENTRY: Final = re.compile(r"([a-z0-9.-]+)/(v[a-z0-9]+)/([a-z0-9]+)/([A-Z][A-Za-z0-9]*)")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mlwright.api.conditions import Verdict
 from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.api.gateways import GatewayRoute
 from mlwright.api.rollouts import Preflight
 from mlwright.plan.experiments import Surveyed
 from mlwright.plan.jobs import JobState
@@ -16,7 +17,7 @@ from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measured
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.scaling import Memory
-from mlwright.plan.traffic import Route, TrafficSeen, Users
+from mlwright.plan.traffic import Route, Share, TrafficSeen, Users
 from mlwright.plan.versions import VersionSeen
 from mlwright.plan.writes import Witness
 
@@ -253,9 +254,17 @@ class ShareTraffic:
 
 @dataclass(frozen=True, slots=True)
 class KeepBackend:
-    """Keep the headless Service of a revision, by which routers find its pods."""
+    """Keep the headless Service of a revision, by which routers and Gateways find its pods."""
 
     revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepHTTPRoute:
+    """Keep the HTTPRoute by which Gateways divide the requests."""
+
+    shares: tuple[Share, ...]
+    asked: GatewayRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +392,7 @@ ServingIntent = (
     | RemoveVariant
     | ShareTraffic
     | KeepBackend
+    | KeepHTTPRoute
     | KeepCopies
     | KeepGuard
     | KeepRouterAccount

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,6 +18,8 @@ class Provider(StrEnum):
     """Nobody: all go to one revision."""
     ROUTER = "Router"
     """The router of the namespace."""
+    GATEWAY = "Gateway"
+    """A Gateway that others run, told by an HTTPRoute."""
 
 
 class Sticky(StrEnum):
@@ -121,6 +124,44 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayName:
+    """A Gateway, or one of its listeners, that an HTTPRoute names."""
+
+    namespace: str
+    name: str
+    section: str = ""
+
+    def __str__(self) -> str:
+        listener = f" (listener {self.section})" if self.section else ""
+        return f"Gateway {self.namespace}/{self.name}{listener}"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A condition of an HTTPRoute, as the controller of a Gateway set it."""
+
+    status: str
+    generation: int
+    """Of the HTTPRoute that it is about."""
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPRouteSeen:
+    """The HTTPRoute of a deployment, and what Gateways say of it."""
+
+    uid: str
+    generation: int
+    weights: Mapping[str, int]
+    """Of its rule for all requests, in percent by name of the Service."""
+    gateways: tuple[GatewayName, ...]
+    """Those that it names."""
+    said: Mapping[GatewayName, Mapping[str, Said]]
+    """Conditions by type."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficSeen:
     """What is known of how the requests of a deployment reach its pods."""
 
@@ -140,3 +181,7 @@ class TrafficSeen:
     pods: tuple[RouterPod, ...] = ()
     backends: tuple[Backend, ...] = ()
     router: tuple[RouterPart, ...] = ()
+    http_routes: bool = False
+    """Whether HTTPRoutes are watched: this cluster has them."""
+    http_route: HTTPRouteSeen | None = None
+    """The deployment's own; None when there is none."""

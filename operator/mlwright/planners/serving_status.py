@@ -80,9 +80,10 @@ def stable_conditions(at: Situation) -> tuple[Verdict, ...]:
 
 
 def unrouted(at: Situation, sentence: str) -> tuple[Verdict, ...]:
-    """Return the conditions while the router is not as it should be."""
-    told = ready(Reason.ROUTER_UNREADY, sentence, "False" if traffic.blocked(at.seen) else "True")
-    return told, reconciling(Reason.ROUTER_UNREADY, sentence)
+    """Return the conditions while who divides requests is not as it should be."""
+    through_gateway = at.seen.traffic.provider is Provider.GATEWAY
+    reason = Reason.GATEWAY_UNREADY if through_gateway else Reason.ROUTER_UNREADY
+    return ready(reason, sentence, "False" if traffic.blocked(at.seen) else "True"), reconciling(reason, sentence)
 
 
 def awaiting(at: Situation) -> tuple[Verdict, ...]:

@@ -33,7 +33,7 @@ def check(seen: DeploymentSeen) -> None:
     if spec is None or spec.min_replicas or spec.mode == "Observe":
         return
     if seen.traffic.provider is not Provider.ROUTER:
-        sentence = "behind a plain Service nothing wakes a deployment of no pods; the router does"
+        sentence = "behind a Service or a Gateway nothing wakes a deployment of no pods; the router does"
         raise InvalidSpecError(FIELD, f"{sentence}: set spec.traffic.provider to Router, or minReplicas to 1")
     if seen.spec.runtime.type != "BuiltIn":
         sentence = "nothing counts the requests of a server of your own, so it could not be known when to sleep"

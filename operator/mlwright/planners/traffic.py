@@ -27,6 +27,7 @@ from mlwright.plan.serving import (
     StartRouterPods,
 )
 from mlwright.plan.traffic import BUCKETS, Assignment, Provider, Range, Route, RouterPart, Share, Sticky, Users
+from mlwright.planners import gateway
 from mlwright.planners.buckets import rebalance
 from mlwright.planners.decisions import promotion
 from mlwright.settings import Settings
@@ -50,17 +51,29 @@ def resolved(seen: DeploymentSeen, settings: Settings) -> DeploymentSeen:
     """Return the snapshot with its provider, and with the revision to which requests are known to go.
 
     Raises:
-        InvalidSpecError: it needs a router, and nobody says which image that has, or the router could not do it.
+        InvalidSpecError: it needs a router, and nobody says which image that has, or the router could not do it; or it
+            needs a Gateway, and there are no HTTPRoutes here.
     """
-    asked = seen.spec.traffic.provider
-    provider = Provider(settings.traffic_provider if asked == "Auto" else asked)
+    provider = _provider(seen, settings)
     if provider is Provider.ROUTER:
         _refuse_unroutable(seen, settings)
+    if provider is Provider.GATEWAY:
+        gateway.check(seen)
     seen = replace(seen, traffic=replace(seen.traffic, provider=provider, guards=settings.network_policy))
+    requested = _percent(seen.traffic.table) if seen.traffic.selects_router else seen.shares.requested
+    if provider is Provider.GATEWAY:
+        return replace(seen, shares=gateway.shares(seen, requested))
     if not seen.traffic.selects_router:
         return seen
-    shares = SharesSeen(requested=_percent(seen.traffic.table), verified=verified_weights(seen) or {})
-    return replace(seen, shares=shares)
+    return replace(seen, shares=SharesSeen(requested=requested, verified=verified_weights(seen) or {}))
+
+
+def _provider(seen: DeploymentSeen, settings: Settings) -> Provider:
+    """Return who divides requests: whom the spec names, by itself or by its Gateway, else whom the chart names."""
+    asked = seen.spec.traffic
+    if asked.provider != "Auto":
+        return Provider(asked.provider)
+    return Provider.GATEWAY if asked.gateway else Provider(settings.traffic_provider)
 
 
 def _refuse_unroutable(seen: DeploymentSeen, settings: Settings) -> None:
@@ -85,13 +98,20 @@ def lead_to(
     variants by revision, where they are not stable and candidate.
     """
     given = {revision: percent for revision, percent in weights.items() if percent}
-    if seen.traffic.provider is Provider.SERVICE:
-        return (*_unguarded(seen), ShareTraffic(given), *_without_router(seen))
+    match seen.traffic.provider:
+        case Provider.SERVICE:
+            left = (*_gone_backends(seen), *_without_router(seen), *gateway.undivided(seen))
+            return (*_unguarded(seen), ShareTraffic(given), *left)
+        case Provider.GATEWAY:
+            divided = gateway.divide(seen, _named(seen, given, names))
+            left = (*_without_router(seen), *_idle_backends(seen, given))
+            return (*_unguarded(seen), *divided, ShareTraffic(given), *left)
     route = route_of(seen, _named(seen, given, names), assignment or Assignment())
     there = seen.traffic.selects_router or not seen.traffic.selects or _followed(seen, document(seen, route))
     backends = tuple(KeepBackend(revision) for revision in given)
     guard = (KeepGuard(),) if seen.traffic.guards and seen.traffic.selects_router else _unguarded(seen)
-    return (*_router(seen), *backends, ShareTraffic(given, route, there), *guard, *_idle_backends(seen, given))
+    left = (*gateway.undivided(seen), *_idle_backends(seen, given))
+    return (*_router(seen), *backends, ShareTraffic(given, route, there), *guard, *left)
 
 
 def _unguarded(seen: DeploymentSeen) -> Intents:
@@ -203,11 +223,11 @@ def _percent(table: Iterable[Range]) -> dict[str, int]:
 
 def refusal(seen: DeploymentSeen) -> str:
     """Return why requests cannot be divided among revisions here; empty when they can."""
-    if seen.traffic.provider is Provider.ROUTER:
+    if seen.traffic.provider is not Provider.SERVICE:
         return ""
     return (
         "spec.traffic.provider: a plain Service sends all requests to one version; set it to Router, or"
-        " traffic.provider of the chart"
+        " traffic.provider of the chart, or to Gateway"
     )
 
 
@@ -216,6 +236,8 @@ def trouble(seen: DeploymentSeen) -> str:
     traffic = seen.traffic
     if traffic.provider is Provider.SERVICE:
         return ""
+    if traffic.provider is Provider.GATEWAY:
+        return gateway.trouble(seen)
     ready = [pod for pod in traffic.pods if pod.ready and not pod.deleting]
     if not ready:
         return f"no pod of Deployment {ROUTER_NAME}, the router, is ready"
@@ -226,7 +248,9 @@ def trouble(seen: DeploymentSeen) -> str:
 
 
 def blocked(seen: DeploymentSeen) -> bool:
-    """Tell whether requests have no way at all to the pods."""
+    """Tell whether requests have no way at all to the pods by those who divide them."""
+    if seen.traffic.provider is Provider.GATEWAY:
+        return gateway.blocked(seen)
     return seen.traffic.selects_router and not any(pod.ready and not pod.deleting for pod in seen.traffic.pods)
 
 
@@ -257,13 +281,18 @@ def _without_router(seen: DeploymentSeen) -> Intents:
     """Leave the router, once the Service does not lead there any more; the last one that leaves removes it."""
     traffic = seen.traffic
     ours = [part for part in traffic.router if any(uid == seen.uid for _, uid in part.users)]
-    if traffic.selects_router or not (ours or traffic.backends):
+    if traffic.selects_router:
         return ()
-    left: list[ServingIntent] = [_gone_backend(backend.object, backend.uid) for backend in traffic.backends]
+    left: list[ServingIntent] = []
     for part in ours:
         others = tuple(user for user in part.users if user[1] != seen.uid)
         left.append(_PARTS[part.kind](others) if others else _gone_part(part))
     return tuple(left)
+
+
+def _gone_backends(seen: DeploymentSeen) -> Intents:
+    """Remove the Services of revisions, once the Service leads to pods by itself."""
+    return () if seen.traffic.selects_router else tuple(_gone_backend(b.object, b.uid) for b in seen.traffic.backends)
 
 
 def _idle_backends(seen: DeploymentSeen, weights: Iterable[str]) -> Intents:

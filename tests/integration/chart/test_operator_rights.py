@@ -17,6 +17,7 @@ from mlwright.plan.resources import MODEL_DEPLOYMENT, TRAINING_PIPELINE
 from tests.support import permissions
 from tests.support.apiserver import Client, Json
 from tests.support.flows import answered, deployment, pipeline, serves, settled, trained
+from tests.support.gateways import serve_http_routes
 from tests.support.installed import Installed, Operator
 from tests.support.kube import Kube
 from tests.support.kubelet import Kubelet
@@ -78,6 +79,11 @@ SELDOM: Final = frozenset(
         "patch networkpolicies.networking.k8s.io",
         "patch rolebindings.rbac.authorization.k8s.io",
         "patch serviceaccounts",
+        # asked where a deployment names a Gateway, or does so no more
+        "create httproutes.gateway.networking.k8s.io",
+        "delete httproutes.gateway.networking.k8s.io",
+        "get httproutes.gateway.networking.k8s.io",
+        "patch httproutes.gateway.networking.k8s.io",
         # asked where a rollout has a step of type Shadow
         "create configmaps",
         "patch configmaps",
@@ -105,7 +111,8 @@ class Asked(NamedTuple):
 
 @pytest.fixture(scope="module")
 def asked(chart_server: ApiServer, audit: Path, tmp_path_factory: pytest.TempPathFactory) -> frozenset[Asked]:
-    """What was asked during the life of a model."""
+    """What was asked during the life of a model, in a cluster that has the Gateway API."""
+    serve_http_routes(Client(chart_server))
     _run(chart_server, tmp_path_factory.mktemp("operator"), EVERYWHERE, _live(chart_server, "life"))
     return frozenset(_read(audit, EVERYWHERE))
 

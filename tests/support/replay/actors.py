@@ -57,6 +57,8 @@ class Surroundings:
     """What evaluate finds for gates beside the metrics."""
     unrouted: bool = False
     """The pods of routers do not become ready."""
+    closed: bool = False
+    """Gateways accept nothing."""
     user_error: str = ""
     """Step that finds an error of the user's."""
 
@@ -162,6 +164,8 @@ class Actors:
         for deployment in world.all("Deployment"):
             self._deployment(world, deployment)
         self._follow(world)
+        for route in world.all("HTTPRoute"):
+            self._gateway(world, route)
         return before != world.version
 
     def collect(self, world: World) -> None:
@@ -185,6 +189,24 @@ class Actors:
         if {key: text for key, text in told.items() if key.startswith(ANNOTATION_FOLLOWED)} != wanted:
             others = {key: text for key, text in told.items() if not key.startswith(ANNOTATION_FOLLOWED)}
             world.edit(service, lambda body: body["metadata"].update(annotations=others | wanted))
+
+    def _gateway(self, world: World, route: Body) -> None:
+        """Let every Gateway say of the newest HTTPRoute whether it accepts it, and whether it finds the Services."""
+        services = world.objects.get("Service", {})
+        named = {ref["name"] for rule in route["spec"]["rules"] for ref in rule["backendRefs"]}
+        answers = [("Accepted", not self.around.closed, "NotAllowedByListeners")]
+        if not self.around.closed:
+            answers.append(("ResolvedRefs", named <= services.keys(), "BackendNotFound"))
+        told = {"observedGeneration": route["metadata"]["generation"]}
+        conditions = [
+            {**told, "type": name, "status": str(good), "reason": name if good else bad} for name, good, bad in answers
+        ]
+        parents = [
+            {"parentRef": ref, "controllerName": "gateways.test/all", "conditions": conditions}
+            for ref in route["spec"]["parentRefs"]
+        ]
+        if (route.get("status") or {}).get("parents") != parents:
+            world.edit(route, lambda body: body.update(status={"parents": parents}))
 
     def _kueue(self, world: World, job: Body) -> None:
         """Suspend, admit and evict Jobs as Kueue does: the Job controller deletes the pods of a suspended one."""

@@ -41,6 +41,8 @@ def check(world: World, write: Write) -> None:
         _service(world, write.body)
         _shares(world, write.body)
         _asked(world, write.body)
+    if isinstance(write, Create | Apply) and write.body["kind"] == "HTTPRoute":
+        _divided(world, write.body)
     if isinstance(write, Scale):
         _size(world, write)
     if isinstance(write, Delete) and write.kind.name == "Deployment":
@@ -72,6 +74,27 @@ def _shares(world: World, wanted: Body) -> None:
         others = any(ready_pods(world, labels | {LABEL_REVISION: other}) for other in before)
         if after[revision] > before.get(revision, 0) and others and not ready_pods(world, labels):
             raise BrokenInvariantError(f"{revision} gets {after[revision]} instead of {before.get(revision, 0)}")
+
+
+def _divided(world: World, wanted: Body) -> None:
+    """An HTTPRoute that leads somewhere never names a Service that is not there, nor gives more to who has no pods."""
+    before, after = _weights(world.objects.get("HTTPRoute", {}).get(wanted["metadata"]["name"])), _weights(wanted)
+    services = world.objects.get("Service", {})
+    if before and (missing := after.keys() - services.keys()):
+        raise BrokenInvariantError(f"a Gateway is told of Services that are not there: {sorted(missing)}")
+    answers = {
+        name: bool(ready_pods(world, services[name]["spec"]["selector"]))
+        for name in {*before, *after} & services.keys()
+    }
+    for name in after if before else ():
+        if after[name] > before.get(name, 0) and not answers[name] and any(answers.get(other) for other in before):
+            raise BrokenInvariantError(f"{name} gets {after[name]} % at a Gateway instead of {before.get(name, 0)}")
+
+
+def _weights(route: Body | None) -> dict[str, int]:
+    """Return the weights in the first rule of an HTTPRoute, by name of the Service; empty without one."""
+    rules = ((route or {}).get("spec") or {}).get("rules") or [{"backendRefs": []}]
+    return {ref["name"]: ref["weight"] for ref in rules[0]["backendRefs"]}
 
 
 def _asked(world: World, wanted: Body) -> None:
@@ -117,6 +140,7 @@ def _size(world: World, write: Scale) -> None:
     owner, revision = (held["metadata"]["labels"].get(label) for label in (LABEL_OWNER, LABEL_REVISION))
     spec = world.one("ModelDeployment", owner)["spec"]
     share = _route(world.objects.get("Service", {}).get(owner)).get(revision, 0)
+    share += _weights(world.objects.get("HTTPRoute", {}).get(owner)).get(write.name, 0) * BUCKETS // 100
     least = spec["autoscaling"]["minReplicas"] if "autoscaling" in spec else spec["replicas"]
     needed = math.ceil(least * share / BUCKETS)
     if write.replicas < min(needed, held["spec"]["replicas"]) and not spec.get("suspend"):
@@ -137,6 +161,9 @@ def _removal(world: World, write: Delete) -> None:
     leads = service is not None and (service["spec"]["selector"].items() <= pods.items() or _routed(service, pods))
     if leads and ready_pods(world, held["spec"]["selector"]["matchLabels"]) and not spec.get("suspend"):
         raise BrokenInvariantError(f"{write.name} is removed although the Service leads to it")
+    asked = _weights(world.objects.get("HTTPRoute", {}).get(owner)).get(write.name)
+    if asked and ready_pods(world, held["spec"]["selector"]["matchLabels"]) and not spec.get("suspend"):
+        raise BrokenInvariantError(f"{write.name} is removed although a Gateway gives it {asked} % of the requests")
 
 
 def _as_seen(world: World, write: Delete) -> bool:

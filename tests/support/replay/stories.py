@@ -32,9 +32,13 @@ def _serve_rolling(*, traffic: str = "Auto", **rollout: Any) -> Act:
         world.add(people.model())
         world.add(people.version(1))
         asked = {"setAlias": "champion", **rollout}
-        world.add(people.deployment(rollout=asked, traffic={"provider": traffic}, replicas=4))
+        through = {"gateway": _GATEWAY, "headerOverride": "X-Variant"} if traffic == "Gateway" else {}
+        world.add(people.deployment(rollout=asked, traffic={"provider": traffic, **through}, replicas=4))
 
     return Act("serve v1", serve)
+
+
+_GATEWAY: Final = {"parentRefs": [{"name": "public", "namespace": "infra"}], "hostnames": ["flights.example.com"]}
 
 
 def _route(spec: Body) -> None:
@@ -80,6 +84,10 @@ def _serve_told(world: World, _: Surroundings) -> None:
     follows = {"type": "Alias", "ref": {"name": "flights"}, "alias": "live"}
     feedback = {"enabled": True, "keySecretRef": {"name": "keys"}}
     world.add(people.deployment(model=follows, feedback=feedback, traffic={"provider": "Router"}, replicas=4))
+
+
+def _open_gateways(_: World, around: Surroundings) -> None:
+    around.closed = False
 
 
 def _command(**value: str) -> Act:
@@ -731,6 +739,28 @@ STORIES: Final = {
                 _serve_rolling(**_CANARY, approvedVersions=[2]),
                 _new_version(2),
                 Act("a router", lambda world, _: edit(world, "ModelDeployment", "flights", _route), timedelta(hours=1)),
+            ),
+        ),
+        Story(
+            "a canary gets growing shares at a Gateway that is closed for a while, fails, and the next one takes over",
+            (
+                _serve_rolling(**_CANARY, approvedVersions=[2, 3], bake="5m", traffic="Gateway"),
+                Act("gateways open", _open_gateways),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=7)),
+                Act("its pods fail", lambda _, around: around.broken.add("flights-v2"), LONG),
+                Act("v3", lambda world, _: world.add(people.version(3)), timedelta(hours=1)),
+            ),
+            Surroundings(closed=True),
+        ),
+        Story(
+            "a Gateway divides the requests of a deployment, then the router, then nobody",
+            (
+                _serve_rolling(**_CANARY, approvedVersions=[2], traffic="Gateway"),
+                Act("v2", lambda world, _: world.add(people.version(2)), timedelta(minutes=2)),
+                _set("through the router", traffic={"provider": "Router"}),
+                Act("it takes over", lambda *_: None, timedelta(hours=1)),
+                _set("at a Gateway again", traffic={"gateway": _GATEWAY}),
+                _set("plain", traffic={"provider": "Service"}),
             ),
         ),
         Story(

@@ -159,6 +159,10 @@ class World:
         """Return the kinds of other controllers: there are none here."""
         return ()
 
+    def watches(self, _: ResourceKind) -> bool:
+        """Tell whether objects of a kind are heard of: the world has the Gateway API, too."""
+        return True
+
     def children(self, kind: ResourceKind, owner: Key) -> tuple[Body, ...]:
         """Return the objects whose labels name the owner."""
         wanted = (owner.kind, owner.name)

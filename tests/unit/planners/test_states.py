@@ -355,6 +355,18 @@ def unrouted(operator: Operator) -> None:
     operator.settle()
 
 
+def at_a_gateway(*, closed: bool) -> Callable[[Operator], None]:
+    """Let v1 be served at a Gateway, which accepts nothing if it is closed."""
+
+    def given(operator: Operator) -> None:
+        operator.actors.around.closed = closed
+        operator.world.add(people.version(1))
+        operator.world.add(people.deployment(traffic={"gateway": {"parentRefs": [{"name": "public"}]}}))
+        operator.settle()
+
+    return given
+
+
 def pods_fail(operator: Operator) -> None:
     """Let the pods that serve fail."""
     served(operator)
@@ -765,6 +777,8 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
     "ModelDeployment: the alias that it sets belongs to somebody else": contested,
     "ModelDeployment: somebody else set the number of pods of its Deployment in the last ten minutes": outnumbered,
     "ModelDeployment: its router has no ready pod": unrouted,
+    "ModelDeployment: its Gateway has accepted the HTTPRoute": at_a_gateway(closed=False),
+    "ModelDeployment: its Gateway does not accept the HTTPRoute": at_a_gateway(closed=True),
     "ModelDeployment: suspended": changed(suspend=True),
     "ModelDeployment: paused": changed(paused=True),
     "ModelDeployment: the spec is impossible": imageless,

@@ -30,6 +30,7 @@ from mlwright.plan.resources import (
     DECISION,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
+    HTTP_ROUTE,
     JOB,
     MODEL,
     MODEL_DEPLOYMENT,
@@ -63,6 +64,8 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
     model = cache.get(MODEL, owner.namespace, spec.model.ref.name)
     pods = tuple(pod_seen(pod, SERVER_CONTAINER) for pod in cache.children(POD, owner))
     service, budget = _namesake(cache, SERVICE, owner), _namesake(cache, DISRUPTION_BUDGET, owner)
+    route = _namesake(cache, HTTP_ROUTE, owner)
+    shown = ((MODEL_DEPLOYMENT, body), (SERVICE, service), (HTTP_ROUTE, route))
     of_model = (model or {}).get("spec") or {}
     aliases = {a["name"]: a["version"] for a in of_model.get("aliases") or ()}
     revisions = (_revision(child) for child in cache.children(CONTROLLER_REVISION, owner))
@@ -92,13 +95,13 @@ def gather(body: Body, cache: CacheView) -> DeploymentSeen:
         variants=tuple(_variant(child, pods) for child in cache.children(DEPLOYMENT, owner)),
         decisions=decided,
         shares=_shares(service),
-        witnesses=tuple(_witness(kind, body) for kind, body in ((MODEL_DEPLOYMENT, body), (SERVICE, service)) if body),
+        witnesses=tuple(_witness(kind, body) for kind, body in shown if body),
         answers=_answers(spec, owner, cache),
         glances=cache.glances(owner),
         memory=cache.memory(owner),
         preflights=tuple(_preflight(job, owner, cache) for job in cache.children(JOB, owner) if _asks(job)),
         budget_uid=budget["metadata"]["uid"] if budget else "",
-        traffic=traffic_seen(cache, owner, service),
+        traffic=traffic_seen(cache, owner, service, route),
         measured=cache.measured(owner),
     )
 

@@ -20,6 +20,7 @@ from mlwright.plan.digests import text_digest
 from mlwright.plan.resources import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
+    HTTP_ROUTE,
     MODEL_DEPLOYMENT,
     NETWORK_POLICY,
     POD,
@@ -29,7 +30,15 @@ from mlwright.plan.resources import (
     Body,
     Key,
 )
-from mlwright.plan.traffic import Backend, RouterPart, RouterPod, TrafficSeen
+from mlwright.plan.traffic import (
+    Backend,
+    GatewayName,
+    HTTPRouteSeen,
+    RouterPart,
+    RouterPod,
+    Said,
+    TrafficSeen,
+)
 from mlwright.planners.traffic import read_table
 
 _PARTS = (SERVICE_ACCOUNT, ROLE_BINDING, SERVICE, DEPLOYMENT, DISRUPTION_BUDGET)
@@ -40,8 +49,15 @@ def selected(service: Body | None) -> str:
     return str(_selector(service).get(LABEL_REVISION, ""))
 
 
-def traffic_seen(cache: CacheView, owner: Key, service: Body | None) -> TrafficSeen:
-    """Return what is known; the provider is the planner's to say."""
+def traffic_seen(cache: CacheView, owner: Key, service: Body | None, route: Body | None) -> TrafficSeen:
+    """Return what is known; the provider is the planner's to say.
+
+    Args:
+        cache: what is known of the world.
+        owner: the deployment.
+        service: its Service.
+        route: its HTTPRoute.
+    """
     guard = next((g for g in cache.children(NETWORK_POLICY, owner) if g["metadata"]["name"] == owner.name), None)
     text = str(_annotations(service).get(ANNOTATION_ROUTE, ""))
     router = Key(ROUTER, owner.namespace, ROUTER_NAME)
@@ -55,7 +71,33 @@ def traffic_seen(cache: CacheView, owner: Key, service: Body | None) -> TrafficS
         pods=tuple(_pod(pod, told, owner.name) for pod in cache.children(POD, router)),
         backends=tuple(_backends(cache, owner)),
         router=tuple(_part(body) for kind in _PARTS for body in cache.children(kind, router)),
+        http_routes=cache.watches(HTTP_ROUTE),
+        http_route=_http_route(route) if route is not None else None,
     )
+
+
+def _http_route(body: Body) -> HTTPRouteSeen:
+    """Return an HTTPRoute as seen: its first rule is the one for all requests."""
+    meta, spec, said = body["metadata"], body.get("spec") or {}, (body.get("status") or {}).get("parents") or ()
+    first: Body = next(iter(spec.get("rules") or ()), {})
+    return HTTPRouteSeen(
+        uid=meta["uid"],
+        generation=meta.get("generation", 0),
+        weights={ref["name"]: ref.get("weight", 1) for ref in first.get("backendRefs") or ()},
+        gateways=tuple(_gateway(ref, meta["namespace"]) for ref in spec.get("parentRefs") or ()),
+        said={_gateway(one["parentRef"], meta["namespace"]): _conditions(one) for one in said},
+    )
+
+
+def _gateway(ref: Body, namespace: str) -> GatewayName:
+    return GatewayName(ref.get("namespace") or namespace, ref["name"], ref.get("sectionName") or "")
+
+
+def _conditions(told: Body) -> dict[str, Said]:
+    return {
+        c["type"]: Said(c["status"], c.get("observedGeneration", 0), c.get("reason", ""), c.get("message", ""))
+        for c in told.get("conditions") or ()
+    }
 
 
 def _selector(service: Body | None) -> Mapping[str, str]:
