@@ -25,11 +25,10 @@ from mlwright.trainer.tuning import study as studies
 from mlwright.trainer.tuning.folds import Rows, folds
 from mlwright.trainer.tuning.settings import FIELD, Tuning
 from mlwright.trainer.tuning.trial import Judge
+from mlwright.trainer.tuning.trials import TRIALS
 from mlwright.trainer.tuning.work import Worker
 from mlwright.trainer.workspace import Workspace, earlier_folder
 
-TRIALS: Final = "trials.json"
-"""Every trial with its parameters and values, for programs and for the report."""
 _PAUSE: Final = 1.0
 
 

@@ -13,6 +13,7 @@ from mlwright.scoring import METRICS, Goal
 from mlwright.trainer.answers import Answers, Estimated
 from mlwright.trainer.report import plots
 from mlwright.trainer.report.curves import curve, matrix, table
+from mlwright.trainer.report.search import Searched, search
 from mlwright.trainer.report.style import STYLE
 from mlwright.trainer.scores import Judged, Mask, Numbers
 from mlwright.trainer.slices import Slice
@@ -40,12 +41,20 @@ class Measured:
     profile: Profile
     slices: Mapping[str, Sequence[Slice]]  # by the gate's name
     evidence: Mapping[str, Mapping[str, Any]]  # by the gate's name
+    searched: Searched | None = None  # where parameters were looked for
 
 
 def version_report(measured: Measured) -> str:
     """The page as HTML."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in measured.facts)
-    parts = (_metrics(measured), _answers(measured), _importance(measured), _slices(measured), _evidence(measured))
+    parts = (
+        _metrics(measured),
+        _answers(measured),
+        _importance(measured),
+        _slices(measured),
+        _evidence(measured),
+        search(measured.searched) if measured.searched else "",
+    )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
