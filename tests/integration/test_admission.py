@@ -861,7 +861,7 @@ REFUSALS |= {
     ),
     "a receiver with a password in its address": Refusal(
         "DriftMonitor.spec.actions[].notify.url",
-        "without user, password or query",
+        "such as https://host.example.com/path, without user, password or query",
         {"spec.actions": [{**TELL, "notify": {"url": "https://me:secret@hooks.example.com/"}}]},
     ),
     "a message to nobody": Refusal(
@@ -962,13 +962,13 @@ REFUSALS |= {
     ),
     "an MLflow server with a query in its address": Refusal(
         "TrainingRun.spec.importFrom.mlflow.uri",
-        "without user, password or query",
+        "such as https://host.example.com/path, without user, password or query",
         {"spec.importFrom.mlflow": {"uri": "https://mlflow.example.com/?key=1"}},
         AWAY | {"spec.importFrom": {**HASTE, "uri": "models:/churn/3"}},
     ),
     "a mirror with a password in its address": Refusal(
         "TrainingPipeline.spec.mirror.mlflow.uri",
-        "without user, password or query",
+        "such as https://host.example.com/path, without user, password or query",
         {"spec.mirror": {"mlflow": {"uri": "https://me:secret@mlflow.example.com"}}},
     ),
     "a model of MLflow without its server": Refusal(
