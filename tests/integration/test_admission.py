@@ -140,6 +140,14 @@ REFUSALS: dict[str, Refusal] = {
             | {"tuning": tuning()["spec.training.tuning"]}
         },
     ),
+    "weights of rows for a container": Refusal(
+        "TrainingPipeline.spec",
+        "dataset.weightColumn is for estimators",
+        {
+            "spec.training": {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}},
+            "spec.dataset.weightColumn": "seats",
+        },
+    ),
     "a range of real numbers upside down": Refusal(
         FLOAT, "low must not be above high", tuning(parameter(float={"low": 1, "high": 0.5}))
     ),
@@ -331,6 +339,9 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "the target as the group": Refusal(
         "TrainingPipeline.spec.dataset", "another column than idColumn", {"spec.dataset.groupColumn": "churned"}
+    ),
+    "the target as the weight": Refusal(
+        "TrainingPipeline.spec.dataset", "groupColumn and weightColumn", {"spec.dataset.weightColumn": "churned"}
     ),
     "a split by groups without their column": Refusal(
         "TrainingPipeline.spec.dataset",

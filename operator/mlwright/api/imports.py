@@ -13,7 +13,6 @@ MLFLOW_MODEL = r"models:/[A-Za-z0-9][-A-Za-z0-9_. ]{0,200}(/[1-9][0-9]{0,8}|@[A-
 """A version of a model in MLflow, by its number or by an alias."""
 
 
-
 def _plain(example: str) -> Cel:
     """Return the rule of addresses on the web: nothing secret stands in them. Names (models:/) have a pattern."""
     return Cel(
