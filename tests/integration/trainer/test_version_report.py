@@ -63,6 +63,15 @@ def test_the_page_shows_what_was_measured(shop: Workshop) -> None:
     assert not re.search(r"https?://|//[a-z]", page)
 
 
+def test_of_a_few_classes_each_is_ranked_against_the_others(shop: Workshop) -> None:
+    """As the areas among the metrics are means over the classes."""
+    page = (made(shop, dataset={"target": "region"}) / "report.html").read_text()
+
+    ranked = re.findall("<h2>Ranking of ([^<]+)</h2>", page)
+    assert ranked == ["&lt;script&gt;alert(1)&lt;/script&gt;", "isle", "south &amp; west"]
+    assert page.count('aria-label="ROC curve"') == page.count('aria-label="precision-recall curve"') == 3
+
+
 def test_the_page_of_a_regression_shows_its_errors(shop: Workshop) -> None:
     """There are no classes to confuse."""
     page = (made(shop, **REGRESSION) / "report.html").read_text()
