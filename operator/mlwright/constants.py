@@ -53,6 +53,9 @@ ANNOTATION_APPLIED: Final = "mlwright.dev/applied"
 ANNOTATION_CRASHES: Final = "mlwright.dev/crashes"
 """On the Job of a step: how many attempts before it failed for a reason that is not the user's."""
 
+ANNOTATION_LOOK: Final = "mlwright.dev/look"
+"""On a Job that counts stored rows, as JSON: `slot` and `since`, the one before it, and `token`, what asked for it."""
+
 ANNOTATION_RUN: Final = "mlwright.dev/run"
 ANNOTATION_RETRY: Final = "mlwright.dev/retry"
 ANNOTATION_ABORT: Final = "mlwright.dev/abort"
@@ -78,6 +81,10 @@ OUTPUT_PATH: Final = "/mlwright/output"
 PREDICT: Final = "predict"
 PUBLISH: Final = "publish"
 """The two programs of a batch prediction, as the label of a step names them."""
+LEARNED: Final = "learned"
+COUNT: Final = "count"
+"""The two programs of a drift monitor that watches stored rows, and the label of its Jobs: what a version learned, and
+where rows fall."""
 SERVER_CONTAINER: Final = "server"
 SERVER_PORT: Final = 8080
 SERVICE_PORT: Final = 80

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlwright.bundle.manifest import LABEL, Datatype, Label
-from mlwright.bundle.profile import Distribution, rare_hash
+from mlwright.bundle.profile import Distribution, Profile, rare_hash
 from mlwright.bundle.profiling import BINS
 from mlwright.bundle.tensors import Array
 
@@ -26,6 +26,9 @@ OTHER: Final = "other"
 
 MOST_SLOTS: Final = BINS + 3
 """Slots of the widest distribution: its bins, and three for what lies outside of them."""
+
+MOST_FEATURES: Final = 20
+"""Features that are counted live, the most important first: with 23 series each, twenty pods have about 10,000."""
 
 Tally = NDArray[np.int64]
 """Counts, one for each slot."""
@@ -42,6 +45,12 @@ class BinCounter(Protocol):
     def count(self, values: Array) -> Tally:
         """Count values of any shape, with the dtype that `tensors.DTYPES` says, one count for each slot."""
         ...
+
+
+def most_important(profile: Profile) -> list[Distribution]:
+    """Return the features that are compared with what was learned, the most important first."""
+    ranked = sorted(profile.features, key=lambda feature: feature.rank or len(profile.features))
+    return ranked[:MOST_FEATURES]
 
 
 def feature_counter(feature: Distribution) -> BinCounter:

@@ -4,6 +4,7 @@ A row costs little because rows are counted many at a time: they are kept until 
 somebody asks for the counts. Whoever reads the series reads exact counts.
 """
 
+import json
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,17 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from mlwright.bundle.bins import BinCounter, Tally, feature_counter, output_counter, slot_counts
+from mlwright.bundle.bin_names import bin_names
+from mlwright.bundle.bins import BinCounter, Tally, feature_counter, most_important, output_counter, slot_counts
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype
 from mlwright.bundle.profile import Distribution, Profile
-from mlwright.bundle.profiling import confidence
+from mlwright.bundle.profiling import BINS, confidence
 from mlwright.bundle.tensors import DTYPES, Arrays
 from mlwright.server.exposition import head, labelled
 from mlwright.server.row_blocks import Block, Gatherer, Numbers, Table, Texts
 from mlwright.server.settings import Identity
 
-MOST_FEATURES: Final = 20
-"""Features that are counted, the most important first: with 23 series each, twenty pods have about 10,000."""
 KEPT_ROWS: Final = 512
 """Rows that are counted together: more would save little and hold up the request that comes last for longer."""
 
@@ -37,8 +37,7 @@ class LiveBins:
 
     def __init__(self, identity: Identity, profile: Profile) -> None:
         """Take who answers, and the profile that its bundle holds; one without features counts nothing."""
-        ranked = sorted(profile.features, key=lambda feature: feature.rank or len(profile.features))
-        self._features = _groups([_Counted.feature(identity, one) for one in ranked[:MOST_FEATURES]])
+        self._features = _groups([_Counted.feature(identity, one) for one in most_important(profile)])
         self._outputs = _groups([_Counted.output(identity, one) for one in profile.outputs], _classes(profile))
         self._feature_blocks = [group.gatherer.block for group in self._features]
         self._output_blocks = [group.gatherer.block for group in self._outputs]
@@ -121,7 +120,9 @@ def _reference(metric: str, distribution: Distribution, slots: Sequence[str], la
     found = zip(slots, slot_counts(distribution, slots), strict=True)
     counts = ",".join(f"{slot}:{count}" for slot, count in found)
     surface = "feature" if metric == FEATURES else "output"
-    return f"{labelled(PROFILE, {**own, 'surface': surface, 'name': distribution.name, 'counts': counts})} 1"
+    bins = json.dumps(bin_names(distribution)[:BINS], ensure_ascii=False, separators=(",", ":"))
+    told = {**own, "surface": surface, "name": distribution.name, "counts": counts, "bins": bins}
+    return f"{labelled(PROFILE, told)} 1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError
-from mlwright.constants import PREDICT, PUBLISH
+from mlwright.constants import COUNT, LEARNED, PREDICT, PUBLISH
 from mlwright.process.last_words import leave_last_words, termination_log
 from mlwright.trainer import own, signing
 from mlwright.trainer.errors import SurroundingsError, UserError
@@ -197,6 +197,29 @@ def _publish(env: Mapping[str, str]) -> Result:
     return Result(PUBLISH, task.run, 0, Outcome.SUCCEEDED, sentence, results)
 
 
+def _learned(env: Mapping[str, str]) -> Result:
+    """Tell a drift monitor what a version learned."""
+    try:
+        task = import_module("mlwright.trainer.batch.counting_task").read_counting_task(env)
+        work = import_module("mlwright.trainer.batch.count").learned
+        sentence, results = work(task, addresses.mount_root(env))
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, LEARNED, None)
+    return Result(LEARNED, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+
+
+def _count(env: Mapping[str, str]) -> Result:
+    """Count stored rows for a drift monitor."""
+    try:
+        task = import_module("mlwright.trainer.batch.counting_task").read_counting_task(env)
+        shard = int(env.get(NUMBER) or 0)
+        work = import_module("mlwright.trainer.batch.count").count
+        sentence, results = work(task, shard, addresses.mount_root(env), env)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, COUNT, None)
+    return Result(COUNT, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+
+
 _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     REVISION: _look,
     SWEEP: _sweep,
@@ -206,6 +229,8 @@ _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     NOTIFY: _notify,
     PREDICT: _predict,
     PUBLISH: _publish,
+    LEARNED: _learned,
+    COUNT: _count,
 }
 
 

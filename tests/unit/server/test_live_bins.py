@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlwright.bundle.bins import MOST_SLOTS
+from mlwright.bundle.bins import MOST_FEATURES, MOST_SLOTS
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profile import Distribution, Profile
 from mlwright.bundle.profiling import BINS, profile_booleans, profile_labels, profile_numbers, profile_texts
 from mlwright.bundle.tensors import Array
-from mlwright.server.live_bins import KEPT_ROWS, MOST_FEATURES, LiveBins
+from mlwright.server.live_bins import KEPT_ROWS, LiveBins
 from tests.unit.server.conftest import IDENTITY
 
 PROFILE = Profile(

@@ -18,11 +18,14 @@ from mlwright.trainer.batch.parts import Part, by_files, by_rows
 from mlwright.trainer.columns import ARROW_TYPES
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.files import DataFile
-from mlwright.trainer.sources import PIECE, Source, attempt, parquet_file
+from mlwright.trainer.sources import Source, attempt, parquet_file
 from mlwright.trainer.step import DataFormat
 from mlwright.trainer.wording import did_you_mean
 
 INPUT: Final = "spec.input.uri"
+AT_A_TIME: Final = 32_768
+"""Rows of Parquet that are read at a time. Twice as many need 30 MB more with 20 columns, and no less time: Arrow keeps
+what it has unpacked beside what becomes of it."""
 _CSV_BLOCK: Final = 8 << 20
 _JSON_BLOCK: Final = 16 << 20
 """Bytes that are parsed at a time; no line may be longer."""
@@ -155,7 +158,8 @@ def _parquet(file: DataFile, part: Part, wanted: Wanted) -> Iterator[Any]:
             groups.append(group)
             before = row if before is None else before
         row += count
-    return _cut(found.iter_batches(PIECE, row_groups=groups, columns=list(wanted.names)), before or 0, part.start, stop)
+    batches = found.iter_batches(AT_A_TIME, row_groups=groups, columns=list(wanted.names))
+    return _cut(batches, before or 0, part.start, stop)
 
 
 def _cut(batches: Iterator[Any], row: int, start: int, stop: int) -> Iterator[Any]:

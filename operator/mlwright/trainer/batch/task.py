@@ -92,14 +92,15 @@ def read_task(env: Mapping[str, str]) -> Task:
         namespace=run.text("namespace"),
         batch=run.text("batch"),
         run=run.text("name"),
-        version=_version(document.child("version")),
-        input=_input(document.child("input")),
+        version=read_version(document.child("version")),
+        input=read_input(document.child("input")),
         output=_output(document.child("output")),
         shards=max(1, document.integer("shards")),
     )
 
 
-def _version(document: Document) -> Version:
+def read_version(document: Document) -> Version:
+    """Read which version answers."""
     keys = document.child("keys") if document.has("keys") else None
     return Version(
         name=document.text("name"),
@@ -111,7 +112,8 @@ def _version(document: Document) -> Version:
     )
 
 
-def _input(document: Document) -> Input:
+def read_input(document: Document) -> Input:
+    """Read where the rows lie."""
     given = document.choice("format", InputFormat) if document.has("format") else None
     storage = read_storage(document.child("storage")) if document.has("storage") else Storage()
     return Input(document.text("uri"), DataFormat(given) if given else None, storage)
