@@ -140,14 +140,6 @@ REFUSALS: dict[str, Refusal] = {
             | {"tuning": tuning()["spec.training.tuning"]}
         },
     ),
-    "weights of rows for a container": Refusal(
-        "TrainingPipeline.spec",
-        "dataset.weightColumn is for estimators",
-        {
-            "spec.training": {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}},
-            "spec.dataset.weightColumn": "seats",
-        },
-    ),
     "a range of real numbers upside down": Refusal(
         FLOAT, "low must not be above high", tuning(parameter(float={"low": 1, "high": 0.5}))
     ),
@@ -339,9 +331,6 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "the target as the group": Refusal(
         "TrainingPipeline.spec.dataset", "another column than idColumn", {"spec.dataset.groupColumn": "churned"}
-    ),
-    "the target as the weight": Refusal(
-        "TrainingPipeline.spec.dataset", "groupColumn and weightColumn", {"spec.dataset.weightColumn": "churned"}
     ),
     "a split by groups without their column": Refusal(
         "TrainingPipeline.spec.dataset",
@@ -804,11 +793,49 @@ def _check_of(type_: str, **settings: Any) -> Json:
     return {"name": "one", "type": type_, **settings}
 
 
+def _stored(**more: Any) -> Json:
+    """Return a target of stored rows."""
+    plain = {
+        "deploymentRef": {"name": "churn"},
+        "dataset": {"uri": "pvc://lake/rows"},
+        "schedule": {"cron": "0 3 * * *"},
+    }
+    return {"type": "Batch", "batch": {**plain, **more}}
+
+
 TELL: Json = {"name": "tell", "when": ["DataDrift"], "type": "Notify"}
 
 REFUSALS |= {
     "a monitor that names no deployment": Refusal(
         "DriftMonitor.spec.target", "live goes with type Live", {"spec.target": {"type": "Live"}}
+    ),
+    "a monitor of stored rows that says nothing of them": Refusal(
+        "DriftMonitor.spec.target", "batch goes with type Batch", {"spec.target": {"type": "Batch"}}
+    ),
+    "stored rows in the target of requests": Refusal(
+        "DriftMonitor.spec.target",
+        "batch goes with type Batch and only with it",
+        {"spec.target": {**_stored(), "type": "Live", "live": {"deploymentRef": {"name": "churn"}}}},
+    ),
+    "stored rows at no plain address": Refusal(
+        "DriftMonitor.spec.target.batch.dataset",
+        "dataset.uri must be one plain address",
+        {"spec.target": _stored(dataset={"uri": "pvc://lake/../rows"})},
+    ),
+    "keys of a store for rows on a claim": Refusal(
+        "DriftMonitor.spec.target.batch.dataset",
+        "dataset.storage belongs to s3:// addresses",
+        {"spec.target": _stored(dataset={"uri": "pvc://lake/rows", "storage": {"endpointURL": "https://s3:9000"}})},
+    ),
+    "the truth of stored rows without its column": Refusal(
+        "DriftMonitor.spec",
+        "name the column in target.batch.label",
+        {"spec.target": _stored(), "spec.checks": [_check_of("Performance")]},
+    ),
+    "the column of the truth that nobody asks for": Refusal(
+        "DriftMonitor.spec",
+        "target.batch.label is for a check of type Performance",
+        {"spec.target": _stored(label="y")},
     ),
     "a window that is no multiple of its blocks": Refusal(
         "DriftMonitor.spec.windows.slow",
@@ -872,7 +899,7 @@ REFUSALS |= {
     ),
     "a receiver with a password in its address": Refusal(
         "DriftMonitor.spec.actions[].notify.url",
-        "such as https://host.example.com/path, without user, password or query",
+        "without user, password or query",
         {"spec.actions": [{**TELL, "notify": {"url": "https://me:secret@hooks.example.com/"}}]},
     ),
     "a message to nobody": Refusal(
@@ -973,13 +1000,13 @@ REFUSALS |= {
     ),
     "an MLflow server with a query in its address": Refusal(
         "TrainingRun.spec.importFrom.mlflow.uri",
-        "such as https://host.example.com/path, without user, password or query",
+        "without user, password or query",
         {"spec.importFrom.mlflow": {"uri": "https://mlflow.example.com/?key=1"}},
         AWAY | {"spec.importFrom": {**HASTE, "uri": "models:/churn/3"}},
     ),
     "a mirror with a password in its address": Refusal(
         "TrainingPipeline.spec.mirror.mlflow.uri",
-        "such as https://host.example.com/path, without user, password or query",
+        "without user, password or query",
         {"spec.mirror": {"mlflow": {"uri": "https://me:secret@mlflow.example.com"}}},
     ),
     "a model of MLflow without its server": Refusal(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from mlwright.constants import LEARNED
 from tests.support.apiserver import Json
 
 IMAGE: Final = "example/image"
@@ -17,6 +18,8 @@ class Ended:
     exit_code: int
     message: str = ""
     reason: str = ""
+    learned: str = ""
+    """What the container `learned` said before it, where a pod has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,10 @@ def pod_status(state: State, container: str, now: str) -> Json:
         **_container(state, now),
     }
     conditions = [_condition("PodScheduled", now, good=True), _condition("Ready", now, good=ready)]
-    there = {"podIP": "10.0.0.1"} if ready else {}
+    there: Json = {"podIP": "10.0.0.1"} if ready else {}
+    if isinstance(state, Ended) and state.learned:
+        first = {**seen, "name": LEARNED, **_container(Ended(0, state.learned), now)}
+        there = {"initContainerStatuses": [first]}
     return {"phase": _phase(state), "startTime": now, "conditions": conditions, "containerStatuses": [seen], **there}
 
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mlwright.bundle.packed import pack
 from mlwright.constants import (
     ANNOTATION_RETRY,
+    COUNT,
     EXIT_USER_ERROR,
     LABEL_ATTEMPT,
     LABEL_BATCH_RUN,
@@ -43,6 +45,8 @@ class Story:
     """By step: how its first attempts go; further attempts succeed."""
     servers: dict[str, State] = field(default_factory=dict)
     """By name of the version; others become ready."""
+    stored: tuple[int, ...] = (500, 500, 0)
+    """Stored rows of customers below forty, above, and of no age."""
     preflights: dict[str, State] = field(default_factory=dict)
     """By number of the version that is asked; others answer as expected."""
 
@@ -58,6 +62,8 @@ class Story:
             return self.preflights.get(_variables(job)["MLWRIGHT_MODEL_VERSION"], ANSWERED)
         if LABEL_STEP not in labels:  # no step of a run: a sweep
             return Ended(0, canonical({"outcome": "Succeeded", "sentence": "0 folders of runs, 0 in use"}))
+        if labels[LABEL_STEP] == COUNT:
+            return self.steps.get(COUNT, [counted(job, *self.stored)])[0]
         if LABEL_BATCH_RUN in labels:
             return self._of_batch(labels[LABEL_STEP], job)
         told, attempt = self.steps.get(labels[LABEL_STEP], []), int(labels[LABEL_ATTEMPT])
@@ -127,6 +133,20 @@ def answered(job: Json) -> Ended:
     )
     sentence = f"100 rows answered by {asked['version']['name']}, at {where}"
     return Ended(0, canonical({"outcome": "Succeeded", "sentence": sentence, "results": {"batch": results}}))
+
+
+HALVES: Final = [["feature:age", "0 1 missing", [9_990, 9_990, 20], ["18 to 40", "40 to 99"]]]
+"""What a version learned: as many below forty as above."""
+
+
+def counted(job: Json, *rows: int) -> Ended:
+    """Return the end of a pod that counted stored rows: of young customers, of old ones, of those without an age."""
+    asked: Json = json.loads(_variables(job)["MLWRIGHT_COUNT"])
+    told = {"shard": 0, "rows": sum(rows), "data": f"d{rows}", "counts": pack({"feature:age": list(rows)})}
+    learned = {"outcome": "Succeeded", "sentence": "told", "results": {"learned": pack(HALVES)}}
+    sentence = f"shard 0 of {asked['shards']} counted {sum(rows):,} rows"
+    body = {"outcome": "Succeeded", "sentence": sentence, "results": {"count": told}}
+    return Ended(0, canonical(body), learned=canonical(learned))
 
 
 def user_error(job_step: str, field_: str, sentence: str, remedy: str, reason: str = "") -> Ended:

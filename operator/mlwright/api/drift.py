@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mlwright.api.drift_batch import BatchTarget
 from mlwright.api.fields import (
     Cel,
     ColumnName,
@@ -45,8 +46,14 @@ class LiveTarget(Schema):
 class Target(Schema):
     """What is watched."""
 
-    type: Literal["Live"] = Field(description="Live: the requests to a ModelDeployment and its answers.")
+    type: Literal["Live", "Batch"] = Field(
+        description=(
+            "Live: the requests to a ModelDeployment and its answers. Batch: rows that are stored, looked at by a"
+            " schedule."
+        )
+    )
     live: LiveTarget | None = Field(default=None, description="The deployment, with type Live.")
+    batch: BatchTarget | None = Field(default=None, description="The stored rows, with type Batch.")
     union: ClassVar[Union | None] = Union()
 
 
@@ -289,5 +296,15 @@ class DriftMonitorSpec(Schema):
         Rule(
             "self.checks.filter(one, one.type == 'Performance').size() <= 1",
             "there is more than one check of type Performance: keep the one with the smaller maxDrop",
+        ),
+        Rule(
+            "!has(self.target.batch) || has(self.target.batch.label)"
+            " || !self.checks.exists(one, one.type == 'Performance')",
+            "a check of type Performance needs to know what is right: name the column in target.batch.label",
+        ),
+        Rule(
+            "!has(self.target.batch) || !has(self.target.batch.label)"
+            " || self.checks.exists(one, one.type == 'Performance')",
+            "target.batch.label is for a check of type Performance: add one, or remove label",
         ),
     )

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from mlwright.api.batches import BatchScheduleStatus
+from mlwright.api.drift_batch import LookStatus
 from mlwright.api.fields import Schema, Sentence, Timestamp
 from mlwright.api.parts import Status
 
@@ -117,6 +119,13 @@ class DriftMonitorStatus(Status):
     )
     performance: PerformanceStatus | None = Field(default=None, description="What labels that came late say.")
     last_action: LastAction | None = Field(default=None, description="What was done about it.")
+    last_look: LookStatus | None = Field(default=None, description="With target type Batch the newest look.")
+    schedule: BatchScheduleStatus | None = Field(
+        default=None, description="With target type Batch the schedule, as it is kept."
+    )
+    handled_request: str | None = Field(
+        default=None, max_length=253, description="Value of the last handled mlwright.dev/run annotation."
+    )
     notifications: tuple[Notification, ...] = Field(
         default=(), max_length=8, description="Who was told of what goes on, so that nobody is told twice."
     )

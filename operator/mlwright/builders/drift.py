@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from mlwright.builders import drift_notify, meta
+from mlwright.builders import drift_batch, drift_notify, meta
 from mlwright.builders.decisions import Told, decision
 from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.digests import child_name
@@ -22,8 +22,10 @@ from mlwright.plan.drift import (
     MonitorSeen,
     Note,
     Reference,
+    RemoveLook,
     RemoveMessage,
     SendBack,
+    StartLook,
     StartMessage,
 )
 from mlwright.plan.resources import CONTROLLER_REVISION, Body, Key
@@ -45,14 +47,23 @@ def renderer(seen: MonitorSeen) -> Callable[[DriftIntent], Write]:
                 return Create(_rollback(seen, intent), intent.deployment.witnesses)
             case Note() | StartMessage() | RemoveMessage() | ForgetNote():
                 return drift_notify.rendered(seen, intent)
-            case KeepReference(reference):
-                return Create(_record(seen, _learned(reference)))
-            case KeepBlock(block):
-                return Create(_record(seen, _counted(block)))
-            case ForgetRecord(name, uid):
-                return Delete(CONTROLLER_REVISION, seen.namespace, name, uid)
+            case StartLook() | RemoveLook():
+                return drift_batch.rendered(seen, intent)
+            case KeepReference() | KeepBlock() | ForgetRecord():
+                return _recorded(seen, intent)
 
     return render
+
+
+def _recorded(seen: MonitorSeen, intent: KeepReference | KeepBlock | ForgetRecord) -> Write:
+    """Return the write of a record."""
+    match intent:
+        case KeepReference(reference):
+            return Create(_record(seen, _learned(reference)))
+        case KeepBlock(block):
+            return Create(_record(seen, _counted(block)))
+        case ForgetRecord(name, uid):
+            return Delete(CONTROLLER_REVISION, seen.namespace, name, uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,9 @@ class _Record:
 
 
 def _learned(reference: Reference) -> _Record:
-    data = {"surfaces": {name: dict(counts) for name, counts in reference.surfaces.items()}}
+    data: dict[str, Any] = {"surfaces": {name: dict(counts) for name, counts in reference.surfaces.items()}}
+    if reference.names:
+        data["names"] = {surface: list(names) for surface, names in reference.names.items()}
     return _Record(LEARNED, reference.revision, data)
 
 
@@ -76,6 +89,8 @@ def _counted(block: Block) -> _Record:
     data: dict[str, Any] = {"since": block.since, "until": block.until, "surfaces": surfaces}
     if block.bet is not None:
         data["labels"] = asdict(block.bet)
+    if block.data:
+        data |= {"data": block.data, "token": block.token}
     return _Record(COUNTED, block.revision, data, block.until, (f"{block.until}-{block.until - block.since}",))
 
 
@@ -135,7 +150,8 @@ def _blocks(records: Iterable[Body]) -> Iterator[Block]:
             meta = body["metadata"]
             revision = meta["labels"].get(LABEL_REVISION, "")
             bet = Bet(**data["labels"]) if "labels" in data else None
-            yield Block(revision, data["since"], data["until"], data["surfaces"], meta["name"], meta["uid"], bet)
+            span = (revision, data["since"], data["until"], data["surfaces"])
+            yield Block(*span, meta["name"], meta["uid"], bet, data.get("data", ""), data.get("token", ""))
 
 
 def references(records: Iterable[Body]) -> Iterator[Reference]:
@@ -144,4 +160,6 @@ def references(records: Iterable[Body]) -> Iterator[Reference]:
         data = (body.get("data") or {}).get(LEARNED)
         if data:
             meta = body["metadata"]
-            yield Reference(meta["labels"].get(LABEL_REVISION, ""), data["surfaces"], meta["name"], meta["uid"])
+            names = {surface: tuple(words) for surface, words in (data.get("names") or {}).items()}
+            revision = meta["labels"].get(LABEL_REVISION, "")
+            yield Reference(revision, data["surfaces"], meta["name"], meta["uid"], names)

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mlwright.api.conditions import timestamp
+from mlwright.api.conditions import written
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders.drift import blocks, references
 from mlwright.cli.answers import Answer, Code, CommandError, table
 from mlwright.cli.kubectl import Body
 from mlwright.cli.reports import brief, in_order
-from mlwright.planners.drift_past import Past, Traced, past
+from mlwright.planners.drift_past import Past, Traced, TracedFlaw, past
+from mlwright.planners.drift_quality import WORDS
 from mlwright.stats.drift import Shift, State
+from mlwright.stats.shares import Share, percent
 
 HEAD: Final = (
     *("CHECK", "NAME", "VERDICT", "DISTANCE", "INTERVAL", "LIMIT"),
     *("WINDOWS", "", "MOVED", "WOULD FIND", "ROWS"),
 )
 LEGEND: Final = (
-    "WINDOWS, the newest last: distances, of which ▅ and higher are above the limit; ! proven to be above it, - not,"
-    " ? too few rows. WOULD FIND: the smallest distance that four of five such windows show"
+    "WINDOWS, the newest last: distances or shares, of which ▅ and higher are above the limit; ! proven to be above it,"
+    " - not, ? too few rows. WOULD FIND: the smallest distance or share that four of five such windows show"
 )
+SHOWN: Final = 20
+"""Shares of broken values that the table shows, what is broken most first."""
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _GAP: Final = "·"
 _MARKS: Final = {State.OVER: "!", State.NOT_ENOUGH_DATA: "?"}
@@ -103,7 +106,10 @@ def answer(found: Told) -> Answer:
     conditions = [(one["type"], one["status"], one["message"]) for one in found.conditions]
     few = [one.last.shift.sentence for one in found.past.traced if one.last.shift.state is State.NOT_ENOUGH_DATA]
     lines = [f"DriftMonitor {found.name}: {found.status.get('summary', 'nothing yet')}", *_watched(found)]
-    lines += [table([HEAD, *map(_row, found.past.traced)]), f"  {LEGEND}"] if found.past.traced else []
+    rows = [*map(_row, found.past.traced), *map(_broken_row, found.past.broken[:SHOWN]), *_truth_row(found)]
+    lines += [table([HEAD, *rows]), f"  {LEGEND}"] if rows else []
+    calm = len(found.past.broken) - SHOWN
+    lines += [f"  {calm} more shares of broken values are no worse; -o json tells them"] if calm > 0 else []
     lines += ["not enough data:", *(f"  {sentence}" for sentence in few)] if few else []
     lines += ["what was found:", table(conditions)] if conditions else []
     lines += ["what was done:", *_done(found)]
@@ -113,11 +119,18 @@ def answer(found: Told) -> Answer:
 def _watched(found: Told) -> list[str]:
     if not found.past.windows:
         return ["  no window was counted yet"]
-    newest, slow = found.past.windows[-1], found.spec.windows.slow
-    span = f"{at(newest.since)} to {at(newest.until)}"
+    newest = found.past.windows[-1]
+    span = f"{written(newest.since)} to {written(newest.until)}"
     version = f"{found.status.get('version')} (revision {found.status.get('revision')})"
     rows = f"{newest.rows:,} rows"
-    return [f"  {version}, {span}, {rows}; a window of {slow.length} ends every {slow.every}"]
+    return [f"  {version}, {span}, {rows}; {cut(found.spec)}"]
+
+
+def cut(spec: DriftMonitorSpec) -> str:
+    """Return in words what a window is."""
+    if spec.target.batch is not None:
+        return f"stored rows, a window for each look ({spec.target.batch.schedule.cron})"
+    return f"a window of {spec.windows.slow.length} ends every {spec.windows.slow.every}"
 
 
 def _done(found: Told) -> list[str]:
@@ -139,25 +152,52 @@ def _row(one: Traced) -> tuple[str, ...]:
     return (last.check, last.name, last.verdict, *figures, f"{limit:g}", drawn, marks, moved, finds, f"{shift.rows:,}")
 
 
-def at(seconds: int) -> str:
-    """Return a moment as people read it.
+def _broken_row(one: TracedFlaw) -> tuple[str, ...]:
+    """Return the row of one kind of broken values: shares of the rows take the place of distances."""
+    last, share = one.last, one.last.share
+    allowed, known = share.asked.usual + share.asked.more, share.state is not State.NOT_ENOUGH_DATA
+    figures = (percent(share.share), f"[{percent(share.low)}, {percent(share.high)}]") if known else ("", "")
+    marks = "".join(_MARKS.get(window.state, "-") for window in one.shares)
+    drawn = "".join(
+        _GAP if window.state is State.NOT_ENOUGH_DATA else _height(window.share, allowed) for window in one.shares
+    )
+    named = (last.check, f"{last.name} {WORDS[last.values]}", last.verdict)
+    finds = percent(share.detectable) if known else ""
+    return (*named, *figures, percent(allowed), drawn, marks, "", finds, f"{share.rows:,}")
 
-    >>> at(0)
-    '1970-01-01T00:00:00Z'
-    """
-    return timestamp(datetime.fromtimestamp(seconds, UTC))
+
+def _truth_row(found: Told) -> list[tuple[str, ...]]:
+    """Return the row of late labels, as the monitor told it: what it was evaluated with is in no record."""
+    told_of = found.status.get("performance")
+    if not told_of:
+        return []
+    observed, least = told_of.get("observed"), told_of.get("least")
+    figures = ("" if observed is None else right(observed), "", "" if least is None else f">= {right(least)}")
+    named = (told_of["check"], told_of["metric"], told_of["verdict"])
+    return [(*named, *figures, "", "", "", "", f"{told_of.get('labels', 0):,}")]
 
 
 def sparkline(shifts: Iterable[Shift], limit: float) -> str:
     """Draw distances as a row of bars, higher than half where they are above the limit; a dot where there are none."""
-    return "".join(
-        _GAP if one.state is State.NOT_ENOUGH_DATA else _BARS[min(7, int(4 * one.estimate / limit))] for one in shifts
-    )
+    return "".join(_GAP if one.state is State.NOT_ENOUGH_DATA else _height(one.estimate, limit) for one in shifts)
+
+
+def right(share: float) -> str:
+    """Return a share of right answers in words: a tenth of a percent may matter.
+
+    >>> right(0.865)
+    '86.5 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
+def _height(value: float, limit: float) -> str:
+    return _BARS[min(len(_BARS) - 1, int(4 * value / max(limit, 1e-9)))]
 
 
 def _data(found: Told) -> dict[str, Any]:
     status = found.status
-    spans = [{"since": at(one.since), "until": at(one.until), "rows": one.rows} for one in found.past.windows]
+    spans = [{"since": written(one.since), "until": written(one.until), "rows": one.rows} for one in found.past.windows]
     done = [dict(zip(("time", "type", "sentence"), one, strict=True)) for one in found.done]
     return brief(found.body) | {
         "version": status.get("version", ""),
@@ -165,6 +205,8 @@ def _data(found: Told) -> dict[str, Any]:
         "conditions": status.get("conditions", []),
         "windows": spans,
         "features": [_feature(one, spans) for one in found.past.traced],
+        "quality": [_flaw(one, spans) for one in found.past.broken],
+        "performance": status.get("performance"),
         "decisions": done,
         "lastAction": status.get("lastAction"),
     }
@@ -175,6 +217,21 @@ def _feature(one: Traced, spans: Sequence[dict[str, Any]]) -> dict[str, Any]:
     named = {"check": last.check, "name": last.name, "verdict": last.verdict, "limit": last.settings.max_distance}
     each = [{"until": span["until"], **_figures(shift)} for span, shift in zip(spans, one.shifts, strict=True)]
     return named | _figures(last.shift) | {"windows": each}
+
+
+def _flaw(one: TracedFlaw, spans: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    last, asked = one.last, one.last.share.asked
+    named = {"check": last.check, "name": last.name, "values": last.values, "verdict": last.verdict}
+    beside = {"usual": round(asked.usual, 4), "limit": round(asked.usual + asked.more, 4)}
+    each = [{"until": span["until"], **_shares(share)} for span, share in zip(spans, one.shares, strict=True)]
+    return named | beside | _shares(last.share) | {"windows": each}
+
+
+def _shares(share: Share) -> dict[str, Any]:
+    if share.state is State.NOT_ENOUGH_DATA:
+        return {"state": share.state, "rows": share.rows, "sentence": share.sentence}
+    figures = {"share": share.share, "lower": share.low, "upper": share.high, "detectable": share.detectable}
+    return {"state": share.state, "rows": share.rows} | {name: round(value, 4) for name, value in figures.items()}
 
 
 def _figures(shift: Shift) -> dict[str, Any]:

@@ -7,23 +7,30 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from mlwright.api.conditions import written
 from mlwright.cli.answers import Code, CommandError
-from mlwright.cli.drift import Told, at
+from mlwright.cli.drift import Told, cut, right
 from mlwright.plan.drift import Counts
-from mlwright.planners.drift_past import Traced
+from mlwright.planners.drift_past import Traced, TracedFlaw
+from mlwright.planners.drift_quality import WORDS
 from mlwright.stats.drift import Shift, State
+from mlwright.stats.shares import percent
 from mlwright.trainer.report import plots
 from mlwright.trainer.report.style import STYLE
 
 _LOOK: Final = (
     ".limit { stroke: var(--bad); stroke-dasharray: 4 3; } .far { fill: var(--bad); } h4 { margin: 12px 0 0; }"
+    " details table { margin: 4px 0; } details td { padding: 1px 8px 1px 0; }"
 )
 _NAMES: Final = {
+    "other": "all other classes",
     "below": "below all of the training",
     "above": "above all of the training",
     "missing": "missing",
     "unseen": "never seen in the training",
 }
+FEW: Final = 8
+"""So many bins are listed at once; more when somebody asks."""
 _WIDTH: Final = 320
 _HEIGHT: Final = 64
 _BASE: Final = 48
@@ -36,7 +43,7 @@ def write(found: Told, path: Path) -> None:
     Raises:
         CommandError: there is nothing to show yet, or the file cannot be written.
     """
-    if not found.past.traced:
+    if not found.past.traced and not found.past.broken:
         said = found.status.get("summary") or "it was not looked at yet"
         raise CommandError(Code.NOT_SO, f"{found.name} has nothing to show yet: {said}")
     try:
@@ -53,7 +60,7 @@ def page(found: Told) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{_LOOK}</style></head><body>"
         f'<h1>{escape(title)}</h1><p class="lead">DriftMonitor {escape(found.name)}</p>'
-        f"{_verdicts(found)}{_facts(found)}{_done(found)}{_table(found)}"
+        f"{_verdicts(found)}{_facts(found)}{_done(found)}{_table(found)}{_broken(found)}{_truth(found)}"
         '<h2>Distributions</h2><p><span class="key earlier"></span>rows of the training'
         '<span class="key now"></span>rows of the newest window</p>'
         f'<div class="columns">{"".join(_column(found, one) for one in found.past.traced)}</div></body></html>\n'
@@ -76,12 +83,12 @@ def _role(kind: str, status: str) -> str:
 
 
 def _facts(found: Told) -> str:
-    newest, slow = found.past.windows[-1], found.spec.windows.slow
+    newest = found.past.windows[-1]
     facts = [
         ("Revision", str(found.status.get("revision"))),
-        ("Newest window", f"{at(newest.since)} to {at(newest.until)}"),
+        ("Newest window", f"{written(newest.since)} to {written(newest.until)}"),
         ("Rows", f"{newest.rows:,}"),
-        ("Windows", f"{slow.length}, one ends every {slow.every}"),
+        ("Windows", cut(found.spec)),
     ]
     return f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(value)}</dd>' for name, value in facts)}</dl>"
 
@@ -98,6 +105,42 @@ def _table(found: Told) -> str:
     names = _cells("th", head)
     lines = "".join(f"<tr>{_cells('td', _line(one))}</tr>" for one in found.past.traced)
     return f"<h2>Features and outputs</h2><table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _broken(found: Told) -> str:
+    """Return the shares of broken values, what is broken most first."""
+    if not found.past.broken:
+        return ""
+    head = ("values", "check", "verdict", "share", "interval", "limit", "in the training", "would be found")
+    lines = "".join(f"<tr>{_cells('td', _broken_line(one))}</tr>" for one in found.past.broken)
+    return f"<h2>Broken values</h2><table><thead><tr>{_cells('th', head)}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _broken_line(one: TracedFlaw) -> tuple[str, ...]:
+    last, share = one.last, one.last.share
+    named = (f"{last.name} {WORDS[last.values]}", last.check, last.verdict)
+    limit, usual = percent(share.asked.usual + share.asked.more), percent(share.asked.usual)
+    if share.state is State.NOT_ENOUGH_DATA:
+        return (*named, "", "", limit, usual, "")
+    span = f"{percent(share.low)} to {percent(share.high)}"
+    return (*named, percent(share.share), span, limit, usual, percent(share.detectable))
+
+
+def _truth(found: Told) -> str:
+    """Return what late labels say, as the monitor told it."""
+    told = found.status.get("performance")
+    if not told:
+        return ""
+    facts = [
+        ("Verdict", str(told["verdict"])),
+        ("Labels of the newest window", f"{told.get('labels', 0):,}"),
+        *((words, right(told[name])) for name, words in _OF_TRUTH.items() if told.get(name) is not None),
+    ]
+    listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    return f"<h2>Right answers ({escape(str(told['metric']))})</h2><dl>{listed}</dl>"
+
+
+_OF_TRUTH: Final = {"observed": "Right of them", "evaluated": "On the held-out rows", "least": "The least allowed"}
 
 
 def _line(one: Traced) -> tuple[str, ...]:
@@ -139,10 +182,22 @@ def _beside(found: Told, one: Traced) -> str:
     then, now = learned[one.surface], newest.get(one.surface, {})
     slots = [slot for slot in _ordered({**then, **now}) if then.get(slot) or now.get(slot)]
     pairs = [(_share(then, slot), _share(now, slot)) for slot in slots]
-    names = [_named(slot) for slot in slots]
+    names = [_named(slot, found.past.names.get(one.surface, ())) for slot in slots]
     titles = [f"{name}: {p:.1%} then, {q:.1%} now" for name, (p, q) in zip(names, pairs, strict=True)]
     ends = (names[0], names[-1]) if names else ("", "")
-    return plots.paired_bars(pairs, titles, ends, "shares of the bins in the training and now")
+    drawn = plots.paired_bars(pairs, titles, ends, "shares of the bins in the training and now")
+    return drawn + _bins(names, pairs)
+
+
+def _bins(names: Sequence[str], pairs: Sequence[tuple[float, float]]) -> str:
+    """List the bins with what they hold: at once where there are few, when somebody asks where there are many."""
+    lines = "".join(
+        f"<tr><td>{escape(name)}</td><td class=number>{then:.1%}</td><td class=number>{now:.1%}</td></tr>"
+        for name, (then, now) in zip(names, pairs, strict=True)
+    )
+    shown = " open" if len(names) <= FEW else ""
+    head = "<tr><th>bin</th><th class=number>training</th><th class=number>newest</th></tr>"
+    return f"<details{shown}><summary>{len(names)} bins</summary><table>{head}{lines}</table></details>"
 
 
 def _ordered(slots: Counts) -> list[str]:
@@ -150,8 +205,9 @@ def _ordered(slots: Counts) -> list[str]:
     return ["below", *bins, *(slot for slot in _NAMES if slot != "below")]
 
 
-def _named(slot: str) -> str:
-    return _NAMES.get(slot) or f"bin {slot}"
+def _named(slot: str, names: Sequence[str]) -> str:
+    own = names[int(slot)] if slot.isdigit() and int(slot) < len(names) else f"bin {slot}"
+    return _NAMES.get(slot) or own
 
 
 def _share(counts: Counts, slot: str) -> float:
@@ -164,7 +220,7 @@ def _trace(found: Told, one: Traced) -> str:
     known = [shift for shift in one.shifts if shift.state is not State.NOT_ENOUGH_DATA]
     highest = max([2 * limit, *(shift.estimate for shift in known)])
     step = _WIDTH / len(one.shifts)
-    ends = [at(window.until) for window in found.past.windows]
+    ends = [written(window.until) for window in found.past.windows]
     bars = "".join(
         _bar(place * step, step, shift, highest, end)
         for place, (shift, end) in enumerate(zip(one.shifts, ends, strict=True))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mlwright.controller.tallies import Tallies
 from mlwright.errors import MetricsError
-from mlwright.plan.drift import Surfaces, Tallied, Wanted
+from mlwright.plan.drift import Tallied, Wanted
 from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Key
-from mlwright.planners.drift_counts import counted, profile_of, questions, surfaces_of
+from mlwright.planners.drift_counts import counted, names_of, profile_of, questions, surfaces_of
 from mlwright.ports.clock import Clock
 from mlwright.ports.metrics import NO_STORE, MetricsStore
 
@@ -63,10 +63,11 @@ class DriftMeter:
 
     async def _asked(self, store: MetricsStore, wanted: Wanted) -> Tallied:
         now = self._clock.now().timestamp()
-        reference: Surfaces = {}
+        told: Sequence[Series] = ()
         if not wanted.known:
-            reference = surfaces_of(wanted, await store.samples(profile_of(wanted, now), now))
+            told = await store.samples(profile_of(wanted, now), now)
+        reference = surfaces_of(wanted, told)
         found: list[Series] = []
         for question in questions(wanted, wanted.known or reference):
             found.extend(await store.samples(question, wanted.until))
-        return Tallied(wanted, reference, counted(wanted, found))
+        return Tallied(wanted, reference, counted(wanted, found), names=names_of(wanted, told))

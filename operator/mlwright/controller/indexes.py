@@ -77,7 +77,8 @@ def _batch_source(body: Body) -> str:
 
 
 def _monitor_target(body: Body) -> str:
-    return str(body["spec"]["target"]["live"]["deploymentRef"]["name"])
+    target = body["spec"]["target"]
+    return str((target.get("batch") or target["live"])["deploymentRef"]["name"])
 
 
 def of_deployment(name: str) -> str:

@@ -97,6 +97,17 @@ class SourceSeen:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Public keys of the Model by name, one of which must have signed the bundle."""
 
+    def told(self, version: VersionSeen) -> dict[str, Any]:
+        """Return a version as the programs that answer with it are told of it."""
+        return {
+            "name": version.name,
+            "model": self.model,
+            "number": version.number,
+            "uri": version.uri,
+            "digest": version.digest,
+            "keys": dict(self.keys),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class BatchSeen:

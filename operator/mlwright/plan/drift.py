@@ -10,6 +10,7 @@ from typing import Any, Final
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.plan.digests import child_name, short
 from mlwright.plan.jobs import JobState
+from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen
 
 _DIGITS: Final = 10
@@ -53,12 +54,14 @@ class Tallied:
         reference: What the profile of the revision holds; empty where Prometheus has none.
         counts: What was counted.
         trouble: Why nothing could be counted; empty when it could.
+        names: What the numbered bins of the reference hold, in words, as far as pods tell it.
     """
 
     wanted: Wanted
     reference: Surfaces = field(default_factory=dict)
     counts: Surfaces = field(default_factory=dict)
     trouble: str = ""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,10 @@ class Block:
     uid: str = ""
     bet: Bet | None = None
     """With these rows; None where no check asks for labels."""
+    data: str = ""
+    """Of stored rows: what changes when they do; empty for those of requests."""
+    token: str = ""
+    """Of stored rows: which slot or request they were counted for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,8 @@ class Reference:
     surfaces: Surfaces
     object: str = ""
     uid: str = ""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the numbered bins hold, in words, of those of which it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,8 @@ class ServedSeen:
     """How many these were."""
     feedback: bool = False
     """Whether the deployment takes labels."""
+    label: str = ""
+    """Of stored rows: the column with the right answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +162,52 @@ class MessageSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class LookSeen:
+    """A Job that counts stored rows."""
+
+    name: str
+    uid: str
+    revision: str
+    slot: datetime
+    since: datetime
+    """The slot before it."""
+    token: str
+    """What asked for it: a slot, or the value of an annotation."""
+    created: datetime
+    shards: int
+    state: JobState
+    message: str
+    """Why it failed, in the Job controller's words."""
+    started: datetime
+    ended: datetime | None
+    done: int = 0
+    """Shards that are done."""
+    pods: tuple[PodSeen, ...] = ()
+    learned: str = ""
+    """What a pod said of what the version learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSeen:
+    """What is seen of the watching of stored rows."""
+
+    created: datetime
+    """The monitor's birth: earlier slots are none of its own."""
+    request: str = ""
+    """Value of the annotation that asks for a look; empty without one."""
+    version: Mapping[str, Any] | None = None
+    """The version that serves, as programs are told of it; None where it has no record any more."""
+    looks: tuple[LookSeen, ...] = ()
+    """As they were made, the newest last."""
+
+
+def watched(spec: DriftMonitorSpec) -> str:
+    """Return the name of the deployment whose version a monitor watches."""
+    target = spec.target.live or spec.target.batch
+    return target.deployment_ref.name if target else ""
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorSeen:
     """A monitor and all that belongs to it."""
 
@@ -166,6 +223,8 @@ class MonitorSeen:
     """By their ends, the newest last; of all revisions."""
     references: tuple[Reference, ...] = ()
     tallied: Tallied | None = None
+    stored: StoredSeen | None = None
+    """Where stored rows are watched; None where requests are."""
     deployment: DeploymentSeen | None = None
     """What is watched, where an action may send it back; None otherwise."""
     notes: tuple[NoteSeen, ...] = ()
@@ -176,7 +235,7 @@ class MonitorSeen:
     @property
     def watched(self) -> str:
         """Name of the deployment."""
-        return self.spec.target.live.deployment_ref.name if self.spec.target.live else ""
+        return watched(self.spec)
 
     def retrain_name(self, pipeline: str, revision: str) -> str:
         """Return the name of the Decision by which a pipeline is asked because of a revision, whoever asks."""
@@ -291,6 +350,40 @@ class ForgetNote:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class StartLook:
+    """Create the Job that counts stored rows."""
+
+    name: str
+    revision: str
+    slot: datetime
+    since: datetime
+    token: str
+    document: Mapping[str, Any]
+    target: Mapping[str, Any]
+    """The target as it stands in the spec."""
+    image: str
+    image_pull_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveLook:
+    """Delete a Job that counted stored rows."""
+
+    name: str
+    uid: str
+
+
 DriftIntent = (
-    AskForRun | SendBack | Note | StartMessage | RemoveMessage | ForgetNote | KeepReference | KeepBlock | ForgetRecord
+    AskForRun
+    | SendBack
+    | Note
+    | StartMessage
+    | RemoveMessage
+    | ForgetNote
+    | KeepReference
+    | KeepBlock
+    | ForgetRecord
+    | StartLook
+    | RemoveLook
 )

@@ -7,7 +7,7 @@ alone; another revision is compared with its own training, from its beginning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from mlwright.api.reasons import Reason
 from mlwright.plan.drift import (
     Block,
     DriftIntent,
-    ForgetRecord,
     KeepBlock,
     KeepReference,
     MonitorSeen,
@@ -29,10 +28,11 @@ from mlwright.plan.drift import (
 )
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
+from mlwright.planners.drift_batch import watching_stored
 from mlwright.planners.drift_judging import judge
 from mlwright.planners.drift_notify import tidied
+from mlwright.planners.drift_records import outdated, with_bet
 from mlwright.planners.drift_status import told, with_action
-from mlwright.planners.drift_truth import after, bet_of, least
 from mlwright.planners.drift_verdicts import longest
 from mlwright.planners.drift_windows import windows
 from mlwright.settings import Settings
@@ -90,7 +90,8 @@ class Clockwork:
         return max((block.until for block in blocks), default=0) - self.kept * self.every
 
     def _fits(self, block: Block) -> bool:
-        return block.until - block.since == self.every and block.until % self.every == 0
+        fits = block.until - block.since == self.every and block.until % self.every == 0
+        return fits and not block.data
 
 
 def decide(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
@@ -106,6 +107,8 @@ def decide(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
         sentence = "nothing is judged while spec.paused is true"
         verdicts = (ready(Reason.PAUSED, sentence), Verdict("Paused", "True", Reason.PAUSED, sentence))
         return Decided(StatusDraft(sentence, (*verdicts, *_kept(seen)), _fields(seen)))
+    if seen.stored is not None:
+        return watching_stored(seen, settings, seen.served, seen.stored, now)
     return _watching(seen, settings, seen.served, now)
 
 
@@ -119,8 +122,8 @@ def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
 
 
 def _fields(seen: MonitorSeen) -> dict[str, Any]:
-    kept = ("version", "revision", "window", "features", "quality", "performance", "lastAction", "notifications")
-    return {name: seen.status.get(name) for name in kept}
+    found = ("version", "revision", "window", "features", "quality", "performance", "lastAction", "notifications")
+    return {name: seen.status.get(name) for name in (*found, "lastLook", "schedule", "handledRequest")}
 
 
 def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: datetime) -> Decision:
@@ -135,7 +138,7 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
     judged = judge(seen, served, reference, blocks, newest)
     status = told(served, newest[-1] if newest else None, judged, tallied)
     acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
-    intents = (*_outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
+    intents = (*outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
     left = wanted.until + SETTLE - now.timestamp()
     again = timedelta(seconds=left) if left > 0 else None
     return Decided(
@@ -178,24 +181,7 @@ def _records(
     """Return what is to be recorded: the distributions of the training before the first rows that are compared."""
     if tallied is None or tallied.trouble or (reference is None and not tallied.reference):
         return ()
-    first = () if reference else (KeepReference(Reference(served.revision, tallied.reference)),)
+    first = () if reference else (KeepReference(Reference(served.revision, tallied.reference, names=tallied.names)),)
     wanted = tallied.wanted
     block = Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)
-    return (*first, KeepBlock(_with_bet(seen, served, block, blocks)))
-
-
-def _with_bet(seen: MonitorSeen, served: ServedSeen, block: Block, blocks: Sequence[Block]) -> Block:
-    """Return a block with what is known of late labels after it, where a check asks for them."""
-    floor = least(seen.spec, served)
-    if floor <= 0:
-        return block
-    before = [one for one in blocks if one.until <= block.since]
-    return replace(block, bet=after(bet_of(before, floor), block))
-
-
-def _outdated(seen: MonitorSeen, served: ServedSeen, blocks: tuple[Block, ...]) -> tuple[DriftIntent, ...]:
-    """Return the removal of records of other revisions and of blocks on which nothing rests any more."""
-    kept = {block.uid for block in blocks}
-    counted = (ForgetRecord(block.object, block.uid) for block in seen.blocks if block.uid not in kept)
-    learned = (ForgetRecord(one.object, one.uid) for one in seen.references if one.revision != served.revision)
-    return (*counted, *learned)
+    return (*first, KeepBlock(with_bet(seen.spec, served, block, blocks)))

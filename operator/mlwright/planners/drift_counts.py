@@ -16,8 +16,9 @@ Spans that meet leave out nothing and count nothing twice: both ask for the same
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -60,6 +61,29 @@ def surfaces_of(wanted: Wanted, found: Iterable[Series]) -> Surfaces:
         for labels in own
         if labels.get("surface") in _SURFACES and labels.get("name") and (counts := _parsed(labels.get("counts", "")))
     }
+
+
+def names_of(wanted: Wanted, found: Iterable[Series]) -> Mapping[str, tuple[str, ...]]:
+    """Return what the numbered bins of distributions hold, in words, as far as pods tell it.
+
+    Worked example: bins=["18 to 22","22 to 40"] of surface feature and name age -> {"feature:age": ("18 to 22", ...)}.
+    """
+    own = (series.labels for series in found if is_own(wanted, series))
+    return {
+        f"{labels['surface']}:{labels['name']}": names
+        for labels in own
+        if labels.get("surface") in _SURFACES and labels.get("name") and (names := _names(labels.get("bins", "")))
+    }
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Read a JSON list of texts; empty for any other text."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    plain = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return tuple(found[:SLOTS]) if plain else ()
 
 
 def _parsed(text: str) -> Counts:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.plan.drift import Block, Reference, Surfaces
 from mlwright.planners.drift import Clockwork
+from mlwright.planners.drift_batch import stored_blocks
+from mlwright.planners.drift_quality import Flaw, flaws
 from mlwright.planners.drift_verdicts import Finding, findings, longest
 from mlwright.planners.drift_windows import Window, windows
 from mlwright.stats.drift import Shift
+from mlwright.stats.shares import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,19 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True)
+class TracedFlaw:
+    """One kind of broken values of one feature over the windows.
+
+    Attributes:
+        last: What is known of it.
+        shares: What each window says, the oldest first.
+    """
+
+    last: Flaw
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What is known of the revision that is watched.
 
@@ -37,11 +53,15 @@ class Past:
         windows: The windows on which verdicts rest, the oldest first.
         learned: What it learned.
         traced: Features and outputs, the one that is farthest away first.
+        names: What the numbered bins hold, in words, of those of which it is known.
+        broken: Broken values, what is broken most first.
     """
 
     windows: tuple[Window, ...] = ()
     learned: Surfaces | None = None
     traced: tuple[Traced, ...] = ()
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: tuple[TracedFlaw, ...] = ()
 
 
 def past(
@@ -59,15 +79,31 @@ def past(
         references: What was learned; of all revisions.
     """
     revision, clock = str(status.get("revision") or ""), Clockwork.of(spec)
-    learned = next((one.surfaces for one in references if one.revision == revision), None)
-    newest = windows(clock.resting(revision, blocks), clock.several, longest(spec))
+    own = next((one for one in references if one.revision == revision), None)
+    learned = own.surfaces if own else None
+    if spec.target.batch is not None:
+        newest = windows(stored_blocks(spec, revision, blocks), 1, longest(spec))
+    else:
+        newest = windows(clock.resting(revision, blocks), clock.several, longest(spec))
     if learned is None or not newest:
         return Past(newest, learned)
     earlier = [findings(spec, learned, newest[:end], {}) for end in range(1, len(newest))]
     shifts = [{(one.check, one.name): one.shift for one in window} for window in earlier]
     kinds = {check.name: "output" if check.type == "PredictionDrift" else "feature" for check in spec.checks}
     last = findings(spec, learned, newest, status)
-    return Past(newest, learned, tuple(_traced(f"{kinds[one.check]}:{one.name}", one, shifts) for one in last))
+    traced = tuple(_traced(f"{kinds[one.check]}:{one.name}", one, shifts) for one in last)
+    return Past(newest, learned, traced, own.names if own else {}, _broken(spec, status, learned, newest))
+
+
+def _broken(
+    spec: DriftMonitorSpec, status: Mapping[str, Any], learned: Surfaces, newest: tuple[Window, ...]
+) -> tuple[TracedFlaw, ...]:
+    earlier = [flaws(spec, learned, newest[:end], {}) for end in range(1, len(newest))]
+    shares = [{(one.check, one.name, one.values): one.share for one in window} for window in earlier]
+    return tuple(
+        TracedFlaw(one, (*(window[one.check, one.name, one.values] for window in shares), one.share))
+        for one in flaws(spec, learned, newest, status)
+    )
 
 
 def _traced(surface: str, last: Finding, earlier: Iterable[Mapping[tuple[str, str], Shift]]) -> Traced:

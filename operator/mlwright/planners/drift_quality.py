@@ -15,7 +15,8 @@ from mlwright.stats.persistence import Persistence, Votes
 from mlwright.stats.shares import Asked, Count, Share, ask, exceeded, judge_shares, percent
 
 _SLOTS: Final = {"Missing": ("missing",), "Unseen": ("unseen",), "OutOfRange": ("below", "above")}
-_WORDS: Final = {"Missing": "missing", "Unseen": "unseen", "OutOfRange": "out of range"}
+WORDS: Final = {"Missing": "missing", "Unseen": "unseen", "OutOfRange": "out of range"}
+"""How people call them."""
 _FIELDS: Final = {"Missing": "maxMissing", "Unseen": "maxUnseen", "OutOfRange": "maxOutOfRange"}
 
 
@@ -63,7 +64,7 @@ class Flaw:
         share, windows = self.share, windows_of(self.votes)
         most = percent(share.asked.usual + share.asked.more)
         usual = f"in the training it was {percent(share.asked.usual)}"
-        what = _WORDS[self.values]
+        what = WORDS[self.values]
         if not self.votes.over:
             return f"{self.name}: more than {most} was {what}, and not all of the last {windows} deny it; {usual}"
         told = f"{self.name}: {percent(share.share)} [{percent(share.low)}, {percent(share.high)}] {what}"
@@ -163,7 +164,7 @@ def _allowed(settings: Quality, values: str) -> float:
 def _asked(place: tuple[str, str], reference: Surfaces, settings: Quality, level: float) -> Asked:
     surface, values = place
     learned = _count(reference[surface], values)
-    return ask(_name(surface), _WORDS[values], learned, _allowed(settings, values), level)
+    return ask(_name(surface), WORDS[values], learned, _allowed(settings, values), level)
 
 
 def _counted(places: Sequence[tuple[str, str]], window: Window) -> list[Count]:

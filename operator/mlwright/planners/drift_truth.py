@@ -191,6 +191,9 @@ def _unevaluated(served: ServedSeen) -> str:
 
 
 def _unlabelled(served: ServedSeen) -> str:
+    if served.label:
+        what = f"no stored row of the newest window has a value in column {served.label}"
+        return f"{what}: nobody knows how many answers of {served.version} would be right"
     way = "send labels with the ids of its answers" if served.feedback else "switch on spec.feedback of the deployment"
     return f"no answer of {served.version} was labelled in the newest window: nobody knows how many are right; {way}"
 

@@ -136,6 +136,31 @@ OUTSIDE["a receiver of a monitor"] = changed(
 )
 
 
+LOOKING: Json = {
+    "deploymentRef": {"name": "churn"},
+    "dataset": {"uri": "s3://lake/rows"},
+    "schedule": {"cron": "0 3 * * *"},
+}
+KEYS: Json = {"endpointURL": "https://store:9000", "secretRef": {"name": "password"}}
+
+
+def _looking(**more: Any) -> Json:
+    """Return a monitor of stored rows."""
+    return changed(MONITOR, {"spec.target": {"type": "Batch", "batch": {**LOOKING, **more}}})
+
+
+OUTSIDE["the store of a monitor"] = _looking(dataset={"uri": "s3://lake/rows", "storage": KEYS})
+OUTSIDE["the pod of a monitor"] = _looking(pod={"env": _env("password")})
+
+
+def test_a_monitor_acts_as_no_account_that_its_author_may_not_use(person: People, team: str) -> None:
+    """The sentence names the field of the pods that look at stored rows."""
+    answer = person("dana", WRITE).create(_looking(pod={"serviceAccountName": "payroll"}), team)
+
+    assert answer.status == 403
+    assert "spec.target.batch.pod.serviceAccountName is payroll" in answer.body["message"]
+
+
 @pytest.mark.parametrize("thing", OUTSIDE.values(), ids=OUTSIDE)
 def test_nobody_reads_a_secret_through_what_speaks_to_hosts_outside(person: People, team: str, thing: Json) -> None:
     """The address beside it may be that of anything which the chart allows."""

@@ -26,7 +26,13 @@ LEARNED = {
     "feature:visits": {"0": 600, "1": 500},
     "output:label": {"0": 16_000, "1": 4000},
 }
+NAMES = {
+    "feature:age": tuple(f"{18 + 5 * place} to {23 + 5 * place}" for place in range(BINS)),
+    "feature:<b>plan</b>": ("basic", "<i>plus</i>"),
+}
+PERFORMANCE = {"check": "truth", "metric": "accuracy", "verdict": "Steady", "labels": 1200, "observed": 0.871}
 STATUS: Json = {
+    "performance": {**PERFORMANCE, "evaluated": 0.9, "least": 0.865, "weighed": 0, "right": 0},
     "summary": "churn-v8 has drifted: age: 0.19; pipeline churn was asked for a run because churn-v8 has drifted",
     "version": "churn-v8",
     "revision": "bbbbbbbb",
@@ -48,7 +54,12 @@ WATCHED = changed(
     MONITOR,
     {
         "spec.windows": {"slow": {"length": "2h", "every": "1h"}},
-        "spec.checks": [{"name": "data", "type": "DataDrift"}, {"name": "answers", "type": "PredictionDrift"}],
+        "spec.checks": [
+            {"name": "data", "type": "DataDrift"},
+            {"name": "answers", "type": "PredictionDrift"},
+            {"name": "whole", "type": "Quality", "quality": {"maxUnseen": 0.001}},
+            {"name": "truth", "type": "Performance"},
+        ],
     },
 )
 
@@ -73,7 +84,7 @@ def watched(told: Told, client: Client, namespace: str) -> None:
     seen = MonitorSeen(namespace, "churn", uid, DriftMonitorSpec.model_validate(WATCHED["spec"]), STATUS)
     render = renderer(seen)
     intents: list[DriftIntent] = [KeepBlock(block(number)) for number in range(6)]
-    for intent in (KeepReference(Reference("bbbbbbbb", LEARNED)), *intents):
+    for intent in (KeepReference(Reference("bbbbbbbb", LEARNED, names=NAMES)), *intents):
         record = render(intent)
         assert isinstance(record, Create)
         path = f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions"
@@ -109,6 +120,21 @@ def test_a_table_tells_each_feature_window_by_window(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("watched")
+def test_broken_values_and_right_answers_have_rows_of_their_own(run: Run) -> None:
+    """Shares take the place of distances; labels are told as the monitor told them."""
+    said, told = run("drift", "churn"), run("drift", "churn", "-o", "json").data
+
+    rows = {tuple(columns(line)[:2]): columns(line) for line in said.out.splitlines() if line.startswith("  ")}
+    plan, truth = rows["whole", "<b>plan</b> unseen"], rows["truth", "accuracy"]
+    assert (plan[2], plan[3], plan[5], plan[7]) == ("Degraded", "0.5 %", "0.1 %", "!!!!!")
+    assert truth[2:] == ["Steady", "87.1 %", ">= 86.5 %", "1,200"]
+    flaw = next(one for one in told["quality"] if one["values"] == "Unseen")
+    assert flaw["lower"] > flaw["limit"]
+    assert [window["state"] for window in flaw["windows"]] == ["Over"] * 5
+    assert told["performance"]["labels"] == 1200
+
+
+@pytest.mark.usefixtures("watched")
 def test_programs_get_every_window_with_its_figures(run: Run) -> None:
     """Five windows rest on six hours; a feature without a verdict has none of the figures, and says why."""
     told = run("drift", "dm/churn", "-o", "json").data
@@ -134,9 +160,15 @@ def test_a_real_browser_shows_the_distributions_side_by_side(run: Run, browser: 
 
     assert (said.code, complaints) == (0, [])
     assert shown.count("<svg") == 2 * len(LEARNED)
-    assert "bin 9: 10.0% then, 19.9% now" in shown
+    assert shown.count("<details open") == 3
+    assert "63 to 68: 10.0% then, 19.9% now" in shown
+    assert re.search(r"<td>63 to 68</td>", shown)
+    assert "<td>&lt;i&gt;plus&lt;/i&gt;</td>" in shown
+    assert "Broken values" in shown
+    assert "Right answers (accuracy)" in shown
     assert "&lt;b&gt;plan&lt;/b&gt;" in shown
     assert "<b>plan" not in shown
+    assert "<i>plus" not in shown
     assert "<script" not in shown
     assert not re.search(r"https?://|//[a-z]", page.read_text())
     assert (tmp_path / "drift.png").stat().st_size > 10_000

@@ -19,7 +19,7 @@ from tests.support.kubelet import Kubelet
 from tests.support.manifests import monitor
 from tests.support.objects import MODEL, PIPELINE
 from tests.support.operators import SETTINGS, InProcess
-from tests.support.scripts import Stories, Story
+from tests.support.scripts import Stories, Story, user_error
 from tests.support.waiting import answered as eventually
 
 AT_ONCE = {"persistence": {"required": 1, "of": 1}}
@@ -84,6 +84,50 @@ async def test_a_run_is_asked_for_when_broken_values_are_whole_again(
     assert before == {}
     assert decision["evidence"]["features"][0]["name"] == "age"
     assert await _records(kube, namespace) >= {"learned", "counted"}
+
+
+@pytest.mark.usefixtures("operator")
+async def test_stored_rows_are_judged_when_somebody_asks(kube: Kube, namespace: str) -> None:
+    """A Job counts them and its pod says what; they are judged as requests are, and a look that fails is told."""
+    stories, story = Stories(), Story(stored=(250, 700, 50))
+    stories.tell(namespace, story)
+    async with Kubelet(kube, stories, namespace):
+        for body in (MODEL, version(1), deployment(), _stored()):
+            await kube.create(body, namespace)
+        await eventually(lambda: _told(kube, namespace, "Ready", "True"), "it is watched", WAIT)
+        await _ask(kube, namespace, "once")
+        drifted = await eventually(lambda: _told(kube, namespace, "Drifted", "True"), "drift is told", WAIT)
+        found = await _status(kube, namespace)
+        story.steps = {
+            "count": [user_error("count", "spec.target.batch.dataset.uri", "there is no file", "put it there")]
+        }
+        await _ask(kube, namespace, "again")
+        failed = await eventually(lambda: _told(kube, namespace, "DataAvailable", "False"), "it is told", WAIT)
+        after = await _status(kube, namespace)
+
+    assert drifted.startswith("churn-v1 has drifted: age: 0.")
+    assert found["window"]["rows"] == 1_000
+    assert found["lastLook"]["state"] == "Counted"
+    assert failed == "spec.target.batch.dataset.uri: there is no file; put it there"
+    assert (find(after, "Drifted") or {})["status"] == "True"
+    assert await _records(kube, namespace) >= {"learned", "counted"}
+
+
+def _stored() -> Body:
+    """Return a monitor of stored rows whose slot is far away."""
+    target = {
+        "deploymentRef": {"name": "churn"},
+        "dataset": {"uri": "pvc://lake/customers.parquet"},
+        "schedule": {"cron": "0 0 1 1 *"},
+    }
+    body: Body = monitor("churn", target={"type": "Batch", "batch": target}, checks=CHECKS)
+    return body
+
+
+async def _ask(kube: Kube, namespace: str, value: str) -> None:
+    """Ask for a look."""
+    change = {"metadata": {"annotations": {"mlwright.dev/run": value}}}
+    await kube.merge(DRIFT_MONITOR, namespace, "churn", change)
 
 
 def _watching() -> Body:

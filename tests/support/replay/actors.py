@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlwright.api.conditions import timestamp
+from mlwright.bundle.packed import pack
 from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_ROUTE, EXIT_USER_ERROR, LABEL_QUEUE, ROUTER, ROUTER_NAME
 from mlwright.plan.digests import text_digest
 from mlwright.plan.pods import moment
@@ -20,6 +21,15 @@ SCORES = {20: 0.69, 100: 0.757, 300: 0.767}
 """What a model of so many iterations reaches."""
 DATASET = {"uri": "pvc://data/flights.csv", "format": "CSV", "digest": "sha256:" + "d" * 64, "bytes": 10, "rows": 100}
 DATASET |= {"trainRows": 80, "testRows": 20, "features": 2}
+
+
+LEARNED_OF_FLIGHTS = pack(
+    [
+        ["output:label", "0 1", [10_000, 10_000], ["false", "true"]],
+        ["feature:hour", "0 1", [10_000, 10_000], ["0 to 11", "12 to 23"]],
+    ]
+)
+"""As many flights before noon as after."""
 
 
 @dataclass(slots=True)
@@ -61,6 +71,10 @@ class Surroundings:
     """Gateways accept nothing."""
     user_error: str = ""
     """Step that finds an error of the user's."""
+    stored: tuple[int, int] = (500, 500)
+    """Stored rows before and after noon."""
+    learned: str = LEARNED_OF_FLIGHTS
+    """What the version says that it learned, of stored rows."""
 
     def step(self, told: Body) -> tuple[int, str]:
         """Return exit code and termination message of a training step."""
@@ -75,6 +89,10 @@ class Surroundings:
         if step in {"validate", "revision"} and not self.data:
             return 64, _result("UserError", "nothing lies there", field="spec.dataset.uri", reason="DatasetMissing")
         results = _RESULTS[step](told) if step in _RESULTS else {}
+        if step == "count":
+            counts = {"feature:hour": [*self.stored], "output:label": [*self.stored]}
+            told_of = {"shard": 0, "rows": sum(self.stored), "data": self.revision, "counts": pack(counts)}
+            results = {"count": told_of}
         if step == "validate":
             results = {"dataset": DATASET | {"revision": self.revision, "sourceRows": self.rows}}
         if step == "revision":
@@ -97,10 +115,8 @@ def _told(env: dict[str, str], container: Body) -> Body:
     if "MLWRIGHT_SWEEP" in env:
         swept: Body = json.loads(env["MLWRIGHT_SWEEP"].replace("$$", "$"))
         return swept | {"name": "sweep"}
-    if "MLWRIGHT_BATCH" in env:
-        batch: Body = json.loads(env["MLWRIGHT_BATCH"].replace("$$", "$"))
-        return batch | {"name": container["args"][0]}
-    found: Body = json.loads(env["MLWRIGHT_STEP"].replace("$$", "$"))
+    variable = next(name for name in ("MLWRIGHT_BATCH", "MLWRIGHT_COUNT", "MLWRIGHT_STEP") if name in env)
+    found: Body = json.loads(env[variable].replace("$$", "$"))
     return found | {"name": container["args"][0]}
 
 
@@ -291,6 +307,11 @@ class Actors:
             return waiting(container["name"], "CreateContainerConfigError", f'secret "{absent[0]}" not found')
         return self._run(pod, container, now)
 
+    def _first(self) -> Body:
+        """Return what the container said that tells what the version learned."""
+        over = {"exitCode": 0, "message": _result("Succeeded", "told", results={"learned": self.around.learned})}
+        return {"initContainerStatuses": [{"name": "learned", "state": {"terminated": over}}]}
+
     def _run(self, pod: Body, container: Body, now: datetime) -> Body:
         env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
         if container["name"] == "step":
@@ -302,7 +323,8 @@ class Actors:
                 return dict(pod["status"])
             code, message = self.around.step(told)
             reader = "-read" in pod["metadata"]["name"]
-            return ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)
+            over = ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)
+            return over | (self._first() if "initContainers" in pod["spec"] and told["name"] == "count" else {})
         if container["name"] == "haproxy":
             return running(ready=not self.around.unrouted)
         version = f"{env['MLWRIGHT_MODEL']}-v{env['MLWRIGHT_MODEL_VERSION']}"

@@ -65,6 +65,19 @@ def monitor(name: str = "flights", **spec: Any) -> Body:
     )
 
 
+def stored_monitor(
+    name: str = "flights", *, cron: str = "*/10 * * * *", batch: Body | None = None, **spec: Any
+) -> Body:
+    """Return a monitor that compares stored rows with what the deployment flights serves, every ten minutes."""
+    target = {
+        "deploymentRef": {"name": "flights"},
+        "dataset": {"uri": "pvc://data/today"},
+        "schedule": {"cron": cron},
+        **(batch or {}),
+    }
+    return _object("DriftMonitor", name, {"target": {"type": "Batch", "batch": target}, "checks": CHECKS[:1], **spec})
+
+
 CHECKS: Final = [{"name": "data", "type": "DataDrift"}, {"name": "answers", "type": "PredictionDrift"}]
 TRUTH: Final = {"name": "truth", "type": "Performance"}
 QUALITY: Final = {"name": "whole", "type": "Quality"}

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from mlwright.errors import MetricsError
 from mlwright.plan.drift import Wanted
 from mlwright.plan.measuring import Series
-from mlwright.planners.drift_counts import MOST_SAMPLES, SCRAPE, SLOTS, counted, profile_of, questions, surfaces_of
+from mlwright.planners.drift_counts import (
+    MOST_SAMPLES,
+    SCRAPE,
+    SLOTS,
+    counted,
+    names_of,
+    profile_of,
+    questions,
+    surfaces_of,
+)
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -100,6 +109,17 @@ def test_the_training_is_told_by_any_pod_of_the_revision() -> None:
     found = surfaces_of(WANTED, [Series(labels, ((NOW, 1.0),)) for labels in (good, odd, other)])
 
     assert found == {"feature:age": {"0": 52, "1": 50, "missing": 3}}
+
+
+@pytest.mark.parametrize("bad", ["", "18 to 22", "[1, 2]", '{"0": "18"}', "[" * 100_000], ids=str)
+def test_names_of_bins_are_read_where_they_are_told(bad: str) -> None:
+    """Pods of an older release tell none, and rubbish is none."""
+    good = {"pod": POD, "surface": "feature", "name": "age", "bins": '["18 to 22", "22 to 40"]'}
+    odd = {"pod": POD, "surface": "feature", "name": "odd", "bins": bad}
+
+    found = names_of(WANTED, [Series(labels, ((NOW, 1.0),)) for labels in (good, odd)])
+
+    assert found == {"feature:age": ("18 to 22", "22 to 40")}
 
 
 def test_questions_are_cut_so_that_no_answer_is_too_long() -> None:

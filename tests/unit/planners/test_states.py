@@ -484,6 +484,19 @@ def watched_for(time: timedelta, **rows: Any) -> Callable[[Operator], None]:
     return given
 
 
+def stored_for(time: timedelta, **around: Any) -> Callable[[Operator], None]:
+    """Return the story of a monitor of stored rows, some time after it was made."""
+
+    def given(operator: Operator) -> None:
+        served(operator)
+        for name, value in around.items():
+            setattr(operator.actors.around, name, value)
+        operator.world.add(people.stored_monitor())
+        operator.settle(time)
+
+    return given
+
+
 def sent_back(operator: Operator) -> None:
     """Let v2 take over from v1, and answer oddly while what is asked stays as it was."""
     served(operator)
@@ -800,6 +813,11 @@ GIVEN: dict[str, Callable[[Operator], None]] = {
         (0, 0), checks=(*people.CHECKS, people.TRUTH)
     ),
     "DriftMonitor: there are too few rows to tell": watched_for(timedelta(minutes=9), rows=50),
+    "DriftMonitor: stored rows are looked at for the first time, or will be": stored_for(timedelta(0)),
+    "DriftMonitor: the first look at stored rows failed": stored_for(timedelta(minutes=10), user_error="count"),
+    "DriftMonitor: the pods of the first look cannot start": stored_for(
+        timedelta(minutes=10), bad_images={"trainer:1"}
+    ),
     "DriftMonitor: the model came without distributions": watched_for(timedelta(minutes=9), learned=False),
     "DriftMonitor: Prometheus cannot be asked": watched_for(timedelta(minutes=9), trouble="Prometheus is away"),
     "DriftMonitor: paused": paused_monitor,

@@ -63,7 +63,7 @@ def _source(spec: BatchPredictionSpec, namespace: str, cache: CacheView) -> Sour
     if spec.source.version is not None:
         name = spec.source.version.name
         missing = f"ModelVersion {name} (spec.source.version) does not exist; the run starts when it does"
-        return _found(name, missing, namespace, cache)
+        return source(name, missing, namespace, cache)
     name = spec.source.deployment.name if spec.source.deployment else ""
     deployment = cache.get(MODEL_DEPLOYMENT, namespace, name)
     field = "spec.source.deployment"
@@ -75,10 +75,11 @@ def _source(spec: BatchPredictionSpec, namespace: str, cache: CacheView) -> Sour
             missing=f"ModelDeployment {name} ({field}) serves no version yet; the run starts when it does"
         )
     version = promoted[-1].version
-    return _found(version, f"{version}, which ModelDeployment {name} serves, has no record any more", namespace, cache)
+    return source(version, f"{version}, which ModelDeployment {name} serves, has no record any more", namespace, cache)
 
 
-def _found(name: str, missing: str, namespace: str, cache: CacheView) -> SourceSeen:
+def source(name: str, missing: str, namespace: str, cache: CacheView) -> SourceSeen:
+    """Return a version as whoever answers with it needs it; what is missing where it has no record."""
     body = cache.get(MODEL_VERSION, namespace, name)
     if body is None:
         return SourceSeen(missing=missing)

@@ -10,8 +10,9 @@ from mlwright.builders import drift as builders
 from mlwright.constants import LABEL_MESSAGE, LABEL_REVISION, STEP_CONTAINER
 from mlwright.controller.kinds import deployments, jobs, parsing
 from mlwright.controller.kinds.deployments import decisions
+from mlwright.controller.kinds.stored import stored
 from mlwright.controller.reconciler import CacheView, Reconciler
-from mlwright.plan.drift import MessageSeen, MonitorSeen, NoteSeen, ServedSeen
+from mlwright.plan.drift import MessageSeen, MonitorSeen, NoteSeen, ServedSeen, watched
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import moment, pod_seen
 from mlwright.plan.resources import (
@@ -36,9 +37,9 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
     """Return a monitor, what its deployment serves, and what was recorded."""
     meta, spec = body["metadata"], parsing.spec(DriftMonitorSpec, body)
     owner = Key(DRIFT_MONITOR.name, meta["namespace"], meta["name"])
-    watched = cache.get(MODEL_DEPLOYMENT, owner.namespace, _watched(spec))
-    deployment = _sent_back(spec, watched, cache)
-    served = _served(_watched(spec), watched, deployment, cache)
+    serving = cache.get(MODEL_DEPLOYMENT, owner.namespace, watched(spec))
+    deployment = _sent_back(spec, serving, cache)
+    served = _served(spec, serving, deployment, cache)
     records = cache.children(CONTROLLER_REVISION, owner)
     return MonitorSeen(
         namespace=owner.namespace,
@@ -51,6 +52,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         blocks=builders.blocks(records),
         references=tuple(builders.references(records)),
         tallied=cache.tallied(owner),
+        stored=stored(body, served, cache) if spec.target.batch and isinstance(served, ServedSeen) else None,
         deployment=deployment,
         notes=tuple(_notes(owner, cache)),
         messages=tuple(_messages(owner, cache)),
@@ -96,10 +98,6 @@ def _messages(owner: Key, cache: CacheView) -> Iterator[MessageSeen]:
         yield MessageSeen(meta["name"], meta["uid"], state, why, own[-1].waiting_reason if own else "")
 
 
-def _watched(spec: DriftMonitorSpec) -> str:
-    return spec.target.live.deployment_ref.name if spec.target.live else ""
-
-
 def _sent_back(spec: DriftMonitorSpec, watched: Body | None, cache: CacheView) -> DeploymentSeen | None:
     """Return the deployment, if an action may send it back."""
     if watched is None or not any(action.type == "Rollback" for action in spec.actions):
@@ -107,16 +105,19 @@ def _sent_back(spec: DriftMonitorSpec, watched: Body | None, cache: CacheView) -
     return deployments.gather(watched, cache)
 
 
-def _served(name: str, body: Body | None, seen: DeploymentSeen | None, cache: CacheView) -> ServedSeen | str:
+def _served(
+    spec: DriftMonitorSpec, body: Body | None, seen: DeploymentSeen | None, cache: CacheView
+) -> ServedSeen | str:
     """Return what serves; what is missing, in words, where nothing does.
 
     Args:
-        name: Of the deployment.
+        spec: What is watched.
         body: The deployment; None when it does not exist.
         seen: What is known of it, where that was gathered already.
         cache: Of what exists.
     """
-    field = "spec.target.live.deploymentRef"
+    name, batch = watched(spec), spec.target.batch
+    field = f"spec.target.{'batch' if batch else 'live'}.deploymentRef"
     if body is None:
         return f"ModelDeployment {name} ({field}) does not exist; it is watched when it serves"
     promoted = chain(seen.decisions if seen else decisions(cache, body))
@@ -130,7 +131,8 @@ def _served(name: str, body: Body | None, seen: DeploymentSeen | None, cache: Ca
     )
     accuracy, held_out = _evaluated(cache.get(MODEL_VERSION, namespace, serving.version))
     feedback = bool((body["spec"].get("feedback") or {}).get("enabled"))
-    return ServedSeen(serving.revision, serving.version, serving.created, tuple(pods), accuracy, held_out, feedback)
+    known = (serving.revision, serving.version, serving.created, tuple(pods), accuracy, held_out, feedback)
+    return ServedSeen(*known, label=(batch.label or "") if batch else "")
 
 
 def _evaluated(version: Body | None) -> tuple[float | None, int]:

@@ -1,0 +1,74 @@
+"""What is seen of a monitor's looks at stored rows: its Jobs, what their pods said, and the version that they ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mlwright.constants import (
+    ANNOTATION_LOOK,
+    ANNOTATION_RUN,
+    COUNT,
+    LABEL_REVISION,
+    LABEL_STEP,
+    LEARNED,
+    STEP_CONTAINER,
+)
+from mlwright.controller.kinds import batches, jobs, parsing
+from mlwright.controller.reconciler import CacheView
+from mlwright.plan.drift import LookSeen, ServedSeen, StoredSeen
+from mlwright.plan.pods import moment, pod_seen
+from mlwright.plan.resources import DRIFT_MONITOR, JOB, POD, Body, Key
+
+
+def stored(body: Body, served: ServedSeen, cache: CacheView) -> StoredSeen:
+    """Return what is seen of the looks of a monitor, and the version that serves."""
+    meta = body["metadata"]
+    owner = Key(DRIFT_MONITOR.name, meta["namespace"], meta["name"])
+    found = batches.source(served.version, "", owner.namespace, cache)
+    return StoredSeen(
+        created=moment(meta.get("creationTimestamp")),
+        request=parsing.annotation(body, ANNOTATION_RUN),
+        version=found.told(found.version) if found.version else None,
+        looks=tuple(sorted(_looks(owner, cache), key=lambda look: (look.created, look.slot))),
+    )
+
+
+def _looks(owner: Key, cache: CacheView) -> Iterator[LookSeen]:
+    found = [job for job in cache.children(JOB, owner) if job["metadata"]["labels"].get(LABEL_STEP) == COUNT]
+    living = [job for job in found if "deletionTimestamp" not in job["metadata"]]
+    pods = cache.children(POD, owner) if living else []
+    for job in living:
+        own = [pod for pod in pods if jobs.made(pod_seen(pod, STEP_CONTAINER), job["metadata"])]
+        yield _look(job, own)
+
+
+def _look(job: Body, pods: Sequence[Body]) -> LookSeen:
+    meta, status = job["metadata"], job.get("status") or {}
+    state, final = jobs.state(status)
+    asked: Mapping[str, str] = json.loads(meta["annotations"][ANNOTATION_LOOK])
+    return LookSeen(
+        name=meta["name"],
+        uid=meta["uid"],
+        revision=meta["labels"].get(LABEL_REVISION, ""),
+        slot=moment(asked["slot"]),
+        since=moment(asked["since"]),
+        token=asked["token"],
+        created=moment(meta.get("creationTimestamp")),
+        shards=job["spec"]["completions"],
+        state=state,
+        message=final.get("message", ""),
+        started=moment(status.get("startTime") or meta.get("creationTimestamp")),
+        ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
+        done=status.get("succeeded", 0),
+        pods=tuple(pod_seen(pod, STEP_CONTAINER) for pod in pods),
+        learned=next(filter(None, map(_learned, pods)), ""),
+    )
+
+
+def _learned(pod: Body) -> str:
+    """Return what a pod said of what the version learned, before it counted; empty when it did not say it."""
+    told: Iterable[Any] = (pod.get("status") or {}).get("initContainerStatuses") or ()
+    ended = ((one.get("state") or {}).get("terminated") or {} for one in told if one.get("name") == LEARNED)
+    return next((str(one.get("message") or "").strip() for one in ended if one.get("exitCode") == 0), "")
