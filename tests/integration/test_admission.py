@@ -140,6 +140,14 @@ REFUSALS: dict[str, Refusal] = {
             | {"tuning": tuning()["spec.training.tuning"]}
         },
     ),
+    "weights of rows for a container": Refusal(
+        "TrainingPipeline.spec",
+        "dataset.weightColumn is for estimators",
+        {
+            "spec.training": {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}},
+            "spec.dataset.weightColumn": "seats",
+        },
+    ),
     "a range of real numbers upside down": Refusal(
         FLOAT, "low must not be above high", tuning(parameter(float={"low": 1, "high": 0.5}))
     ),
@@ -331,6 +339,9 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "the target as the group": Refusal(
         "TrainingPipeline.spec.dataset", "another column than idColumn", {"spec.dataset.groupColumn": "churned"}
+    ),
+    "the target as the weight": Refusal(
+        "TrainingPipeline.spec.dataset", "groupColumn and weightColumn", {"spec.dataset.weightColumn": "churned"}
     ),
     "a split by groups without their column": Refusal(
         "TrainingPipeline.spec.dataset",
@@ -899,7 +910,7 @@ REFUSALS |= {
     ),
     "a receiver with a password in its address": Refusal(
         "DriftMonitor.spec.actions[].notify.url",
-        "without user, password or query",
+        "such as https://host.example.com/path, without user, password or query",
         {"spec.actions": [{**TELL, "notify": {"url": "https://me:secret@hooks.example.com/"}}]},
     ),
     "a message to nobody": Refusal(
@@ -1000,13 +1011,13 @@ REFUSALS |= {
     ),
     "an MLflow server with a query in its address": Refusal(
         "TrainingRun.spec.importFrom.mlflow.uri",
-        "without user, password or query",
+        "such as https://host.example.com/path, without user, password or query",
         {"spec.importFrom.mlflow": {"uri": "https://mlflow.example.com/?key=1"}},
         AWAY | {"spec.importFrom": {**HASTE, "uri": "models:/churn/3"}},
     ),
     "a mirror with a password in its address": Refusal(
         "TrainingPipeline.spec.mirror.mlflow.uri",
-        "without user, password or query",
+        "such as https://host.example.com/path, without user, password or query",
         {"spec.mirror": {"mlflow": {"uri": "https://me:secret@mlflow.example.com"}}},
     ),
     "a model of MLflow without its server": Refusal(

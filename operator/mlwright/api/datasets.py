@@ -131,7 +131,8 @@ class Dataset(Schema):
         min_length=1,
         max_length=1000,
         description=(
-            "Columns to predict from; every column but target, idColumn, timeColumn and groupColumn when absent."
+            "Columns to predict from; every column but target, idColumn, timeColumn, groupColumn and weightColumn when"
+            " absent."
         ),
     )
     id_column: ColumnName | None = Field(
@@ -144,6 +145,13 @@ class Dataset(Schema):
         default=None,
         description=(
             "Column that says which rows belong together, such as a patient or a customer; needed by the Group split."
+        ),
+    )
+    weight_column: ColumnName | None = Field(
+        default=None,
+        description=(
+            "Column that says how much a row counts while an estimator learns: numbers above 0. Metrics and gates count"
+            " every row once."
         ),
     )
     time_range: TimeRange | None = Field(default=None, description="Which rows are read, by time; all when absent.")
@@ -175,9 +183,10 @@ class Dataset(Schema):
         ),
         Rule(
             "(!has(self.idColumn) || self.idColumn != self.target) && (!has(self.timeColumn) || self.timeColumn !="
-            " self.target) && (!has(self.groupColumn) || self.groupColumn != self.target)",
-            "dataset.target must be another column than idColumn, timeColumn and groupColumn: name the column to be"
-            " predicted",
+            " self.target) && (!has(self.groupColumn) || self.groupColumn != self.target) &&"
+            " (!has(self.weightColumn) || self.weightColumn != self.target)",
+            "dataset.target must be another column than idColumn, timeColumn, groupColumn and weightColumn: name the"
+            " column to be predicted",
         ),
         Rule(
             "self.split.type != 'Temporal' || has(self.timeColumn)",

@@ -12,17 +12,29 @@ from mlwright.api.parts import PodSurface, Ref
 MLFLOW_MODEL = r"models:/[A-Za-z0-9][-A-Za-z0-9_. ]{0,200}(/[1-9][0-9]{0,8}|@[A-Za-z][-A-Za-z0-9_]{0,99})"
 """A version of a model in MLflow, by its number or by an alias."""
 
-PLAIN_URL = Rule(
-    "!self.startsWith('http') || (isURL(self) && url(self).getHost() != '' && !self.contains('@') &&"
-    " url(self).getQuery().size() == 0)",
-    "write an address such as https://models.example.com/churn.onnx, without user, password or query",
-)
 
-Url = Annotated[str, Field(min_length=10, max_length=1024, pattern=r"^https?://[^ \t\r\n]+$"), Cel((PLAIN_URL,))]
+def _plain(example: str) -> Cel:
+    """Return the rule of addresses on the web: nothing secret stands in them. Names (models:/) have a pattern."""
+    return Cel(
+        (
+            Rule(
+                "!self.startsWith('http') || (isURL(self) && url(self).getHost() != '' && !self.contains('@') &&"
+                " url(self).getQuery().size() == 0)",
+                f"write an address such as {example}, without user, password or query",
+            ),
+        )
+    )
+
+
+Url = Annotated[
+    str,
+    Field(min_length=10, max_length=1024, pattern=r"^https?://[^ \t\r\n]+$"),
+    _plain("https://host.example.com/path"),
+]
 ImportUri = Annotated[
     str,
     Field(min_length=10, max_length=1024, pattern=rf"^(https?://[^ \t\r\n]+|{MLFLOW_MODEL})$"),
-    Cel((PLAIN_URL,)),
+    _plain("https://models.example.com/churn.onnx"),
 ]
 
 

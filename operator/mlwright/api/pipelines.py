@@ -107,6 +107,10 @@ class TrainingPipelineSpec(Schema):
         *metric_rules("Regression", REGRESSION_METRICS),
         FAIRNESS_RULE,
         *objective_rules(),
+        Rule(
+            "!has(self.dataset.weightColumn) || self.training.type == 'Estimator'",
+            "dataset.weightColumn is for estimators: remove it, and weigh the rows in the container",
+        ),
         Rule("!has(self.steps) || has(self.training.tuning) || self.steps.all(s, s.name != 'tune')", WITHOUT_TUNING),
     )
 

@@ -21,6 +21,7 @@ from mlwright.trainer.wording import did_you_mean, rows
 
 FEATURES: Final = "spec.dataset.features"
 TARGET: Final = "spec.dataset.target"
+WEIGHT: Final = "spec.dataset.weightColumn"
 LARGEST: Final = float(np.finfo(np.float32).max)
 """Models compute in single precision, so a number beyond it is as good as infinite."""
 
@@ -41,11 +42,12 @@ class Roles:
     id_column: str | None
     time_columns: tuple[str, ...]  # those of the temporal split and of the time range
     group_column: str | None = None
+    weight_column: str | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
         """Every column that is read, each once: features first."""
-        named = [name for name in (self.id_column, self.group_column) if name]
+        named = [name for name in (self.id_column, self.group_column, self.weight_column) if name]
         return tuple(dict.fromkeys((*self.features, self.target, *named, *self.time_columns)))
 
 
@@ -65,15 +67,17 @@ def choose(dataset: Dataset, names: tuple[str, ...]) -> Roles:
         ("spec.dataset.idColumn", dataset.id_column),
         ("spec.dataset.timeColumn", dataset.time_column),
         ("spec.dataset.groupColumn", dataset.group_column),
+        (WEIGHT, dataset.weight_column),
         ("spec.dataset.timeRange.column", range_column),
     ):
         _check_exists(field, name, names)
     time_columns = tuple(dict.fromkeys(name for name in (dataset.time_column, range_column) if name))
-    others = {dataset.target, dataset.id_column, dataset.group_column, *time_columns}
+    named = (dataset.id_column, dataset.group_column, dataset.weight_column)
+    others = {dataset.target, *named, *time_columns}
     features = _listed_features(dataset, names) or tuple(name for name in names if name not in others)
     if not features:
         raise UserError(FEATURES, "no column is left to predict from", "add columns to the data")
-    return Roles(features, dataset.target, dataset.id_column, time_columns, dataset.group_column)
+    return Roles(features, dataset.target, dataset.id_column, time_columns, dataset.group_column, dataset.weight_column)
 
 
 def canonical(name: str, column: Any, field: str) -> Any:

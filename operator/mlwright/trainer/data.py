@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
+from mlwright.bundle.manifest import Datatype
 from mlwright.trainer import columns, sources, targets, times
 from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.errors import CHANGED, SurroundingsError, UserError
@@ -30,6 +31,7 @@ class Data:
     id_column: Any | None
     group: Any | None
     times: tuple[Any, ...]  # as read, in the order of the roles
+    weight: Any | None = None  # numbers above 0
 
     @property
     def rows(self) -> int:
@@ -109,12 +111,13 @@ def gather(step: Step, roles: columns.Roles, table: Any) -> Data:
         id_column=_complete(roles.id_column, table, "spec.dataset.idColumn", "an id"),
         group=_complete(roles.group_column, table, "spec.dataset.groupColumn", "a group"),
         times=tuple(_plain(table, name) for name in roles.time_columns),
+        weight=_weights(roles.weight_column, table),
     )
 
 
 def row_digests(data: Data) -> NDArray[np.uint64]:
     """A hash of everything that a row holds, `[n, 2]`."""
-    named = [column for column in (data.id_column, data.group) if column is not None]
+    named = [column for column in (data.id_column, data.group, data.weight) if column is not None]
     arrays = (*data.features, data.target, *named, *map(times.comparable, data.times))
     return hash_rows(arrays, person=_PERSON)
 
@@ -140,6 +143,20 @@ def _complete(name: str | None, table: Any, field: str, what: str) -> Any | None
     if count:
         raise UserError(field, f"column {name!r} has no value in {rows(count)}", f"give every row {what}")
     return column
+
+
+def _weights(name: str | None, table: Any) -> Any | None:
+    """How much each row counts, as float64; None where no column is named."""
+    column = _complete(name, table, columns.WEIGHT, "a weight")
+    if column is None:
+        return None
+    remedy = "a weight is a number above 0: leave out rows that are not to count"
+    if columns.datatype_of(column) not in {Datatype.INT64, Datatype.FP64}:
+        raise UserError(columns.WEIGHT, f"column {name!r} holds no numbers", remedy)
+    wrong = int(np.count_nonzero(column.to_numpy() <= 0))
+    if wrong:
+        raise UserError(columns.WEIGHT, f"column {name!r} is 0 or less in {rows(wrong)}", remedy)
+    return column.cast(pa.float64())
 
 
 def _plain(table: Any, name: str) -> Any:

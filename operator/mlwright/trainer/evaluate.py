@@ -17,11 +17,13 @@ from mlwright.trainer.errors import SurroundingsError
 from mlwright.trainer.evidence import Bundle, Found, gather, sliced
 from mlwright.trainer.gate_settings import ChampionGate
 from mlwright.trainer.opponent import NoAnswerError, answers_of_champion
+from mlwright.trainer.report.search import Searched
 from mlwright.trainer.report.version_report import REPORT, Measured, version_report
 from mlwright.trainer.scores import Places, check_metrics, score_classes, score_numbers
 from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
 from mlwright.trainer.tables import TEST, TEST_KEYS, Side, read_side, to_array
+from mlwright.trainer.tuning.trials import read_trials
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
 
@@ -72,11 +74,19 @@ def _report(step: Step, root: Path, results: Mapping[str, Any], found: Found) ->
             profile=read_profile(folder),
             slices=sliced(step.gates, found),
             evidence=results.get("evidence") or {},
+            searched=_searched(step, root),
         )
     )
     draft = folder / f".{REPORT}-{step.run.attempt}"
     draft.write_text(page, encoding="utf-8")
     draft.replace(folder / REPORT)  # whole or not at all: another attempt may write the same
+
+
+def _searched(step: Step, root: Path) -> Searched | None:
+    """What the step tune tried; None without one, also where it was skipped."""
+    if step.training.tuning is None or StepName.TUNE not in step.inputs:
+        return None
+    return Searched(step.training.tuning.objectives, read_trials(earlier_folder(step, StepName.TUNE, root)))
 
 
 def _name(label: object) -> str:

@@ -4,6 +4,7 @@ import logging
 import re
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -17,7 +18,7 @@ from mlwright.trainer.columns import datatype_of
 from mlwright.trainer.encoding import Encoding, Matrix, learn_encoding
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import CLASS, build_estimator
-from mlwright.trainer.preparation import build_pipeline, check_prepared
+from mlwright.trainer.preparation import ESTIMATE, build_pipeline, check_prepared
 from mlwright.trainer.step import Preprocessing, Training
 from mlwright.trainer.tables import Side, to_array
 from mlwright.trainer.targets import class_places, classes_of
@@ -60,7 +61,7 @@ def fit(training: Training, side: Side) -> Fitted:
     pipeline = build_pipeline(estimator, encoding, training.preprocessing)
     classes = classes_of(side.target) if training.task is Task.CLASSIFICATION else ()
     answers = class_places(to_array(side.target), classes) if classes else to_array(side.target)
-    _fit(pipeline, matrix, answers, training)
+    _fit(pipeline, (matrix, answers, side.weights), training)
     return Fitted(pipeline, encoding, training.task, _signature(side, classes))
 
 
@@ -89,11 +90,13 @@ def _unanswerable(estimator: str, why: str) -> UserError:
     )
 
 
-def _fit(pipeline: Pipeline, matrix: Matrix, answers: Array, training: Training) -> None:
+def _fit(pipeline: Pipeline, learned: tuple[Matrix, Array, Any | None], training: Training) -> None:
+    matrix, answers, weights = learned
+    weighed = {} if weights is None else {f"{ESTIMATE}__sample_weight": to_array(weights)}
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            pipeline.fit(matrix, answers)
+            pipeline.fit(matrix, answers, **weighed)
     except (ValueError, TypeError, ArithmeticError) as problem:
         raise UserError(
             CLASS,

@@ -111,6 +111,7 @@ class Dataset:
     checks: Checks | None = None
     storage: Storage = Storage()
     revision: str = ""  # version of a Delta table; empty for the newest
+    weight_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ def _dataset(document: Document) -> Dataset:
         checks=read_checks(document.child("checks"), parse_duration) if document.has("checks") else None,
         storage=read_storage(document.child("storage")) if document.has("storage") else Storage(),
         revision=document.optional_text("revision") or "",
+        weight_column=document.optional_text("weightColumn"),
     )
 
 

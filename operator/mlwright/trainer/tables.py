@@ -1,6 +1,6 @@
 """The split data between the steps: one Parquet file for each side, features in order, then the target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ TRAIN: Final = "train.parquet"
 TEST: Final = "test.parquet"
 TRAIN_KEYS: Final = "train-keys.parquet"
 TEST_KEYS: Final = "test-keys.parquet"
-"""Row by row beside the sides: `group` and `time`, as far as the dataset names such columns."""
+"""Row by row beside the sides: `group`, `time` and `weight`, as far as the dataset names such columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Side:
     inputs: tuple[Tensor, ...]
     features: tuple[Any, ...]
     target: Any
+    weights: Any | None = None  # float64, how much each row counts while it is learned from; None for all alike
 
     @property
     def rows(self) -> int:
@@ -41,8 +42,16 @@ class Side:
         """At most so many rows, evenly spread over all: files are often sorted, so the first rows are no sample."""
         if self.rows <= most:
             return self
-        places = pa.array(np.linspace(0, self.rows - 1, most).astype(np.int64))
-        return Side(self.inputs, tuple(column.take(places) for column in self.features), self.target.take(places))
+        return self._picked("take", pa.array(np.linspace(0, self.rows - 1, most).astype(np.int64)))
+
+    def kept(self, mask: NDArray[np.bool_]) -> "Side":
+        """The rows for which the mask is true."""
+        return self._picked("filter", pa.array(mask))
+
+    def _picked(self, how: str, chosen: Any) -> "Side":
+        features = tuple(getattr(column, how)(chosen) for column in self.features)
+        weights = None if self.weights is None else getattr(self.weights, how)(chosen)
+        return Side(self.inputs, features, getattr(self.target, how)(chosen), weights)
 
     def arrays(self) -> dict[str, Array]:
         """The features as a model takes them: `[n, 1]` by name."""
@@ -89,6 +98,23 @@ def read_side(path: Path, target: str) -> Side:
     answer = pieces.pop(target)
     inputs = tuple(Tensor(name, datatype_of(column)) for name, column in pieces.items())
     return Side(inputs, tuple(pieces.values()), answer)
+
+
+def read_learned(folder: Path, target: str, *, weighted: bool) -> Side:
+    """Read the side that is learned from, with the weights of its rows where the dataset has some.
+
+    Raises:
+        SurroundingsError: The folder holds not what the step validate wrote.
+        OSError: The volume cannot be read.
+    """
+    side = read_side(folder / TRAIN, target)
+    if not weighted:
+        return side
+    try:
+        column = pa.parquet.read_table(folder / TRAIN_KEYS, columns=["weight"]).column(0)
+    except (pa.ArrowException, FileNotFoundError):
+        raise SurroundingsError(f"{TRAIN_KEYS} of the step validate is missing or damaged") from None
+    return replace(side, weights=plain(column))
 
 
 def to_array(column: Any) -> NDArray[Any]:

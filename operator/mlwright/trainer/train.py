@@ -23,7 +23,7 @@ from mlwright.trainer.profiles import build_profile
 from mlwright.trainer.signing import sign
 from mlwright.trainer.step import Preprocessing, Step, StepName, Training
 from mlwright.trainer.storing import Trial, store
-from mlwright.trainer.tables import TEST, TRAIN, Side, read_side, side_of
+from mlwright.trainer.tables import TEST, Side, read_learned, read_side, side_of
 from mlwright.trainer.targets import check_sides
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, Workspace, earlier_folder, read_earlier
@@ -52,7 +52,8 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     data = earlier_folder(step, StepName.VALIDATE, root)
     step = with_best(step, root)
     target = step.dataset.target
-    learned, held_out = read_side(data / TRAIN, target), read_side(data / TEST, target)
+    learned = read_learned(data, target, weighted=step.dataset.weight_column is not None)
+    held_out = read_side(data / TEST, target)
     check_sides(target, learned.target, held_out.target, step.training.task)
     dataset = (read_earlier(data).results or {}).get("dataset")
     if step.training.own:

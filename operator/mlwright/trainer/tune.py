@@ -19,17 +19,16 @@ from mlwright.scoring import Task
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import SplitType, Step, StepName
-from mlwright.trainer.tables import TRAIN, TRAIN_KEYS, read_side
+from mlwright.trainer.tables import TRAIN_KEYS, read_learned
 from mlwright.trainer.tuning import line, progress, standing
 from mlwright.trainer.tuning import study as studies
 from mlwright.trainer.tuning.folds import Rows, folds
 from mlwright.trainer.tuning.settings import FIELD, Tuning
 from mlwright.trainer.tuning.trial import Judge
+from mlwright.trainer.tuning.trials import TRIALS
 from mlwright.trainer.tuning.work import Worker
 from mlwright.trainer.workspace import Workspace, earlier_folder
 
-TRIALS: Final = "trials.json"
-"""Every trial with its parameters and values, for programs and for the report."""
 _PAUSE: Final = 1.0
 
 
@@ -109,7 +108,7 @@ def build_judge(step: Step, tuning: Tuning, root: Path) -> Judge:
         SurroundingsError: The step validate left nothing.
     """
     data = earlier_folder(step, StepName.VALIDATE, root)
-    side = read_side(data / TRAIN, step.dataset.target)
+    side = read_learned(data, step.dataset.target, weighted=step.dataset.weight_column is not None)
     keys = pa.parquet.read_table(data / TRAIN_KEYS).combine_chunks() if (data / TRAIN_KEYS).exists() else None
     named = set(keys.column_names) if keys else set()
     temporal = step.dataset.split.type is SplitType.TEMPORAL and "time" in named

@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import has_fit_parameter
 
 from mlwright.scoring import Task
 from mlwright.trainer import columns, sources, splits, targets, times
@@ -42,7 +44,7 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
         UserError: The estimator, the metrics or the data cannot be used; nothing is wrong that another try would mend.
     """
     if not step.training.own:
-        build_estimator(step.training)
+        _check_weighing(build_estimator(step.training), step.dataset)
     if step.training.tuning:
         _check_tuning(step.training)
     check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
@@ -81,6 +83,16 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     checks = {"checks": examined.verdict} if examined.verdict else {}
     warning = f"; {examined.warning}" if examined.warning else ""
     return f"read {rows(data.rows)}, {test_rows:,} of them held out{warning}", {"dataset": dataset, **checks}
+
+
+def _check_weighing(estimator: BaseEstimator, dataset: Dataset) -> None:
+    """Refuse weights of rows that the estimator would not look at."""
+    if dataset.weight_column is not None and not has_fit_parameter(estimator, "sample_weight"):
+        raise UserError(
+            columns.WEIGHT,
+            f"is set, but {type(estimator).__name__} learns from all rows alike",
+            "use another estimator, or remove the field",
+        )
 
 
 def _check_tuning(training: Training) -> None:
@@ -148,10 +160,12 @@ def _write(data: Data, test: splits.Mask, step: Step, folder: Path) -> tuple[int
 
 
 def _keys(data: Data, dataset: Dataset) -> Any:
-    """What later steps must know of rows to keep them apart, beside what the model may see of them."""
+    """What later steps must know of rows to keep them apart and weigh them, beside what the model may see of them."""
     keys = {}
     if data.group is not None:
         keys["group"] = data.group
     if dataset.time_column:
         keys["time"] = pa.array(_order(dataset, data))
+    if data.weight is not None:
+        keys["weight"] = data.weight
     return pa.table(keys)

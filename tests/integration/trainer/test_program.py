@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from operator import mul
 from pathlib import Path
 from typing import Any, Final
 
@@ -197,6 +198,38 @@ def _planes(rows: int) -> Any:
     table = table.append_column("plane", pa.array([f"plane {(row * 7) % 23}" for row in range(rows)]))
     days = pa.array([1_767_225_600 + 86_400 * ((row * 11) % 30) for row in range(rows)], pa.timestamp("s"))
     return table.append_column("day", days)
+
+
+MEAN: Final = "sklearn.dummy.DummyRegressor"
+
+
+def test_rows_of_more_weight_count_more(shop: Workshop) -> None:
+    """An estimator that answers the mean of what it learned from answers the weighted one; metrics weigh nothing."""
+    table = flights_table(200)
+    table = table.append_column("seats", pa.array([1.0 if hour < 12 else 9.0 for hour in table["hour"].to_pylist()]))
+    dataset = {"features": ["distance", "carrier"], "weightColumn": "seats"}
+    changes: Json = {"training": {"task": "Regression"}, "estimator": {"class": MEAN, "parameters": {}}}
+    _run(shop, document(shop.write(table), target="hour", dataset=dataset, **changes))
+    hours = _side(shop, "run-1", "train.parquet").column("hour").to_pylist()
+    weights = _side(shop, "run-1", "train-keys.parquet").column("weight").to_pylist()
+    weighted = sum(map(mul, hours, weights)) / sum(weights)
+
+    assert read_golden(_bundle(shop))[0].outputs["prediction"] == pytest.approx(weighted)
+    assert weighted > sum(hours) / len(hours) + 1
+
+
+def test_other_weights_are_other_data_and_hold_out_the_same_rows(shop: Workshop) -> None:
+    """What is learned is another thing; what judges it is not."""
+    table, found = flights_table(200), []
+    for run, weight in (("light", 1), ("heavy", 2)):
+        uri = shop.write(table.append_column("seats", pa.array([1, weight] * 100)), f"{run}.parquet")
+        dataset = {"weightColumn": "seats"}
+        ended = shop.run("validate", document(uri, run=run, dataset=dataset))
+        assert ended.code == 0, ended.message
+        found.append((ended.results["dataset"]["digest"], str(_side(shop, run, "test.parquet").to_pylist())))
+
+    assert found[0][0] != found[1][0]
+    assert found[0][1] == found[1][1]
 
 
 def _side(shop: Workshop, run: str, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -21,6 +22,11 @@ GATES: list[Json] = [
     {"name": "every-region", "type": "Slices", "slices": SLICES},
     {"name": "light", "type": "Cost", "cost": COST},
 ]
+TUNING: Json = {
+    "trials": 3,
+    "objectives": [{"name": "good", "metric": "roc_auc"}],
+    "space": [{"name": "max_leaf_nodes", "type": "Int", "int": {"low": 3, "high": 30}}],
+}
 REGRESSION: Json = {
     "dataset": {"target": "hour"},
     "training": {"task": "Regression"},
@@ -34,8 +40,13 @@ def made(shop: Workshop, **changes: Json) -> Path:
     regions = pa.array([names[row % 2] if row % 60 else names[2] for row in range(ROWS)])
     uri = shop.write(flights_table(ROWS).append_column("region", regions))
     told = document(uri, **changes)  # type: ignore[arg-type]  # parts of the document by name
-    ended = [shop.run(step, told) for step in STEPS]
-    assert [step.code for step in ended] == [0, 0, 0], ended[-1].message
+    steps = list(STEPS)
+    if "tuning" in told["training"]:
+        told["inputs"]["tune"] = f"{told['runUri']}/tune-0"
+        steps.insert(1, "tune")
+    for step in steps:
+        ended = shop.run(step, told)
+        assert ended.code == 0, ended.message
     return shop.run_folder() / "train-0" / "bundle"
 
 
@@ -52,12 +63,32 @@ def test_the_page_shows_what_was_measured(shop: Workshop) -> None:
     assert not re.search(r"https?://|//[a-z]", page)
 
 
+def test_of_a_few_classes_each_is_ranked_against_the_others(shop: Workshop) -> None:
+    """As the areas among the metrics are means over the classes."""
+    page = (made(shop, dataset={"target": "region"}) / "report.html").read_text()
+
+    ranked = re.findall("<h2>Ranking of ([^<]+)</h2>", page)
+    assert ranked == ["&lt;script&gt;alert(1)&lt;/script&gt;", "isle", "south &amp; west"]
+    assert page.count('aria-label="ROC curve"') == page.count('aria-label="precision-recall curve"') == 3
+
+
 def test_the_page_of_a_regression_shows_its_errors(shop: Workshop) -> None:
     """There are no classes to confuse."""
     page = (made(shop, **REGRESSION) / "report.html").read_text()
 
     assert "of the errors are at most" in page
     assert "Confusion" not in page
+
+
+def test_the_page_tells_how_the_search_went(shop: Workshop) -> None:
+    """Each trial is a point, and the best one stands first in the table."""
+    page = (made(shop, training={"tuning": TUNING}) / "report.html").read_text()
+    trials = json.loads((shop.run_folder() / "tune-0" / "trials.json").read_text())
+    best = max(trials, key=lambda trial: trial["values"]["good"])
+
+    assert "Of 3 trials 3 finished." in page
+    assert page.count("<circle") == 3
+    assert re.findall(r"max_leaf_nodes (\d+)", page)[0] == str(best["parameters"]["max_leaf_nodes"])
 
 
 def test_the_page_is_no_part_of_the_digest(shop: Workshop) -> None:
@@ -73,10 +104,11 @@ def test_the_page_is_no_part_of_the_digest(shop: Workshop) -> None:
     assert verify(folder, found.group(1)).digest == found.group(1)
 
 
-@pytest.mark.parametrize("task", ["Classification", "Regression"])
+@pytest.mark.parametrize("task", ["Classification", "Regression", "Tuned"])
 def test_a_real_browser_shows_the_page(shop: Workshop, browser: Browser, task: str, tmp_path: Path) -> None:
     """It understands the whole page and has nothing to complain of."""
-    changes = REGRESSION if task == "Regression" else {"evaluation": {"metrics": [], "gates": GATES}}
+    changes: dict[str, Json] = REGRESSION if task == "Regression" else {"evaluation": {"metrics": [], "gates": GATES}}
+    changes = changes | ({"training": {"tuning": TUNING}} if task == "Tuned" else {})
     page = made(shop, **changes) / "report.html"
 
     shown, complaints = browser.dump(page)

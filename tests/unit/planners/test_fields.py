@@ -97,6 +97,7 @@ PIPELINE: Final[dict[str, Any]] = {
         "idColumn": "id",
         "timeColumn": "ts",
         "groupColumn": "airline",
+        "weightColumn": "seats",
         "revision": "12",
         "timeRange": {"column": "ts", "last": "24h", "until": {"type": "Time", "time": "2026-01-01T00:00:00Z"}},
         "split": {
@@ -218,6 +219,7 @@ OF_PIPELINE: Final = {
     "dataset.idColumn": TRAINS,
     "dataset.timeColumn": TRAINS,
     "dataset.groupColumn": TRAINS,
+    "dataset.weightColumn": TRAINS,
     "dataset.revision": TRAINS,
     "dataset.timeRange.column": TRAINS,
     "dataset.timeRange.last": TRAINS,

@@ -53,6 +53,15 @@ def test_the_column_of_groups_is_no_feature() -> None:
     assert "id" in roles.used
 
 
+def test_the_column_of_weights_is_no_feature() -> None:
+    """Who asks a model knows nothing of it."""
+    roles = choose(_dataset(weight_column="seen"), NAMES)
+
+    assert roles.weight_column == "seen"
+    assert "seen" not in roles.features
+    assert "seen" in roles.used
+
+
 def test_features_keep_the_order_of_the_file() -> None:
     """The order in the pipeline does not matter: the same rows stay held out."""
     assert choose(_dataset(features=("carrier", "hour")), NAMES).features == ("hour", "carrier")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,16 @@ def test_rows_in_another_order_have_the_same_folds() -> None:
     other = [set(numbers(judging)) for _, judging in folds(Rows(turned, quantity=False), 4, seed=3)]
 
     assert one == other
+
+
+@pytest.mark.parametrize("more", [{}, {"groups": pa.array(["a", "b", "c", "d"] * 10)}, {"times": np.arange(40)}])
+def test_every_row_keeps_its_weight(more: dict[str, Any]) -> None:
+    """A trial weighs rows as the training does."""
+    weighed = replace(side(40), weights=pa.array([float(row + 1) for row in range(40)]))
+
+    for part in (part for fold in folds(Rows(weighed, quantity=False, **more), 3, seed=3) for part in fold):
+        assert part.weights is not None
+        assert part.weights.to_pylist() == [row + 1 for row in numbers(part)]
 
 
 @pytest.mark.parametrize(

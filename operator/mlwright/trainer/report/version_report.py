@@ -13,6 +13,7 @@ from mlwright.scoring import METRICS, Goal
 from mlwright.trainer.answers import Answers, Estimated
 from mlwright.trainer.report import plots
 from mlwright.trainer.report.curves import curve, matrix, table
+from mlwright.trainer.report.search import Searched, search
 from mlwright.trainer.report.style import STYLE
 from mlwright.trainer.scores import Judged, Mask, Numbers
 from mlwright.trainer.slices import Slice
@@ -20,6 +21,8 @@ from mlwright.trainer.slices import Slice
 REPORT: Final = "report.html"
 _MOST_CLASSES: Final = 20
 """A matrix of more cannot be read."""
+_MOST_RANKED: Final = 6
+"""Curves of more classes are too many to be looked at."""
 _FEATURES: Final = 30
 _BARS: Final = 24
 _CURVE: Final = (
@@ -40,12 +43,20 @@ class Measured:
     profile: Profile
     slices: Mapping[str, Sequence[Slice]]  # by the gate's name
     evidence: Mapping[str, Mapping[str, Any]]  # by the gate's name
+    searched: Searched | None = None  # where parameters were looked for
 
 
 def version_report(measured: Measured) -> str:
     """The page as HTML."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in measured.facts)
-    parts = (_metrics(measured), _answers(measured), _importance(measured), _slices(measured), _evidence(measured))
+    parts = (
+        _metrics(measured),
+        _answers(measured),
+        _importance(measured),
+        _slices(measured),
+        _evidence(measured),
+        search(measured.searched) if measured.searched else "",
+    )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -68,7 +79,7 @@ def _answers(measured: Measured) -> str:
     if isinstance(measured.answers, Estimated):
         return _residuals(measured.answers)
     names = [*measured.classes, *["unknown"] * (measured.answers.classes - len(measured.classes))]
-    curves = _curves(measured.answers, names[1]) if len(names) == 2 else ""  # noqa: PLR2004 - a positive one
+    curves = _all_curves(measured.answers, names)
     if len(names) > _MOST_CLASSES:
         return curves
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
@@ -76,15 +87,25 @@ def _answers(measured: Measured) -> str:
     return f"<h2>Confusion</h2>{matrix(counts, names)}{curves}"
 
 
-def _curves(judged: Judged, positive: str) -> str:
-    truth, given = judged.truth == 1, judged.probabilities[:, 1]
+def _all_curves(judged: Judged, names: Sequence[str]) -> str:
+    """Of two classes the positive one is ranked; of a few each against all others."""
+    if len(names) == 2:  # noqa: PLR2004 - a positive and a negative class
+        return _curves(judged, names, 1)
+    if len(names) > _MOST_RANKED:
+        return ""
+    return "".join(_curves(judged, names, place) for place in range(len(names)))
+
+
+def _curves(judged: Judged, names: Sequence[str], place: int) -> str:
+    truth, given = judged.truth == place, judged.probabilities[:, place]
     if not truth.any() or truth.all():
         return ""
     hits, alarms, precision = roc_and_precision(truth, given)
     roc = curve(alarms, hits, ("false alarms", "found"), diagonal=True, label="ROC curve")
     recall = curve(hits, precision, ("found", "precision"), diagonal=False, label="precision-recall curve")
     return (
-        f'<h2>Ranking of {escape(positive)}</h2><div class="columns"><div class="column"><h3>ROC curve</h3>{roc}</div>'
+        f"<h2>Ranking of {escape(names[place])}</h2>"
+        f'<div class="columns"><div class="column"><h3>ROC curve</h3>{roc}</div>'
         f'<div class="column"><h3>Precision and recall</h3>{recall}</div></div>'
     )
 

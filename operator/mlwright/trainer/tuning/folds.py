@@ -53,7 +53,7 @@ def folds(rows: Rows, count: int, seed: int) -> Iterator[Fold]:
         return
     place = _by_group(rows.groups, count, seed) if rows.groups is not None else _evenly(rows, count, seed)
     for fold in range(count):
-        yield _taken(rows.side, place != fold), _taken(rows.side, place == fold)
+        yield rows.side.kept(place != fold), rows.side.kept(place == fold)
 
 
 def _forward(rows: Rows, count: int) -> Iterator[Fold]:
@@ -68,7 +68,7 @@ def _forward(rows: Rows, count: int) -> Iterator[Fold]:
         piece = np.arange(len(distinct)) * (count + 1) // len(distinct)
     place = piece[np.searchsorted(distinct, times)]
     for fold in range(1, count + 1):
-        yield _taken(rows.side, place < fold), _taken(rows.side, place == fold)
+        yield rows.side.kept(place < fold), rows.side.kept(place == fold)
 
 
 def _by_group(groups: Any, count: int, seed: int) -> Places:
@@ -100,8 +100,3 @@ def _evenly(rows: Rows, count: int, seed: int) -> Places:
 
 def _too_many(count: int, there_are: str) -> UserError:
     return UserError(FOLDS, f"is {count}, and there are {there_are} to learn from", "ask for fewer folds, or add data")
-
-
-def _taken(side: Side, mask: NDArray[np.bool_]) -> Side:
-    chosen = pa.array(mask)
-    return Side(side.inputs, tuple(column.filter(chosen) for column in side.features), side.target.filter(chosen))
