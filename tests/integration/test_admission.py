@@ -584,17 +584,32 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "a step of the name of the preflight": Refusal(
         "ModelDeployment.spec.rollout.steps[]",
-        "preflight is the name of the first stage",
+        "are the names of the first stages",
         {"spec.rollout": {"strategy": "Canary", "steps": [weight("preflight", 5)]}},
+    ),
+    "a preflight that asks nothing": Refusal(
+        "ModelDeployment.spec.rollout.preflight",
+        "a preflight asks something",
+        {"spec.rollout": {"preflight": {}}},
+    ),
+    "a preflight of a container without time": Refusal(
+        "ModelDeployment.spec.rollout.preflight.container.timeoutAfter",
+        "must be longer than 0s",
+        {"spec.rollout": {"preflight": {"container": {"image": "asks:1", "timeoutAfter": "0s"}}}},
+    ),
+    "a preflight whose container is told a variable of ours": Refusal(
+        "ModelDeployment.spec.rollout.preflight.container.env[]",
+        "belong to mlwright",
+        {"spec.rollout": {"preflight": {"container": {"image": "asks:1", "env": [{"name": "MLWRIGHT_TARGETS"}]}}}},
     ),
     "a preflight that answers in no time": Refusal(
         "ModelDeployment.spec.rollout.preflight.replay.latencyBound",
         "must be longer than 0",
         {"spec.rollout": {"preflight": {"replay": {"latencyBound": "0ms"}}}},
     ),
-    "a preflight of a container of one's own": Refusal(
+    "a replay to a server of one's own": Refusal(
         "ModelDeployment.spec",
-        "a preflight asks the built-in server",
+        "replay asks the built-in server",
         {
             "spec.runtime": {"type": "Container", "container": {"image": "mlserver:1"}},
             "spec.rollout": {"preflight": {"replay": {}}},

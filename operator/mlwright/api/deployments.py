@@ -213,8 +213,9 @@ class ModelDeploymentSpec(Schema):
             " feedback, or set runtime.type to BuiltIn",
         ),
         Rule(
-            "self.runtime.type == 'BuiltIn' || !has(self.rollout.preflight)",
-            "a preflight asks the built-in server: remove rollout.preflight, or set runtime.type to BuiltIn",
+            "self.runtime.type == 'BuiltIn' || !has(self.rollout.preflight) || !has(self.rollout.preflight.replay)",
+            "replay asks the built-in server: remove rollout.preflight.replay and let rollout.preflight.container ask"
+            " yours, or set runtime.type to BuiltIn",
         ),
         Rule(
             "!has(self.experiment) || self.feedback.enabled",

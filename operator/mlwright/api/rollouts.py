@@ -9,7 +9,6 @@ from pydantic import Field
 from mlwright.api.analysis import Analysis
 from mlwright.api.fields import (
     Duration,
-    Latency,
     ListMap,
     ListSet,
     PositiveDuration,
@@ -17,6 +16,7 @@ from mlwright.api.fields import (
     Schema,
     ShortName,
 )
+from mlwright.api.preflight import Preflight
 
 VersionNumber = Annotated[int, Field(ge=1, le=999999999)]
 
@@ -47,7 +47,7 @@ class RolloutStep(Schema):
     """One step that a new version passes before it takes over."""
 
     name: ShortName = Field(
-        description="Name of the step; preflight and bake are the names of the first and the last stage."
+        description="Name of the step; the stages preflight and own-preflight come first, and bake is the last."
     )
     type: Literal["Shadow", "Weight", "Approval"] = Field(
         description=(
@@ -68,32 +68,11 @@ class RolloutStep(Schema):
             "shadow goes with type Shadow and only with it: set both or none",
         ),
         Rule("self.name != 'bake'", "bake is the name of the last stage: choose another name"),
-        Rule("self.name != 'preflight'", "preflight is the name of the first stage: choose another name"),
-    )
-
-
-class Replay(Schema):
-    """Requests that the pods of a new version are asked before anybody else asks them."""
-
-    requests: int = Field(
-        default=1000,
-        ge=0,
-        le=10000,
-        description=(
-            "How many of the newest recorded requests (server.payloadLog) are asked, beside the golden rows of the"
-            " bundle, which every pod is asked."
+        Rule(
+            "!(self.name in ['preflight', 'own-preflight'])",
+            "preflight and own-preflight are the names of the first stages: choose another name",
         ),
     )
-    latency_bound: Latency | None = Field(
-        default=None,
-        description="No answer may take longer, such as 100ms; the quickest of three tries counts.",
-    )
-
-
-class Preflight(Schema):
-    """What a new version passes before it gets any share of the requests."""
-
-    replay: Replay = Field(description="Ask its pods the golden rows of the bundle and recorded requests.")
 
 
 class Rollout(Schema):
@@ -118,9 +97,10 @@ class Rollout(Schema):
     preflight: Preflight | None = Field(
         default=None,
         description=(
-            "What a new version passes first, with any strategy: its pods are asked over the network, as clients ask,"
-            " and an error, an answer of another shape, a number that is not finite, an answer that takes too long or"
-            " one that differs from the bundle's golden ones rejects it before anybody gets an answer of it."
+            "What a new version passes first, with any strategy: its pods are asked over the network, as clients ask."
+            " With replay an error, an answer of another shape, a number that is not finite, an answer that takes too"
+            " long or one that differs from the bundle's golden ones rejects it, with container its exit code, before"
+            " anybody gets an answer of it."
         ),
     )
     bake: Duration = Field(

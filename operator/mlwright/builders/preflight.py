@@ -1,19 +1,27 @@
-"""The Job that asks a candidate before anybody else does: a pod of its revision with another program."""
+"""The Jobs that ask a candidate before anybody else does.
+
+Ours is a pod of its revision with another program, somebody's own a pod of their image; a Job waits for each alone.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from mlwright.api.fields import parse_latency
-from mlwright.builders import meta
-from mlwright.builders.pods import literal
-from mlwright.constants import EXIT_USER_ERROR, LABEL_PREFLIGHT, SERVER_PORT, STEP_CONTAINER
+from mlwright.api.deployments import ModelDeploymentSpec
+from mlwright.api.fields import parse_duration, parse_latency
+from mlwright.api.preflight import PreflightContainer, Replay
+from mlwright.builders import access, meta
+from mlwright.builders.pods import literal, pod_spec
+from mlwright.constants import EXIT_USER_ERROR, LABEL_OWN_PREFLIGHT, LABEL_PREFLIGHT, SERVER_PORT, STEP_CONTAINER
 from mlwright.plan.digests import canonical, child_name, short
 from mlwright.plan.resources import Key
 from mlwright.plan.serving import DeploymentSeen, StartPreflight
+from mlwright.planners.template import dump
 
 RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 """What asking takes: it reads the bundle and the recorded requests, and loads no model."""
+OWN_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+"""What a container of somebody's own gets where nobody says."""
 TRIES: Final = 3
 """How often it is tried again by the Job itself, with growing pauses."""
 LONGEST: Final = 1800
@@ -23,27 +31,40 @@ KEPT: Final = 3600
 _OF_A_SERVER: Final = frozenset({"ports", "startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "args"})
 
 
-def preflight_name(deployment: str, revision: str, uid: str) -> str:
+def preflight_name(deployment: str, revision: str, uid: str, *, own: bool = False) -> str:
     """Return the name of the Job that asks the pods of a Deployment."""
-    return child_name(deployment, revision, "preflight", short(uid, 6))
+    return child_name(deployment, revision, "own-preflight" if own else "preflight", short(uid, 6))
 
 
 def preflight(seen: DeploymentSeen, owner: Key, intent: StartPreflight) -> dict[str, Any]:
     """Return the Job.
 
-    Its pod reads what the candidate's read (bundle, payload log, token, certificate) with the image that they have, and
-    bears no label of theirs: no Service may lead to it.
+    Its pod bears no label of the candidate's: no Service may lead to it. Ours reads what the candidate's read (bundle,
+    payload log, token, certificate) with the image that they have; somebody's own finds its variables and no files.
     """
-    labels = {LABEL_PREFLIGHT: intent.variant.uid}
+    asks, container, replay = {LABEL_PREFLIGHT: intent.variant.uid}, intent.asked.container, intent.asked.replay
+    if intent.own and container is not None:
+        labels = {**asks, LABEL_OWN_PREFLIGHT: "true"}
+        return _job(seen, owner, intent, labels, {"backoffLimit": container.retries}, _own_pod(seen, intent, container))
+    limits = {"backoffLimit": TRIES, "activeDeadlineSeconds": LONGEST}
+    return _job(seen, owner, intent, asks, limits, _pod(intent, replay or Replay()))
+
+
+def _job(
+    seen: DeploymentSeen,
+    owner: Key,
+    intent: StartPreflight,
+    labels: dict[str, str],
+    limits: dict[str, int],
+    pod: dict[str, Any],
+) -> dict[str, Any]:
+    name = preflight_name(seen.name, intent.revision.name, intent.variant.uid, own=intent.own)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(
-            preflight_name(seen.name, intent.revision.name, intent.variant.uid), owner, seen.uid, labels
-        ),
+        "metadata": meta.child(name, owner, seen.uid, labels),
         "spec": {
-            "backoffLimit": TRIES,
-            "activeDeadlineSeconds": LONGEST,
+            **limits,
             "ttlSecondsAfterFinished": KEPT,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {
@@ -55,19 +76,16 @@ def preflight(seen: DeploymentSeen, owner: Key, intent: StartPreflight) -> dict[
                     },
                 ]
             },
-            "template": {
-                "metadata": {"labels": {**meta.owner_labels(owner), **labels}},
-                "spec": _pod(intent),
-            },
+            "template": {"metadata": {"labels": {**meta.owner_labels(owner), **labels}}, "spec": pod},
         },
     }
 
 
-def _pod(intent: StartPreflight) -> dict[str, Any]:
+def _pod(intent: StartPreflight, replay: Replay) -> dict[str, Any]:
     """Return the frozen pod of the revision with the program that asks instead of the one that answers."""
     spec = dict(intent.revision.template["spec"])
     server = spec["containers"][0]
-    told = {"name": "MLWRIGHT_PREFLIGHT", "value": literal(canonical(document(intent)))}
+    told = {"name": "MLWRIGHT_PREFLIGHT", "value": literal(canonical(document(intent, replay)))}
     container = {
         **{key: value for key, value in server.items() if key not in _OF_A_SERVER},
         "name": STEP_CONTAINER,
@@ -79,10 +97,51 @@ def _pod(intent: StartPreflight) -> dict[str, Any]:
     return {**spec, "terminationGracePeriodSeconds": 5, "restartPolicy": "Never", "containers": [container]}
 
 
-def document(intent: StartPreflight) -> dict[str, Any]:
-    """Return what the program is told (docs/contracts.md, "A preflight as a process")."""
-    replay = intent.asked.replay
-    ready = sorted(pod.address for pod in intent.variant.pods if pod.ready and pod.address and not pod.deleting)
+def _own_pod(seen: DeploymentSeen, intent: StartPreflight, asked: PreflightContainer) -> dict[str, Any]:
+    """Return a pod of somebody's image, placed as those of the deployment are; each try has the time asked for."""
+    told = {
+        "MLWRIGHT_TARGETS": " ".join(_targets(seen.spec, intent)),
+        "MLWRIGHT_NAMESPACE": seen.namespace,
+        "MLWRIGHT_DEPLOYMENT": seen.name,
+        "MLWRIGHT_MODEL": seen.spec.model.ref.name,
+        "MLWRIGHT_MODEL_VERSION": intent.revision.version.rpartition("-v")[2],
+    }
+    container = {
+        "name": STEP_CONTAINER,
+        "image": asked.image,
+        **{key: [literal(word) for word in words] for key in ("command", "args") if (words := getattr(asked, key))},
+        "env": [{"name": name, "value": literal(value)} for name, value in told.items()],
+        "resources": OWN_RESOURCES,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    of_deployment = dump(seen.spec.pod)
+    of_container = dump(asked)
+    surface = {
+        **of_deployment,
+        "resources": of_container.get("resources") or {},
+        "env": [*(of_deployment.get("env") or ()), *of_container["env"]],
+    }
+    return {
+        **pod_spec(container, surface, ()),
+        "activeDeadlineSeconds": int(parse_duration(asked.timeout_after).total_seconds()),
+        "terminationGracePeriodSeconds": 5,
+        "restartPolicy": "Never",
+    }
+
+
+def _targets(spec: ModelDeploymentSpec, intent: StartPreflight) -> list[str]:
+    """Return where the ready pods of the candidate are asked."""
+    port = spec.runtime.container.port if spec.runtime.container else SERVER_PORT
+    scheme = access.scheme(spec.server).lower()
+    return [f"{scheme}://{f'[{pod}]' if ':' in pod else pod}:{port}" for pod in _ready(intent)]
+
+
+def _ready(intent: StartPreflight) -> list[str]:
+    return sorted(pod.address for pod in intent.variant.pods if pod.ready and pod.address and not pod.deleting)
+
+
+def document(intent: StartPreflight, replay: Replay) -> dict[str, Any]:
+    """Return what our program is told (docs/contracts.md, "A preflight as a process")."""
     bound = {"latencySeconds": parse_latency(replay.latency_bound)} if replay.latency_bound else {}
     known = {"requests": replay.requests, "recordedBy": intent.stable}
-    return {"schemaVersion": 1, "pods": ready, "port": SERVER_PORT, **known, **bound}
+    return {"schemaVersion": 1, "pods": _ready(intent), "port": SERVER_PORT, **known, **bound}

@@ -46,6 +46,8 @@ class PodSeen:
     """Since when it is ready; None while it is not."""
     address: str = ""
     """Its IP; empty while it has none."""
+    ended_by: str = ""
+    """Why the kubelet ended the whole pod, as one word such as DeadlineExceeded; empty where it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         started=_first_start(state),
         ready_since=_ready_since(conditions.get("Ready", {})),
         address=status.get("podIP", ""),
+        ended_by=status.get("reason", ""),
     )
 
 

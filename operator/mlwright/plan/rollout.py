@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from mlwright.api.analysis import Analysis
 from mlwright.api.conditions import MESSAGE_LENGTH, timestamp
+from mlwright.api.preflight import Preflight
 from mlwright.api.reasons import Reason
-from mlwright.api.rollouts import Preflight
 from mlwright.plan.pods import moment
 from mlwright.stats.guard import Noise
 
@@ -21,6 +21,8 @@ class StageType(StrEnum):
 
     PREFLIGHT = "Preflight"
     """For what its pods answer to a Job that asks before anybody else does; it is the first one."""
+    OWN_PREFLIGHT = "OwnPreflight"
+    """For what a container of somebody's own finds when it asks them, before anybody else does too."""
     WEIGHT = "Weight"
     """For its time, with a share of the traffic."""
     SHADOW = "Shadow"
@@ -45,6 +47,11 @@ class Stage:
     """Seconds."""
     copies: int = 0
     """Share of stable's requests that are asked again of the candidate, in percent."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether a Job asks the candidate's pods in it, before they have a share."""
+        return self.type in {StageType.PREFLIGHT, StageType.OWN_PREFLIGHT}
 
     @property
     def free(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mlwright.api.conditions import Verdict
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.gateways import GatewayRoute
-from mlwright.api.rollouts import Preflight
+from mlwright.api.preflight import Preflight
 from mlwright.plan.experiments import Surveyed
 from mlwright.plan.jobs import JobState
 from mlwright.plan.loads import Answer, Glance, Question
@@ -94,6 +94,8 @@ class PreflightSeen:
     message: str = ""
     """Why it failed, in the Job controller's words."""
     pods: tuple[PodSeen, ...] = ()
+    own: bool = False
+    """Whether a container of somebody's own asks."""
 
 
 ALL: Final = 100
@@ -330,6 +332,8 @@ class StartPreflight:
     asked: Preflight
     stable: str
     """The revision whose recorded requests are asked again."""
+    own: bool = False
+    """Whether the container of somebody's own asks, rather than our program."""
 
 
 @dataclass(frozen=True, slots=True)

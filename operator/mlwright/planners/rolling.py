@@ -175,14 +175,15 @@ def _go_on(at: Situation, candidate: RevisionSeen, step: Onward, judged: Judged 
 def _preflight(at: Situation, candidate: RevisionSeen, step: Onward) -> upkeep.Intents:
     """Ask the candidate's pods before anybody else does, once all that it needs are ready."""
     running, asked = variant(at.seen, candidate.name), step.progress.preflight
-    if step.progress.now.type is not StageType.PREFLIGHT or running is None or asked is None or step.progress.lacking:
+    if not step.progress.now.asks or running is None or asked is None or step.progress.lacking:
         return ()
-    found = preflown(at.seen, running, at.now)
+    own = step.progress.now.type is StageType.OWN_PREFLIGHT
+    found = preflown(at.seen, running, at.now, own=own)
     if found.answered is Answered.UNKNOWN and found.job is not None:
         return (RemovePreflight(found.job),)
     reached = any(pod.ready and pod.address for pod in running.pods)
     starts = found.answered is Answered.UNASKED and reached
-    return (StartPreflight(candidate, running, asked, at.stable.name),) if starts and at.stable else ()
+    return (StartPreflight(candidate, running, asked, at.stable.name, own),) if starts and at.stable else ()
 
 
 def _shared(at: Situation, candidate: RevisionSeen, percent: int, asked: Mapping[str, int]) -> upkeep.Intents:
@@ -208,7 +209,7 @@ def _rollout(
         stable_ready=at.stable_health.ready,
         commands=commands(at.seen, progress.version),
         conclusion=judged.conclusion if judged else None,
-        preflown=preflown(at.seen, running, at.now),
+        preflown=preflown(at.seen, running, at.now, own=progress.now.type is StageType.OWN_PREFLIGHT),
         deadline=parse_duration(at.seen.spec.rollout.progress_deadline),
         now=at.now,
     )

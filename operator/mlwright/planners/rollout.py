@@ -161,13 +161,14 @@ def _unverified(at: Rollout) -> Step | None:
 
 def _preflown(at: Rollout) -> Step | None:
     """Nothing goes on before what is known and recorded was asked, and answered as expected."""
-    if at.progress.now.type is not StageType.PREFLIGHT:
+    if not at.progress.now.asks:
         return None
     found = at.preflown
     if found.answered is Answered.OTHERWISE:
         return Failed(f"{_where(at)}, {found.sentence}", shown={"preflight": dict(found.results)})
     if found.answered is Answered.AS_EXPECTED:
-        passed = replace(at, progress=replace(at.progress, replayed=found.sentence))
+        told = "; ".join(words for words in (at.progress.replayed, found.sentence) if words)
+        passed = replace(at, progress=replace(at.progress, replayed=told))
         return passed.enter(at.progress.stage + 1, f"{_passed(at)}: {found.sentence}", at.target)
     sentence = f"{at.version} {found.sentence} {_where(at)}"
     return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)

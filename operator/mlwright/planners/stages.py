@@ -19,7 +19,7 @@ def stages(rollout: Rollout) -> tuple[Stage, ...]:
     A canary needs pods for what it answers, copies included, any other candidate all of them. Approval keeps the share
     before it; copies go on up to the bake, so that answers can be compared in every step.
 
-    A preflight comes before all of them, with no share.
+    What a preflight asks comes before all of them, with no share.
 
     Example: BlueGreen with a step of type Approval and `bake: 30m` -> Approval at 0 %, then Bake at 100 % for 1800 s.
     """
@@ -41,9 +41,12 @@ def divides(found: Iterable[Stage]) -> bool:
 
 
 def _preflight(rollout: Rollout, steps: tuple[Stage, ...]) -> Iterator[Stage]:
-    """Return the first stage, if one is asked for; it needs the pods of the stage behind it."""
-    if rollout.preflight is not None:
-        yield Stage("preflight", StageType.PREFLIGHT, percent=0, size=steps[0].size if steps else ALL)
+    """Return the stages in which pods are asked first; they need the pods of the stage behind them."""
+    size = steps[0].size if steps else ALL
+    if rollout.preflight and rollout.preflight.replay:
+        yield Stage("preflight", StageType.PREFLIGHT, percent=0, size=size)
+    if rollout.preflight and rollout.preflight.container:
+        yield Stage("own-preflight", StageType.OWN_PREFLIGHT, percent=0, size=size)
 
 
 def _steps(rollout: Rollout) -> Iterator[Stage]:

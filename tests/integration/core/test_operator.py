@@ -210,6 +210,31 @@ async def test_a_version_is_asked_before_it_serves(kube: Kube, namespace: str, s
     assert len(await jobs(kube, namespace)) == 2
 
 
+async def test_a_container_of_ones_own_asks_before_a_version_serves(kube: Kube, namespace: str, start: Start) -> None:
+    """Its exit code decides, and its last line is told; the API server takes the Job that runs it."""
+    start()
+    stories = Stories()
+    stories.tell(namespace, Story(preflights={"2": Ended(1, "E  a price is negative"), "3": Ended(0, "3 passed")}))
+    async with Kubelet(kube, stories, namespace):
+        await serve(kube, namespace)
+        await eventually(lambda: _decided(kube, namespace, "Promote", "churn-v1"), "version 1 has taken over")
+        asks = {"image": "example/asks:1", "args": ["-q"], "timeoutAfter": "5m", "retries": 0}
+        asked = {"spec": {"rollout": {"preflight": {"container": asks}}}}
+        await kube.merge(MODEL_DEPLOYMENT, namespace, "churn", asked)
+        await kube.create(version(2), namespace)
+        await eventually(lambda: _decided(kube, namespace, "Reject", "churn-v2"), "version 2 is rejected", 60.0)
+        await kube.create(version(3), namespace)
+        await eventually(lambda: _decided(kube, namespace, "Promote", "churn-v3"), "version 3 takes over", 60.0)
+        rejected = await _decided(kube, namespace, "Reject", "churn-v2")
+        promoted = await _decided(kube, namespace, "Promote", "churn-v3")
+
+    assert rejected["sentence"] == (
+        "churn-v2 is rejected: at step own-preflight, the container of its preflight ended with exit code 1:"
+        " E a price is negative"
+    )
+    assert promoted["evidence"]["rollout"]["replayed"] == "the container of its preflight passed it: 3 passed"
+
+
 async def _decided(kube: Kube, namespace: str, type_: str, version_: str) -> Body:
     """Return the Decision of that type about a version; nothing while there is none."""
     found = (body["spec"] for body in await kube.list(DECISION, namespace))

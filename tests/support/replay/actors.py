@@ -112,6 +112,8 @@ def _told(env: dict[str, str], container: Body) -> Body:
     if "MLWRIGHT_PREFLIGHT" in env:
         asked: Body = json.loads(env["MLWRIGHT_PREFLIGHT"].replace("$$", "$"))
         return asked | {"name": "preflight"}
+    if "MLWRIGHT_TARGETS" in env:
+        return {"name": "own-preflight"}
     if "MLWRIGHT_SWEEP" in env:
         swept: Body = json.loads(env["MLWRIGHT_SWEEP"].replace("$$", "$"))
         return swept | {"name": "sweep"}
@@ -323,7 +325,8 @@ class Actors:
                 return dict(pod["status"])
             code, message = self.around.step(told)
             reader = "-read" in pod["metadata"]["name"]
-            over = ended(container["name"], code, "" if told["name"] in self.around.silent and not reader else message)
+            words = "" if told["name"] in self.around.silent and not reader else message
+            over = ended(container["name"], code, words, pod["status"]["startTime"])
             return over | (self._first() if "initContainers" in pod["spec"] and told["name"] == "count" else {})
         if container["name"] == "haproxy":
             return running(ready=not self.around.unrouted)
@@ -367,9 +370,10 @@ def crashing(container: str, code: int, message: str) -> Body:
     }
 
 
-def ended(container: str, code: int, message: str) -> Body:
+def ended(container: str, code: int, message: str, started: str) -> Body:
     """Return the status of a pod that ended for good."""
-    state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": message}}
+    reason = "Error" if code else "Completed"
+    state = {"terminated": {"exitCode": code, "reason": reason, "startedAt": started, "message": message}}
     phase = "Failed" if code else "Succeeded"
     return {"phase": phase, "containerStatuses": [{"name": container, "state": state}]}
 

@@ -6,7 +6,14 @@ import json
 import math
 
 from mlwright.builders.routers import router_labels
-from mlwright.constants import ANNOTATION_ROUTE, LABEL_OWNER, LABEL_PREFLIGHT, LABEL_REVISION, LABEL_VERSION
+from mlwright.constants import (
+    ANNOTATION_ROUTE,
+    LABEL_OWN_PREFLIGHT,
+    LABEL_OWNER,
+    LABEL_PREFLIGHT,
+    LABEL_REVISION,
+    LABEL_VERSION,
+)
 from mlwright.plan.resources import Body
 from mlwright.plan.traffic import BUCKETS
 from mlwright.plan.writes import Apply, Create, Delete, Scale, Write
@@ -104,15 +111,21 @@ def _asked(world: World, wanted: Body) -> None:
     deployment = world.objects.get("ModelDeployment", {}).get(owner)
     if held is None or deployment is None or wanted["metadata"]["name"] != owner:
         return
-    if "preflight" not in deployment["spec"].get("rollout", {}):
-        return
+    asked = deployment["spec"].get("rollout", {}).get("preflight") or {}
     before, after = _led(held), _led(wanted)
     promoted = {body["spec"]["revision"] for body in world.all("Decision") if body["spec"]["type"] == "Promote"}
-    passed = {job["metadata"]["labels"].get(LABEL_PREFLIGHT) for job in world.all("Job") if _complete(job)}
+    passed = {_asking(job) for job in world.all("Job") if _complete(job)}
     ran = {d["metadata"]["labels"].get(LABEL_REVISION): d["metadata"]["uid"] for d in world.all("Deployment")}
     for revision in after.keys() - promoted:
-        if after[revision] > before.get(revision, 0) and ran.get(revision) not in passed:
-            raise BrokenInvariantError(f"{revision} gets a share before it was asked")
+        gains = after[revision] > before.get(revision, 0)
+        if gains and (lacks := [by for by in asked if (ran.get(revision), by) not in passed]):
+            raise BrokenInvariantError(f"{revision} gets a share before it was asked by {lacks}")
+
+
+def _asking(job: Body) -> tuple[str, str]:
+    """Return which Deployment a Job asks, and by which part of a preflight."""
+    labels = job["metadata"]["labels"]
+    return labels.get(LABEL_PREFLIGHT, ""), "container" if LABEL_OWN_PREFLIGHT in labels else "replay"
 
 
 def _led(service: Body) -> dict[str, int]:

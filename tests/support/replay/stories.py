@@ -66,6 +66,9 @@ _JUDGED: Final[dict[str, Any]] = {
     "analysis": {"checks": [{"name": "errors", "type": "ErrorRate"}]},
 }
 _ASKED_FIRST: Final[dict[str, Any]] = {"preflight": {"replay": {"requests": 100}}}
+_ASKED_BY_BOTH: Final[dict[str, Any]] = {
+    "preflight": {"replay": {"requests": 100}, "container": {"image": "example/asks:1"}}
+}
 _ASK: Final[dict[str, Any]] = {"strategy": "BlueGreen", "steps": [{"name": "ask", "type": "Approval"}]}
 
 
@@ -703,6 +706,26 @@ STORIES: Final = {
                 Act("v3 takes over", lambda *_: None, timedelta(hours=1)),
             ),
             Surroundings(user_error="preflight"),
+        ),
+        Story(
+            "a version waits for the image of its preflight, and passes",
+            (
+                _serve_rolling(**_ASKED_BY_BOTH, bake="10m"),
+                _new_version(2),
+                Act("the image comes", lambda _, around: around.bad_images.clear(), timedelta(minutes=30)),
+                Act("it takes over", lambda *_: None, timedelta(hours=1)),
+            ),
+            Surroundings(bad_images={"example/asks:1"}),
+        ),
+        Story(
+            "the container of a preflight finds a fault in a canary, which is tried again and passes",
+            (
+                _serve_rolling(**_CANARY | _ASKED_BY_BOTH, approvedVersions=[2], traffic="Router"),
+                _new_version(2),
+                Act("it is tried again", _right_again, timedelta(minutes=1)),
+                Act("it takes over", lambda *_: None, timedelta(hours=1)),
+            ),
+            Surroundings(user_error="own-preflight"),
         ),
         Story(
             "a canary gets growing shares, is approved, and takes over",

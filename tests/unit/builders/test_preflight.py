@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from mlwright.api.rollouts import Preflight
+from mlwright.api.preflight import Preflight
 from mlwright.builders.serving import renderer
 from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION
 from mlwright.plan.serving import KeepGuard, RecordRevision, StartPreflight, Target
@@ -91,3 +91,79 @@ def test_it_may_reach_the_pods_behind_a_router() -> None:
         peer["matchLabels"].items() <= pod()["metadata"]["labels"].items() and "matchExpressions" in peer
         for peer in peers
     )
+
+
+OWN: dict[str, Any] = {
+    "image": "example/asks:1",
+    "command": ["pytest"],
+    "args": ["--price=$5"],
+    "env": [{"name": "BIAS", "value": "0.1"}],
+    "resources": {"limits": {"memory": "3Gi"}},
+    "timeoutAfter": "90s",
+    "retries": 4,
+}
+
+
+def own_job(**server: Any) -> dict[str, Any]:
+    """Return the Job by which somebody's own container asks version 2."""
+    surface = {"env": [{"name": "TOKEN", "secretRef": {"name": "token", "key": "token"}}], "nodeSelector": {"a": "b"}}
+    told = a_deployment().asking(rollout={"preflight": {"container": OWN}}, pod=surface, **server)
+    seen = told.stable(1, ready=2).candidate(2, ready=2, pods=PODS).done()
+    asked = seen.spec.rollout.preflight or Preflight.model_validate({})
+    write = renderer(seen, SETTINGS)(StartPreflight(seen.revisions[1], seen.variants[1], asked, "stable-1", own=True))
+    assert isinstance(write, Create)
+    return write.body
+
+
+def test_a_container_of_ones_own_is_told_whom_to_ask() -> None:
+    """And gets the variables of the pods, with their Secrets, and its own; dollars stay as they were written."""
+    [container] = own_job()["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+
+    assert told["MLWRIGHT_TARGETS"] == "http://10.0.0.1:8080 http://10.0.0.2:8080"
+    assert (told["MLWRIGHT_DEPLOYMENT"], told["MLWRIGHT_MODEL_VERSION"], told["BIAS"]) == ("churn", "2", "0.1")
+    assert {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "token", "key": "token"}}} in container["env"]
+    assert (container["image"], container["command"], container["args"]) == (
+        "example/asks:1",
+        ["pytest"],
+        ["--price=$$5"],
+    )
+
+
+def test_it_has_its_time_and_its_tries() -> None:
+    """The time is that of one try; what it says last is kept, if it says nothing else."""
+    spec = own_job()["spec"]
+    pod_ = spec["template"]["spec"]
+    [container] = pod_["containers"]
+
+    assert (spec["backoffLimit"], pod_["activeDeadlineSeconds"], "activeDeadlineSeconds" in spec) == (4, 90, False)
+    assert container["resources"]["limits"] == {"memory": "3Gi"}
+    assert (container["terminationMessagePolicy"], pod_["nodeSelector"]) == ("FallbackToLogsOnError", {"a": "b"})
+
+
+def test_it_is_restricted_and_no_service_leads_to_it() -> None:
+    """Restricted Pod Security; no file of the model, no label of those that answer."""
+    template = own_job()["spec"]["template"]
+
+    assert violations(template["spec"]) == []
+    assert [volume["name"] for volume in template["spec"]["volumes"]] == ["tmp"]
+    assert template["metadata"]["labels"].keys().isdisjoint({LABEL_DEPLOYMENT, LABEL_REVISION})
+
+
+def test_it_asks_a_server_of_ones_own_where_that_answers() -> None:
+    """Encrypted where the deployment says so, and at the port of the container that serves."""
+    own = {"runtime": {"type": "Container", "container": {"image": "mlserver:1", "port": 9000}}}
+    safe = {"server": {"tls": {"secretRef": {"name": "cert"}}}}
+
+    assert _targets(own_job(**own)) == "http://10.0.0.1:9000 http://10.0.0.2:9000"
+    assert _targets(own_job(**safe)) == "https://10.0.0.1:8080 https://10.0.0.2:8080"
+
+
+def _targets(job_: dict[str, Any]) -> str:
+    [container] = job_["spec"]["template"]["spec"]["containers"]
+    return next(str(v["value"]) for v in container["env"] if v["name"] == "MLWRIGHT_TARGETS")
+
+
+def test_the_two_jobs_have_names_of_their_own() -> None:
+    """Both may stand beside each other."""
+    assert job()["metadata"]["name"] != own_job()["metadata"]["name"]

@@ -458,7 +458,18 @@ DEPLOYMENT: Final[dict[str, Any]] = {
                 }
             ],
         },
-        "preflight": {"replay": {"requests": 500, "latencyBound": "100ms"}},
+        "preflight": {
+            "replay": {"requests": 500, "latencyBound": "100ms"},
+            "container": {
+                "image": "example/asks:1",
+                "command": ["ask"],
+                "args": ["all"],
+                "env": [{"name": "A", "value": "a"}],
+                "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
+                "timeoutAfter": "5m",
+                "retries": 1,
+            },
+        },
         "bake": "30m",
         "approvedVersions": [8],
         "onNewVersion": "Queue",
@@ -557,6 +568,20 @@ OF_DEPLOYMENT: Final = {
     },
     "rollout.preflight.replay.requests": NEITHER,
     "rollout.preflight.replay.latencyBound": NEITHER,
+    **{
+        f"rollout.preflight.container.{name}": NEITHER
+        for name in (
+            "image",
+            "command",
+            "args",
+            "env.name",
+            "env.value",
+            "resources.requests",
+            "resources.limits",
+            "timeoutAfter",
+            "retries",
+        )
+    },
     "rollout.bake": NEITHER,
     "rollout.approvedVersions": NEITHER,
     "rollout.onNewVersion": NEITHER,
@@ -729,6 +754,8 @@ OTHER: Final = {
     "pod.resources.requests": {"cpu": "2"},
     "pod.resources.limits": {"memory": "4Gi"},
     "steps.pod.resources.requests": {"cpu": "2"},
+    "rollout.preflight.container.resources.requests": {"cpu": "2"},
+    "rollout.preflight.container.resources.limits": {"memory": "4Gi"},
     "steps.pod.resources.limits": {"memory": "4Gi"},
 }
 """Values for fields that take not just any."""

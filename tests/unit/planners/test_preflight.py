@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from mlwright.api.conditions import merge
-from mlwright.api.rollouts import Preflight
+from mlwright.api.preflight import Preflight
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.rollout import Progress, StageType, progress_told
@@ -28,6 +30,24 @@ def rolling(*jobs: PreflightSeen, ready: int = 2, **rollout: Any) -> DeploymentS
     pods = tuple(a_pod(f"churn-{n}", ready=n < ready, address=f"10.0.0.{n}") for n in range(2))
     told = a_deployment().stable(1, ready=2).candidate(2, ready=ready, pods=pods)
     return replace(told.asking(rollout={**ASKED, **rollout}).done(), preflights=jobs)
+
+
+OWN: dict[str, Any] = {"preflight": {"container": {"image": "example/asks:1", "retries": 1}}}
+"""A preflight by a container of somebody's own alone."""
+
+
+def an_own_job(state: JobState, *tries: PodSeen) -> PreflightSeen:
+    """Return the Job by which somebody's own container asks version 2."""
+    return replace(a_job(state), own=True, pods=tries)
+
+
+def a_try(number: int, code: int | None, words: str = "", **more: Any) -> PodSeen:
+    """Return the pod of a try that began, unless it is said otherwise."""
+    pod = PodSeen(f"asks-{number}", "Failed", ready=False, deleting=False, labels={}, created=NOW, exit_code=code)
+    return replace(pod, **{"started": LONG_AGO, "exit_message": words, "created": LONG_AGO + number * A_MINUTE} | more)
+
+
+A_MINUTE = timedelta(minutes=1)
 
 
 def a_job(state: JobState, words: str = "", *, outcome: str = "", ended: datetime = LONG_AGO) -> PreflightSeen:
@@ -165,7 +185,7 @@ def test_an_edit_acts_on_the_next_rollout() -> None:
     later = replace(rolling(), status=status, spec=rolling(preflight=None).spec)
 
     [start] = [intent for intent in decided(later).intents if isinstance(intent, StartPreflight)]
-    assert start.asked.replay.requests == 50
+    assert start.asked == Preflight.model_validate(ASKED["preflight"])
 
 
 def test_it_needs_the_pods_of_the_first_step() -> None:
@@ -178,6 +198,116 @@ def test_it_needs_the_pods_of_the_first_step() -> None:
         ("five", StageType.WEIGHT, 5, 5),
         ("bake", StageType.BAKE, 100, 100),
     ]
+
+
+def test_a_container_of_ones_own_asks_after_what_is_recorded() -> None:
+    """And gives no share before it has passed: one stage behind the other."""
+    both = ASKED["preflight"] | OWN["preflight"]
+    told = rolling(a_job(JobState.COMPLETE, ANSWERED, outcome="Succeeded"), preflight=both)
+    first = decided(told)
+    found = decided(replace(told, status=merge({}, first.status, 1, NOW)))
+
+    [start] = [intent for intent in found.intents if isinstance(intent, StartPreflight)]
+    assert (start.own, start.variant.uid) == (True, told.variants[1].uid)
+    assert "churn-v2 is about to be asked by the container of its preflight at step own-preflight" in (
+        found.status.summary
+    )
+    assert shares(found) == [{told.revisions[0].name: 100}]
+
+
+def test_what_a_container_passes_goes_on() -> None:
+    """The last line of what it said is remembered."""
+    job = an_own_job(JobState.COMPLETE, a_try(0, 0, "collected 3 items\n\n3 passed\n"))
+    found = decided(rolling(job, **OWN))
+
+    progress = progress_told({"rollout": found.status.fields["rollout"]})
+    assert progress is not None
+    assert (progress.now.name, progress.replayed) == ("bake", "the container of its preflight passed it: 3 passed")
+
+
+def test_both_are_remembered() -> None:
+    """What was recorded and what the container said."""
+    both = ASKED["preflight"] | OWN["preflight"]
+    jobs = (a_job(JobState.COMPLETE, ANSWERED, outcome="Succeeded"), an_own_job(JobState.COMPLETE, a_try(0, 0)))
+    told = rolling(*jobs, preflight=both)
+    found = decided(replace(told, status=merge({}, decided(told).status, 1, NOW)))
+
+    progress = progress_told({"rollout": found.status.fields["rollout"]})
+    assert progress is not None
+    assert progress.replayed == f"{ANSWERED}; the container of its preflight passed it"
+
+
+@pytest.mark.parametrize(
+    "tries,why,results",
+    [
+        ((a_try(0, 64, "no bias allowed"),), "ended with exit code 64: no bias allowed", {"exitCode": 64, "tries": 1}),
+        (
+            (a_try(1, 1, "AssertionError: 3"), a_try(0, 2, "refused")),
+            "ended with exit code 1 at try 2: AssertionError: 3",
+            {"exitCode": 1, "tries": 2},
+        ),
+        (
+            (a_try(0, 137, exit_reason="OOMKilled"),),
+            "ended with exit code 137 (OOMKilled)",
+            {"exitCode": 137, "tries": 1},
+        ),
+        ((a_try(0, 137, ended_by="DeadlineExceeded"),), "did not end in time", {"exitCode": 137, "tries": 1}),
+    ],
+    ids=["its verdict", "its last try", "too little memory", "too long"],
+)
+def test_a_container_that_does_not_pass_rejects(tries: tuple[PodSeen, ...], why: str, results: dict[str, int]) -> None:
+    """With what it said, and its exit code in the record."""
+    [record] = decided(rolling(an_own_job(JobState.FAILED, *tries), **OWN)).records
+
+    assert isinstance(record, Decide)
+    expected = f"churn-v2 is rejected: at step own-preflight, the container of its preflight {why}"
+    assert (record.type, record.sentence) == ("Reject", expected)
+    assert record.evidence["preflight"] == results
+
+
+@pytest.mark.parametrize(
+    "tries",
+    [
+        (),
+        (a_try(0, None),),
+        (a_try(0, 137, started=None, exit_reason="ContainerStatusUnknown", ended_by="DeadlineExceeded"),),
+        (a_try(0, 137, ended_by="Evicted"),),
+    ],
+    ids=["no pod is left", "it never ended", "its image was never there", "its node put it out"],
+)
+def test_a_container_that_could_not_ask_rejects_nobody(tries: tuple[PodSeen, ...]) -> None:
+    """The Job is made anew, and the version waits without a share."""
+    told = rolling(an_own_job(JobState.FAILED, *tries), **OWN)
+    found = decided(told)
+
+    assert [intent.job.own for intent in found.intents if isinstance(intent, RemovePreflight)] == [True]
+    assert found.records == ()
+    assert "could not be asked by the container of its preflight and is asked again: gave up" in found.status.summary
+    assert shares(found) == [{told.revisions[0].name: 100}]
+
+
+def test_a_try_that_failed_is_no_verdict_while_another_may_follow() -> None:
+    """The Job says when its tries are used up."""
+    found = decided(rolling(an_own_job(JobState.ACTIVE, a_try(0, 1, "refused")), **OWN))
+
+    assert found.records == ()
+    assert "churn-v2 is asked by the container of its preflight at step own-preflight" in found.status.summary
+
+
+def test_an_image_that_is_not_there_is_told() -> None:
+    """It is waited for, and named."""
+    pod = a_try(0, None, started=None, waiting_reason="ImagePullBackOff", waiting_message="example/asks:1 is not found")
+    found = decided(rolling(an_own_job(JobState.ACTIVE, pod), **OWN))
+
+    assert "the image of pod asks-0 cannot be fetched: example/asks:1 is not found" in found.status.summary
+    assert found.records == ()
+
+
+def test_the_job_of_another_preflight_says_nothing() -> None:
+    """What our own program found is no verdict of the container."""
+    found = decided(rolling(a_job(JobState.COMPLETE, ANSWERED, outcome="Succeeded"), **OWN))
+
+    assert [intent.own for intent in found.intents if isinstance(intent, StartPreflight)] == [True]
 
 
 def test_progress_survives_the_status() -> None:

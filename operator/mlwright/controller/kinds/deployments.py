@@ -13,6 +13,7 @@ from mlwright.constants import (
     ANNOTATION_PROMOTE,
     ANNOTATION_REFRESH,
     ANNOTATION_RETRY,
+    LABEL_OWN_PREFLIGHT,
     LABEL_PREFLIGHT,
     LABEL_REVISION,
     SERVER_CONTAINER,
@@ -221,6 +222,7 @@ def _preflight(body: Body, owner: Key, cache: CacheView) -> PreflightSeen:
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         message=final.get("message", ""),
         pods=tuple(pod for pod in pods if jobs.made(pod, meta)),
+        own=LABEL_OWN_PREFLIGHT in meta["labels"],
     )
 
 
