@@ -1071,7 +1071,33 @@ def assigned(**assignment: Any) -> dict[str, Any]:
     return compared(2, assignment=assignment)
 
 
+def by_counters(metric: str = "shop_offers_total", label: str = "app", **settings: Any) -> dict[str, Any]:
+    """Return an experiment by two counters of a shop."""
+    trials = {"metric": metric, "labels": [{"name": label, "value": "shop"}]}
+    counters = {"trials": trials, "successes": {"metric": "shop_orders_total"}}
+    return compared(2, goal={"type": "Queries", "queries": {"effect": 0.02, **counters, **settings}})
+
+
 REFUSALS |= {
+    "trials that are no counter": Refusal(
+        f"{EXPERIMENT}.goal.queries.trials.metric", "should match", by_counters("shop_offers_per_second")
+    ),
+    "trials of another namespace": Refusal(
+        f"{EXPERIMENT}.goal.queries.trials.labels[]",
+        "counters of the deployment's namespace are read",
+        by_counters(label="namespace"),
+    ),
+    "trials of one version": Refusal(
+        f"{EXPERIMENT}.goal.queries", "the label that tells versions apart", by_counters(label="model_version")
+    ),
+    "successes that are the trials": Refusal(
+        f"{EXPERIMENT}.goal.queries",
+        "trials and successes are two counters",
+        by_counters(successes={"metric": "shop_offers_total", "labels": [{"name": "app", "value": "shop"}]}),
+    ),
+    "a goal of queries without its settings": Refusal(
+        f"{EXPERIMENT}.goal", "queries goes with type Queries", compared(2, goal={"type": "Queries"})
+    ),
     "an experiment that nobody tells rewards of": Refusal(
         "ModelDeployment.spec", "an experiment compares rewards", compared(2)
     ),

@@ -218,8 +218,9 @@ class ModelDeploymentSpec(Schema):
             " yours, or set runtime.type to BuiltIn",
         ),
         Rule(
-            "!has(self.experiment) || self.feedback.enabled",
-            "an experiment compares rewards, which clients tell as feedback: set feedback.enabled, or remove it",
+            "!has(self.experiment) || self.experiment.goal.type != 'Reward' || self.feedback.enabled",
+            "an experiment compares rewards, which clients tell as feedback: set feedback.enabled, let goal.type be"
+            " Queries, or remove it",
         ),
         Rule(
             "!has(self.traffic.gateway) || !has(self.autoscaling) || self.autoscaling.minReplicas > 0 ||"

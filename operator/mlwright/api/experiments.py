@@ -93,11 +93,87 @@ class RewardGoal(Schema):
     )
 
 
+class FixedLabel(Schema):
+    """A label that series must have."""
+
+    name: str = Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=63, description="Name of the label.")
+    value: str = Field(max_length=256, description="Its value, as it stands.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.name != 'namespace'",
+            "counters of the deployment's namespace are read, and no others: remove the label namespace",
+        ),
+    )
+
+
+class Counter(Schema):
+    """A counter that a program of yours exports in the namespace of the deployment, as all of its series."""
+
+    metric: str = Field(
+        pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*_(total|count|bucket)$",
+        max_length=128,
+        description=(
+            "Name of the metric. It must be a counter, whose name ends with _total, or with _count or _bucket of a"
+            " histogram: its raw samples are read, so a restart loses nothing; a gauge or a rate cannot be."
+        ),
+    )
+    labels: Annotated[tuple[FixedLabel, ...], ListMap("name")] = Field(
+        default=(), max_length=8, description="Which of its series count: those with all of these labels."
+    )
+
+
+class QueriesGoal(RewardGoal):
+    """The share of trials that succeed, as two counters of a program of yours tell it in Prometheus."""
+
+    delay: Duration = Field(
+        default="0s",
+        description=(
+            "How long after a trial its success comes at the latest. Counting begins so long after the variants got"
+            " their shares, when successes of both sides come as often as they will."
+        ),
+    )
+    per_user: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="The most trials that one user makes; assignment.requestsPerUser when absent.",
+    )
+    trials: Counter = Field(description="What counts trials, such as offers that were shown.")
+    successes: Counter = Field(description="What counts those of the trials that succeeded, such as orders.")
+    version_label: str = Field(
+        default="model_version",
+        pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$",
+        max_length=63,
+        description=(
+            "Label of both counters whose value is the number of the version that answered, as model_version of the"
+            " answer tells it."
+        ),
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.trials != self.successes",
+            "trials and successes are two counters: name another metric, or other labels, for one of them",
+        ),
+        Rule(
+            "[self.trials, self.successes].all(c, !has(c.labels) || c.labels.all(l, l.name != self.versionLabel))",
+            "the label that tells versions apart has the version of each side: remove it from labels, or correct"
+            " versionLabel",
+        ),
+    )
+
+
 class Goal(Schema):
     """By what variants are compared."""
 
-    type: Literal["Reward"] = Field(default="Reward", description="Reward: the mean of the rewards in feedback.")
+    type: Literal["Reward", "Queries"] = Field(
+        default="Reward",
+        description=(
+            "Reward: the mean of the rewards in feedback. Queries: the share of trials that succeed, from two counters"
+            " in Prometheus."
+        ),
+    )
     reward: RewardGoal | None = Field(default=None, description="Settings of type Reward.")
+    queries: QueriesGoal | None = Field(default=None, description="Settings of type Queries.")
     union: ClassVar[Union | None] = Union()
 
 
@@ -168,7 +244,7 @@ class Experiment(Schema):
         default=1000,
         ge=100,
         le=1_000_000_000,
-        description="Rewards of each variant, divided by those of one user, before one may win.",
+        description="Rewards, or trials, of each variant, divided by those of one user, before one may win.",
     )
     max_duration: PositiveDuration = Field(
         default="336h", description="How long it goes on at most; then it ends without a winner."

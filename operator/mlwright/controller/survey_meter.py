@@ -19,6 +19,7 @@ from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Key
 from mlwright.planners.surveying import end, selections, surveyed
+from mlwright.planners.tallying import Tallied, tallied
 from mlwright.ports.clock import Clock
 from mlwright.ports.metrics import MetricsStore
 
@@ -86,6 +87,15 @@ class SurveyMeter:
         try:
             store = self._reader.there()
             found = {one.metric: await store.samples(one, until) for one in selections(survey)}
+            told = await _told(store, survey, until)
         except MetricsError as error:
             return Surveyed(survey, survey.since, trouble=str(error))
-        return surveyed(survey, found, until)
+        return surveyed(survey, found, until, told)
+
+
+async def _told(store: MetricsStore, survey: Survey, until: float) -> Tallied | None:
+    """Return what counters of somebody's own tell; None where feedback does."""
+    if survey.tally is None:
+        return None
+    trials, successes = [await store.samples(one, until) for one in (survey.tally.trials, survey.tally.successes)]
+    return tallied(survey.tally, trials, successes, survey.since, until)

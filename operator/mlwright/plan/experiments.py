@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.conditions import timestamp
-from mlwright.plan.measuring import Measure, Measured, Side
+from mlwright.plan.measuring import Measure, Measured, Selection, Side
 from mlwright.plan.pods import moment
 
 STABLE: Final = "stable"
@@ -21,7 +21,7 @@ class Sums:
 
     requests: float = 0.0
     rewards: float = 0.0
-    """Number of rewards that its predictions got."""
+    """Number of rewards that its predictions got; or trials, each of which is a reward of 0 or 1."""
     total: float = 0.0
     """Sum of these rewards."""
     squares: float = 0.0
@@ -38,6 +38,18 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """Two counters of somebody's own program, from which trials and successes are counted."""
+
+    trials: Selection
+    successes: Selection
+    label: str
+    """The label that names the version."""
+    revisions: Mapping[str, str]
+    """By value of that label: the revision for which it counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
     """What an experiment wants counted: everything after an instant, up to which it has counted before."""
 
@@ -49,6 +61,8 @@ class Survey:
     """Seconds since 1970."""
     guards: tuple[Measure, ...] = ()
     """What is watched so that no variant does harm: one for each."""
+    tally: Tally | None = None
+    """What counts rewards instead of feedback."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def count(measure: Measure, check: Check, found: Found, now: float) -> Reading:
     pods = {pod.name: pod for side in (measure.candidate, measure.stable) for pod in side.pods}
     own = {metric: _own(series, pods) for metric, series in found.items()}
     everything = [series for several in own.values() for series in several]
-    if lie := next((_lie(metric, one) for metric, several in own.items() for one in several if _lies(one)), ""):
+    if lie := next((_lie(metric, one) for metric, several in own.items() for one in several if lies(one)), ""):
         return Failed(lie)
     if check.latency is not None and everything and not _has_edge(check, everything):
         return Failed(_no_edge(check, everything))
@@ -100,7 +100,7 @@ def gains_of_stable(measure: Measure, check: Check, found: Found) -> list[tuple[
     """
     pods = {pod.name: pod for side in (measure.candidate, measure.stable) for pod in side.pods}
     own = {metric: _own(series, pods) for metric, series in found.items()}
-    if any(_lies(series) for several in own.values() for series in several):
+    if any(lies(series) for several in own.values() for series in several):
         return []
     phase = measure.phases[-1]
     gains = (gain for metric, several in own.items() for gain in _gains(measure, check, metric, several, pods))
@@ -113,14 +113,14 @@ def increases(several: Sequence[Series], pods: Mapping[str, Watched]) -> Iterabl
     own = _own(several, pods)
     first_scrapes = {pod: times[0] for pod, times in _scrapes(own).items()}
     for series in own:
-        for _, at, amount in _increases(series, first_scrapes[series.labels["pod"]]):
+        for _, at, amount in rises(series, first_scrapes[series.labels["pod"]]):
             yield series, at, amount
 
 
 def untrue(found: Found, pods: Mapping[str, Watched]) -> str:
     """Return what among the series of our pods no counter can have, in a sentence; empty when all can be true."""
     own = ((metric, one) for metric, several in found.items() for one in _own(several, pods))
-    return next((_lie(metric, one) for metric, one in own if _lies(one)), "")
+    return next((_lie(metric, one) for metric, one in own if lies(one)), "")
 
 
 # which series count
@@ -153,7 +153,8 @@ def _identity(series: Series) -> tuple[tuple[str, str], ...]:
     return tuple((name, series.labels[name]) for name in _IDENTITY if name in series.labels)
 
 
-def _lies(series: Series) -> bool:
+def lies(series: Series) -> bool:
+    """Tell whether its samples are such as no counter has: negative, no number, or not in the order of time."""
     times = [time for time, _ in series.samples]
     values = [value for _, value in series.samples]
     wrong = any(not math.isfinite(value) or value < 0 for value in values)
@@ -194,7 +195,7 @@ def _gains(
             continue
         pod = pods[series.labels["pod"]]
         warm = pod.ready + measure.warmup.total_seconds()
-        for before, at, amount in _increases(series, first_scrapes[pod.name]):
+        for before, at, amount in rises(series, first_scrapes[pod.name]):
             if before >= warm:
                 yield _Gain(at, amount, side is measure.candidate, what, _bin(series))
 
@@ -207,8 +208,11 @@ def _bin(series: Series) -> str:
     return series.labels.get("bin", "")
 
 
-def _increases(series: Series, first_scrape: float) -> Iterable[tuple[float, float, float]]:
-    """Yield (scrape before, scrape, increase). A counter that fell began anew, with what it counted since."""
+def rises(series: Series, first_scrape: float) -> Iterable[tuple[float, float, float]]:
+    """Yield (scrape before, scrape, increase). A counter that fell began anew, with what it counted since.
+
+    One that appears after the `first_scrape` of its program counts in full: it was born with its first event.
+    """
     born, value = series.samples[0]
     if born > first_scrape and value:
         yield born, born, value

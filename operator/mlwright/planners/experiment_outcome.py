@@ -38,39 +38,62 @@ def judge(asked: Experiment, arms: Sequence[Arm]) -> Judged:
     """
     users = {arm.name: _users(asked, arm.sums) for arm in arms}
     skewed = stats.shares_alarm(_requesting(asked, arms), _shares(asked, arms))
+    if (pair := _no_pair(asked, arms)) and not skewed:
+        return Judged("", skewed, f"{counted(asked, arms)}: {pair}")
     enough = all(one.users >= asked.min_samples for one in users.values())
-    alpha, effect = 1 - asked.confidence, reward(asked).effect
+    alpha, effect = 1 - asked.confidence, proof(asked).effect
     found = stats.winner(users, effect=effect, alpha=alpha) if enough and not skewed else None
     if skewed:
-        return Judged("", skewed, f"{counted(arms)}: {_skew(asked, arms)}")
+        return Judged("", skewed, f"{counted(asked, arms)}: {_skew(asked, arms)}")
     if found is None:
-        return Judged("", skewed, f"{counted(arms)}: no difference is proven")
-    return Judged(found, skewed, f"{counted(arms)}: {_won(users, found, effect, alpha)}")
+        return Judged("", skewed, f"{counted(asked, arms)}: no difference is proven")
+    return Judged(found, skewed, f"{counted(asked, arms)}: {_won(users, found, effect, alpha)}")
 
 
-def reward(asked: Experiment) -> RewardGoal:
-    """Return the settings of the goal."""
-    assert asked.goal.reward is not None  # noqa: S101  # the union of admission
-    return asked.goal.reward
+def proof(asked: Experiment) -> RewardGoal:
+    """Return what both goals have: which difference is worth having, and whose rewards are one's."""
+    found = asked.goal.queries or asked.goal.reward
+    assert found is not None  # noqa: S101  # the union of admission
+    return found
 
 
-def counted(arms: Sequence[Arm]) -> str:
+def counted(asked: Experiment, arms: Sequence[Arm]) -> str:
     """Return the mean rewards in words."""
+    what = _what(asked)
     return ", ".join(
-        f"{arm.name} {arm.sums.total / arm.sums.rewards:.4f} ({arm.sums.rewards:,.0f} rewards)"
+        f"{arm.name} {arm.sums.total / arm.sums.rewards:.4f} ({arm.sums.rewards:,.0f} {what})"
         if arm.sums.rewards
-        else f"{arm.name} has no rewards yet"
+        else f"{arm.name} has no {what} yet"
         for arm in arms
+    )
+
+
+def _what(asked: Experiment) -> str:
+    return "trials" if asked.goal.queries else "rewards"
+
+
+def _no_pair(asked: Experiment, arms: Sequence[Arm]) -> str:
+    """Return why two counters are no trials and successes: then a proof would rest on nothing. Empty when they may be.
+
+    Rewards from 0 to 1 have no such sums, nor do trials that succeed or do not.
+    """
+    over = next((arm for arm in arms if asked.goal.queries and arm.sums.total > arm.sums.rewards), None)
+    if over is None:
+        return ""
+    return (
+        f"{over.name} has {over.sums.total:,.0f} successes of {over.sums.rewards:,.0f} trials, which is no share, so"
+        " nobody may win; let goal.queries.successes count only what goal.queries.trials counts as well, under another"
+        " name of the experiment"
     )
 
 
 def outlook(asked: Experiment, arms: Sequence[Arm], seconds: float) -> str:
     """Return how much is needed at most, or how long it takes at the pace of the `seconds` that were counted."""
-    effect, each = reward(asked).effect, (1 - asked.confidence) / max(1, len(arms) - 1)
+    effect, each = proof(asked).effect, (1 - asked.confidence) / max(1, len(arms) - 1)
     users = [_users(asked, arm.sums) for arm in arms]
     if seconds <= 0 or not all(one.tells for one in users):
         most = stats.users_needed(WIDEST, effect, alpha=each, power=POWER) * _per_user(asked)
-        return f"to find a difference of {effect:g}, {most:,} rewards of each side suffice"
+        return f"to find a difference of {effect:g}, {most:,} {_what(asked)} of each side suffice"
     variance = max(one.variance * one.users for one in users)
     if not variance:
         return ""
@@ -129,7 +152,7 @@ def _users(asked: Experiment, sums: Sums) -> stats.Arm:
 
 
 def _per_user(asked: Experiment) -> int:
-    return reward(asked).per_user or asked.assignment.requests_per_user
+    return proof(asked).per_user or asked.assignment.requests_per_user
 
 
 def _requesting(asked: Experiment, arms: Sequence[Arm]) -> list[float]:

@@ -20,13 +20,14 @@ from mlwright.plan.serving import ALL, Decide, KeepVariant, RecordRevision, Revi
 from mlwright.plan.traffic import Assignment, Sticky
 from mlwright.planners import traffic, upkeep
 from mlwright.planners.decisions import outcome, rejection
-from mlwright.planners.experiment_outcome import judge, reward, written
+from mlwright.planners.experiment_outcome import judge, proof, written
 from mlwright.planners.experiment_status import begun, going_on, impossible
 from mlwright.planners.guarding import guards, harmed
 from mlwright.planners.health import Health, failure, fault, health
 from mlwright.planners.judging_rollouts import side
 from mlwright.planners.situation import Situation
 from mlwright.planners.stages import enough
+from mlwright.planners.tallying import tally
 from mlwright.planners.target import revision_name, variant
 
 Decision = Decided[ServingIntent]
@@ -201,7 +202,7 @@ def _share(at: Situation, asked: Experiment, trial: Trial) -> Decision:
 def _counting(at: Situation, asked: Experiment, trial: Trial) -> tuple[Trial, str]:
     """Return the experiment with what was counted since the last look, and why nothing could be."""
     since = trial.since or at.now
-    start = max(at.now, since) + parse_duration(reward(asked).delay)
+    start = max(at.now, since) + parse_duration(proof(asked).delay)
     start, steady = start.replace(microsecond=0), trial.steady or at.now.replace(microsecond=0)
     trial = replace(trial, since=since, counted=trial.counted or start, steady=steady)
     found = at.seen.measured
@@ -224,7 +225,9 @@ def _survey(at: Situation, asked: Experiment, trial: Trial) -> Survey | None:
         return None
     sides = tuple(side(one) for one in running if one is not None)
     watched = guards(at.seen, asked, trial, sides, at.now)
-    return Survey(trial.name, at.seen.namespace, at.seen.name, sides, trial.counted.timestamp(), watched)
+    since, queries = trial.counted.timestamp(), asked.goal.queries
+    counters = tally(queries, at.seen.namespace, trial.arms, since) if queries else None
+    return Survey(trial.name, at.seen.namespace, at.seen.name, sides, since, watched, counters)
 
 
 def _asked_weights(asked: Experiment, trial: Trial) -> dict[str, int]:

@@ -15,6 +15,7 @@ from mlwright.plan.experiments import Sums, Survey, Surveyed
 from mlwright.plan.measuring import Selection, Series
 from mlwright.planners.counting import LATE, increases, untrue
 from mlwright.planners.selections import LOOKBACK, REQUESTS
+from mlwright.planners.tallying import Tallied
 
 REWARDS: Final = "mlwright_feedback_reward_count"
 TOTAL: Final = "mlwright_feedback_reward_sum"
@@ -32,11 +33,12 @@ _SPEAKS: Final = {REQUESTS: "revision", REWARDS: "predicted_revision", TOTAL: "p
 
 
 def selections(survey: Survey) -> tuple[Selection, ...]:
-    """Return the series that are needed."""
+    """Return the series of our own that are needed; rewards only where nobody else counts them."""
+    speaks = {REQUESTS: _SPEAKS[REQUESTS]} if survey.tally else _SPEAKS
     revisions = tuple(side.revision for side in survey.sides)
     ours = {"namespace": (survey.namespace,), "deployment": (survey.deployment,)}
     return tuple(
-        Selection(metric, {**ours, label: revisions}, survey.since - LOOKBACK) for metric, label in _SPEAKS.items()
+        Selection(metric, {**ours, label: revisions}, survey.since - LOOKBACK) for metric, label in speaks.items()
     )
 
 
@@ -45,16 +47,19 @@ def end(survey: Survey, now: float) -> float:
     return float(int(min(now - LAG, survey.since + LONGEST)))
 
 
-def surveyed(survey: Survey, found: Mapping[str, Sequence[Series]], until: float) -> Surveyed:
+def surveyed(
+    survey: Survey, found: Mapping[str, Sequence[Series]], until: float, told: Tallied | None = None
+) -> Surveyed:
     """Return what was counted from `survey.since` to `until`.
 
     Args:
         survey: What is wanted.
         found: The series of each metric, up to `until`.
         until: Seconds since 1970.
+        told: What counters of somebody's own tell of rewards up to then; None where feedback does.
     """
     pods = {pod.name: pod for side in survey.sides for pod in side.pods}
-    trouble = untrue(found, pods) or _unscraped(survey, found, until)
+    trouble = untrue(found, pods) or _unscraped(survey, found, until) or (told.trouble if told else "")
     if trouble:
         return Surveyed(survey, survey.since, trouble=trouble)
     counts: dict[tuple[str, str], float] = defaultdict(float)
@@ -62,6 +67,11 @@ def surveyed(survey: Survey, found: Mapping[str, Sequence[Series]], until: float
         for series, at, amount in increases(several, pods):
             if survey.since < at <= until:
                 counts[series.labels.get(_SPEAKS[metric], ""), metric] += amount
+    for revision, amount in told.trials.items() if told else ():
+        counts[revision, REWARDS] += amount
+    for revision, amount in told.successes.items() if told else ():
+        counts[revision, TOTAL] += amount  # a reward is 0 or 1, and so is its square
+        counts[revision, SQUARES] += amount
     sums = {
         side.revision: Sums(*(counts[side.revision, metric] for metric in (REQUESTS, REWARDS, TOTAL, SQUARES)))
         for side in survey.sides

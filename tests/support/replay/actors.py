@@ -370,10 +370,10 @@ def crashing(container: str, code: int, message: str) -> Body:
     }
 
 
-def ended(container: str, code: int, message: str, started: str) -> Body:
-    """Return the status of a pod that ended for good."""
-    reason = "Error" if code else "Completed"
-    state = {"terminated": {"exitCode": code, "reason": reason, "startedAt": started, "message": message}}
+def ended(container: str, code: int, message: str, started: str = "") -> Body:
+    """Return the status of a pod that ended for good, and when its container started, where that is told."""
+    known = {"exitCode": code, "reason": "Error" if code else "Completed", "message": message}
+    state = {"terminated": known | ({"startedAt": started} if started else {})}
     phase = "Failed" if code else "Succeeded"
     return {"phase": phase, "containerStatuses": [{"name": container, "state": state}]}
 

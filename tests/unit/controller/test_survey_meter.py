@@ -12,7 +12,7 @@ from mlwright.controller.cache import Cache
 from mlwright.controller.survey_meter import EVERY, SurveyMeter
 from mlwright.errors import MetricsError
 from mlwright.plan.analysis import Counted
-from mlwright.plan.experiments import Survey, Surveyed
+from mlwright.plan.experiments import Survey, Surveyed, Tally
 from mlwright.plan.measuring import Measure, Phase, Selection, Series, Side, Watched
 from mlwright.plan.resources import Key
 from mlwright.planners.selections import REQUESTS
@@ -78,6 +78,18 @@ async def test_what_is_wanted_is_counted_and_who_waits_is_woken() -> None:
 
     assert (scene.found().until, scene.woken) == (T0 + 50, [KEY])
     assert scene.found().sums["new"].requests == 45
+
+
+async def test_counters_of_ones_own_are_asked_instead_of_feedback() -> None:
+    """One that does not count what it should is told, and nothing is counted then."""
+    scene = Scene()
+    offers, orders = (Selection(name, {"namespace": ("shop",)}, T0 - 300) for name in ("offers_total", "orders_total"))
+    scene.cache.want(KEY, replace(survey(), tally=Tally(offers, orders, "model_version", {"2": "new"})))
+    await scene.meter.round()
+
+    assert [one.metric for one, _ in scene.store.asked] == [REQUESTS, "offers_total", "orders_total"]
+    assert scene.found().trouble.startswith("Prometheus has no series of offers_total with namespace='shop'")
+    assert (scene.found().until, scene.found().sums) == (T0, {})
 
 
 async def test_it_is_asked_seldom() -> None:

@@ -18,7 +18,7 @@ def asked(**settings: Any) -> Experiment:
     """Return an experiment of one variant with half of the requests."""
     variants = [{"name": "b", "model": {"version": 2}, "weight": 50}]
     goal = {"type": "Reward", "reward": {"effect": 0.02, **settings.pop("reward", {})}}
-    return Experiment.model_validate({"name": "pricing", "variants": variants, "goal": goal, **settings})
+    return Experiment.model_validate({"name": "pricing", "variants": variants, "goal": goal} | settings)
 
 
 def arms(rewards: float, *means: float, requests: tuple[float, ...] = ()) -> tuple[Arm, ...]:
@@ -37,6 +37,35 @@ def test_a_proof_names_the_winner_with_its_numbers() -> None:
     assert judged.winner == "b"
     assert "stable 0.1000 (4,000 rewards), b 0.1500 (4,000 rewards): b brings most, 0.0500 more than" in judged.sentence
     assert "95 % sure" in judged.sentence
+
+
+QUERIES: Final[dict[str, Any]] = {
+    "type": "Queries",
+    "queries": {
+        "effect": 0.02,
+        "trials": {"metric": "shop_offers_total"},
+        "successes": {"metric": "shop_orders_total"},
+    },
+}
+
+
+def test_trials_and_successes_of_ones_own_counters_are_judged_as_rewards_of_0_and_1() -> None:
+    """By the same rule, in their own words, and computed again in the same way."""
+    by_queries = asked(goal=QUERIES)
+    judged = judge(by_queries, arms(4000, *MEANS))
+
+    assert judged.winner == judge(asked(), arms(4000, *MEANS)).winner == "b"
+    assert judged.sentence.startswith("stable 0.1000 (4,000 trials), b 0.1500 (4,000 trials): b brings most")
+    assert differences(written(by_queries, arms(4000, *MEANS), "Winner", "b")) == ()
+    assert "19,014 trials of each side suffice" in outlook(by_queries, arms(0, 0.0, 0.0), 0)
+
+
+def test_nobody_wins_by_counters_that_are_no_pair() -> None:
+    """More successes than trials have no spread: the rule would be sure of anything."""
+    judged = judge(asked(goal=QUERIES), arms(4000, 0.1, 1.5))
+
+    assert judged.winner == ""
+    assert "b has 6,000 successes of 4,000 trials, which is no share, so nobody may win" in judged.sentence
 
 
 def test_nobody_wins_without_enough_rewards() -> None:

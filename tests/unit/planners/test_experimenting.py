@@ -86,6 +86,21 @@ def until_running(operator: Operator, experiment: dict[str, Any]) -> None:
     operator.until(lambda: status(operator.world, DEPLOYMENT).get("experiment", {}).get("state") == "Running")
 
 
+def test_counters_of_ones_own_need_no_feedback() -> None:
+    """They are asked about by the numbers of the versions, and the outcome speaks of trials."""
+    operator = served(2, feedback={"enabled": False})
+    counters = {"trials": {"metric": "shop_offers_total"}, "successes": {"metric": "shop_orders_total"}}
+    by_queries = compared() | {"goal": {"type": "Queries", "queries": {"effect": 0.02, **counters}}}
+    until_running(operator, by_queries)
+    [survey] = [one for one in operator.world.rows.wanted.values() if isinstance(one, Survey)]
+    operator.settle(SOON)
+
+    assert survey.tally is not None
+    assert survey.tally.trials.labels == {"namespace": ("demo",), "model_version": ("1", "2")}
+    assert "stable 0.1000 (5,000 trials), b 0.1500" in outcomes(operator)[0]["sentence"]
+    assert differences(outcomes(operator)[0]["evidence"]) == ()
+
+
 def test_the_better_variant_wins_and_is_only_told() -> None:
     """With onWinner Report the stable version goes on serving all requests, and the other pods go."""
     operator = served(2)

@@ -418,7 +418,18 @@ DEPLOYMENT: Final[dict[str, Any]] = {
                 "accuracy": {"maxDecrease": 0.02},
             }
         ],
-        "goal": {"type": "Reward", "reward": {"effect": 0.02, "delay": "1h", "perUser": 3}},
+        "goal": {
+            "type": "Reward",
+            "reward": {"effect": 0.02, "delay": "1h", "perUser": 3},
+            "queries": {
+                "effect": 0.02,
+                "delay": "1h",
+                "perUser": 3,
+                "trials": {"metric": "offers_total", "labels": [{"name": "app", "value": "shop"}]},
+                "successes": {"metric": "orders_total", "labels": [{"name": "app", "value": "shop"}]},
+                "versionLabel": "version",
+            },
+        },
         "confidence": 0.9,
         "minSamples": 200,
         "maxDuration": "24h",
@@ -527,8 +538,14 @@ OF_DEPLOYMENT: Final = {
     **{f"experiment.{name}": NEITHER for name in ("name", "confidence", "minSamples", "maxDuration", "onWinner")},
     **{f"experiment.variants.{name}": NEITHER for name in ("name", "model.version", "weight")},
     **{f"experiment.assignment.{name}": NEITHER for name in ("type", "header", "requestsPerUser")},
-    "experiment.goal.type": FIXED,
+    "experiment.goal.type": NEITHER,
     **{f"experiment.goal.reward.{name}": NEITHER for name in ("effect", "delay", "perUser")},
+    **{f"experiment.goal.queries.{name}": NEITHER for name in ("effect", "delay", "perUser", "versionLabel")},
+    **{
+        f"experiment.goal.queries.{counter}.{name}": NEITHER
+        for counter in ("trials", "successes")
+        for name in ("metric", "labels.name", "labels.value")
+    },
     "experiment.onNewVersion": NEITHER,
     **{f"experiment.guardrails.{name}": NEITHER for name in ("name", "type", "errorRate.maxIncrease")},
     **{f"experiment.guardrails.latency.{name}": NEITHER for name in ("bound", "maxIncrease")},
