@@ -1087,6 +1087,11 @@ REFUSALS |= {
         "counters of the deployment's namespace are read",
         by_counters(label="namespace"),
     ),
+    "successes of another namespace": Refusal(
+        f"{EXPERIMENT}.goal.queries.successes.labels[]",
+        "counters of the deployment's namespace are read",
+        by_counters(successes={"metric": "shop_orders_total", "labels": [{"name": "namespace", "value": "a"}]}),
+    ),
     "trials of one version": Refusal(
         f"{EXPERIMENT}.goal.queries", "the label that tells versions apart", by_counters(label="model_version")
     ),

@@ -155,7 +155,8 @@ class QueriesGoal(RewardGoal):
             "trials and successes are two counters: name another metric, or other labels, for one of them",
         ),
         Rule(
-            "[self.trials, self.successes].all(c, !has(c.labels) || c.labels.all(l, l.name != self.versionLabel))",
+            "!(has(self.trials.labels) && self.trials.labels.exists(l, l.name == self.versionLabel)) &&"
+            " !(has(self.successes.labels) && self.successes.labels.exists(l, l.name == self.versionLabel))",
             "the label that tells versions apart has the version of each side: remove it from labels, or correct"
             " versionLabel",
         ),

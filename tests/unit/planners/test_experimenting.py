@@ -92,7 +92,7 @@ def test_counters_of_ones_own_need_no_feedback() -> None:
     counters = {"trials": {"metric": "shop_offers_total"}, "successes": {"metric": "shop_orders_total"}}
     by_queries = compared() | {"goal": {"type": "Queries", "queries": {"effect": 0.02, **counters}}}
     until_running(operator, by_queries)
-    [survey] = [one for one in operator.world.rows.wanted.values() if isinstance(one, Survey)]
+    [survey] = [one for one in operator.world.meter.wanted.values() if isinstance(one, Survey)]
     operator.settle(SOON)
 
     assert survey.tally is not None

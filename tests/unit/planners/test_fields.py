@@ -767,6 +767,8 @@ OTHER: Final = {
     "rollout.approvedVersions": [9],
     "rollout.analysis.confidence": 0.8,
     "experiment.confidence": 0.8,
+    "experiment.goal.queries.trials.metric": "other_total",
+    "experiment.goal.queries.successes.metric": "other_total",
     "model.type": "Latest",
     "pod.resources.requests": {"cpu": "2"},
     "pod.resources.limits": {"memory": "4Gi"},
