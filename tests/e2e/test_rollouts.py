@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
+
 from cluster import toolchain
 from examples.flights.errands import load
 from mlwright.cli.__main__ import main
 from tests.support.apiserver import Json
 from tests.support.flights import request
+from tests.support.leader import kill_the_leader
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
 from tests.support.release import Release
@@ -22,9 +25,16 @@ ROLLOUT = {
     "bake": "15s",
     "setAlias": "champion",
 }
+ASKS = """
+import os, urllib.request
+targets = os.environ["MLWRIGHT_TARGETS"].split()
+for target in targets:
+    urllib.request.urlopen(f"{target}/v2/models/{os.environ['MLWRIGHT_DEPLOYMENT']}/ready", timeout=10)
+print(len(targets), "answered", file=open("/dev/termination-log", "w"))
+"""
+RECORDED = {"drain": "5s", "payloadLog": {"sample": 0.5, "uri": "pvc://store/payloads"}}
 CANARY = {
     "strategy": "Canary",
-    "preflight": {"replay": {"requests": 50, "latencyBound": "5s"}},
     "steps": [
         {"name": "quiet", "type": "Shadow", "shadow": {"percent": 50, "duration": "5s"}},
         {"name": "tenth", "type": "Weight", "weight": {"percent": 10, "hold": "10s"}},
@@ -62,10 +72,17 @@ def test_a_version_bakes_and_another_is_taken_back_and_no_request_fails(shelf: S
     assert command(live, "verify", "gradual").splitlines()[-1] == "3 decisions, all hold"
 
 
+@pytest.mark.alone  # kills the leader
 def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release: Release) -> None:
-    """Through the router: asked first, copies, a tenth, a half, all; then it takes over. Every client meets both."""
+    """Through the router: asked first, copies, a tenth, a half, all; then it takes over. Every client meets both.
+
+    What it is asked first are recorded requests, and what a program of one's own asks; the leader is killed on the way.
+    """
     live = shelf.live
-    serve(live, "canary", shelf.digest, rollout=CANARY, traffic={"provider": "Router"})
+    asks = {"image": release.images["trainer"], "command": ["python", "-c", ASKS]}
+    preflight = {"replay": {"requests": 50, "latencyBound": "5s"}, "container": asks}
+    rollout = {**CANARY, "preflight": preflight}
+    serve(live, "canary", shelf.digest, server=RECORDED, rollout=rollout, traffic={"provider": "Router"})
 
     with load(live, "canary", json.dumps(request()), release.images["trainer"], connections=CONNECTIONS) as clients:
         live.apply(version("canary", 2, FLIGHTS, shelf.digest))
@@ -73,6 +90,7 @@ def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release
         live.until("the pods of canary-v1 are told", lambda: "shadow.json" in told(live, "canary"))
         live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 answers 10 % of the requests")
         assert weights(live, "canary") == {"stable": 90, "candidate": 10}
+        kill_the_leader(live)
         live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 answers 50 % of the requests")
         live.reaches("ModelDeployment", "canary", "RolloutProgressing", "canary-v2 bakes with all traffic until")
         live.until("canary-v2 serves alone", lambda: versions(live, "canary") == {"canary-v2"})
@@ -82,7 +100,9 @@ def test_a_canary_gets_growing_shares_and_no_request_fails(shelf: Shelf, release
     assert clients.counted["versions"].keys() == {"1", "2"}
     assert champion(live, "canary") == 2
     assert "shadow.json" not in told(live, "canary")
-    assert "golden rows were answered as expected by 1 pod" in replayed(live, "canary-v2")
+    assert "golden rows were answered as expected by 1 pod, " in replayed(live, "canary-v2")
+    assert "recorded requests without error" in replayed(live, "canary-v2")
+    assert "the container of its preflight passed it: 1 answered" in replayed(live, "canary-v2")
 
 
 def replayed(live: Live, version_: str) -> str:
