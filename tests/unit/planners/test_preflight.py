@@ -44,7 +44,8 @@ def an_own_job(state: JobState, *tries: PodSeen) -> PreflightSeen:
 def a_try(number: int, code: int | None, words: str = "", **more: Any) -> PodSeen:
     """Return the pod of a try that began, unless it is said otherwise."""
     pod = PodSeen(f"asks-{number}", "Failed", ready=False, deleting=False, labels={}, created=NOW, exit_code=code)
-    return replace(pod, **{"started": LONG_AGO, "exit_message": words, "created": LONG_AGO + number * A_MINUTE} | more)
+    known: dict[str, Any] = {"started": LONG_AGO, "exit_message": words, "created": LONG_AGO + number * A_MINUTE}
+    return replace(pod, **(known | more))
 
 
 A_MINUTE = timedelta(minutes=1)
