@@ -151,7 +151,9 @@ class QueriesGoal(RewardGoal):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.trials != self.successes",
+            "self.trials.metric != self.successes.metric || has(self.trials.labels) != has(self.successes.labels) ||"
+            " (has(self.trials.labels) && (size(self.trials.labels) != size(self.successes.labels) ||"
+            " self.trials.labels.exists(t, !self.successes.labels.exists(s, s.name == t.name && s.value == t.value))))",
             "trials and successes are two counters: name another metric, or other labels, for one of them",
         ),
         Rule(
