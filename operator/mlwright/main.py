@@ -1,7 +1,8 @@
 """`python -m mlwright.main`: the operator as a process.
 
 The operator runs in a thread with an event loop of its own; the main thread only waits and takes the signals, which
-kopf would otherwise take for itself.
+kopf would otherwise take for itself. SIGUSR1 lets it write the last looks at deployments into a file
+(docs/operations.md).
 
 Exit codes: 0 stopped as told, 1 ended by a failure (start again), 2 wrong settings or no way to the API server.
 """
@@ -14,6 +15,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +31,7 @@ from mlwright.adapters.prometheus.access import Credentials
 from mlwright.adapters.prometheus.client import Prometheus
 from mlwright.adapters.routers import RouterPods
 from mlwright.bundle.origins import entries
-from mlwright.controller import logs, operator
+from mlwright.controller import logs, looks, operator
 from mlwright.controller.health import HealthServer, Pulse
 from mlwright.controller.kinds import RECONCILERS
 from mlwright.controller.leader import Gauges
@@ -78,6 +80,7 @@ class _Process:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._end())
+        signal.signal(signal.SIGUSR1, lambda *_: self._gauges.looks.write(Path(tempfile.gettempdir()) / looks.FILE))
         try:
             health = HealthServer(
                 self._settings.health_port, self._gauges.pulse, self._gauges.metrics.registry, self._gauges.targets

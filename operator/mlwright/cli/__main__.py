@@ -1,7 +1,7 @@
 """`kubectl mlwright COMMAND ...`: reads the command line, asks, prints.
 
-Exit codes: 0 done, 1 not as things stand (or `verify` found a difference), 2 wrong usage, 3 not found, 4 refused by the
-API server, 5 kubectl or the API server cannot be reached.
+Exit codes: 0 done, 1 not as things stand (or `verify` or `replay` found a difference), 2 wrong usage, 3 not found, 4
+refused by the API server, 5 kubectl or the API server cannot be reached.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from mlwright.api.fields import parse_duration
-from mlwright.cli import commands, drift, drift_page, proof, reports, simulation
+from mlwright.cli import commands, drift, drift_page, proof, replaying, reports, simulation
 from mlwright.cli.answers import Answer, CommandError
 from mlwright.cli.kubectl import Body, Kubectl
 from mlwright.cli.subjects import find
@@ -121,6 +121,7 @@ _COMMANDS: Final[Mapping[str, Callable[[Kubectl, argparse.Namespace], Answer]]] 
     "rollback": lambda k, told: commands.rollback(k, find(k, told.name, DEPLOYMENT), told.version),
     "run": lambda k, told: commands.run(k, find(k, told.name, ("TrainingPipeline",)), _now()),
     "simulate": _simulate,
+    "replay": lambda _, told: replaying.answer(Path(told.name)),
 }
 _HELP: Final[Mapping[str, str]] = {
     "status": "how an object is; without a name, how everything in the namespace is",
@@ -135,6 +136,7 @@ _HELP: Final[Mapping[str, str]] = {
     "rollback": "end the rollout that goes on, else go back to the version that served before",
     "run": "ask a pipeline for a run",
     "simulate": "what the autoscaling of a deployment, or of a manifest of one, would have made of a load",
+    "replay": "decide again what an operator saw in the looks that it wrote out; exit code 1 when they end otherwise",
 }
 _WITH_VERSION: Final = frozenset({"approve", "promote", "abort", "rollback"})
 
@@ -158,7 +160,8 @@ def _parser() -> argparse.ArgumentParser:
             _simulates(own)
         if name == "drift":
             own.add_argument("--report", metavar="FILE", help="write the distributions side by side, as one HTML page")
-        own.add_argument("name", nargs="?" if name == "status" else None, help="NAME, or KIND/NAME such as md/flights")
+        asks = "the file of looks" if name == "replay" else "NAME, or KIND/NAME such as md/flights"
+        own.add_argument("name", nargs="?" if name == "status" else None, help=asks)
         if name in _WITH_VERSION:
             own.add_argument(
                 "version", nargs="?", type=int, help="number of the version; that which rolls out otherwise"

@@ -16,6 +16,7 @@ from mlwright.controller.drift_meter import DriftMeter
 from mlwright.controller.health import Pulse
 from mlwright.controller.intake import Intake
 from mlwright.controller.load_meter import LoadMeter
+from mlwright.controller.looks import Looks
 from mlwright.controller.meter import Meter
 from mlwright.controller.metrics import Metrics
 from mlwright.controller.queue import WorkQueue
@@ -44,6 +45,7 @@ class Gauges:
     metrics: Metrics
     pulse: Pulse
     targets: Targets = field(default_factory=Targets)
+    looks: Looks = field(default_factory=Looks)
 
 
 class Leader:
@@ -59,7 +61,7 @@ class Leader:
         kinds: Iterable[ResourceKind],
         fence: Callable[[], None],
     ) -> None:
-        looked_after = tuple(reconcilers)
+        looked_after = tuple(gauges.looks.over(reconciler) for reconciler in reconcilers)
         self._outside = outside
         self._settings = settings
         self._gauges = gauges

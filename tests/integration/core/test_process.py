@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.apiserver import ApiServer
+from mlwright.api.kinds import API_VERSION
+from mlwright.controller.looks import played
 from tests.support.apiserver import APPLY, CRDS, Client, definitions
 from tests.support.waiting import eventually, exit_code
 
@@ -100,6 +102,24 @@ def test_it_answers_probes_and_metrics_and_stops_when_told(
         assert [line["message"] for line in running.messages] == ["leading", "stopped"]
     lease = client.request("GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/mlwright").body
     assert lease["spec"]["holderIdentity"] == ""
+
+
+def test_its_looks_are_decided_again_elsewhere(
+    apiserver: ApiServer, client: Client, namespace: str, tmp_path: Path
+) -> None:
+    """SIGUSR1 lets it write them out, and it goes on; from the file the same is decided."""
+    settings = {"MLWRIGHT_NAMESPACE": namespace, "MLWRIGHT_LEASE_NAMESPACE": namespace, "TMPDIR": str(tmp_path)}
+    served = {"spec": {"model": {"type": "Latest", "ref": {"name": "churn"}}}, "metadata": {"name": "churn"}}
+    with operator(tmp_path, apiserver, **settings) as running:
+        running.until("leading")
+        assert client.create({"apiVersion": API_VERSION, "kind": "ModelDeployment", **served}, namespace).status == 201
+        eventually(lambda: client.read("ModelDeployment", namespace, "churn").get("status"), "it is looked at")
+        running.process.send_signal(signal.SIGUSR1)
+        running.until("looks are written")
+        found = list(played((tmp_path / "mlwright-looks.jsonl").read_text().splitlines()))
+
+        assert [(one.look.seen.name, one.same) for one in found] == [("churn", True)]
+        assert running.process.poll() is None
 
 
 def test_a_wrong_setting_ends_it_with_one_sentence(tmp_path: Path) -> None:

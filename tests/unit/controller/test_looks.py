@@ -1,0 +1,153 @@
+"""The last looks at deployments: written out, read again and decided again, with the same end."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlwright.cli.__main__ import main
+from mlwright.controller import looks as module
+from mlwright.controller.kinds import RECONCILERS, deployments
+from mlwright.controller.looks import Looks, UnreadableError, played
+from mlwright.plan.loads import Answer, Question
+from mlwright.plan.serving import DeploymentSeen
+from tests.support.replay import operator as replayed
+from tests.support.replay.stories import STORIES
+from tests.unit.planners.given import NOW, SETTINGS, a_deployment, a_pod
+
+pytestmark = pytest.mark.timeout(60)
+TOLD = (
+    "the container of a preflight finds a fault in a canary, which is tried again and passes",
+    "a canary gets growing shares, is approved, and takes over",
+)
+
+
+def a_look(looks: Looks, seen: DeploymentSeen, at: datetime = NOW) -> None:
+    """Let a look happen."""
+    looks.over(deployments.RECONCILER).plan(seen, SETTINGS, at)
+
+
+def serving(name: str = "churn", ready: int = 2) -> DeploymentSeen:
+    """Return a deployment that serves, with what was answered about its load."""
+    seen = a_deployment().stable(1, ready=ready, pods=(a_pod(ready=True),)).done()
+    answers = {Question("rate(a[1m])"): Answer(3.0, {("demo", "churn-1"): 2.5})}
+    return replace(seen, name=name, uid=f"uid-{name}", answers=answers)
+
+
+def written(looks: Looks, folder: Path) -> list[str]:
+    """Return the lines of what was written."""
+    file = folder / "looks.jsonl"
+    looks.write(file)
+    return file.read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_every_look_of_a_rollout_is_decided_again_as_it_was(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file alone: another process that reads it comes to the same sentences and the same bytes."""
+    looks = Looks()
+    kinds = {reconciler.kind.name: looks.over(reconciler) for reconciler in RECONCILERS}
+    monkeypatch.setattr(replayed, "_BY_KIND", kinds)
+    STORIES[name].tell()
+    found = list(played(written(looks, tmp_path)))
+
+    assert len(found) > 10
+    assert [one.look.sentence for one in found if not one.same] == []
+
+
+def test_what_was_answered_about_the_load_is_kept() -> None:
+    """Although its keys are no texts."""
+    looks, seen = Looks(), serving()
+    a_look(looks, seen)
+    [look] = looks._kept
+
+    assert look.seen.answers == {}
+    assert [dict(one.pods) for one in look.answers] == [{("demo", "churn-1"): 2.5}]
+
+
+def test_what_brings_nothing_new_is_not_kept(tmp_path: Path) -> None:
+    """Else an hour of quiet would push out what happened before it."""
+    looks = Looks()
+    for minute in range(3):
+        a_look(looks, serving(), NOW + timedelta(minutes=minute))
+    a_look(looks, serving("other"))
+
+    assert [json.loads(line)["seen"]["name"] for line in written(looks, tmp_path)] == ["churn", "other"]
+
+
+def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory is bounded; a deployment whose last look is forgotten is remembered anew."""
+    monkeypatch.setattr(module, "KEPT", 2)
+    looks = Looks()
+    for name in ("a", "b", "c", "a"):
+        a_look(looks, serving(name))
+
+    assert [json.loads(line)["seen"]["name"] for line in written(looks, tmp_path)] == ["c", "a"]
+
+
+def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest looks are in it."""
+    looks = Looks()
+    for name in ("a", "b", "c"):
+        a_look(looks, serving(name))
+    monkeypatch.setattr(module, "LARGEST", 2 * len(written(looks, tmp_path)[0]) + 10)
+
+    assert [json.loads(line)["seen"]["name"] for line in written(looks, tmp_path)] == ["b", "c"]
+
+
+def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged."""
+    Looks().write(tmp_path / "absent" / "looks.jsonl")
+
+    assert "looks cannot be written" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change,sentence",
+    [
+        ({"form": 2}, "line 1 is of form 2, this version knows form 1"),
+        ({"seen": {}}, "line 1 is no look of a deployment: seen.namespace"),
+    ],
+)
+def test_a_line_that_is_no_look_is_named(change: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    """By its number."""
+    looks = Looks()
+    a_look(looks, serving())
+    [line] = written(looks, tmp_path)
+
+    with pytest.raises(UnreadableError, match=sentence):
+        list(played([json.dumps(json.loads(line) | change)]))
+
+
+def replay(file: Path) -> tuple[int, str]:
+    """Return the exit code of the command and the last line that it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    code = main(["replay", str(file)], out=out, err=err)
+    return code, (out.getvalue() + err.getvalue()).splitlines()[-1]
+
+
+def test_the_command_says_what_would_come_out_now(tmp_path: Path) -> None:
+    """With the exit code of a difference."""
+    looks, file = Looks(), tmp_path / "looks.jsonl"
+    a_look(looks, serving())
+    looks.write(file)
+    honest = replay(file)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"sentence": "another one"}))
+
+    assert honest == (0, "1 looks, all decided as then")
+    assert replay(file) == (1, "1 looks, 1 decided otherwise")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """As wrong usage."""
+    code, said = replay(tmp_path / "absent")
+
+    assert code == 2
+    assert "absent cannot be read" in said
