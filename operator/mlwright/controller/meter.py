@@ -20,7 +20,7 @@ from mlwright.errors import MetricsError
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Key
 from mlwright.planners.counting import recent
-from mlwright.planners.minutes import COUNTED, before, chosen, minutes, total
+from mlwright.planners.minutes import COUNTED, before, chosen, minutes, pace, total
 from mlwright.ports.clock import Clock
 from mlwright.ports.metrics import MetricsStore
 from mlwright.stats.guard import Noise
@@ -85,6 +85,9 @@ class Meter:
     async def _measure(self, key: Key, measure: Measure, asked: _Asked) -> None:
         asked.at = self._clock.monotonic()
         whole = asked.pods.both(measure)
+        if measure.ahead:
+            await self._look_ahead(key, whole, asked, measure)
+            return
         if measure.noise_wanted and asked.noise is None:
             asked.noise = await self._noise(whole, asked)
         if measure.bake and asked.pasts is None:
@@ -93,6 +96,16 @@ class Meter:
         newest = recent(whole, self._clock.now().timestamp())
         readings = {check.name: await self._reader.reading(newest, check) for check in measure.checks}
         self._cache.remember(key, Measured(measure, readings, asked.noise, asked.pasts or {}))
+        self._wake(key)
+
+    async def _look_ahead(self, key: Key, whole: Measure, asked: _Asked, measure: Measure) -> None:
+        """Look once at what stable did before a rollout; it is only told, so what cannot be read is asked again."""
+        rows = await self._minutes(whole)
+        if rows is None:
+            return
+        asked.at = math.inf
+        paces = {name: pace(minutes_) for name, minutes_ in rows.items()}
+        self._cache.remember(key, Measured(measure, {}, chosen(tuple(rows.items())), paces=paces))
         self._wake(key)
 
     async def _noise(self, measure: Measure, asked: _Asked) -> Noise | None:

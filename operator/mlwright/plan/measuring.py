@@ -61,6 +61,17 @@ class Measure:
     """Whether to look, too, at how stable's bad requests were spread before the first phase."""
     bake: bool = False
     """Whether the last phase is a bake: stable has no traffic any more, and what it did before is looked at."""
+    ahead: bool = False
+    """Whether nobody had a share yet: only what stable did before is looked at, to tell how long it will take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What stable did of late: requests, bad ones among them, and in how many seconds."""
+
+    requests: float
+    bad: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +101,11 @@ class Measured:
         readings: By name of the check.
         pasts: By name of the check, of a bake: requests of stable before it, and bad ones among them.
         noise: How stable's bad requests were spread before the first phase; None while that is not asked for.
+        paces: By name of the check, before anybody had a share: what stable did of late.
     """
 
     measure: Measure
     readings: Mapping[str, Reading]
     noise: Noise | None = None
     pasts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    paces: Mapping[str, Pace] = field(default_factory=dict)

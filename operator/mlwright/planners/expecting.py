@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mlwright.api.analysis import Analysis, Check
-from mlwright.plan.analysis import Case, Counted
+from mlwright.plan.analysis import Case, Counted, Stage
+from mlwright.plan.measuring import Pace
 from mlwright.planners.questions import Asked, applicable, asked
+from mlwright.stats.guard import Noise
 from mlwright.stats.rates import Counts
 from mlwright.stats.traffic import requests_to_pass
 
@@ -33,13 +35,28 @@ def expected(analysis: Analysis, case: Case, left: Sequence[Left]) -> str:
     of one point: "at 12 requests a second what is left takes about 21 minutes".
     """
     counts = {check.name: _counted(case, check) for check in applicable(analysis, case.stage)}
+    return _in_words(analysis, case, counts, left, "what is left takes")
+
+
+def ahead(analysis: Analysis, noise: Noise, paces: Mapping[str, Pace], left: Sequence[Left]) -> str:
+    """Return the same before anybody has a share, from what stable did of late.
+
+    Worked example as above: "at 12 requests a second this rollout needs about 21 minutes".
+    """
+    counts = {name: (Counts(0, 0, one.requests, one.bad), one.seconds) for name, one in paces.items() if one.requests}
+    return _in_words(analysis, Case(Stage.STEPS, 0, noise, {}), counts, left, "this rollout needs")
+
+
+def _in_words(
+    analysis: Analysis, case: Case, counts: Mapping[str, tuple[Counts, float] | None], left: Sequence[Left], what: str
+) -> str:
     known = [found for found in counts.values() if found is not None]
     if not known or not left:
         return ""
     rate = max(_requests(found[0]) / found[1] for found in known)
     asks = [(asked(analysis, check, case), found[0]) for check in analysis.checks if (found := counts.get(check.name))]
     seconds = sum(_seconds(step, asks, rate) for step in left)
-    return f"at {_often(rate)} a second what is left takes about {minutes(seconds)}"
+    return f"at {_often(rate)} a second {what} about {minutes(seconds)}"
 
 
 def _seconds(step: Left, asks: Sequence[tuple[Asked, Counts]], rate: float) -> float:

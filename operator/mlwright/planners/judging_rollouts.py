@@ -19,7 +19,7 @@ from mlwright.plan.pods import PodSeen
 from mlwright.plan.rollout import Progress
 from mlwright.plan.serving import ALL, DeploymentSeen, VariantSeen
 from mlwright.planners.evidence import written
-from mlwright.planners.expecting import Left, expected
+from mlwright.planners.expecting import Left, ahead, expected
 from mlwright.planners.verdicts import conclude, evaluate
 from mlwright.stats.guard import Noise, noise
 
@@ -59,6 +59,35 @@ def measure(
         noise_wanted=analysis.noise == "Auto" and progress.noise is None,
         bake=_bakes(progress),
     )
+
+
+def look_ahead(
+    seen: DeploymentSeen, progress: Progress, candidate: VariantSeen | None, stable: VariantSeen | None
+) -> Measure | None:
+    """Return what tells how long a rollout will take, before anybody has a share; None where nobody asks."""
+    analysis = progress.analysis
+    if analysis is None or candidate is None or stable is None or progress.phases or progress.observing:
+        return None
+    return Measure(
+        namespace=seen.namespace,
+        deployment=seen.name,
+        candidate=side(candidate),
+        stable=side(stable),
+        phases=(_phase(-1, candidate.created, None),),
+        checks=analysis.checks,
+        warmup=parse_duration(analysis.warmup),
+        ahead=True,
+    )
+
+
+def outlook(seen: DeploymentSeen, progress: Progress) -> str:
+    """Return how long a rollout will take at the traffic of before; empty where nobody knows or it has begun."""
+    measured, analysis = seen.measured, progress.analysis
+    if not isinstance(measured, Measured) or analysis is None or progress.phases or measured.noise is None:
+        return ""
+    if not measured.measure.ahead or measured.measure.candidate.revision != progress.revision:
+        return ""
+    return ahead(analysis, measured.noise, measured.paces, _left(progress))
 
 
 def learnt(seen: DeploymentSeen, progress: Progress) -> Progress:

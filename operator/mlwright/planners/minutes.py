@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from mlwright.api.analysis import Check
-from mlwright.plan.measuring import Measure, Phase
+from mlwright.plan.measuring import Measure, Pace, Phase
 from mlwright.planners.counting import LOOK, Found, gains_of_stable
 from mlwright.stats.guard import ENOUGH_MINUTES, Noise, noise
 
 MINUTE: Final = 60.0
+OF_LATE: Final = 10
+"""Minutes of which the present traffic is told."""
 HISTORY: Final = (ENOUGH_MINUTES + 10) * MINUTE
 """Seconds before the rollout that are looked at."""
 COUNTED: Final = ("ErrorRate", "Latency", "Accuracy")
@@ -41,6 +43,12 @@ def minutes(history: Measure, check: Check, found: Found) -> tuple[tuple[float, 
 def total(rows: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return requests and bad ones of all minutes together."""
     return sum(n for n, _ in rows), sum(k for _, k in rows)
+
+
+def pace(rows: Sequence[tuple[float, float]]) -> Pace:
+    """Return what stable did in its last minutes, which is what may be expected of the next ones."""
+    of_late = rows[-OF_LATE:]
+    return Pace(*total(of_late), len(of_late) * MINUTE)
 
 
 def chosen(histories: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> Noise:

@@ -28,7 +28,7 @@ from mlwright.plan.serving import (
 from mlwright.planners import upkeep
 from mlwright.planners.decisions import rejections
 from mlwright.planners.health import failure, health, time_left
-from mlwright.planners.judging_rollouts import Judged, judge, learnt, measure, noted
+from mlwright.planners.judging_rollouts import Judged, judge, learnt, look_ahead, measure, noted, outlook
 from mlwright.planners.preflight import Answered, preflown
 from mlwright.planners.rollout import Commands, Rollout, follow
 from mlwright.planners.serving_status import moving, rolling, waiting
@@ -138,8 +138,10 @@ def _prepare(at: Situation, candidate: RevisionSeen, running: VariantSeen, wante
     intents = (*upkeep.run(at.seen, candidate, wanted), *keep(at, candidate), *retire)
     left = time_left(running, deadline, at.now)
     judged = left if left > timedelta(0) else None  # past, and not judged: the first version, or one that cannot start
-    status = waiting(at, candidate, health(running, wanted))
-    return Decided(status, intents=intents, again=sooner(judged, LOOK_AGAIN, again))
+    here, stable = progress(at, candidate), at.stable
+    status = waiting(at, candidate, health(running, wanted), outlook(at.seen, here))
+    asked = look_ahead(at.seen, here, running, variant(at.seen, stable.name)) if stable else None
+    return Decided(status, intents=intents, again=sooner(judged, LOOK_AGAIN, again), measure=asked)
 
 
 def _pass(at: Situation, candidate: RevisionSeen, running: VariantSeen, progress: Progress) -> Decision:
@@ -166,7 +168,10 @@ def _go_on(at: Situation, candidate: RevisionSeen, step: Onward, judged: Judged 
     asked = {candidate.name: step.copies} if step.copies and running and running.ready else {}
     intents = (*both, *_shared(at, candidate, step.percent, asked), *_preflight(at, candidate, step), *retire)
     later = timedelta(seconds=step.again) if step.again is not None else None
-    wanted_counts = measure(at.seen, step.progress, *(variant(at.seen, r.name) for r in (candidate, at.stable)))
+    sides = tuple(variant(at.seen, revision.name) for revision in (candidate, at.stable))
+    wanted_counts = measure(at.seen, step.progress, *sides) or look_ahead(at.seen, step.progress, *sides)
+    if words := outlook(at.seen, step.progress):
+        step = replace(step, sentence=f"{step.sentence}; {words}")
     step = replace(step, progress=replace(step.progress, copied=asked.get(candidate.name, 0)))
     status = rolling(at, step, judged.judgement if judged else None)
     return Decided(status, intents=intents, again=sooner(later, again), measure=wanted_counts)

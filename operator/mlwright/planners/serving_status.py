@@ -141,10 +141,13 @@ def _with_checks(found: StatusDraft, judgement: Judgement) -> StatusDraft:
     return replace(found, fields={**found.fields, "candidate": {**found.fields["candidate"], "checks": checks}})
 
 
-def waiting(at: Situation, candidate: RevisionSeen, state: Health) -> StatusDraft:
-    """Return the status while the candidate's pods are not ready: how far they are, and what is wrong if anything."""
+def waiting(at: Situation, candidate: RevisionSeen, state: Health, outlook: str = "") -> StatusDraft:
+    """Return the status while the candidate's pods are not ready: how far they are, and what is wrong if anything.
+
+    `outlook`: how long the rollout will take, where somebody knows.
+    """
     trouble = f": {state.trouble}" if state.trouble else ""
-    sentence = f"{candidate.version} is starting, {state.counted}{trouble}"
+    sentence = f"{candidate.version} is starting, {state.counted}{trouble}{f'; {outlook}' if outlook else ''}"
     if at.stable is not None:
         return moving(at, f"{sentence}; {serving(at)}{f'; {at.returns.sentence}' if at.returns else ''}")
     return draft(at, sentence, *unhealthy(sentence), candidate=candidate) if state.trouble else moving(at, sentence)

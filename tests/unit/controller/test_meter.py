@@ -121,6 +121,37 @@ async def test_it_is_asked_for_now_and_then(scene: Scene, store: Store) -> None:
     assert len(store.asked) == 3
 
 
+async def test_before_a_rollout_begins_the_past_is_looked_at_once(scene: Scene, store: Store) -> None:
+    """It is only told; when somebody has a share, counting begins at once."""
+    begins = replace(MEASURE, phases=(Phase(-1, T0),), ahead=True)
+    scene.cache.want(KEY, begins)
+    for _ in range(3):
+        await scene.meter.round()
+        scene.clock.at += EVERY
+    found = scene.cache.measured(KEY)
+    assert isinstance(found, Measured)
+    assert (found.readings, found.paces["errors"].seconds) == ({}, 600.0)
+    assert found.noise is not None
+    assert (len(store.asked), len(scene.woken)) == (1, 1)
+
+    scene.cache.want(KEY, MEASURE)
+    await scene.meter.round()
+    assert len(store.asked) == 2
+
+
+async def test_a_past_that_cannot_be_read_is_asked_for_again(scene: Scene, store: Store) -> None:
+    """Nothing is told meanwhile, and nobody waits for it."""
+    store.failure = MetricsError("Prometheus did not answer within 10 s")
+    scene.cache.want(KEY, replace(MEASURE, phases=(Phase(-1, T0),), ahead=True))
+    await scene.meter.round()
+    assert scene.cache.measured(KEY) is None
+
+    store.failure = None
+    scene.clock.at += EVERY
+    await scene.meter.round()
+    assert scene.cache.measured(KEY) is not None
+
+
 async def test_what_is_not_wanted_any_more_is_forgotten(scene: Scene, store: Store) -> None:
     """A rollout that ended asks nothing."""
     scene.cache.want(KEY, MEASURE)

@@ -6,7 +6,8 @@ import pytest
 
 from mlwright.api.analysis import Analysis
 from mlwright.plan.analysis import Case, Counted, Failed, Reading, Stage
-from mlwright.planners.expecting import Left, expected
+from mlwright.plan.measuring import Pace
+from mlwright.planners.expecting import Left, ahead, expected
 from mlwright.stats.guard import SHORT, Noise
 from mlwright.stats.rates import Counts
 from mlwright.stats.trial import Look
@@ -54,6 +55,17 @@ def test_a_guard_takes_its_blocks() -> None:
 def test_nothing_is_said_of_traffic_that_nobody_counted(reading: Reading) -> None:
     """A guess without counts would be none."""
     assert expected(ERRORS, case(reading), STEPS) == ""
+
+
+def test_before_the_start_it_is_told_from_what_stable_did() -> None:
+    """The same arithmetic, and not a word where nobody asked anything."""
+    steady, quiet = Pace(7200, 72, 600), Pace(0, 0, 600)
+
+    assert ahead(ERRORS, Noise(0, ""), {"errors": steady}, STEPS) == (
+        "at 12 requests a second this rollout needs about 21 minutes"
+    )
+    assert ahead(ERRORS, Noise(0, ""), {"errors": quiet}, STEPS) == ""
+    assert ahead(ERRORS, Noise(0, ""), {}, STEPS) == ""
 
 
 def test_nothing_is_left_to_say_at_the_end() -> None:

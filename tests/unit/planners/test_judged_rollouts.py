@@ -11,10 +11,12 @@ import pytest
 from mlwright.api.analysis import Analysis
 from mlwright.plan.analysis import Counted, Failed, Move, Reading
 from mlwright.plan.analysis import Stage as Budget
-from mlwright.plan.measuring import Measure, Measured, Phase, Side
+from mlwright.plan.measuring import Measure, Measured, Pace, Phase, Side
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Key
 from mlwright.plan.rollout import Progress, Stage, StageType
+from mlwright.plan.serving import DeploymentSeen
+from mlwright.planners.deployment import decide
 from mlwright.planners.evidence import differences
 from mlwright.planners.judging_rollouts import BY_COUNTING, judge, learnt, measure
 from mlwright.stats.guard import Noise
@@ -25,7 +27,7 @@ from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate, status, summary
 from tests.support.replay.world import World
-from tests.unit.planners.given import LONG_AGO, NOW, a_deployment, a_pod
+from tests.unit.planners.given import LONG_AGO, NOW, SETTINGS, a_deployment, a_pod
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -112,6 +114,38 @@ def test_what_is_left_is_told_from_the_traffic() -> None:
 
     assert judged is not None
     assert judged.conclusion.sentence.endswith("at 200 requests a second what is left takes about 5 minutes")
+
+
+WATCHING: Final = replace(SETTINGS, prometheus_url="https://prometheus.example.com", router_image="router:1")
+
+
+def starting(**known: Any) -> DeploymentSeen:
+    """Return a deployment whose next version has no ready pod yet, and is to be watched."""
+    told = a_deployment().stable(1, ready=2).candidate(2, ready=0)
+    return replace(told.asking(rollout=CANARY, traffic={"provider": "Router"}).done(), **known)
+
+
+def test_how_long_it_takes_is_told_before_it_begins() -> None:
+    """While the pods start, from what stable did; nobody has a share by then."""
+    before = decide(starting(), WATCHING, NOW)
+    assert isinstance(before.measure, Measure)
+    paces = {"errors": Pace(120_000, 120, 600)}
+    told = Measured(before.measure, {}, BY_COUNTING, paces=paces)
+    after = decide(starting(measured=told), WATCHING, NOW)
+
+    assert before.measure.ahead
+    assert "is starting, 0 of 1 pods ready; churn-v1 serves" in before.status.summary
+    assert "0 of 1 pods ready; at 200 requests a second this rollout needs about 10 minutes" in after.status.summary
+
+
+def test_what_was_looked_at_for_another_candidate_is_not_told() -> None:
+    """It took as long as that one."""
+    before = decide(starting(), WATCHING, NOW).measure
+    assert isinstance(before, Measure)
+    other = replace(before, candidate=replace(before.candidate, revision="cccc"))
+    told = Measured(other, {}, BY_COUNTING, paces={"errors": Pace(120_000, 120, 600)})
+
+    assert "this rollout needs" not in decide(starting(measured=told), WATCHING, NOW).status.summary
 
 
 @pytest.mark.parametrize("since, revision", [(1.0, "bbbb"), (LONG_AGO.timestamp(), "cccc")])
