@@ -42,12 +42,14 @@ def preflight(seen: DeploymentSeen, owner: Key, intent: StartPreflight) -> dict[
     Its pod bears no label of the candidate's: no Service may lead to it. Ours reads what the candidate's read (bundle,
     payload log, token, certificate) with the image that they have; somebody's own finds its variables and no files.
     """
-    asks, container, replay = {LABEL_PREFLIGHT: intent.variant.uid}, intent.asked.container, intent.asked.replay
+    labels, container = {LABEL_PREFLIGHT: intent.variant.uid}, intent.asked.container
     if intent.own and container is not None:
-        labels = {**asks, LABEL_OWN_PREFLIGHT: "true"}
-        return _job(seen, owner, intent, labels, {"backoffLimit": container.retries}, _own_pod(seen, intent, container))
-    limits = {"backoffLimit": TRIES, "activeDeadlineSeconds": LONGEST}
-    return _job(seen, owner, intent, asks, limits, _pod(intent, replay or Replay()))
+        labels |= {LABEL_OWN_PREFLIGHT: "true"}
+        limits, pod = {"backoffLimit": container.retries}, _own_pod(seen, intent, container)
+    else:
+        limits = {"backoffLimit": TRIES, "activeDeadlineSeconds": LONGEST}
+        pod = _pod(intent, intent.asked.replay or Replay())
+    return _job(seen, owner, intent, labels, limits, pod)
 
 
 def _job(
