@@ -20,7 +20,7 @@ DEFAULTS: Final[dict[str, Any]] = {}
 TIGHT: Final[dict[str, Any]] = {
     "behavior": {
         "scaleUp": {"tolerance": 0.02, "policies": [{"type": "Pods", "value": 40, "periodSeconds": 15}]},
-        "scaleDown": {"tolerance": 0.02, "stabilizationWindowSeconds": 60},
+        "scaleDown": {"tolerance": 0.02, "stabilizationWindowSeconds": 30},
     }
 }
 
@@ -33,9 +33,9 @@ def policy(target: float, more: Mapping[str, Any]) -> Autoscaling:
 
 SIDES: Final[Mapping[str, tuple[Autoscaling, World]]] = {
     "hpa": (policy(20, DEFAULTS), PLAIN),
-    "own": (policy(22.5, TIGHT), ROUTED),
+    "own": (policy(21, TIGHT), ROUTED),
     "router_alone": (policy(20, DEFAULTS), ROUTED),
-    "hpa_tight": (policy(22.5, TIGHT), PLAIN),
+    "hpa_tight": (policy(21, TIGHT), PLAIN),
 }
 
 

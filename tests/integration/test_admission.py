@@ -1003,6 +1003,11 @@ REFUSALS |= {
     "scaled by requests without a target": Refusal(METRIC, "requestRate goes with", _scaled_by("RequestRate")),
     "scaled by slow answers without a bound": Refusal(METRIC, "latency goes with", _scaled_by("Latency")),
     "scaled by a query without words": Refusal(METRIC, "query goes with", _scaled_by("Query")),
+    "a target of nothing": Refusal(
+        f"{METRIC}.requestRate.target",
+        "should be greater than or equal to 0.001",
+        _scaled_by("RequestRate", requestRate={"target": 0}),
+    ),
     "answers that take no time": Refusal(
         f"{METRIC}.latency.bound", "must be longer than 0", _scaled_by("Latency", latency={"bound": "0ms"})
     ),

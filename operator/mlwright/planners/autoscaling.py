@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.autoscaling import Autoscaling, Behavior, Floor, ScaleDown, ScaleUp, ScalingMetric, ScalingQuery
-from mlwright.api.conditions import Verdict, timestamp
+from mlwright.api.conditions import Verdict, timestamp, written
 from mlwright.api.reasons import Reason
 from mlwright.plan.loads import Answer, Bounds, Question
 from mlwright.plan.scaling import Behavior as Rules
@@ -24,7 +24,7 @@ from mlwright.plan.traffic import Provider
 from mlwright.planners import floors, rush, sleeping
 from mlwright.planners.load_questions import asked, questions
 from mlwright.planners.replica_calculator import by_pods, by_ratio, by_total
-from mlwright.planners.scaling_behavior import Move, move, remembered
+from mlwright.planners.scaling_behavior import Move, held_until, move, remembered
 
 STALE: Final = 60.0
 """Seconds after which an answer says nothing any more: four looks at the load."""
@@ -170,7 +170,7 @@ class _Look:
         rushes = self._rushes()
         wish = max(self._wish(metrics), *(rushed.wish or 0 for rushed in rushes.values()), 0)
         moved, known = self._moved(wish, memory, at)
-        sentence = self._sentence(wish, moved, _larger(metrics, rushes))
+        sentence = self._sentence(wish, moved, _larger(metrics, rushes), memory)
         return self.told(moved.replicas, replace(known, judged=at, calm=calm), sentence, _missing(metrics))
 
     def _moved(self, wish: int, memory: Memory, at: float) -> tuple[Move, Memory]:
@@ -187,7 +187,7 @@ class _Look:
             moved, known = self._moved(wish, memory, self.seen.glances[-1].at)
             if moved.replicas > self.current:
                 known = replace(known, judged=memory.judged, calm=memory.calm)
-                return self.told(moved.replicas, known, self._sentence(wish, moved, rushes), missing)
+                return self.told(moved.replicas, known, self._sentence(wish, moved, rushes, memory), missing)
         return self.told(self.current, memory, "" if self.seen.memory else self._untold, missing)
 
     def _rushes(self) -> dict[str, Judged]:
@@ -220,7 +220,7 @@ class _Look:
         counts = sleeping.counted(self.seen, self.pods, self.now.timestamp() - STALE)
         return sleeping.calmed(memory.calm, counts, at)
 
-    def _sentence(self, wish: int, moved: Move, metrics: Mapping[str, Judged]) -> str:
+    def _sentence(self, wish: int, moved: Move, metrics: Mapping[str, Judged], memory: Memory) -> str:
         """Say what was done and why; what only waits is said without numbers that change with every look."""
         held = f"floor {self.floor.name} is the limit" if self.floor and moved.held == "limit" else _HELD[moved.held]
         if moved.replicas != self.current:
@@ -233,6 +233,9 @@ class _Look:
             return f"{self.current} -> {moved.replicas}: {because}{more}"
         if wish == self.current or not moved.held:
             return self._untold
+        if moved.held == "window":
+            until = held_until(self.current, wish, memory.wishes, rules(self.spec.behavior))
+            held = f"its stabilization window holds it until {written(until)}"
         return f"stays at {self.current} although {'more' if wish > self.current else 'fewer'} are wanted: {held}"
 
     def _wish(self, metrics: Mapping[str, Judged]) -> int:

@@ -18,10 +18,15 @@ from typing import Final
 from mlwright.api.autoscaling import Autoscaling, ScalingMetric
 from mlwright.plan.loads import Bounds, Glance
 
-GLANCES: Final = 3
-"""Of so many, the newest, a mean is taken: one that came at an unlucky moment does not count alone."""
+BRIEF: Final = 3
+"""Of so many glances, the newest, a mean is taken: one that came at an unlucky moment does not count alone."""
+GLANCES: Final = 12
+"""Of so many as well, where requests that come are counted: four times as many prove half as large a rise. Requests
+under way at twelve moments are in part the same requests, counted again and again, and prove no more."""
 FRESH: Final = 5.0
-"""Seconds after which a glance says nothing any more."""
+"""Seconds after which the newest glance says nothing any more, nor those before it."""
+_OLDEST: Final = 15.0
+"""Seconds; a glance from before that says nothing beside newer ones: routers of many namespaces are asked in turns."""
 AGAIN: Final = 5.0
 """Seconds between two looks at a deployment that is in a rush: policies may allow more only later."""
 _SIGMAS: Final = 3.0
@@ -45,7 +50,9 @@ def bounds(spec: Autoscaling, pods: int) -> Bounds:
 
 def fresh(glances: Sequence[Glance], now: float) -> tuple[Glance, ...]:
     """Return the glances that still say something."""
-    return tuple(glance for glance in glances if glance.at >= now - FRESH)
+    if not glances or glances[-1].at < now - FRESH:
+        return ()
+    return tuple(glance for glance in glances if glance.at >= now - _OLDEST)
 
 
 def rushes(allowed: Bounds, glances: Sequence[Glance]) -> bool:
@@ -53,9 +60,9 @@ def rushes(allowed: Bounds, glances: Sequence[Glance]) -> bool:
 
     Worked example: 31, 29 and 30 requests under way where 10 are allowed -> 90 - 3 sqrt(90) = 61.5 > 30: yes.
     """
-    came, seconds = _came(glances)
-    under_way = sum(glance.under_way for glance in glances)
-    return _surely(under_way, allowed.under_way * len(glances)) or _surely(came, allowed.rate * seconds)
+    under_way, moments = _under_way(glances)
+    comes = (_surely(came, allowed.rate * seconds) for came, seconds in _came(glances))
+    return _surely(under_way, allowed.under_way * moments) or any(comes)
 
 
 def asked(metric: ScalingMetric, glances: Sequence[Glance], pods: int, tolerance: float) -> tuple[float, str] | None:
@@ -68,22 +75,28 @@ def asked(metric: ScalingMetric, glances: Sequence[Glance], pods: int, tolerance
         tolerance: how much more than they should the pods may carry.
     """
     if metric.concurrency is not None:
-        total, over, target = (
-            sum(glance.under_way for glance in glances),
-            float(len(glances)),
-            metric.concurrency.target,
-        )
+        counts, target = [_under_way(glances)], metric.concurrency.target
         what = "requests under way at the routers"
     elif metric.request_rate is not None:
-        (total, over), target = _came(glances), metric.request_rate.target
+        counts, target = _came(glances), metric.request_rate.target
         what = "requests/s at the routers"
     else:
         return None
-    return (total / over, what) if _surely(total, target * pods * (1.0 + tolerance) * over) else None
+    more = target * pods * (1.0 + tolerance)
+    loads = [count / over for count, over in counts if _surely(count, more * over)]
+    return (max(loads), what) if loads else None
 
 
-def _came(glances: Sequence[Glance]) -> tuple[float, float]:
-    return sum(glance.came for glance in glances), sum(glance.seconds for glance in glances)
+def _under_way(glances: Sequence[Glance]) -> tuple[float, float]:
+    """Return the sum of what was under way, and over how many moments."""
+    brief = glances[-BRIEF:]
+    return sum(glance.under_way for glance in brief), float(len(brief))
+
+
+def _came(glances: Sequence[Glance]) -> list[tuple[float, float]]:
+    """Return how many requests came, and in how many seconds: in the newest glances, and in all."""
+    spans = (glances[-BRIEF:], glances[-GLANCES:])
+    return [(sum(g.came for g in span), sum(g.seconds for g in span)) for span in spans]
 
 
 def _surely(count: float, allowed: float) -> bool:

@@ -61,6 +61,16 @@ def stabilized(current: int, wish: int, wishes: Iterable[Wish], behavior: Behavi
     return min(max(current, min(wish, lowest)), max(wish, highest))
 
 
+def held_until(current: int, wish: int, wishes: Iterable[Wish], behavior: Behavior) -> float:
+    """Return when the last wish that holds back a move at all leaves its window; seconds since 1970.
+
+    Worked example: 3 replicas, 1 wanted, 3 were wanted last at 12:00:05, a window of 300 s -> 12:05:05.
+    """
+    up = wish > current
+    holding = (w.at for w in wishes if (w.replicas <= current if up else w.replicas >= current))
+    return max(holding) + (behavior.up if up else behavior.down).window
+
+
 def _reach(current: int, changes: Iterable[Change], way: Direction, now: float, *, up: bool) -> int:
     """Return how far policies let the number go, counted from what it was at the begin of each period."""
     if way.select == "Disabled":

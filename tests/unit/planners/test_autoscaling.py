@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -99,7 +100,7 @@ def test_less_load_takes_pods_away_when_all_of_the_window_agrees() -> None:
     held = found(autoscaled(), idle, Memory((Wish(SOON - 240, 3),)))
     assert (held.replicas, held.fields["sentence"]) == (
         3,
-        "stays at 3 although fewer are wanted: its stabilization window waits until all of it agrees",
+        "stays at 3 although fewer are wanted: its stabilization window holds it until 2026-01-02T12:00:59Z",
     )
 
 
@@ -162,6 +163,16 @@ def test_what_was_done_stays_told() -> None:
     scaling = found(autoscaled(), {REQUESTS: answer(10, 10, 10)}, status={"scaling": told})
 
     assert scaling.fields == told
+
+
+def test_more_load_waits_for_the_end_of_a_window_as_well() -> None:
+    """As long as something of the last minute asked for no more than there are."""
+    slow = {"scaleUp": {"stabilizationWindowSeconds": 60}}
+    held = found(autoscaled(behavior=slow), {REQUESTS: answer(30, 30, 30)}, Memory((Wish(SOON - 15, 3),)))
+
+    assert held.fields["sentence"] == (
+        "stays at 3 although more are wanted: its stabilization window holds it until 2026-01-02T12:00:44Z"
+    )
 
 
 def test_a_number_that_the_status_does_not_tell_is_told_as_it_is() -> None:
@@ -253,7 +264,12 @@ def test_a_deployment_that_begins_has_the_number_of_its_spec() -> None:
 
 @pytest.mark.parametrize(
     "number, told",
-    [(-3.0, "the query returned -3, expected one of at least 0"), (None, "the query returned no number")],
+    [
+        (-3.0, "the query returned -3, expected one of at least 0"),
+        (math.nan, "the query returned nan, expected one of at least 0"),
+        (math.inf, "the query returned inf, expected one of at least 0"),
+        (None, "the query returned no number"),
+    ],
 )
 def test_a_query_that_makes_no_sense_moves_nothing(number: float | None, told: str) -> None:
     """Neither down nor up, and the condition says what came."""

@@ -205,6 +205,29 @@ def test_a_router_that_was_not_heard_makes_no_pods(under_way: float, came: float
     assert pods <= found(part).replicas <= found(seeing(seen, *[under_way] * 3, came=came)).replicas
 
 
+def test_a_small_rise_is_proven_by_the_requests_of_more_seconds() -> None:
+    """A quarter above what ten pods should carry: too little for three seconds to prove, enough for twelve."""
+    seen = deployed(RATE, pods=10)
+
+    assert found(seeing(seen, 0, 0, 0, came=125)).replicas == 10
+    assert found(seeing(seen, *[0] * 12, came=125)).fields["sentence"] == (
+        "10 -> 13: load: 125 requests/s at the routers against 10 per pod"
+    )
+
+
+def test_requests_under_way_prove_no_more_in_more_seconds() -> None:
+    """In part they are the same requests, counted again."""
+    seen = deployed(BUSY, pods=2)
+
+    assert found(seeing(seen, *[31] * 12)).replicas == found(seeing(seen, *[31] * 3)).replicas == 2
+
+
+@pytest.mark.parametrize("age, pods", [(4.0, 13), (6.0, 10)])
+def test_when_the_routers_fall_silent_what_they_said_soon_means_nothing(age: float, pods: int) -> None:
+    """All of it is as old as the newest."""
+    assert found(seeing(deployed(RATE, pods=10), *[0] * 12, came=130, age=age)).replicas == pods
+
+
 def poisson(chance: Random, mean: float) -> float:
     """Return how many come in a time in which `mean` come on the average: as many as exponential gaps fit in."""
     left, count = mean, -1
@@ -226,6 +249,17 @@ def test_chance_makes_no_pods_where_the_naive_rule_makes_them_every_minute() -> 
     assert naive > len(windows) / 60
     assert sum(rushes(allowed, window) for window in windows) == 0
     assert allowed.rate == inf
+
+
+def test_chance_makes_next_to_no_pods_of_the_requests_of_twelve_seconds() -> None:
+    """The same pods, scaled by their rate, for twenty thousand seconds: less than once in an hour."""
+    chance, pods = Random(8), 3  # noqa: S311  # seeded
+    spec = deployed(RATE).spec.autoscaling
+    assert spec is not None
+    counts = [poisson(chance, 10.0 * pods) for _ in range(20_000)]
+    windows = ([Glance(0.0, 0, n, 1.0) for n in counts[end - 12 : end]] for end in range(12, len(counts)))
+
+    assert sum(rushes(bounds(spec, pods), window) for window in windows) < 20_000 / 3600
 
 
 def policy() -> Autoscaling:

@@ -91,7 +91,7 @@ def test_an_answer_that_changes_anything_leads_to_a_look(case: tuple[dict[str, A
 
 def test_when_nobody_asked_for_long_enough_there_is_a_look() -> None:
     """It is about to sleep."""
-    waits = "stays at 3 although fewer are wanted: its stabilization window waits until all of it agrees"
+    waits = "stays at 3 although fewer are wanted: its stabilization window holds it until 2026-01-02T12:05:00Z"
     seen = serving(minReplicas=0, told=TOLD | {"sentence": waits})
     counts = {f"p{number}": 7.0 for number in range(3)}
     none = {REQUESTS: answer(0, 0, 0, at=AT + 14), COUNTED: answer(7, 7, 7, at=AT + 14)}
