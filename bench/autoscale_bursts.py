@@ -33,9 +33,9 @@ def policy(target: float, more: Mapping[str, Any]) -> Autoscaling:
 
 SIDES: Final[Mapping[str, tuple[Autoscaling, World]]] = {
     "hpa": (policy(20, DEFAULTS), PLAIN),
-    "own": (policy(21, TIGHT), ROUTED),
+    "own": (policy(22, TIGHT), ROUTED),
     "router_alone": (policy(20, DEFAULTS), ROUTED),
-    "hpa_tight": (policy(21, TIGHT), PLAIN),
+    "hpa_tight": (policy(22, TIGHT), PLAIN),
 }
 
 

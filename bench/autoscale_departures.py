@@ -26,9 +26,10 @@ from mlwright.planners.simulating import World, oracle, simulate
 MEAN: Final = 100.0
 """Requests per second."""
 MINUTES: Final = 24 * 60
-TARGETS: Final = (18.0, 20.0, 21.0, 22.5, 24.0)
-"""Of 25 that a pod can answer; the policy has one of them."""
-OWN: Final = 21.0
+TARGETS: Final = (18.0, 20.0, 21.0, 22.0, 23.0, 24.0)
+"""Of 25 that a pod can answer."""
+OWN: Final = 20.0
+"""The same that HorizontalPodAutoscaler has here."""
 
 
 def departures(minutes: int = MINUTES) -> Figures:

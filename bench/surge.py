@@ -3,7 +3,8 @@
 A model serves behind the router with one pod. A calm load is on it, then nine times as much comes beside. Measured is
 when the router has counted the first requests above the calm, when the operator has written another number of pods,
 when a pod more is there, when it is ready, and when every pod of the router sends to all pods, as a client of the API
-server sees it. `python -m bench.surge` writes build/bench/surge.json.
+server sees it. And how old what the chart's Prometheus knows is when it is asked at any moment; it scrapes once a
+second here. `python -m bench.surge` writes build/bench/surge.json.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import median
 from typing import Final, Self
+from urllib.parse import urlencode
 
 from bench.figures import Benchmark, Figures
 from bench.on_cluster import demand, ground
 from examples.flights.errands import Load
 from mlwright.constants import ROUTER_METRICS_PORT
 from tests.support.apiserver import Json
+from tests.support.chart import NAMESPACE, RELEASE
 from tests.support.flights import request
 from tests.support.live import Live
 from tests.support.manifests import FLIGHTS, deployment, model, version
@@ -39,6 +42,10 @@ PAUSE: Final = 0.1
 TARGET: Final = 34.0
 """Requests per second and pod: the calm has ten, the surge a hundred."""
 LOOK: Final = 0.1
+AGES: Final = 40
+"""Questions to Prometheus."""
+BETWEEN: Final = 0.63
+"""Seconds between two of them: no multiple of those between two scrapes, so that they come at any moment."""
 PATIENCE: Final = 240.0
 STAGES: Final = ("asked", "created", "ready", "routed")
 BENCHMARK: Final = Benchmark("surge", "the first requests above the calm at the router", {"asked_seconds_median": 3.0})
@@ -51,10 +58,22 @@ SCALING: Final[Json] = {
 
 
 def measure() -> Figures:
-    """Return seconds since the surge was seen at the router, until each stage: the median of all rounds."""
+    """Return seconds since the surge was seen at the router, until each stage, as medians; and the age."""
     with ground("bench-surge") as (live, release):
         rounds = _rounds(Shelf.stocked(live, release.images["trainer"]), release.images["trainer"])
-    return {f"{stage}_seconds_median": median(found[stage] for found in rounds) for stage in STAGES}
+        ages = sorted(_ages(live))
+    stages = {f"{stage}_seconds_median": median(found[stage] for found in rounds) for stage in STAGES}
+    return {**stages, "metric_age_seconds_median": median(ages), "metric_age_seconds_p95": ages[-len(ages) // 20]}
+
+
+def _ages(live: Live) -> Iterator[float]:
+    """Return how old the newest sample of the pods is, at moments that have nothing to do with scrapes."""
+    query = urlencode({"query": f'time() - max(timestamp(mlwright_requests_total{{deployment="{NAME}"}}))'})
+    page = f"/api/v1/namespaces/{NAMESPACE}/services/{RELEASE}-prometheus:9090/proxy/api/v1/query?{query}"
+    for _ in range(AGES):
+        time.sleep(BETWEEN)
+        said = json.loads(live.api.request("GET", page).body)
+        yield float(said["data"]["result"][0]["value"][1])
 
 
 def _rounds(shelf: Shelf, image: str) -> list[dict[str, float]]:

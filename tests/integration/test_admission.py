@@ -1005,7 +1005,7 @@ REFUSALS |= {
     "scaled by a query without words": Refusal(METRIC, "query goes with", _scaled_by("Query")),
     "a target of nothing": Refusal(
         f"{METRIC}.requestRate.target",
-        "should be greater than or equal to 0.001",
+        "should be greater than 0",
         _scaled_by("RequestRate", requestRate={"target": 0}),
     ),
     "answers that take no time": Refusal(

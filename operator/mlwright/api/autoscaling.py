@@ -9,7 +9,7 @@ from pydantic import Field
 from mlwright.api.fields import Latency, ListMap, PositiveDuration, Rule, Schema, ShortName, Union
 from mlwright.api.triggers import CronText, ZoneName
 
-Target = Annotated[float, Field(ge=0.001, le=1_000_000)]
+Target = Annotated[float, Field(gt=0, le=1_000_000)]  # an API server compares a whole 0 with a bound of 0.001 as with 0
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 
 

@@ -198,7 +198,7 @@ class _Look:
         for metric in self.spec.metrics:
             if known := rush.asked(metric, glances, self.total, up):
                 (load, what), target = known, _per_pod(metric)[0]
-                wish = by_total(self.total, round(load * MILLI), round(target * MILLI), self._tolerance)
+                wish = by_total(self.total, round(load * MILLI), _millis(target), self._tolerance)
                 found[metric.name] = Judged(wish, f"{load:.3g} {what} against {target:g} per pod")
         return found
 
@@ -265,7 +265,7 @@ class _Look:
 
     def _mean(self, target: float, what: str, answer: Answer) -> Judged:
         carried = self._carried(answer)
-        wish = by_pods(self.total, carried, round(target * MILLI), self._tolerance)
+        wish = by_pods(self.total, carried, _millis(target), self._tolerance)
         if wish is None:
             return Judged(None, "Prometheus knows no counter of the pods that are ready: is it told to scrape them?")
         total = sum(carried.values.values()) / MILLI
@@ -279,7 +279,7 @@ class _Look:
         total = sum(requests.pods[pod] for pod in both)
         slow = max(0.0, total - sum(quick.pods[pod] for pod in both))
         share = slow / total if total else 0.0
-        wish = by_ratio(self.total, len(names), round(share * MILLI), round(target * MILLI), self._tolerance)
+        wish = by_ratio(self.total, len(names), round(share * MILLI), _millis(target), self._tolerance)
         return Judged(max(wish, 1), f"{share:.1%} of the answers take longer than {bound}, {target:.1%} may")
 
     def _total(self, query: ScalingQuery, number: float | None) -> Judged:
@@ -287,7 +287,7 @@ class _Look:
         if number is None or not 0 <= number < float("inf"):
             told = "no number" if number is None else f"{number:g}, expected one of at least 0"
             return Judged(None, f"the query returned {told}")
-        wish = by_total(self.total, round(number * MILLI), round(target * MILLI), self._tolerance)
+        wish = by_total(self.total, round(number * MILLI), _millis(target), self._tolerance)
         sentence = f"the query returned {number:.3g} against {target:g} per pod"
         return Judged(wish, sentence, wakes=number > query.activation)
 
@@ -345,6 +345,11 @@ class _Look:
 def _larger(one: Mapping[str, Judged], other: Mapping[str, Judged]) -> dict[str, Judged]:
     """Return for each metric what asks for more."""
     return {**one, **{name: judged for name, judged in other.items() if (judged.wish or 0) > (one[name].wish or 0)}}
+
+
+def _millis(target: float) -> int:
+    """Return a target in thousandths: at least one, however small it is."""
+    return max(1, round(target * MILLI))
 
 
 def _per_pod(metric: ScalingMetric) -> tuple[float, str]:

@@ -175,6 +175,15 @@ def test_more_load_waits_for_the_end_of_a_window_as_well() -> None:
     )
 
 
+@pytest.mark.parametrize("slow, share", [({"bound": "50ms", "maxShareSlower": 0.0001}, 9), (None, None)])
+def test_a_target_of_next_to_nothing_asks_for_as_many_pods_as_there_may_be(slow: Any, share: float | None) -> None:
+    """Loads are counted in thousandths; a target below one of them is one."""
+    tiny = SLOW | {"latency": slow} if slow else RATE | {"requestRate": {"target": 0.0001}}
+    answers = {REQUESTS: answer(10, 10, 10)} | ({quick("50ms"): answer(share, share, share)} if share else {})
+
+    assert found(autoscaled(tiny), answers).fields["sentence"].startswith("3 -> 7: ")
+
+
 def test_a_number_that_the_status_does_not_tell_is_told_as_it_is() -> None:
     """The write of a status may be lost, and a status may be restored from a backup."""
     told = {"wanted": 2, "sentence": "begins with 2", "at": "2026-01-01T00:00:00Z"}
