@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -28,14 +27,10 @@ import numpy as np
 from scipy.stats import binom, ncx2
 
 from bench.drift_batch import write
+from bench.drift_live import Live, lived, spec
 from bench.drift_rules import naive
 from bench.drift_traffic import DAY, SAME, SLOTS, Change, Counts, Population, independent, shares
 from bench.figures import Benchmark, Figures
-from mlwright.api.drift import DriftMonitorSpec
-from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen
-from mlwright.planners.drift import decide
-from mlwright.planners.drift_counts import LABELS
-from mlwright.settings import Settings
 from mlwright.stats.distance import noncentral
 from mlwright.stats.drift import Counted, Rule, Shift, State, judge
 from mlwright.stats.labels import Labels, floor, watched
@@ -51,10 +46,7 @@ REFERENCE_ROWS: Final = 20_000
 MONTH: Final = 30 * DAY
 RULE: Final = Rule()
 PERSISTENCE: Final = Persistence()
-SETTINGS: Final = Settings()
 HOUR: Final = 6
-END: Final = 1_780_002_000
-"""A full hour, in seconds since 1970."""
 WEEK: Final = 7 * DAY
 CHANGED: Final = {"0.5_sd": Change(0.5), "1_sd": Change(1.0), "missing_10_percent": Change(missing=0.10)}
 
@@ -299,13 +291,11 @@ def _beside(name: str, reference: Counts, windows: Counts) -> Figures:
 
 
 def _slow(name: str, reference: Counts, windows: Counts, begins: int) -> Figures:
-    """The last 24 hours beside the profile, every hour; the wobble is that of hours a day apart."""
+    """The last 24 hours beside the profile, every hour, by a monitor that learns how rows vary."""
     hours = windows.reshape(-1, HOUR, *windows.shape[1:]).sum(axis=1)
-    days = np.stack([hours[end - 24 : end].sum(axis=0) for end in range(48, len(hours) + 1)])
-    wobbles: list[Wobble] = [_learn(hours[: begins // HOUR, place], 24) for place in range(len(reference))]
-    told = list(_follow(judge(_counted(reference, day, wobbles), RULE) for day in days))
-    before = begins // HOUR - 48
-    return {**_beside(name, reference, days[:before]), **_found(name, told, before, 1.0)}
+    told = list(lived(spec(["DataDrift"]), reference, hours))
+    days = np.stack([hours[end - 24 : end].sum(axis=0) for end in range(48, begins // HOUR + 1)])
+    return {**_beside(name, reference, days), **_found(name, told, begins // HOUR, 1.0)}
 
 
 def _fast(name: str, windows: Counts, begins: int) -> Figures:
@@ -349,36 +339,12 @@ def _degraded(batches: Sequence[int], least: float) -> int | None:
 
 
 def _monitor(chance: np.random.Generator, types: Sequence[str]) -> Callable[[], float]:
-    """Return what measures a look of the operator at a monitor: five windows of 24 hours, counted every hour."""
-    spec = DriftMonitorSpec.model_validate(
-        {
-            "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
-            "checks": [{"name": type_.lower(), "type": type_} for type_ in types],
-        }
-    )
-    names = ["below", *(str(slot) for slot in range(SLOTS - 3)), "above", "missing"]
-
-    def surfaces(counts: Counts) -> dict[str, dict[str, int]]:
-        labels = {LABELS: {"true": 90, "false": 10}}
-        return {f"feature:{n}": dict(zip(names, row, strict=True)) for n, row in enumerate(counts.tolist())} | labels
-
-    hours = independent(chance, 2000, [Change(0.1)] * 50, 28)
-    ends = range(END - 27 * 3600, END + 1, 3600)
-    blocks = (Block("r", end - 3600, end, surfaces(counts)) for end, counts in zip(ends, hours, strict=True))
-    now = datetime.fromtimestamp(END + 20, UTC)
-    seen = MonitorSeen(
-        *("shop", "flights", "uid", spec, {}),
-        served=ServedSeen("r", "flights-v1", now - timedelta(days=3), accuracy=0.9, held_out=10_000),
-        blocks=tuple(blocks),
-        references=(Reference("r", surfaces(_references(chance, 50))),),
-    )
-
-    def look() -> float:
-        begun = time.process_time()
-        decide(seen, SETTINGS, now)
-        return time.process_time() - begun
-
-    return look
+    """Return what measures the looks of the operator in an hour of a monitor that knows how rows vary."""
+    hours = independent(chance, 2000, [Change(0.1)] * 50, 52)
+    live = Live(spec(types), _references(chance, 50))
+    for counts in hours:
+        live.hour(counts)
+    return lambda: live.hour(hours[-1])
 
 
 def _seconds(features: Sequence[Counted]) -> float:

@@ -274,8 +274,9 @@ class DriftMonitorSpec(Schema):
     independent_rows: bool = Field(
         default=False,
         description=(
-            "You know that rows are independent of one another: no few users send most of them. Actions are taken only"
-            " then, for otherwise chance alone may look like drift."
+            "You know that rows are independent of one another: no few users send most of them. Otherwise it is learnt"
+            " from spans a day apart how much more than by chance they vary, and nothing counts as drift before that"
+            " is known, after two days; with spans below 30m or above 6h it cannot be, and nothing is done."
         ),
     )
     mode: Literal["Act", "Observe"] = Field(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from typing import Any, Final
 
 from mlwright.builders import drift_batch, drift_notify, meta
@@ -19,6 +20,7 @@ from mlwright.plan.drift import (
     ForgetRecord,
     KeepBlock,
     KeepReference,
+    KeepVaried,
     MonitorSeen,
     Note,
     Reference,
@@ -27,13 +29,19 @@ from mlwright.plan.drift import (
     SendBack,
     StartLook,
     StartMessage,
+    Variation,
+    Varied,
 )
 from mlwright.plan.resources import CONTROLLER_REVISION, Body, Key
 from mlwright.plan.writes import Create, Delete, Write
+from mlwright.stats.wobble import Wobble
 
 COUNTED: Final = "counted"
 LEARNED: Final = "learned"
+VARIED: Final = "varied"
 """What a record holds, as a part of its name and as the one key of its data."""
+_DIGITS: Final = 6
+"""Decimal places of a sum of covariances."""
 
 
 def renderer(seen: MonitorSeen) -> Callable[[DriftIntent], Write]:
@@ -49,17 +57,19 @@ def renderer(seen: MonitorSeen) -> Callable[[DriftIntent], Write]:
                 return drift_notify.rendered(seen, intent)
             case StartLook() | RemoveLook():
                 return drift_batch.rendered(seen, intent)
-            case KeepReference() | KeepBlock() | ForgetRecord():
+            case KeepReference() | KeepVaried() | KeepBlock() | ForgetRecord():
                 return _recorded(seen, intent)
 
     return render
 
 
-def _recorded(seen: MonitorSeen, intent: KeepReference | KeepBlock | ForgetRecord) -> Write:
+def _recorded(seen: MonitorSeen, intent: KeepReference | KeepVaried | KeepBlock | ForgetRecord) -> Write:
     """Return the write of a record."""
     match intent:
         case KeepReference(reference):
             return Create(_record(seen, _learned(reference)))
+        case KeepVaried(varied):
+            return Create(_record(seen, _varied(varied)))
         case KeepBlock(block):
             return Create(_record(seen, _counted(block)))
         case ForgetRecord(name, uid):
@@ -92,6 +102,20 @@ def _counted(block: Block) -> _Record:
     if block.data:
         data |= {"data": block.data, "token": block.token}
     return _Record(COUNTED, block.revision, data, block.until, (f"{block.until}-{block.until - block.since}",))
+
+
+def _varied(varied: Varied) -> _Record:
+    """Return the record; a millionth of a covariance is no matter, and digits cost space."""
+    found = {
+        name: {
+            "slots": list(one.slots),
+            "pairs": one.wobble.pairs,
+            "sums": [*map(round, one.wobble.sums, repeat(_DIGITS))],
+        }
+        for name, one in varied.variation.items()
+    }
+    data = {"until": varied.until, "surfaces": found}
+    return _Record(VARIED, varied.revision, data, varied.until, (str(varied.until),))
 
 
 def _record(seen: MonitorSeen, record: _Record) -> dict[str, Any]:
@@ -154,12 +178,33 @@ def _blocks(records: Iterable[Body]) -> Iterator[Block]:
             yield Block(*span, meta["name"], meta["uid"], bet, data.get("data", ""), data.get("token", ""))
 
 
-def references(records: Iterable[Body]) -> Iterator[Reference]:
-    """Return the distributions that were recorded of what revisions learned."""
+def references(records: Collection[Body]) -> Iterator[Reference]:
+    """Return the distributions that were recorded of what revisions learned, and how they vary."""
+    newest = {one.revision: one for one in variations(records)}
     for body in records:
         data = (body.get("data") or {}).get(LEARNED)
         if data:
             meta = body["metadata"]
-            names = {surface: tuple(words) for surface, words in (data.get("names") or {}).items()}
             revision = meta["labels"].get(LABEL_REVISION, "")
-            yield Reference(revision, data["surfaces"], meta["name"], meta["uid"], names)
+            names = {surface: tuple(words) for surface, words in (data.get("names") or {}).items()}
+            known = newest.get(revision, Varied(revision, 0, {}))
+            own = (revision, data["surfaces"], meta["name"], meta["uid"])
+            yield Reference(*own, names, known.variation, known.until)
+
+
+def variations(records: Iterable[Body]) -> tuple[Varied, ...]:
+    """Return what was recorded of how distributions vary, the newest last."""
+    return tuple(sorted(_variations(records), key=lambda varied: varied.until))
+
+
+def _variations(records: Iterable[Body]) -> Iterator[Varied]:
+    for body in records:
+        data = (body.get("data") or {}).get(VARIED)
+        if data:
+            meta = body["metadata"]
+            found = {
+                name: Variation(tuple(one["slots"]), Wobble(len(one["slots"]), one["pairs"], tuple(one["sums"])))
+                for name, one in data["surfaces"].items()
+            }
+            revision = meta["labels"].get(LABEL_REVISION, "")
+            yield Varied(revision, data["until"], found, meta["name"], meta["uid"])

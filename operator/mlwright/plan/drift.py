@@ -12,6 +12,7 @@ from mlwright.plan.digests import child_name, short
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen
+from mlwright.stats.wobble import Wobble
 
 _DIGITS: Final = 10
 """Of the hash in a Decision's name."""
@@ -102,6 +103,25 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Variation:
+    """How a distribution varies from day to day, by pairs of its slots in this order."""
+
+    slots: tuple[str, ...]
+    wobble: Wobble
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """How distributions of a revision vary, as it was recorded with the span of time that ended then."""
+
+    revision: str
+    until: int
+    variation: Mapping[str, Variation]
+    object: str = ""
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """The distributions that a revision is compared with, as they were recorded."""
 
@@ -111,6 +131,10 @@ class Reference:
     uid: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the numbered bins hold, in words, of those of which it is known."""
+    variation: Mapping[str, Variation] = field(default_factory=dict)
+    """How they vary from day to day, as far as that is known."""
+    varied_until: int = 0
+    """With which spans: those that ended by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +246,8 @@ class MonitorSeen:
     blocks: tuple[Block, ...] = ()
     """By their ends, the newest last; of all revisions."""
     references: tuple[Reference, ...] = ()
+    varied: tuple[Varied, ...] = ()
+    """The newest last; of all revisions."""
     tallied: Tallied | None = None
     stored: StoredSeen | None = None
     """Where stored rows are watched; None where requests are."""
@@ -270,6 +296,13 @@ class KeepReference:
     """Record the distributions of a revision."""
 
     reference: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class KeepVaried:
+    """Record how distributions vary."""
+
+    varied: Varied
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +415,7 @@ DriftIntent = (
     | RemoveMessage
     | ForgetNote
     | KeepReference
+    | KeepVaried
     | KeepBlock
     | ForgetRecord
     | StartLook

@@ -20,6 +20,7 @@ from mlwright.plan.drift import (
     DriftIntent,
     KeepBlock,
     KeepReference,
+    KeepVaried,
     MonitorSeen,
     Reference,
     ServedSeen,
@@ -29,12 +30,13 @@ from mlwright.plan.drift import (
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
 from mlwright.planners.drift_batch import watching_stored
-from mlwright.planners.drift_judging import judge
+from mlwright.planners.drift_judging import Judged, judge
 from mlwright.planners.drift_notify import tidied
 from mlwright.planners.drift_records import outdated, with_bet
 from mlwright.planners.drift_status import told, with_action
+from mlwright.planners.drift_variation import varied
 from mlwright.planners.drift_verdicts import longest
-from mlwright.planners.drift_windows import windows
+from mlwright.planners.drift_windows import every, spans_of_a_day, windows
 from mlwright.settings import Settings
 
 Decision = Decided[DriftIntent]
@@ -61,10 +63,9 @@ class Clockwork:
     @classmethod
     def of(cls, spec: DriftMonitorSpec) -> Clockwork:
         """The clockwork of a monitor."""
-        slow = spec.windows.slow
-        every = int(parse_duration(slow.every).total_seconds())
-        several = int(parse_duration(slow.length).total_seconds()) // every
-        return cls(every, several, several + longest(spec) - 1)
+        length, seconds = int(parse_duration(spec.windows.slow.length).total_seconds()), every(spec)
+        several, spans = length // seconds, spans_of_a_day(spec)
+        return cls(seconds, several, max(several + longest(spec) - 1, spans + 1 if spans else 0))
 
     def first(self, served: ServedSeen, blocks: Sequence[Block], now: datetime) -> int:
         """Return the beginning of the first block that is counted.
@@ -133,9 +134,9 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
     reference = next((one for one in seen.references if one.revision == served.revision), None)
     wanted = _next(seen, served, clock, start, blocks, reference)
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
-    records = _records(seen, served, tallied, reference, blocks)
     newest = windows(blocks, clock.several, longest(seen.spec))
     judged = judge(seen, served, reference, blocks, newest)
+    records = _records(seen, served, tallied, reference, blocks, judged)
     status = told(served, newest[-1] if newest else None, judged, tallied)
     acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
     intents = (*outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
@@ -177,11 +178,17 @@ def _records(
     tallied: Tallied | None,
     reference: Reference | None,
     blocks: Sequence[Block],
+    judged: Judged,
 ) -> tuple[DriftIntent, ...]:
-    """Return what is to be recorded: the distributions of the training before the first rows that are compared."""
+    """Return what is to be recorded: the distributions of the training before the first rows that are compared.
+
+    How they vary comes before the rows that it is known with: once these are recorded, they are not counted again.
+    """
     if tallied is None or tallied.trouble or (reference is None and not tallied.reference):
         return ()
     first = () if reference else (KeepReference(Reference(served.revision, tallied.reference, names=tallied.names)),)
     wanted = tallied.wanted
     block = Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)
-    return (*first, KeepBlock(with_bet(seen.spec, served, block, blocks)))
+    more = varied(seen.spec, block, blocks, reference, judged.drift or ()) if reference else None
+    variation = (KeepVaried(more),) if more else ()
+    return (*first, *variation, KeepBlock(with_bet(seen.spec, served, block, blocks)))

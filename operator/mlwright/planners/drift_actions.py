@@ -20,8 +20,9 @@ from mlwright.settings import Settings
 SHOWN: Final = 20
 """Features that the evidence holds."""
 DEPENDENT: Final = (
-    "nothing but telling is done: rows of few users vary more than chance explains, and how much more is not learnt;"
-    " set spec.independentRows if each row is one of its own"
+    "nothing but telling is done: rows of few users vary more than chance explains, and how much more is learnt of"
+    " distributions alone, from spans of 30m to 6h (spec.windows.slow.every); set spec.independentRows if each row is"
+    " one of its own"
 )
 
 
@@ -55,13 +56,13 @@ def acting(
             evidence = _found(seen, because, window)
             if action.type == "Notify":  # tells no more than the status does
                 found = _with(found, notify(seen, settings, served, action, because, evidence))
-            elif not seen.spec.independent_rows:
+            elif not (proven := [one for one in because if one.known]):
                 found = _with(found, Acted(trouble=DEPENDENT))
             elif action.type == "Rollback":
-                sent = send_back(seen, served, action, because, judged, evidence)
+                sent = send_back(seen, served, action, proven, judged, evidence)
                 found = _with(found, _held(seen, sent, broken))
             else:
-                found = _with(found, _asked(seen, served, action, because, evidence, broken))
+                found = _with(found, _asked(seen, served, action, proven, evidence, broken))
     return found
 
 

@@ -58,7 +58,7 @@ def judge(
     surfaces = reference.surfaces if reference else {}
     known = newest if reference else ()
     return Judged(
-        findings(seen.spec, surfaces, known, seen.status) if types & OF_DISTRIBUTIONS else None,
+        findings(seen.spec, reference, known, seen.status) if types & OF_DISTRIBUTIONS else None,
         flaws(seen.spec, surfaces, known, seen.status) if "Quality" in types else None,
         truth(seen.spec, served, blocks, newest[-1] if newest else None),
     )

@@ -80,19 +80,16 @@ def past(
     """
     revision, clock = str(status.get("revision") or ""), Clockwork.of(spec)
     own = next((one for one in references if one.revision == revision), None)
-    learned = own.surfaces if own else None
     if spec.target.batch is not None:
         newest = windows(stored_blocks(spec, revision, blocks), 1, longest(spec))
     else:
         newest = windows(clock.resting(revision, blocks), clock.several, longest(spec))
-    if learned is None or not newest:
-        return Past(newest, learned)
-    earlier = [findings(spec, learned, newest[:end], {}) for end in range(1, len(newest))]
+    if own is None or not newest:
+        return Past(newest, own.surfaces if own else None)
+    earlier = [findings(spec, own, newest[:end], {}) for end in range(1, len(newest))]
     shifts = [{(one.check, one.name): one.shift for one in window} for window in earlier]
-    kinds = {check.name: "output" if check.type == "PredictionDrift" else "feature" for check in spec.checks}
-    last = findings(spec, learned, newest, status)
-    traced = tuple(_traced(f"{kinds[one.check]}:{one.name}", one, shifts) for one in last)
-    return Past(newest, learned, traced, own.names if own else {}, _broken(spec, status, learned, newest))
+    traced = tuple(_traced(one, shifts) for one in findings(spec, own, newest, status))
+    return Past(newest, own.surfaces, traced, own.names, _broken(spec, status, own.surfaces, newest))
 
 
 def _broken(
@@ -106,5 +103,5 @@ def _broken(
     )
 
 
-def _traced(surface: str, last: Finding, earlier: Iterable[Mapping[tuple[str, str], Shift]]) -> Traced:
-    return Traced(surface, last, (*(window[last.check, last.name] for window in earlier), last.shift))
+def _traced(last: Finding, earlier: Iterable[Mapping[tuple[str, str], Shift]]) -> Traced:
+    return Traced(last.surface, last, (*(window[last.check, last.name] for window in earlier), last.shift))

@@ -37,4 +37,6 @@ def outdated(seen: MonitorSeen, served: ServedSeen, blocks: Sequence[Block]) -> 
     kept = {block.uid for block in blocks}
     counted = (ForgetRecord(block.object, block.uid) for block in seen.blocks if block.uid not in kept)
     learned = (ForgetRecord(one.object, one.uid) for one in seen.references if one.revision != served.revision)
-    return (*counted, *learned)
+    own = [one for one in seen.varied if one.revision == served.revision]
+    older = (ForgetRecord(one.object, one.uid) for one in seen.varied if one not in own[-1:])
+    return (*counted, *learned, *older)

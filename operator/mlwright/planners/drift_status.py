@@ -81,6 +81,8 @@ def _drifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
     if worst.votes.over:
         needed = worst.settings.persistence
         sentence = f"{worst.sentence}; it counts when {needed.required} of {needed.of} windows say so"
+        if worst.awaited:
+            sentence = f"{sentence}, and {_awaited(worst.awaited)}"
         return Verdict("Drifted", "False", Reason.STEADY, f"{served.version} has not drifted so far: {sentence}")
     sentence = (
         f"{served.version} has not drifted: of {_number(len(known), 'distribution')} {worst.name} is farthest from the"
@@ -88,6 +90,14 @@ def _drifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
         f" {worst.settings.max_distance:g} is allowed"
     )
     return Verdict("Drifted", "False", Reason.STEADY, sentence)
+
+
+def _awaited(pairs: int) -> str:
+    """Return what is waited for before anything counts."""
+    return (
+        f"it is known how much rows of the same users vary: {pairs} pairs of spans that lie a day apart are missing"
+        " (spec.independentRows, if each row is one of its own)"
+    )
 
 
 def _quality(served: ServedSeen, judged: tuple[Flaw, ...]) -> Verdict:

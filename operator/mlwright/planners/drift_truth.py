@@ -39,6 +39,7 @@ class Truth:
         right: Labelled answers of the newest window that were right.
         labelled: Labelled answers of the newest window.
         needed: Labels of a window below which nothing is said but proof.
+        independent: Whether a person knows that rows are independent of one another.
     """
 
     check: str
@@ -47,6 +48,7 @@ class Truth:
     right: int
     labelled: int
     needed: int
+    independent: bool
 
     part = "performance"
     what = "answers worse than it was evaluated"
@@ -55,6 +57,11 @@ class Truth:
     def lasting(self) -> bool:
         """Whether answers are proven to be worse than allowed."""
         return self.bet.degraded
+
+    @property
+    def known(self) -> bool:
+        """Whether labels are independent of one another: how much those of few users vary is not learnt."""
+        return self.independent
 
     @property
     def sentence(self) -> str:
@@ -142,6 +149,7 @@ def truth(spec: DriftMonitorSpec, served: ServedSeen, blocks: Sequence[Block], n
         right=right,
         labelled=right + counts.get("false", 0),
         needed=spec.min_samples,
+        independent=spec.independent_rows,
     )
 
 

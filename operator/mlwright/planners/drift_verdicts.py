@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final, Protocol
 
 from mlwright.api.drift import Check, Drift, DriftMonitorSpec, Quality
 from mlwright.api.drift import Persistence as Lasting
-from mlwright.plan.drift import Counts, Surfaces
-from mlwright.planners.drift_windows import Window
+from mlwright.plan.drift import Counts, Reference, Surfaces, Variation
+from mlwright.planners.drift_windows import Window, spans_of_a_day
 from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs
 from mlwright.stats.persistence import Persistence, Votes, voted
+from mlwright.stats.wobble import FEWEST_PAIRS, Wobble
 
 OF_DISTRIBUTIONS: Final = frozenset({"DataDrift", "PredictionDrift"})
 """Types of checks that compare distributions."""
@@ -42,6 +44,11 @@ class Found(Protocol):
         ...
 
     @property
+    def known(self) -> bool:
+        """Whether it is known how much rows vary, so that chance alone is not taken for it."""
+        ...
+
+    @property
     def sentence(self) -> str:
         """What was found, in words."""
         ...
@@ -58,25 +65,34 @@ class Finding:
 
     Attributes:
         check: Name of the check that judges it.
-        name: Its own name.
+        surface: What its rows are recorded as, such as feature:age.
         shift: What the newest window says.
         votes: What the newest windows said.
         settings: Of the check.
+        known: Whether it is known how much its rows vary: they are independent, or it was learnt.
+        awaited: Pairs of spans a day apart that are needed to know it; 0 where it is known, or cannot be.
     """
 
     check: str
-    name: str
+    surface: str
     shift: Shift
     votes: Votes
     settings: Drift
+    known: bool = True
+    awaited: int = 0
 
     part = "features"
     what = "has drifted"
 
     @property
+    def name(self) -> str:
+        """Its own name."""
+        return self.surface.partition(":")[2]
+
+    @property
     def lasting(self) -> bool:
-        """Whether it is farther away than allowed, and that lasts."""
-        return self.votes.lasting
+        """Whether it is farther away than allowed, and that lasts; not before it is known what chance does."""
+        return self.votes.lasting and not self.awaited
 
     @property
     def verdict(self) -> str:
@@ -139,13 +155,13 @@ def _settings(check: Check) -> Drift:
 
 
 def findings(
-    spec: DriftMonitorSpec, reference: Surfaces, windows: Sequence[Window], status: Mapping[str, Any]
+    spec: DriftMonitorSpec, reference: Reference | None, windows: Sequence[Window], status: Mapping[str, Any]
 ) -> tuple[Finding, ...]:
     """Return what the windows say, the feature that is farthest away first.
 
     Args:
         spec: What is watched.
-        reference: The distributions of the training.
+        reference: What was learned, and how it varies; None before that is known, and nothing is judged.
         windows: What was counted, the newest last.
         status: What was told before: what had drifted does so until it is over.
     """
@@ -155,6 +171,8 @@ def findings(
         if told.get("verdict") == "Drifted"
     }
     checks = [check for check in spec.checks if check.type in OF_DISTRIBUTIONS]
+    if reference is None:
+        return ()
     found = (one for check in checks for one in _of_check(spec, check, reference, windows, before))
     return tuple(sorted(found, key=_place))
 
@@ -166,21 +184,32 @@ def _place(one: Finding) -> tuple[bool, int, float, str, str]:
 def _of_check(
     spec: DriftMonitorSpec,
     check: Check,
-    reference: Surfaces,
+    reference: Reference,
     windows: Sequence[Window],
     before: set[tuple[Any, Any]],
 ) -> Iterator[Finding]:
     settings = _settings(check)
-    own = watched(spec, check, reference)
+    own = watched(spec, check, reference.surfaces)
     rule = Rule(settings.max_distance, settings.false_alarm, spec.min_samples)
-    *earlier, newest = _counted(own, windows[-settings.persistence.of :]) or [[]]
+    *earlier, newest = _counted(own, windows[-settings.persistence.of :], reference.variation) or [[]]
     lasting = Persistence(settings.persistence.required, settings.persistence.of)
     votes = [Votes(lasting=(check.name, feature.name) in before) for feature in newest]
     for window in earlier:
         votes = added(votes, lasting, overs(window, rule))
     shifts = judge(newest, rule)
-    for shift, last in zip(shifts, added(votes, lasting, map(_over, shifts)), strict=True):
-        yield Finding(check.name, shift.name, shift, last, settings)
+    for surface, feature, shift, last in zip(
+        own, newest, shifts, added(votes, lasting, map(_over, shifts)), strict=False
+    ):
+        known, awaited = _known(spec, feature.wobble)
+        yield Finding(check.name, surface, shift, last, settings, known, awaited)
+
+
+def _known(spec: DriftMonitorSpec, wobble: Wobble | None) -> tuple[bool, int]:
+    """Return whether it is known how much rows vary, and how many pairs of spans are missing for it."""
+    pairs = wobble.pairs if wobble else 0
+    if spec.independent_rows or pairs >= FEWEST_PAIRS:
+        return True, 0
+    return False, FEWEST_PAIRS - pairs if spans_of_a_day(spec) else 0
 
 
 def watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[str, Counts]:
@@ -197,16 +226,24 @@ def watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[s
     }
 
 
-def _counted(own: Mapping[str, Counts], windows: Sequence[Window]) -> list[list[Counted]]:
+def _counted(
+    own: Mapping[str, Counts], windows: Sequence[Window], variation: Mapping[str, Variation]
+) -> list[list[Counted]]:
     """Return the rows of each window beside the reference, both in the same order of slots."""
     slots = {
-        name: sorted({*counts, *(slot for window in windows for slot in window.counts.get(name, ()))})
+        name: tuple(sorted(set(counts).union(*(window.counts.get(name, ()) for window in windows))))
         for name, counts in own.items()
     }
-    before = {name: [own[name].get(slot, 0) for slot in order] for name, order in slots.items()}
+    before = {name: [*map(own[name].get, order, repeat(0))] for name, order in slots.items()}
+    wobbles = {name: one.wobble for name, one in variation.items() if one.slots == slots.get(name)}
     return [
         [
-            Counted(name.partition(":")[2], before[name], [window.counts.get(name, {}).get(slot, 0) for slot in order])
+            Counted(
+                name.partition(":")[2],
+                before[name],
+                [*map(window.counts.get(name, {}).get, order, repeat(0))],
+                wobbles.get(name),
+            )
             for name, order in slots.items()
         ]
         for window in windows

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise, repeat
+from operator import add, sub
+from typing import Final
 
+from mlwright.api.drift import DriftMonitorSpec
+from mlwright.api.fields import parse_duration
 from mlwright.plan.drift import Block, Counts, Surfaces
 from mlwright.planners.drift_counts import LABELS
+
+DAY: Final = 24 * 3600
+FEWEST_SPANS: Final = 4
+MOST_SPANS: Final = 48
+"""Spans of a day: with fewer too little is learnt in a week, and the records of more are not kept."""
+
+
+def every(spec: DriftMonitorSpec) -> int:
+    """Return the seconds of a span."""
+    return int(parse_duration(spec.windows.slow.every).total_seconds())
+
+
+def spans_of_a_day(spec: DriftMonitorSpec) -> int:
+    """Return how many spans a day has, where it is to be learnt how much they vary and can be; else 0.
+
+    Worked example: every 1h -> 24; every 10s -> 0, for 8,640 records would have to be kept.
+    """
+    if spec.independent_rows or spec.target.live is None or DAY % every(spec):
+        return 0
+    spans = DAY // every(spec)
+    return spans if FEWEST_SPANS <= spans <= MOST_SPANS else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +49,6 @@ class Window:
         return rows(counts for name, counts in self.counts.items() if name != LABELS)
 
 
-class _Sum:
-    """Rows of a range of blocks, whose ends move on: two windows that overlap are not added up twice."""
-
-    def __init__(self, blocks: Sequence[Block], first: int) -> None:
-        self._blocks = blocks
-        self._first = self._end = first
-        self._rows: dict[str, dict[str, int]] = {}
-
-    def moved(self, first: int, end: int) -> dict[str, dict[str, int]]:
-        """Return the rows of the blocks from one place to before another; both only grow."""
-        for place in range(self._end, end):
-            self._add(self._blocks[place].counts, 1)
-        for place in range(self._first, first):
-            self._add(self._blocks[place].counts, -1)
-        self._first, self._end = first, end
-        return {name: dict(counts) for name, counts in self._rows.items()}
-
-    def _add(self, surfaces: Surfaces, sign: int) -> None:
-        for name, counts in surfaces.items():
-            own = self._rows.setdefault(name, {})
-            for slot, count in counts.items():
-                own[slot] = own.get(slot, 0) + sign * count
-
-
 def windows(blocks: Sequence[Block], several: int, of: int) -> tuple[Window, ...]:
     """Return the newest windows, oldest first; each ends with a block and holds `several` spans of it.
 
@@ -59,11 +61,32 @@ def windows(blocks: Sequence[Block], several: int, of: int) -> tuple[Window, ...
     """
     ends = range(max(0, len(blocks) - of), len(blocks))
     firsts = [_first(blocks, end, several) for end in ends]
-    total = _Sum(blocks, firsts[0] if firsts else 0)
+    names = dict.fromkeys(name for block in blocks[firsts[0] if firsts else 0 :] for name in block.counts)
+    totals: list[dict[str, Counts]] = [{} for _ in ends]
+    for name in names:
+        for total, counts in zip(
+            totals, _sums([block.counts.get(name, {}) for block in blocks], firsts, ends), strict=True
+        ):
+            total[name] = counts
     return tuple(
-        Window(blocks[first].since, blocks[end].until, total.moved(first, end + 1))
-        for first, end in zip(firsts, ends, strict=True)
+        Window(blocks[first].since, blocks[end].until, total)
+        for first, end, total in zip(firsts, ends, totals, strict=True)
     )
+
+
+def _sums(counts: Sequence[Counts], firsts: Sequence[int], ends: Sequence[int]) -> Iterator[Counts]:
+    """Yield the sums of ranges that only move on: those that overlap are not added up twice, and sums run in C."""
+    begin = firsts[0]
+    slots = tuple(dict.fromkeys(chain.from_iterable(counts[begin:])))
+    rows = [[*map(one.get, slots, repeat(0))] for one in counts[begin:]]
+    now = [*map(sum, zip(*rows[: ends[0] + 1 - begin], strict=True))]
+    yield dict(zip(slots, now, strict=True))
+    for (left, passed), (first, end) in pairwise(zip(firsts, ends, strict=True)):
+        for place in range(passed + 1, end + 1):
+            now = [*map(add, now, rows[place - begin])]
+        for place in range(left, first):
+            now = [*map(sub, now, rows[place - begin])]
+        yield dict(zip(slots, now, strict=True))
 
 
 def _first(blocks: Sequence[Block], end: int, several: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import NormalDist
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from mlwright.stats.distance import (
     SMALLEST_REFERENCE,
     SMALLEST_WINDOW,
+    Groups,
     Power,
     evidence,
     groups,
@@ -25,10 +26,12 @@ from mlwright.stats.distance import (
     noncentral,
     together,
 )
-from mlwright.stats.wobble import Spread, Wobble, inflation, spread
+from mlwright.stats.wobble import Spread, Wobble, inflation, rough_effect, spread, trace
 
 SMALLEST_EFFECTIVE: Final = 150
 """Independent rows that a window must be worth; with fewer the test calls three times as many over as it says."""
+_SURE: Final = 5
+"""Rows for each bin of a window of which no reference makes all bins too small."""
 _END: Final = NormalDist().inv_cdf(0.95)
 """Each end of an interval is wrong in one of twenty windows."""
 _POWER: Final = NormalDist().inv_cdf(0.2)
@@ -116,8 +119,9 @@ class Shift:
 class _Compared:
     """A window beside its reference, before it is judged.
 
-    `sharpness` is what a squared distance is multiplied by, `effect` how many rows are worth one, and `blurred` says
-    that all bins were too small and became one.
+    `sharpness` is what a squared distance is multiplied by, `trace` what rows vary in all, and `blurred` says
+    that all bins were too small and became one. `part` is the window's part of what varies, and `spread` the law of
+    rows that are not independent, once it was asked for.
     """
 
     name: str
@@ -128,8 +132,15 @@ class _Compared:
     freedom: int = 1
     blurred: bool = False
     sharpness: float = 0.0
-    effect: float = 1.0
+    trace: float = 1.0
+    wobble: Wobble | None = None
+    merged: Groups = field(default_factory=list)
+    part: float = 1.0
     spread: Spread | None = None
+
+    @property
+    def effect(self) -> float:
+        return max(1.0, self.trace / self.freedom)
 
     @property
     def effective(self) -> float:
@@ -169,24 +180,52 @@ def judge(features: Sequence[Counted], rule: Rule) -> tuple[Shift, ...]:
 
 
 def overs(features: Sequence[Counted], rule: Rule) -> tuple[bool | None, ...]:
-    """Tell of each feature whether it is over, None where it has too few rows; a third of the work of `judge`.
+    """Tell of each feature whether it is over, None where it has too few rows; a fraction of the work of `judge`.
 
     Args:
         features: In any order; the answer has the same one.
         rule: What is allowed.
     """
-    return tuple(over for *_, over in _weighed(features, rule))
+    near = [_is_near(feature, rule) for feature in features]
+    weighed = _weighed([one for one, quiet in zip(features, near, strict=True) if not quiet], rule, near.count(True))
+    others = (over for *_, over in weighed)
+    return tuple(False if quiet else next(others) for quiet in near)
 
 
-def _weighed(features: Sequence[Counted], rule: Rule) -> list[tuple[_Compared, str, float, bool | None]]:
-    """Return for each feature why nothing can be said, how probable so large a distance is, and whether it is over."""
+def _is_near(feature: Counted, rule: Rule) -> bool:
+    """Tell whether there are enough rows and a feature is too near to be over, whatever the law.
+
+    The divergence is at most half of the sum of (p - q)^2 / (p + q), and merging bins makes it no larger. One that is
+    less than the square of the distance allowed is below the mean of its law, for chance only adds to a distance; and
+    what is above its mean less than three times in ten is no law of ours.
+    """
+    reference, rows = sum(feature.reference), sum(feature.window)
+    if reference < SMALLEST_REFERENCE or rows < max(rule.rows, _SURE * len(feature.window)):
+        return False
+    p, q = [count / reference for count in feature.reference], [count / rows for count in feature.window]
+    if feature.wobble and feature.wobble.tells and rows < 2 * SMALLEST_EFFECTIVE * rough_effect(feature.wobble, p):
+        return False
+    half = sum([(a - b) * (a - b) / (a + b) for a, b in zip(p, q, strict=True) if a or b]) / 2
+    return half < rule.allowed * rule.allowed
+
+
+def _weighed(features: Sequence[Counted], rule: Rule, near: int = 0) -> list[tuple[_Compared, str, float, bool | None]]:
+    """Return for each feature why nothing can be said, how probable so large a distance is, and whether it is over.
+
+    Args:
+        features: What is judged.
+        rule: What is allowed.
+        near: How many more are judged together with them of which nobody doubts that they are not over.
+    """
     compared = [_compare(feature) for feature in features]
     problems = [_problem(one, rule) for one in compared]
+    compared = [one if problem else _widened(one) for one, problem in zip(compared, problems, strict=True)]
     tails = [
         1.0 if problem else one.law(rule.allowed).tail(one.seen)
         for one, problem in zip(compared, problems, strict=True)
     ]
-    refuted = iter(holm([tail for tail, why in zip(tails, problems, strict=True) if not why], rule.false_alarm))
+    judged = [tail for tail, why in zip(tails, problems, strict=True) if not why]
+    refuted = iter(holm([*judged, *[1.0] * near], rule.false_alarm))
     over = [None if problem else next(refuted) for problem in problems]
     return list(zip(compared, problems, tails, over, strict=True))
 
@@ -204,8 +243,7 @@ def _compare(feature: Counted) -> _Compared:
     merged = groups(pairs)
     shares = [(r / reference, w / rows) for r, w in together(pairs, merged)]
     freedom = max(1, len(merged) - 1)
-    found = inflation(feature.wobble, merged, shares) if feature.wobble and feature.wobble.tells else None
-    window = 1.0 if feature.learnt else reference / (reference + rows)
+    wobble = feature.wobble if feature.wobble and feature.wobble.tells else None
     return _Compared(
         name=feature.name,
         reference=reference,
@@ -215,9 +253,19 @@ def _compare(feature: Counted) -> _Compared:
         freedom=freedom,
         blurred=len(merged) == 1 and len(merged[0]) > 1,
         sharpness=evidence(reference, rows),
-        effect=found.rows if found else 1.0,
-        spread=spread(found, freedom, window, 1 - window) if found else None,
+        trace=trace(wobble, merged, shares) if wobble else float(freedom),
+        wobble=wobble,
+        merged=merged,
+        part=1.0 if feature.learnt else reference / (reference + rows),
     )
+
+
+def _widened(one: _Compared) -> _Compared:
+    """Return what is compared with its law, which is wider where rows are not independent."""
+    if one.wobble is None:
+        return one
+    found = inflation(one.wobble, one.merged, one.shares, one.trace)
+    return replace(one, spread=spread(found, one.freedom, one.part, 1 - one.part))
 
 
 def _problem(one: _Compared, rule: Rule) -> str:

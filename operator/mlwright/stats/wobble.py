@@ -12,10 +12,11 @@ variance of a sum of weighted chi-squared variables.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement, pairwise
-from operator import mul
+from functools import cache
+from itertools import combinations, combinations_with_replacement, pairwise, starmap
+from operator import add, itemgetter, mul
 from typing import Final
 
 from mlwright.stats.distance import Groups, Power
@@ -75,27 +76,55 @@ def learned(wobble: Wobble, earlier: Sequence[int], later: Sequence[int]) -> Wob
     rows = sum(earlier), sum(later)
     if not all(rows):
         return wobble
-    weight = 1 / (1 / rows[0] + 1 / rows[1])
-    differences = [b / rows[1] - a / rows[0] for a, b in zip(earlier, later, strict=True)]
-    products = (weight * a * b for a, b in combinations_with_replacement(differences, 2))
-    sums = tuple(before + more for before, more in zip(wobble.sums, products, strict=True))
-    return Wobble(wobble.slots, wobble.pairs + 1, sums)
+    root = math.sqrt(1 / (1 / rows[0] + 1 / rows[1]))
+    differences = [root * (b / rows[1] - a / rows[0]) for a, b in zip(earlier, later, strict=True)]
+    return Wobble(wobble.slots, wobble.pairs + 1, tuple(map(add, wobble.sums, _products(differences))))
 
 
-def inflation(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]]) -> Inflation:
-    """What the wobble means for a comparison.
+def trace(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]]) -> float:
+    """The trace of V, for the covariances V in those of independent rows; of these it is their degrees of freedom.
 
     Args:
         wobble: Of the same feature.
         merged: The groups of slots that are compared; at most one of them holds several.
         shares: For each group its share in the reference and in the window.
     """
+    sums, starts, diagonal = wobble.sums, _starts(wobble.slots), _diagonal(wobble.slots)(wobble.sums)
+    lengths = _lengths(shares)
+    found = sum([diagonal[group[0]] / length for group, length in zip(merged, lengths, strict=True)])
+    for group, length in zip(merged, lengths, strict=True):
+        if len(group) > 1:
+            found += sum([diagonal[one] for one in group[1:]]) / length
+            found += 2 * sum([sums[starts[a] + b - a] for a, b in combinations(sorted(group), 2)]) / length
+    return found / max(1, wobble.pairs)
+
+
+def rough_effect(wobble: Wobble, reference: Sequence[float]) -> float:
+    """Return about how many rows are as good as one independent row: as if no bins were merged, and next to free.
+
+    Args:
+        wobble: Of the same feature.
+        reference: For each slot its share in the reference.
+    """
+    variances = zip(_diagonal(wobble.slots)(wobble.sums), reference, strict=True)
+    whole = sum([variance / share for variance, share in variances if share])
+    return max(1.0, whole / max(1, wobble.pairs) / max(1, wobble.slots - 1))
+
+
+def inflation(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]], whole: float) -> Inflation:
+    """What the wobble means for a comparison.
+
+    Args:
+        wobble: Of the same feature.
+        merged: The groups of slots that are compared; at most one of them holds several.
+        shares: For each group its share in the reference and in the window.
+        whole: What `trace` says of them.
+    """
     freedom = max(1, len(merged) - 1)
-    trace, square = _traces(wobble, merged, [p if p > 0 else (p + q) / 2 for p, q in shares])
     return Inflation(
-        rows=max(1.0, trace / freedom),
+        rows=max(1.0, whole / freedom),
         drift=max(1.0, _along(wobble, merged, shares)),
-        freedom=_freedom(trace, square, wobble.pairs, freedom),
+        freedom=_freedom(whole, _square(wobble, merged, _lengths(shares)), wobble.pairs, freedom),
     )
 
 
@@ -133,23 +162,25 @@ def spread(found: Inflation, freedom: int, window: float, reference: float) -> S
     return Spread(mean, 2 * mean * mean / found.freedom, 4 * (found.drift * window + reference))
 
 
-def _traces(wobble: Wobble, merged: Groups, lengths: Sequence[float]) -> tuple[float, float]:
-    """The traces of V and of V^2, for the covariances V in those of independent rows."""
+def _lengths(shares: Sequence[tuple[float, float]]) -> list[float]:
+    """The variance of each group in independent rows, all but for the covariances."""
+    return [p if p > 0 else (p + q) / 2 for p, q in shares]
+
+
+def _square(wobble: Wobble, merged: Groups, lengths: Sequence[float]) -> float:
+    """The trace of V^2."""
     weights = [0.0] * wobble.slots
     for group, length in zip(merged, lengths, strict=True):
         if len(group) == 1:
             weights[group[0]] = 1 / length
-    rows = _rows(wobble.sums, wobble.slots)
-    trace = sum(row[0] * weight for row, weight in zip(rows, weights, strict=True))
-    square = _form(_rows(tuple(map(mul, wobble.sums, wobble.sums)), wobble.slots), weights)
+    square = _form(tuple(map(mul, wobble.sums, wobble.sums)), weights)
     for group, length in zip(merged, lengths, strict=True):
         if len(group) > 1:
+            rows = _rows(wobble.sums, wobble.slots)
             beside = [sum(_at(rows, place, member) for member in group) for place in range(wobble.slots)]
             within = sum(beside[member] for member in group) / length
-            trace += within
             square += within**2 + 2 * sum(map(mul, map(mul, beside, beside), weights)) / length
-    pairs = max(1, wobble.pairs)
-    return trace / pairs, square / pairs**2
+    return square / max(1, wobble.pairs) ** 2
 
 
 def _along(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]]) -> float:
@@ -162,30 +193,40 @@ def _along(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]]
         for place in group:
             gradient[place] = slope - centre
     independent = sum(q * (slope - centre) ** 2 for (_, q), slope in zip(shares, slopes, strict=True))
-    return (
-        _form(_rows(wobble.sums, wobble.slots), gradient) / max(1, wobble.pairs) / independent
-        if independent > 0
-        else 1.0
-    )
+    return _form(wobble.sums, gradient) / max(1, wobble.pairs) / independent if independent > 0 else 1.0
+
+
+@cache
+def _starts(slots: int) -> tuple[int, ...]:
+    """Where each row of the upper triangle begins, and where the last one ends."""
+    return tuple(row * slots - row * (row - 1) // 2 for row in range(slots + 1))
+
+
+@cache
+def _diagonal(slots: int) -> Callable[[Sequence[float]], tuple[float, ...]]:
+    """What takes the variances out of a triangle; of one slot there is no tuple to take."""
+    return itemgetter(*_starts(slots)[:-1]) if slots > 1 else tuple
 
 
 def _rows(sums: tuple[float, ...], slots: int) -> list[tuple[float, ...]]:
     """Each row of the symmetric matrix from its diagonal on."""
-    starts = [row * slots - row * (row - 1) // 2 for row in range(slots + 1)]
-    return [sums[start:end] for start, end in pairwise(starts)]
+    return [sums[start:end] for start, end in pairwise(_starts(slots))]
 
 
 def _at(rows: Sequence[Sequence[float]], row: int, column: int) -> float:
     return rows[min(row, column)][abs(row - column)]
 
 
-def _form(rows: Sequence[Sequence[float]], vector: Sequence[float]) -> float:
+def _form(sums: Sequence[float], vector: Sequence[float]) -> float:
     """The quadratic form of a symmetric matrix; sums that run in C, as there may be fifty features."""
-    return math.fsum(
-        factor * (2 * sum(map(mul, row, vector[place:])) - row[0] * factor)
-        for place, (row, factor) in enumerate(zip(rows, vector, strict=True))
-        if factor
-    )
+    squares = map(mul, vector, vector)
+    doubled = 2 * sum(map(mul, sums, _products(vector)), start=0.0)
+    return doubled - sum(map(mul, _diagonal(len(vector))(sums), squares), start=0.0)
+
+
+def _products(vector: Sequence[float]) -> Iterator[float]:
+    """The upper triangle of what a vector makes with itself."""
+    return starmap(mul, combinations_with_replacement(vector, 2))
 
 
 def _freedom(trace: float, square: float, pairs: int, most: int) -> float:

@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.stats.wobble import Wobble, inflation, learned, still
+from mlwright.stats.wobble import Inflation, Wobble, learned, still, trace
+from mlwright.stats.wobble import inflation as inflated
 
 SEED = 20_261_122
+
+
+def inflation(wobble: Wobble, merged: list[list[int]], shares: list[tuple[float, float]]) -> Inflation:
+    """Return what a wobble means for a comparison."""
+    return inflated(wobble, merged, shares, trace(wobble, merged, shares))
 
 
 def test_independent_rows_have_no_design_effect() -> None:

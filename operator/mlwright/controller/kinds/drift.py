@@ -51,6 +51,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         missing=served if isinstance(served, str) else "",
         blocks=builders.blocks(records),
         references=tuple(builders.references(records)),
+        varied=builders.variations(records),
         tallied=cache.tallied(owner),
         stored=stored(body, served, cache) if spec.target.batch and isinstance(served, ServedSeen) else None,
         deployment=deployment,
