@@ -951,6 +951,25 @@ REFUSALS |= {
         "Rollback cannot follow from DataDrift",
         {"spec.actions": [{"name": "back", "when": ["DataDrift"], "type": "Rollback"}]},
     ),
+    "a run that would learn from broken values": Refusal(
+        "DriftMonitor.spec.actions[]",
+        "only Notify can follow from Quality",
+        {
+            "spec.actions": [
+                {
+                    "name": "again",
+                    "when": ["Quality"],
+                    "type": "Retrain",
+                    "retrain": {"pipelineRef": {"name": "churn"}},
+                }
+            ]
+        },
+    ),
+    "an older version that answers broken values no better": Refusal(
+        "DriftMonitor.spec.actions[]",
+        "only Notify can follow from Quality",
+        {"spec.actions": [{"name": "back", "when": ["PredictionDrift", "Quality"], "type": "Rollback"}]},
+    ),
     "a version that is sent back without a look at what is asked": Refusal(
         "DriftMonitor.spec",
         "needs a check of type DataDrift",

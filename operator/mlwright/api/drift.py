@@ -233,8 +233,10 @@ class Action(Schema):
     """What follows when something has drifted. Each is recorded as a Decision first."""
 
     name: ShortName = Field(description="Name of the action, used in sentences.")
-    when: Annotated[tuple[Literal["DataDrift", "PredictionDrift", "Performance"], ...], ListSet()] = Field(
-        min_length=1, max_length=3, description="Types of the checks of which one must have found something."
+    when: Annotated[tuple[Literal["DataDrift", "PredictionDrift", "Performance", "Quality"], ...], ListSet()] = Field(
+        min_length=1,
+        max_length=4,
+        description="Types of the checks of which one must have found something; Quality with type Notify alone.",
     )
     type: Literal["Retrain", "Rollback", "Notify"] = Field(
         description=(
@@ -252,6 +254,11 @@ class Action(Schema):
             "self.type != 'Rollback' || !('DataDrift' in self.when)",
             "Rollback cannot follow from DataDrift: an older version has not learned what is asked now either; use"
             " Retrain, or when: [PredictionDrift]",
+        ),
+        Rule(
+            "self.type == 'Notify' || !('Quality' in self.when)",
+            "only Notify can follow from Quality: a run would learn from broken values, and an older version answers"
+            " them no better; take Quality out of when, or use type: Notify",
         ),
     )
 

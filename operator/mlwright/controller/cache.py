@@ -142,6 +142,10 @@ class Cache:
         """Return the resourceVersion of the last complete list of a kind; 0 before the first."""
         return self._shelves[kind.name].list_version
 
+    def bodies(self, kind: ResourceKind) -> tuple[Body, ...]:
+        """Return all objects of a kind."""
+        return _present(self._shelves[kind.name].get(name) for name in self._shelves[kind.name].names())
+
     def sizes(self) -> dict[str, int]:
         """Return the number of objects by kind."""
         return {name: len(shelf) for name, shelf in self._shelves.items()}

@@ -26,7 +26,7 @@ from mlwright.controller.rush_meter import RushMeter
 from mlwright.controller.survey_meter import SurveyMeter
 from mlwright.controller.targets import Targets, keep
 from mlwright.controller.watching import Watching
-from mlwright.plan.resources import ResourceKind
+from mlwright.plan.resources import DRIFT_MONITOR, ResourceKind
 from mlwright.ports.outside import Outside
 from mlwright.settings import Settings
 
@@ -99,7 +99,7 @@ class Leader:
         metrics, pulse = self._gauges.metrics, self._gauges.pulse
         pulse.ready = False
         metrics.lead(leading=True)
-        metrics.watch(lambda: len(self._queue), self._cache.sizes)
+        metrics.watch(lambda: len(self._queue), self._cache.sizes, lambda: self._cache.bodies(DRIFT_MONITOR))
         try:
             filling = asyncio.create_task(self._fill(), name="fill")
             if await first((filling, *ends)) is filling:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mlwright.plan.resources import Body
+
+FOUND: Final = frozenset({"Drifted", "QualityDegraded", "PerformanceDegraded", "EnoughData"})
+"""Conditions of monitors that are told as a metric."""
+_VALUES: Final = {"True": 1, "False": 0}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -71,20 +77,39 @@ class Metrics:
         """Tell whether this replica acts."""
         self._leader.set(int(leading))
 
-    def watch(self, depth: Callable[[], int], objects: Callable[[], Mapping[str, int]]) -> None:
-        """Read the length of the queue and the size of the cache whenever metrics are asked for."""
-        self.registry.register(_Sizes(depth, objects))
+    def watch(
+        self, depth: Callable[[], int], objects: Callable[[], Mapping[str, int]], monitors: Callable[[], Iterable[Body]]
+    ) -> None:
+        """Read the length of the queue, the size of the cache and the monitors whenever metrics are asked for."""
+        self.registry.register(_Known(depth, objects, monitors))
 
 
-class _Sizes(Collector):
-    def __init__(self, depth: Callable[[], int], objects: Callable[[], Mapping[str, int]]) -> None:
+class _Known(Collector):
+    def __init__(
+        self, depth: Callable[[], int], objects: Callable[[], Mapping[str, int]], monitors: Callable[[], Iterable[Body]]
+    ) -> None:
         self._depth = depth
         self._objects = objects
+        self._monitors = monitors
 
     def collect(self) -> list[GaugeMetricFamily]:
-        """Return the two gauges."""
+        """Return the gauges of what is known."""
         depth = GaugeMetricFamily("mlwright_queue_depth", "Objects that wait for a worker.", value=self._depth())
         objects = GaugeMetricFamily("mlwright_cache_objects", "Objects known, by kind.", labels=["kind"])
         for kind, number in self._objects().items():
             objects.add_metric([kind], number)
-        return [depth, objects]
+        return [depth, objects, self._found()]
+
+    def _found(self) -> GaugeMetricFamily:
+        """Return what monitors found; what is not known to be so or not has no value."""
+        family = GaugeMetricFamily(
+            "mlwright_driftmonitor_condition",
+            "1 where a condition of a DriftMonitor is True, 0 where it is False.",
+            labels=["namespace", "name", "condition"],
+        )
+        for body in self._monitors():
+            meta = body["metadata"]
+            for told in (body.get("status") or {}).get("conditions") or ():
+                if told["type"] in FOUND and told["status"] in _VALUES:
+                    family.add_metric([meta["namespace"], meta["name"], told["type"]], _VALUES[told["status"]])
+        return family

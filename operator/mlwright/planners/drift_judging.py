@@ -29,7 +29,7 @@ class Judged:
     @property
     def found(self) -> tuple[Found, ...]:
         """All that actions may follow from."""
-        return (*(self.drift or ()), *((self.truth,) if self.truth else ()))
+        return (*(self.drift or ()), *((self.truth,) if self.truth else ()), *(self.quality or ()))
 
     @property
     def broken(self) -> str:

@@ -38,6 +38,10 @@ class Flaw:
     share: Share
     votes: Votes
 
+    part = "quality"
+    what = "is asked with broken values"
+    known = True  # nothing rests on it but telling
+
     @property
     def lasting(self) -> bool:
         """Whether there are more than allowed, and that lasts."""

@@ -60,6 +60,7 @@ WATCHED = changed(
             {"name": "whole", "type": "Quality", "quality": {"maxUnseen": 0.001}},
             {"name": "truth", "type": "Performance"},
         ],
+        "spec.independentRows": True,
     },
 )
 

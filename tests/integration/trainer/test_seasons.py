@@ -15,7 +15,7 @@ from mlwright.bundle.bins import BinCounter, feature_counter, slot_counts
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profile import Distribution
 from mlwright.bundle.profiling import profile_numbers, profile_texts
-from mlwright.plan.drift import Block, Surfaces
+from mlwright.plan.drift import Block, Reference, Surfaces
 from mlwright.planners.drift_verdicts import Finding, findings, longest
 from mlwright.planners.drift_windows import windows
 from mlwright.trainer.encoding import text_counts
@@ -27,6 +27,7 @@ EVERY = 10
 SPEC = DriftMonitorSpec(
     target=Target(type="Live", live=LiveTarget(deployment_ref=Ref(name="flights"))),
     checks=(Check(name="data", type="DataDrift"),),
+    independent_rows=True,  # each flight is asked about on its own
 )
 
 
@@ -80,7 +81,7 @@ def told(learned: Any, asked: Any) -> tuple[Finding, ...]:
         Block("a1", place * EVERY, (place + 1) * EVERY, counted(counters, asked.slice(place * ROWS, ROWS)))
         for place in range(asked.num_rows // ROWS)
     ]
-    return findings(SPEC, reference, windows(blocks, 1, longest(SPEC)), {})
+    return findings(SPEC, Reference("a1", reference), windows(blocks, 1, longest(SPEC)), {})
 
 
 def counted(counters: dict[str, tuple[Distribution, BinCounter]], rows: Any) -> Surfaces:

@@ -10,9 +10,22 @@ from mlwright.controller.metrics import Metrics
 PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 
 
+MONITOR = {
+    "metadata": {"namespace": "shop", "name": "churn"},
+    "status": {
+        "conditions": [
+            {"type": "Ready", "status": "True"},
+            {"type": "Drifted", "status": "True"},
+            {"type": "QualityDegraded", "status": "False"},
+            {"type": "EnoughData", "status": "Unknown"},
+        ]
+    },
+}
+
+
 def complete() -> Metrics:
     metrics = Metrics()
-    metrics.watch(lambda: 3, lambda: {"Job": 2})
+    metrics.watch(lambda: 3, lambda: {"Job": 2}, lambda: [MONITOR])
     return metrics
 
 
@@ -34,6 +47,18 @@ def test_the_queue_and_the_cache_are_read_when_asked_for() -> None:
 
     assert metrics.registry.get_sample_value("mlwright_queue_depth") == 3
     assert metrics.registry.get_sample_value("mlwright_cache_objects", {"kind": "Job"}) == 2
+
+
+def test_what_monitors_found_is_told() -> None:
+    """Whoever has alerts needs nothing else; what is not known has no value, rather than a good one."""
+    metrics = complete()
+
+    def value(condition: str) -> float | None:
+        labels = {"namespace": "shop", "name": "churn", "condition": condition}
+        return metrics.registry.get_sample_value("mlwright_driftmonitor_condition", labels)
+
+    assert (value("Drifted"), value("QualityDegraded")) == (1, 0)
+    assert (value("EnoughData"), value("Ready")) == (None, None)
 
 
 def test_calls_and_looks_are_counted_by_what_they_were() -> None:

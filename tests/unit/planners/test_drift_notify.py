@@ -83,6 +83,25 @@ def test_the_event_holds_what_was_found() -> None:
     assert env["MLWRIGHT_WEBHOOK_TOKEN"]["valueFrom"] == {"secretKeyRef": {"name": "hook", "key": "token"}}
 
 
+def test_broken_values_are_told_to_who_asks_for_it() -> None:
+    """A sender that leaves a field out is repaired by people; the event holds how many values are missing."""
+    operator = Operator(World(), Actors(Surroundings(secrets={"hook"})))
+    operator.settings = replace(operator.settings, outside_hosts=people.RECEIVER)
+    asked = people.telling_monitor(checks=[people.QUALITY], actions=[{**people.TELL, "when": ["Quality"]}])
+    for thing in (people.version(1), people.deployment(), asked):
+        operator.world.add(thing)
+    operator.settle(WATCHED)
+    operator.world.rows.broken = 0.3
+    operator.settle(SEASON)
+
+    (decision,) = recorded(operator)
+    (share,) = decision["spec"]["evidence"]["quality"]
+    assert decision["spec"]["sentence"].startswith("flights-v1: hour: ")
+    assert "missing > 5 % in 3 of the last 5 windows" in decision["spec"]["sentence"]
+    assert (share["name"], share["values"], share["over"]) == ("hour", "Missing", 3)
+    assert told(operator).endswith("; https://hooks.example.com was told")
+
+
 def test_drift_that_was_over_and_begins_again_is_told_again() -> None:
     """The Job of the first message goes, its Decision stays."""
     operator = drifting()
