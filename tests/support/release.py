@@ -18,6 +18,8 @@ from tests.support.live import host_of
 READY_SECONDS: Final = 120
 OUTSIDE: Final = (5077, 5078)
 """Ports; each cluster has a network of its own, so nobody else has them."""
+RECEIVER: Final = 5079
+"""Port of who is told of drift."""
 CHARTED: Final = ("operator", "trainer", "server", "router")
 """Images that the chart names; the others are examples."""
 
@@ -53,6 +55,11 @@ class Release:
         """What pods may ask on this machine: an address for an MLflow server, and one where nobody listens."""
         return tuple(f"http://{host_of(self.api)}:{port}" for port in OUTSIDE)
 
+    @property
+    def receiver(self) -> str:
+        """Where somebody on this machine is told of drift."""
+        return f"http://{host_of(self.api)}:{RECEIVER}"
+
     def install(self, **changed: str) -> None:
         """Install or upgrade the release and wait for its pods.
 
@@ -66,7 +73,7 @@ class Release:
             values={
                 "images": {name: self.images[name] for name in (*CHARTED, "prometheus")} | changed,
                 "prometheus": {"embedded": {"enabled": True, "scrapeInterval": "1s"}},
-                "outside": {"hosts": list(self.outside)},
+                "outside": {"hosts": [*self.outside, self.receiver]},
                 **self.values,
             },
         )
