@@ -136,6 +136,12 @@ def _enough(
         return Verdict("EnoughData", "False", Reason.NO_REFERENCE, sentence)
     if newest is None:
         return Verdict("EnoughData", "Unknown", Reason.WAITING, f"the first window of {served.version} is counted")
+    if newest.rows == 0:
+        sentence = (
+            f"no row of {served.version} was counted in the newest window: nobody asks it, or the window is shorter"
+            " than the time between two scrapes of its pods (spec.windows.slow.length)"
+        )
+        return Verdict("EnoughData", "False", Reason.NOT_ENOUGH_DATA, sentence)
     told = {one.name: one.share for one in judged.quality or ()} | {one.name: one.shift for one in judged.drift or ()}
     few = {name: one.sentence for name, one in told.items() if one.state is State.NOT_ENOUGH_DATA}
     if not told:

@@ -88,6 +88,25 @@ def test_two_monitors_ask_for_one_run_together() -> None:
     assert (len(asked(operator)), runs(operator)) == (1, ["SpecChange", "Drift"])
 
 
+@pytest.mark.timeout(60)  # two of everything
+def test_monitors_that_watch_what_the_other_trains_do_not_start_each_other_for_ever() -> None:
+    """Each asks the other's pipeline once because of the season; what comes of it is compared with its own training."""
+    operator = Operator(World(), Actors(Surroundings()))
+    for name, other in (("flights", "second"), ("second", "flights")):
+        watched = {"type": "Live", "live": {"deploymentRef": {"name": name}}}
+        again = {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": other}}}
+        operator.world.add(people.pipeline(name=name))
+        operator.world.add(people.deployment(name=name, of=name))
+        operator.settle()
+        operator.world.add(people.monitor(name=name, target=watched, independentRows=True, actions=[again]))
+    operator.settle(WATCHED)
+    operator.world.drift()
+    operator.settle(SEASON)
+
+    assert sorted(decision["subjectRef"]["name"] for decision in asked(operator)) == ["flights", "second"]
+    assert sorted(runs(operator)) == ["Drift", "Drift", "SpecChange", "SpecChange"]
+
+
 def test_a_revision_that_goes_on_drifting_asks_once() -> None:
     """Nobody lets the new version take over: a hundred more runs would change nothing."""
     operator = drifting(people.acting_monitor(), pinned=1)
