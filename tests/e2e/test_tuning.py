@@ -14,7 +14,7 @@ from tests.support.apiserver import Json
 from tests.support.chart import NAMESPACE
 from tests.support.customers import csv, customers
 from tests.support.live import Live
-from tests.support.manifests import claim, config_map, pipeline
+from tests.support.manifests import claim, config_map, pipeline, run
 
 FINISHED = 420
 """Seconds for a run whose pods are killed, one after the other."""
@@ -139,3 +139,20 @@ def test_when_all_trials_fail_the_run_says_why(live: Live) -> None:
     live.apply(asked)
 
     live.reaches("TrainingRun", "failing-1", "Failed", "spec.training.tuning.space: all 2 trials failed", seconds=120)
+
+
+def test_a_run_of_ones_own_trains_with_other_parameters(live: Live) -> None:
+    """On weighted rows; the search chooses what it looks for, the run the rest, and the pipeline starts none beside."""
+    told = tuned("other", trials=2)
+    features = ["months", "plan", "calls", "active", "balance"]
+    told["spec"]["dataset"] |= {"features": features, "weightColumn": "age"}
+    told["spec"]["triggers"] = {"specChange": False}
+    live.apply(told, run("fewer-trees", "other", overrides={"parameters": {"n_estimators": 20}, "seed": 3}))
+
+    live.reaches("TrainingRun", "fewer-trees", "Complete", "made other-v1", seconds=120)
+    lineage = live.there("ModelVersion", "other-v1")["spec"]["lineage"]
+    assert set(lineage["parameters"]) == {"n_estimators", "min_samples_leaf"}
+    assert (lineage["parameters"]["n_estimators"], lineage["seed"]) == (20, 3)
+    assert lineage["dataset"]["features"] == len(features)
+    live.reaches("TrainingPipeline", "other", "Ready", "other-v1 is the newest good version")
+    assert [name for name in live.names("TrainingRun") if name.startswith("other")] == []

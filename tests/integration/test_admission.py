@@ -1059,6 +1059,12 @@ REFUSALS |= {
         "such as https://host.example.com/path, without user, password or query",
         {"spec.mirror": {"mlflow": {"uri": "https://me:secret@mlflow.example.com"}}},
     ),
+    "an import that overrides a pipeline": Refusal(
+        "TrainingRun.spec",
+        "overrides change what a pipeline trains",
+        {"spec.overrides": {"seed": 1}},
+        AWAY,
+    ),
     "a model of MLflow without its server": Refusal(
         "TrainingRun.spec.importFrom",
         "mlflow: name the server",
@@ -1184,6 +1190,15 @@ EDITS: dict[str, Refusal] = {
         "importFrom cannot change",
         {"spec.importFrom.uri": "https://models.example.com/other.onnx"},
         AWAY,
+    ),
+    "a run that does something else than before": Refusal(
+        "TrainingRun.spec.overrides",
+        "overrides cannot change",
+        {"spec.overrides.seed": 2},
+        {"spec.overrides": {"seed": 1}},
+    ),
+    "a run that begins to do something otherwise": Refusal(
+        "TrainingRun.spec", "a run cannot become another", {"spec.overrides": {"seed": 1}}
     ),
     "a run of a pipeline that becomes an import": Refusal(
         "TrainingRun.spec", "a run cannot become another", {"spec.pipelineRef": None, "spec.importFrom": HASTE}

@@ -31,6 +31,11 @@ def pipeline(name: str, uri: str, estimator: str = LOGISTIC, **spec: Any) -> Jso
     return _ours("TrainingPipeline", name, {"dataset": dataset, "training": training, **spec})
 
 
+def run(name: str, of: str, **spec: Any) -> Json:
+    """Return a TrainingRun of a pipeline under a name of somebody's own."""
+    return _ours("TrainingRun", name, {"pipelineRef": {"name": of}, **spec})
+
+
 def deployment(name: str, model: str | Json, **spec: Any) -> Json:
     """Return a ModelDeployment of a model (followed at its latest version), or of what the given selector names."""
     selector = {"ref": {"name": model}} if isinstance(model, str) else model

@@ -57,6 +57,21 @@ class Trigger(Schema):
     )
 
 
+class Overrides(Schema):
+    """What a run does otherwise than its pipeline says."""
+
+    parameters: FreeObject = Field(
+        default={},
+        description=(
+            "Parameters of the estimator, in place of the pipeline's of these names or beside them. One that a tuning"
+            " looks for is chosen by it."
+        ),
+    )
+    seed: int | None = Field(
+        default=None, ge=0, le=2147483647, description="The seed in place of the pipeline's training.seed."
+    )
+
+
 class TrainingRunSpec(Schema):
     """Which pipeline runs, or what is taken in instead, and why. Immutable."""
 
@@ -67,6 +82,15 @@ class TrainingRunSpec(Schema):
         ModelImport | None,
         Cel((Rule("self == oldSelf", "a run's importFrom cannot change: create another TrainingRun"),)),
     ] = Field(default=None, description="A model that was trained elsewhere; the run makes a version of it.")
+    overrides: Annotated[
+        Overrides | None,
+        Cel((Rule("self == oldSelf", "a run's overrides cannot change: create another TrainingRun"),)),
+    ] = Field(
+        default=None,
+        description=(
+            "What this one run does otherwise than its pipeline says; it answers the pipeline's spec all the same."
+        ),
+    )
     trigger: Annotated[
         Trigger, Cel((Rule("self == oldSelf", "a run's trigger cannot change: create another TrainingRun"),))
     ] = Field(default=Trigger(type="Request"), description="Who or what asked for it.")
@@ -76,8 +100,12 @@ class TrainingRunSpec(Schema):
             "set pipelineRef to run a pipeline, or importFrom to take in a model: one of the two",
         ),
         Rule(
-            "has(self.pipelineRef) == has(oldSelf.pipelineRef)",
+            "has(self.pipelineRef) == has(oldSelf.pipelineRef) && has(self.overrides) == has(oldSelf.overrides)",
             "a run cannot become another: create another TrainingRun",
+        ),
+        Rule(
+            "!has(self.overrides) || has(self.pipelineRef)",
+            "overrides change what a pipeline trains: set pipelineRef, or remove them",
         ),
     )
 

@@ -186,7 +186,8 @@ def _frozen(at: Situation) -> Frozen | None:
         return None
     slot = seen.spec.trigger.scheduled_time
     asked = moment(slot) if slot else seen.created
-    return freeze(seen.pipeline, at.settings, run=seen.name, uid=seen.uid, at=asked)
+    overrides = seen.spec.overrides
+    return freeze(seen.pipeline, at.settings, run=seen.name, uid=seen.uid, at=asked, overrides=overrides)
 
 
 def _failed(at: Situation) -> Decision | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from mlwright.api.datasets import Dataset
 from mlwright.api.fields import Schema, parse_duration
+from mlwright.api.runs import Overrides
 from mlwright.api.steps import Step
 from mlwright.bundle.addresses import DATA, VOLUMES, Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
@@ -84,7 +85,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
     artifacts_uri(seen, settings)
     training_image(seen, settings)
     check_resources(resolve(seen.spec), foreign(settings.training_resources))
-    told = len(canonical([dump(seen.spec.dataset), dump(seen.spec.training)]).encode())
+    told = _told(seen, dump(seen.spec.training))
     if told > LARGEST_STEP:
         raise InvalidSpecError(
             "spec.dataset.features",
@@ -93,16 +94,53 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
         )
 
 
-def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str, at: datetime) -> Frozen:
+def _told(seen: PipelineSeen, training: dict[str, Any]) -> int:
+    """Return how many bytes of the spec a step is told."""
+    return len(canonical([dump(seen.spec.dataset), training]).encode())
+
+
+def _training(seen: PipelineSeen, overrides: Overrides | None) -> dict[str, Any]:
+    """Return how a run fits its model: as the pipeline says, but for what the run says otherwise.
+
+    Raises:
+        InvalidSpecError: there is no estimator whose parameters could be others, or a step would be told more than it
+            can read.
+    """
+    found = dump(seen.spec.training)
+    if overrides is None:
+        return found
+    if overrides.parameters:
+        if seen.spec.training.estimator is None:
+            raise InvalidSpecError(
+                "spec.overrides.parameters",
+                f"TrainingPipeline {seen.name} trains with a container, which has no such parameters: create another"
+                " run without them",
+            )
+        found["estimator"] |= {"parameters": {**found["estimator"]["parameters"], **overrides.parameters}}
+    if overrides.seed is not None:
+        found["seed"] = overrides.seed
+    if (told := _told(seen, found)) > LARGEST_STEP:
+        raise InvalidSpecError(
+            "spec.overrides.parameters",
+            f"with them dataset and training are {told:,} bytes long and a step reads at most {LARGEST_STEP:,}: create"
+            " another run with fewer",
+        )
+    return found
+
+
+def freeze(
+    seen: PipelineSeen, settings: Settings, *, run: str, uid: str, at: datetime, overrides: Overrides | None = None
+) -> Frozen:
     """Return what a run of this pipeline uses if it starts now.
 
-    `at` is the slot that it answers, else when it was made.
+    `at` is the slot that it answers, else when it was made. The digest is that of the pipeline whatever the run
+    overrides: it answers the spec, and no other run has to.
 
     The run's folder carries a hash of its uid: were a run of the same name made once more, it must not find the
     results of the first.
 
     Raises:
-        InvalidSpecError: as `check`.
+        InvalidSpecError: as `check`, or the run overrides what the pipeline does not have.
     """
     check(seen, settings)
     spec = seen.spec
@@ -113,7 +151,7 @@ def freeze(seen: PipelineSeen, settings: Settings, *, run: str, uid: str, at: da
         generation=seen.generation,
         model=seen.model,
         dataset=dump(spec.dataset) | {"uri": placeholders.resolved(spec.dataset.uri, at, URI)},
-        training=dump(spec.training),
+        training=_training(seen, overrides),
         metrics=tuple(dict.fromkeys(asked)),
         gates=gates,
         pod=dump(spec.pod),
