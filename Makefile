@@ -58,7 +58,7 @@ E2E := tests/cluster tests/e2e $(ON_CLUSTER)
 # Tests on the cluster mostly wait for pods, so there may be more of them than cores.
 TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: test test-unit test-properties test-integration test-faults test-e2e test-jobset test-mlserver
+.PHONY: test test-unit test-properties test-integration test-faults test-e2e test-jobset test-gateway test-mlserver
 test: ## Run everything that CI runs and print the seconds of each stage.
 	@python3 scripts/stages.py venv lint verify test-unit tools test-integration test-e2e
 
@@ -75,12 +75,16 @@ test-faults: venv tools ## Run the whole fault campaign: the operator dies at ev
 	@$(PY) -m pytest tests/integration/faults -q $(CORES) $(LEFT)
 
 test-e2e: images ## Run the tests on the real local cluster, which is started when it is not up.
-	@$(PY) -m pytest $(E2E) -m "not alone and not jobset and not mlserver" $(TOGETHER)
+	@$(PY) -m pytest $(E2E) -m "not alone and not jobset and not gateway and not mlserver" $(TOGETHER)
 	@$(PY) -m pytest $(E2E) -m alone
 
 test-jobset: venv images ## Prove steps that make JobSets beside the real controller, built from its Go module; not part of make test.
 	@python3 -m cluster jobset
 	@$(PY) -m pytest tests/e2e/jobset $(ON_CLUSTER)
+
+test-gateway: venv images ## Let Envoy Gateway, built from its Go module, divide real requests while versions take over; not part of make test.
+	@python3 -m cluster gateway
+	@$(PY) -m pytest tests/e2e/gateway $(ON_CLUSTER)
 
 test-mlserver: venv images ## Serve with MLServer as a container of one's own, in an image built here; not part of make test.
 	@python3 -m cluster images mlserver

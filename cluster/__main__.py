@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster import doctor, images, jobset, toolchain
+from cluster import doctor, gateway, images, jobset, toolchain
 from cluster.apiserver import ApiServer
 from cluster.buildah import Buildah
 from cluster.errors import ClusterError
@@ -83,6 +83,10 @@ def _jobset(_: argparse.Namespace) -> None:
     jobset.install(choose(cluster_name()))
 
 
+def _gateway(_: argparse.Namespace) -> None:
+    gateway.install(choose(cluster_name()))
+
+
 def _apiserver(arguments: argparse.Namespace) -> None:
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
@@ -130,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add("tools", _tools, "build or install the programs that the tests use, unless the cache holds them")
     add("load", _load, "load an image archive").add_argument("archive", type=Path)
     add("jobset", _jobset, "install the JobSet controller, for steps that make JobSets")
+    add("gateway", _gateway, "install Envoy Gateway, for deployments at a Gateway")
     server = add("apiserver", _apiserver, "run an API server alone until Ctrl-C")
     server.add_argument("--controllers", nargs="*", default=[], metavar="NAME")
     add("doctor", _doctor, "say what this machine lacks")

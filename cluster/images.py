@@ -15,7 +15,7 @@ _EXAMPLES = REPOSITORY / "examples"
 _SHARED = (REPOSITORY / "operator" / "mlwright", REPOSITORY / "pyproject.toml", _HOME / "wheel.txt")
 
 
-APART = frozenset({"mlserver"})
+APART = frozenset({"envoy", "mlserver"})
 """Images that are large and that one target alone needs: built only by name."""
 ON_TOP = {"faulty": "server"}
 """Images that begin with another one of ours."""

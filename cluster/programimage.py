@@ -4,6 +4,7 @@ import hashlib
 import io
 import platform
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 def write(target: Path, *, program: Path, name: str) -> None:
-    """Write an OCI archive with an image called ``name`` that holds one static program and runs it."""
-    layer = _tar({program.name: program.read_bytes()})
+    """Write an OCI archive with an image called ``name`` that holds one static program and runs it.
+
+    It is found by its name alone, and may write to ``/tmp``.
+    """
+    layer = _tar({program.name: program.read_bytes()}, folders=["tmp"])
     layer_entry = _descriptor(layer, _LAYER)
     config = as_json(_configuration(program.name, layer_entry["digest"]))
     manifest = as_json({"schemaVersion": 2, "config": _descriptor(config, _CONFIG), "layers": [layer_entry]})
@@ -31,7 +35,7 @@ def _configuration(program: str, layer: str) -> dict[str, Any]:
     return {
         "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
-        "config": {"Entrypoint": [f"/{program}"], "User": "65535:65535"},
+        "config": {"Entrypoint": [f"/{program}"], "Env": ["PATH=/"], "User": "65535:65535"},
         "rootfs": {"type": "layers", "diff_ids": [layer]},
     }
 
@@ -44,9 +48,13 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _tar(files: dict[str, bytes]) -> bytes:
+def _tar(files: dict[str, bytes], folders: Iterable[str] = ()) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in folders:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+            tar.addfile(entry)
         for name, content in files.items():
             add(tar, name, content)
     return buffer.getvalue()

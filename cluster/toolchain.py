@@ -24,7 +24,8 @@ VERSITYGW = "1.8.0"
 _GO = (1, 26)
 _KEEP_BUILDS = 2
 _JOBSET = "sigs.k8s.io/jobset"  # controllers/jobset/go.mod says which version
-_GATEWAY_API = "sigs.k8s.io/gateway-api"  # as controllers/gateway/go.mod says
+_GATEWAY_API = "sigs.k8s.io/gateway-api"  # controllers/gateway/go.mod says which versions
+_ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.split(".")
@@ -84,9 +85,40 @@ def gateway_api() -> Path:
         require_go()
         module = run("fetching the Gateway API", ["go", "mod", "download", "-json", _GATEWAY_API], cwd=sources)
         for file in sorted(Path(json.loads(module)["Dir"], "config", "crd", "standard").glob("*.yaml")):
-            shutil.copyfile(file, target / file.name)
+            if "kind: CustomResourceDefinition" in file.read_text(encoding="utf-8"):  # one is an admission policy
+                shutil.copyfile(file, target / file.name)
 
     _made_once(home, "CRDs of the Gateway API", "", make)
+    return home
+
+
+def envoy_gateway() -> Path:
+    """A folder with Envoy Gateway's program, its Helm chart, ``chart``, and the CRDs for it, ``crds``; takes minutes.
+
+    Its chart would bring the experimental channel of the Gateway API; these are of the Standard channel.
+    """
+    sources = SOURCES / "controllers" / "gateway"
+    inputs = [sources / "go.mod", sources / "go.sum"]
+    home = cache_root() / "tools" / f"envoy-gateway-{_digest(inputs, platform.machine())}"
+    standard = gateway_api()
+
+    def make(target: Path) -> None:
+        require_go()
+        flags: Argv = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", target / "envoy-gateway"]
+        program = f"{_ENVOY_GATEWAY}/cmd/envoy-gateway"
+        run("building Envoy Gateway", ["go", "build", *flags, program], cwd=sources, env={"CGO_ENABLED": "0"})
+        found = run("finding its chart", ["go", "list", "-m", "-f", "{{.Dir}}", _ENVOY_GATEWAY], cwd=sources)
+        chart = Path(found.strip(), "charts", "gateway-helm")
+        shutil.copytree(chart, target / "chart", copy_function=shutil.copyfile)
+        (target / "chart").chmod(0o755)  # folders of modules are for reading
+        values = (chart / "values.tmpl.yaml").read_text(encoding="utf-8")
+        (target / "chart" / "values.yaml").write_text(re.sub(r"\$\{\w+\}", '""', values), encoding="utf-8")
+        own = chart / "charts" / "crds" / "crds" / "generated"
+        (target / "crds").mkdir()
+        for file in (*own.glob("*.yaml"), *standard.glob("*.yaml")):
+            shutil.copyfile(file, target / "crds" / file.name)
+
+    _made_once(home, "Envoy Gateway built", "takes some minutes the first time", make)
     return home
 
 

@@ -88,3 +88,18 @@ def test_the_pause_image_holds_its_program_and_runs_it(tmp_path: Path) -> None:
     blobs = {name.rpartition("/")[2]: content for name, content in found.items() if name.startswith("blobs/")}
     assert all(hashlib.sha256(content).hexdigest() == digest for digest, content in blobs.items())
     assert any(b'"Entrypoint": ["/pause"]' in content for content in blobs.values())
+
+
+def test_a_program_is_found_by_its_name_and_may_write_below_tmp(tmp_path: Path) -> None:
+    """Pods of other people's charts name the program alone, and have a root that is empty but for it."""
+    program = tmp_path / "controller"
+    program.write_bytes(b"program")
+
+    programimage.write(tmp_path / "image.tar", program=program, name="localhost/mlwright/controller:1")
+
+    blobs = members((tmp_path / "image.tar").read_bytes()).values()
+    (layer,) = [content for content in blobs if b"ustar" in content]
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+        found = {entry.name: (entry.isdir(), entry.mode) for entry in tar}
+    assert found == {"tmp": (True, 0o1777), "controller": (False, 0o755)}
+    assert any(b'"Env": ["PATH=/"]' in content for content in blobs)
