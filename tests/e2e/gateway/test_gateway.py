@@ -168,7 +168,7 @@ def assert_share(split: dict[str, int], share: float) -> None:
 
 def copies(live: Live, version_: str) -> dict[str, float]:
     """Return what became of the requests that the pod of a version had asked again of another one."""
-    (pod,) = [p for p in live.all("Pod") if p["metadata"]["labels"].get("mlwright.dev/version") == version_]
+    (pod,) = live.all("Pod", deployment="gated", version=version_)
     with (
         live.port_forward(f"pod/{pod['metadata']['name']}", 8080) as url,
         urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer,  # noqa: S310 - the address is the test's own

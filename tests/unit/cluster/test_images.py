@@ -100,6 +100,6 @@ def test_the_wheel_is_built_with_the_backend_that_the_project_names() -> None:
 def test_a_build_is_sent_the_folders_of_all_images() -> None:
     """What .dockerignore leaves out cannot be copied into an image."""
     sent = set((REPOSITORY / ".dockerignore").read_text().splitlines())
-    homes = {images.dockerfile(image).parent.relative_to(REPOSITORY) for image in images.known()}
+    homes = {images.dockerfile(image).parent.relative_to(REPOSITORY) for image in (*images.known(), *images.APART)}
 
     assert {f"!{home.parts[0]}" if home.parts[0] == "images" else f"!{home}" for home in homes} <= sent
