@@ -1,4 +1,4 @@
-"""What a change of each field does: it trains, rolls out, answers again, counts other rows, or does none of it.
+"""What a change of each field does: it trains, rolls out, answers again, counts otherwise, or does none of it.
 
 No field is left out.
 """
@@ -20,12 +20,14 @@ from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.api.fields import Schema
 from mlwright.api.pipelines import TrainingPipelineSpec
+from mlwright.builders import drift_batch
 from mlwright.controller.kinds import batches, deployments, pipelines
 from mlwright.controller.kinds import drift as monitors
-from mlwright.plan.drift import ServedSeen, Wanted
+from mlwright.plan.drift import ServedSeen, StartLook, StoredSeen, Wanted
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Body
 from mlwright.plan.serving import Target
+from mlwright.plan.writes import Write
 from mlwright.planners.batch import once
 from mlwright.planners.drift import decide
 from mlwright.planners.target import resolve
@@ -40,6 +42,7 @@ NEITHER: Final = "neither"
 FIXED: Final = "has one value"
 ANSWERS: Final = "answers again"
 COUNTS: Final = "counts other rows"
+LOOKS: Final = "looks otherwise the next time"
 
 SURFACE: Final[dict[str, Any]] = {
     "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
@@ -683,6 +686,13 @@ OF_BATCH: Final = {
     **{f"pod.{name}": NEITHER for name in SURFACE_FIELDS},
 }
 
+STORED_ROWS: Final[dict[str, Any]] = {
+    "deploymentRef": {"name": "flights"},
+    "dataset": {key: BATCH["input"][key] for key in ("uri", "format", "storage")},
+    "schedule": {"cron": "0 3 * * *", "timeZone": "UTC", "startingDeadline": "2h"},
+    "label": "late",
+    **{key: BATCH[key] for key in ("shards", "retries", "timeoutAfter", "image", "pod")},
+}
 DRIFT: Final[dict[str, Any]] = {
     "maxDistance": 0.2,
     "falseAlarm": 0.02,
@@ -696,7 +706,7 @@ QUALITY: Final[dict[str, Any]] = {
     "persistence": {"required": 2, "of": 4},
 }
 MONITOR: Final[dict[str, Any]] = {
-    "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}},
+    "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}, "batch": STORED_ROWS},
     "windows": {"slow": {"length": "24h", "every": "1h"}},
     "features": {"include": ["hour"], "exclude": ["day"]},
     "minSamples": 500,
@@ -725,8 +735,24 @@ MONITOR: Final[dict[str, Any]] = {
     "paused": False,
 }
 OF_MONITOR: Final = {
-    "target.type": FIXED,
+    "target.type": NEITHER,  # it never changes alone: the settings that it names go with it
     "target.live.deploymentRef.name": COUNTS,
+    "target.batch.deploymentRef.name": LOOKS,
+    **{
+        f"target.batch.dataset.{name}": LOOKS
+        for name in (
+            "uri",
+            "format",
+            "storage.endpointURL",
+            "storage.region",
+            "storage.caBundleRef.name",
+            "storage.caBundleRef.key",
+            "storage.secretRef.name",
+        )
+    },
+    **{f"target.batch.schedule.{name}": NEITHER for name in ("cron", "timeZone", "startingDeadline")},
+    **{f"target.batch.{name}": LOOKS for name in ("label", "shards", "retries", "timeoutAfter", "image")},
+    **{f"target.batch.pod.{name}": LOOKS for name in SURFACE_FIELDS},
     "windows.slow.length": COUNTS,
     "windows.slow.every": COUNTS,
     "features.include": NEITHER,
@@ -743,7 +769,7 @@ OF_MONITOR: Final = {
     "actions.notify.secretRef.name": NEITHER,
     "actions.notify.secretRef.key": NEITHER,
     "checks.name": NEITHER,
-    "checks.type": NEITHER,
+    "checks.type": LOOKS,  # pods answer stored rows only where somebody asks about answers
     **{
         f"checks.{check}.{name}": COUNTS if name == "persistence.of" and check == "dataDrift" else NEITHER
         for check in ("dataDrift", "predictionDrift")
@@ -770,7 +796,9 @@ OTHER: Final = {
     "experiment.goal.queries.trials.metric": "other_total",
     "experiment.goal.queries.successes.metric": "other_total",
     "model.type": "Latest",
-    "pod.resources.requests": {"cpu": "2"},
+    **{f"{pod}.resources.requests": {"cpu": "2"} for pod in ("pod", "target.batch.pod")},
+    "target.batch.pod.resources.limits": {"memory": "4Gi"},
+    "target.batch.schedule.timeZone": "Europe/Paris",
     "pod.resources.limits": {"memory": "4Gi"},
     "steps.pod.resources.requests": {"cpu": "2"},
     "rollout.preflight.container.resources.requests": {"cpu": "2"},
@@ -853,7 +881,9 @@ def effect(kind: str, before: Body, after: Body) -> str:
     if kind == "BatchPrediction":
         return ANSWERS if asked_once(before) != asked_once(after) else NEITHER
     if kind == "DriftMonitor":
-        return COUNTS if wanted(before) != wanted(after) else NEITHER
+        if wanted(before) != wanted(after):
+            return COUNTS
+        return LOOKS if look(before) != look(after) else NEITHER
     return ROLLS_OUT if revision(before) != revision(after) else NEITHER
 
 
@@ -878,6 +908,18 @@ def wanted(spec: Body) -> Wanted | None:
     return decide(replace(seen, served=served, missing=""), SETTINGS, world.now).wanted
 
 
+def look(spec: Body) -> tuple[str, Write]:
+    """Return whose version stored rows are compared with, and the Job that counts them when a person asks for it."""
+    world = World()
+    spec = {**spec, "target": {"type": "Batch", "batch": spec["target"]["batch"]}}
+    seen = monitors.gather(world.add({**people.monitor(), "spec": spec}), world)
+    served = ServedSeen("0a1b2c3d", "flights-v1", moment("2025-01-01T00:00:00Z"))
+    stored = StoredSeen(world.now, request="1", version={"name": "flights-v1", "uri": "pvc://models/flights/1"})
+    asked = replace(seen, served=served, missing="", stored=stored)
+    (start,) = (one for one in decide(asked, SETTINGS, world.now).intents if isinstance(one, StartLook))
+    return asked.watched, drift_batch.rendered(asked, start)
+
+
 def revision(spec: Body) -> str:
     """Return the revision that is asked for."""
     world = World()
@@ -895,6 +937,9 @@ def base(kind: str, path: str) -> dict[str, Any]:
     """Return the spec that is changed."""
     if path == "model.alias":
         return {**DEPLOYMENT, "model": {"ref": {"name": "flights"}, "type": "Alias", "alias": "blue"}}
+    if path == "target.batch.pod.env.value":
+        plain = {**SURFACE, "env": [{"name": "A", "value": "a"}]}
+        return {**MONITOR, "target": {"type": "Batch", "batch": {**STORED_ROWS, "pod": plain}}}
     return {"TrainingPipeline": PIPELINE, "BatchPrediction": BATCH, "DriftMonitor": MONITOR}.get(kind, DEPLOYMENT)
 
 
