@@ -845,13 +845,38 @@ REFUSALS |= {
     ),
     "stored rows at no plain address": Refusal(
         "DriftMonitor.spec.target.batch.dataset",
-        "dataset.uri must be one plain address",
+        "target.batch.dataset.uri must be one plain address",
         {"spec.target": _stored(dataset={"uri": "pvc://lake/../rows"})},
     ),
     "keys of a store for rows on a claim": Refusal(
         "DriftMonitor.spec.target.batch.dataset",
-        "dataset.storage belongs to s3:// addresses",
+        "target.batch.dataset.storage belongs to s3:// addresses",
         {"spec.target": _stored(dataset={"uri": "pvc://lake/rows", "storage": {"endpointURL": "https://s3:9000"}})},
+    ),
+    "a password in the address of a store of rows": Refusal(
+        "DriftMonitor.spec.target.batch.dataset.storage.endpointURL",
+        "without user, password or query",
+        {"spec.target": _stored(dataset={"uri": "s3://lake/rows", "storage": {"endpointURL": "https://me:mine@s3"}})},
+    ),
+    "no time for a slot of stored rows": Refusal(
+        "DriftMonitor.spec.target.batch.schedule.startingDeadline",
+        "must be longer than 0s",
+        {"spec.target": _stored(schedule={"cron": "0 3 * * *", "startingDeadline": "0s"})},
+    ),
+    "no time for a look at stored rows": Refusal(
+        "DriftMonitor.spec.target.batch.timeoutAfter",
+        "must be longer than 0s",
+        {"spec.target": _stored(timeoutAfter="0s")},
+    ),
+    "a variable of ours for the pods that count": Refusal(
+        "DriftMonitor.spec.target.batch.pod.env[]",
+        "choose another name",
+        {"spec.target": _stored(pod={"env": [{"name": "MLWRIGHT_COUNT", "value": "x"}]})},
+    ),
+    "two sources of a variable of the pods that count": Refusal(
+        "DriftMonitor.spec.target.batch.pod.env[]",
+        "set value or secretRef, not both",
+        {"spec.target": _stored(pod={"env": [{"name": "A", "value": "x", "secretRef": {"name": "s", "key": "k"}}]})},
     ),
     "the truth of stored rows without its column": Refusal(
         "DriftMonitor.spec",
@@ -1481,7 +1506,7 @@ def test_messages_hold_no_path_of_another_kind() -> None:
     strangers = [
         (path, message)
         for path, message in all_rules()
-        for word in re.findall(r"\b(dataset|model|server|rollout|evaluation)\.", message)
+        for word in re.findall(r"(?<![\w.])(dataset|model|server|rollout|evaluation)\.", message)
         if word
         not in definition(KINDS[path.split(".")[0]])["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][
             "spec"

@@ -31,11 +31,11 @@ class BatchData(Schema):
         Rule(
             "self.uri.matches('^(pvc|configmap|s3)://[a-z0-9][-a-z0-9.]*/.+$') && !self.uri.contains('::')"
             " && !self.uri.matches('/[.][.]?(/|$)')",
-            "dataset.uri must be one plain address: pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
+            "target.batch.dataset.uri must be one plain address: pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
         ),
         Rule(
             "!has(self.storage) || self.uri.startsWith('s3://')",
-            "dataset.storage belongs to s3:// addresses: remove it, or correct dataset.uri",
+            "target.batch.dataset.storage belongs to s3:// addresses: remove it, or correct target.batch.dataset.uri",
         ),
     )
 
