@@ -14,6 +14,21 @@ from tests.cluster.things import PORT, USER, claim, job, pod_spec, web
 from tests.support.waiting import eventually
 
 
+# As in every cluster, pods are ready a moment before kube-proxy has written the rules that lead to them.
+_CALLER = """
+import time, urllib.request
+deadline = time.monotonic() + 20
+while True:
+    try:
+        print(urllib.request.urlopen("http://web", timeout=10).read().decode())
+        break
+    except OSError:
+        if time.monotonic() > deadline:
+            raise
+        time.sleep(0.2)
+"""
+
+
 def fetch(url: str) -> str:
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - always http
         return str(answer.read().decode())
@@ -23,9 +38,8 @@ def test_a_job_reaches_a_deployment_through_the_dns_name_of_its_service(space: N
     """Deployment, Service, DNS, kube-proxy and Job work together."""
     space.apply(*web("web", replicas=2))
     space.kubectl("rollout", "status", "deployment/web", "--timeout=90s")
-    script = "import urllib.request as u; print(u.urlopen('http://web', timeout=10).read().decode())"
 
-    space.apply(job("caller", script))
+    space.apply(job("caller", _CALLER))
     space.wait_for("job/caller", "Complete", "True", seconds=90)
 
     assert space.kubectl("logs", "job/caller").startswith("hello from web-")
