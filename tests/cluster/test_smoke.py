@@ -13,7 +13,6 @@ from cluster.provider import Provider
 from tests.cluster.things import PORT, USER, claim, job, pod_spec, web
 from tests.support.waiting import eventually
 
-
 # As in every cluster, pods are ready a moment before kube-proxy has written the rules that lead to them.
 _CALLER = """
 import time, urllib.request
