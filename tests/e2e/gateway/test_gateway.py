@@ -45,7 +45,7 @@ def weight(percent: int) -> Json:
 CANARY = {
     "strategy": "Canary",
     "steps": [
-        {"name": "quiet", "type": "Shadow", "shadow": {"percent": 50, "duration": "5s"}},
+        {"name": "quiet", "type": "Shadow", "shadow": {"percent": 50, "duration": "20s"}},
         *(weight(percent) for percent in (1, 5, 10)),
         ASK,
         *(weight(percent) for percent in (20, 30, 40, 50, 60, 70, 80, 90, 100)),
@@ -77,6 +77,7 @@ def test_a_canary_gets_growing_shares_at_a_gateway_and_no_request_fails(
     clients.start(url, json.dumps(request()), image, CONNECTIONS)
     live.apply(version("gated", 2, FLIGHTS, shelf.digest))
     live.reaches("ModelDeployment", "gated", "RolloutProgressing", "gated-v2 is asked 50 % of the requests again")
+    hurry(live, "gated-v1")
     live.reaches("ModelDeployment", "gated", "AwaitingApproval", "gated-v2 waits for approval at step ask")
     shares = {v["name"]: v["verifiedWeight"] for v in live.status("ModelDeployment", "gated")["variants"]}
     split = counted(live, url, image)
@@ -164,6 +165,12 @@ def assert_share(split: dict[str, int], share: float) -> None:
     total = sum(split.values())
     spread = DEVIATIONS * math.sqrt(total * share * (1 - share))
     assert abs(split.get("2", 0) - total * share) <= spread, split
+
+
+def hurry(live: Live, version_: str) -> None:
+    """Let the kubelet look at the pods of a version now: ConfigMaps that changed come with that, else once a minute."""
+    pods = [pod["metadata"]["name"] for pod in live.all("Pod", deployment="gated", version=version_)]
+    live.kubectl("annotate", "pods", *pods, "hurried=true")
 
 
 def copies(live: Live, version_: str) -> dict[str, float]:
