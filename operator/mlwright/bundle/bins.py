@@ -30,6 +30,9 @@ MOST_SLOTS: Final = BINS + 3
 MOST_FEATURES: Final = 20
 """Features that are counted live, the most important first: with 23 series each, twenty pods have about 10,000."""
 
+MANY: Final = 4096
+"""Values from which on they are counted edge by edge; pieces of stored rows are larger, requests are not."""
+
 Tally = NDArray[np.int64]
 """Counts, one for each slot."""
 
@@ -94,7 +97,15 @@ class _Numbers:
         return cls((*numbered, *missing), np.array([*edges, np.inf], dtype=np.float64))
 
     def count(self, values: Array) -> Tally:
-        return np.bincount(np.searchsorted(self.limits, values.ravel()), minlength=len(self.slots))
+        column = values.ravel()
+        if column.size < MANY:
+            return np.bincount(np.searchsorted(self.limits, column), minlength=len(self.slots))
+        # Looking at all values once for each edge takes a third of the time of a search for each value: no branches.
+        numbers = column.astype(np.float64, copy=False)
+        within = [np.count_nonzero(numbers <= limit) for limit in self.limits]
+        missing = [column.size] if MISSING in self.slots else []
+        reached = np.array([0, *within, *missing], dtype=np.int64)
+        return reached[1:] - reached[:-1]
 
 
 @dataclass(frozen=True, slots=True)

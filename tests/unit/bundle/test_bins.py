@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.bundle.bins import MOST_SLOTS, feature_counter, output_counter
+from mlwright.bundle.bins import MANY, MOST_SLOTS, feature_counter, output_counter
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profile import Counts, Distribution
 from mlwright.bundle.profiling import (
@@ -49,6 +49,24 @@ def test_numbers_are_counted_as_the_profile_counts_them(learned: list[float], li
     values = np.array(live, dtype=np.float64)
 
     assert counted(profile, values.reshape(-1, 1)) == expected(count_numbers(values, profile.edges))
+
+
+@given(st.lists(st.floats(-10, 10), max_size=60), numbers.filter(len))
+def test_many_numbers_are_counted_as_few_are(learned: list[float], live: list[float]) -> None:
+    """Stored rows come by the thousand and are counted in another way: the same, infinities and gaps included."""
+    counter = feature_counter(profile_numbers("x", Datatype.FP64, np.array(learned)))
+    few, times = np.array(live), -(-MANY // len(live))
+
+    assert counter.count(np.tile(few, times)).tolist() == (times * counter.count(few)).tolist()
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=60), st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1))
+def test_many_whole_numbers_are_counted_as_few_are(learned: list[int], live: list[int]) -> None:
+    """They have no gaps, and reach beyond what a float tells apart."""
+    counter = feature_counter(profile_numbers("x", Datatype.INT64, np.array(learned, dtype=np.float64)))
+    few, times = np.array(live, dtype=np.int64), -(-MANY // len(live))
+
+    assert counter.count(np.tile(few, times)).tolist() == (times * counter.count(few)).tolist()
 
 
 def test_whole_numbers_cannot_be_missing() -> None:
