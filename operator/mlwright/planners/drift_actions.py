@@ -19,11 +19,6 @@ from mlwright.settings import Settings
 
 SHOWN: Final = 20
 """Features that the evidence holds."""
-DEPENDENT: Final = (
-    "nothing but telling is done: rows of few users vary more than chance explains, and how much more is learnt of"
-    " distributions alone, from spans of 30m to 6h (spec.windows.slow.every); set spec.independentRows if each row is"
-    " one of its own"
-)
 
 
 def acting(
@@ -57,13 +52,21 @@ def acting(
             if action.type == "Notify":  # tells no more than the status does
                 found = _with(found, notify(seen, settings, served, action, because, evidence))
             elif not (proven := [one for one in because if one.known]):
-                found = _with(found, Acted(trouble=DEPENDENT))
+                found = _with(found, Acted(trouble=_dependent(seen)))
             elif action.type == "Rollback":
                 sent = send_back(seen, served, action, proven, judged, evidence)
                 found = _with(found, _held(seen, sent, broken))
             else:
                 found = _with(found, _asked(seen, served, action, proven, evidence, broken))
     return found
+
+
+def _dependent(seen: MonitorSeen) -> str:
+    """Return why nothing is done about what rows of few users may have made, and the way out."""
+    learnt = "is learnt of distributions alone, from spans of 30m to 6h (spec.windows.slow.every)"
+    why = "is not learnt of stored rows (spec.target.batch)" if seen.spec.target.batch else learnt
+    more = f"rows of few users vary more than chance explains, and how much more {why}"
+    return f"nothing but telling is done: {more}; set spec.independentRows if each row is one of its own"
 
 
 def _with(before: Acted, more: Acted) -> Acted:

@@ -18,6 +18,7 @@ from tests.support.replay.world import World
 
 pytestmark = pytest.mark.timeout(20)
 SLOT = timedelta(minutes=10)
+AGAIN = {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
 AT_ONCE = [
     {"name": "data", "type": "DataDrift", "dataDrift": {"persistence": {"required": 1, "of": 1}}},
 ]
@@ -235,8 +236,7 @@ def test_nothing_starts_again_when_the_status_is_lost() -> None:
 
 def test_a_run_is_asked_for_because_of_stored_rows() -> None:
     """Actions follow as they do from requests."""
-    again = {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
-    operator = begun(Surroundings(stored=(200, 800)), checks=AT_ONCE, independentRows=True, actions=[again])
+    operator = begun(Surroundings(stored=(200, 800)), checks=AT_ONCE, independentRows=True, actions=[AGAIN])
     operator.world.add(people.pipeline())
     operator.settle()
     later(operator)
@@ -244,6 +244,17 @@ def test_a_run_is_asked_for_because_of_stored_rows() -> None:
     asked = [body["spec"] for body in operator.world.all("Decision") if body["spec"]["type"] == "Retrain"]
     assert [spec["subjectRef"]["name"] for spec in asked] == ["flights"]
     assert asked[0]["evidence"]["deployment"] == "flights"
+
+
+def test_stored_rows_that_may_hang_together_start_no_run() -> None:
+    """How much they vary is not learnt of looks, whatever their schedule: only a person can know it."""
+    operator = begun(Surroundings(stored=(200, 800)), checks=AT_ONCE, actions=[AGAIN])
+    later(operator)
+
+    assert conditions(operator)["Drifted"] == "True"
+    assert not [body for body in operator.world.all("Decision") if body["spec"]["type"] == "Retrain"]
+    assert "how much more is not learnt of stored rows (spec.target.batch)" in status(operator)["summary"]
+    assert "set spec.independentRows" in status(operator)["summary"]
 
 
 @pytest.mark.parametrize(
