@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from mlwright.plan.serving import DeploymentSeen, ScaleVariant
 from mlwright.planners import deployment
 from mlwright.planners.autoscaling import Scaling, scale
 from mlwright.planners.load_questions import REQUESTS, SECONDS, own, quick
-from tests.unit.planners.given import NOW, SETTINGS, Deployment, a_deployment
+from tests.unit.planners.given import LONG_AGO, NOW, SETTINGS, Deployment, a_deployment
 
 RATE = {"name": "load", "type": "RequestRate", "requestRate": {"target": 10}}
 BUSY = {"name": "busy", "type": "Concurrency", "concurrency": {"target": 2}}
@@ -253,6 +254,21 @@ def test_a_rollout_that_misses_metrics_says_so_in_the_one_condition() -> None:
     decision: deployment.Decision = Decided(StatusDraft("rolls out", (missing,), {}))
 
     assert deployment.with_size(decision, size).status.conditions == (missing,)
+
+
+def test_in_the_middle_of_a_rollout_the_load_of_both_counts_and_each_is_sized_for_its_share() -> None:
+    """70 requests/s need 7 pods: the candidate gets a quarter of them, and stable can take everything back."""
+    quarter = {"name": "quarter", "type": "Weight", "weight": {"percent": 25, "hold": "10m"}}
+    told = autoscaled().asking(rollout={"strategy": "Canary", "steps": [quarter]}, traffic={"provider": "Router"})
+    told = told.candidate(2, ready=1, of=1, created=LONG_AGO, pods=(pod(3),)).pinned(2)
+    old, new = told.revision(1), told.revision(2)
+    told.shares = {old: 75, new: 25}
+    seen = told.knowing(answers={REQUESTS: answer(18, 17, 17, 18)}, memory=BEFORE).done()
+
+    decision = deployment.decide(seen, replace(SETTINGS, router_image="router:1"), NOW)
+
+    scales = [intent for intent in decision.intents if isinstance(intent, ScaleVariant)]
+    assert {scale.variant.revision: scale.replicas for scale in scales} == {old: 7, new: 2}
 
 
 def test_a_suspended_deployment_is_not_scaled() -> None:
