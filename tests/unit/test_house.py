@@ -80,6 +80,13 @@ def test_the_project_explains_itself() -> None:
     assert list(_hits(SHARED_NOTES)) == []
 
 
+def test_the_readme_leads_to_every_page_of_the_documentation() -> None:
+    """A page that nobody finds is not written."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [page.name for page in sorted((ROOT / "docs").glob("*.md")) if f"(docs/{page.name})" not in readme] == []
+
+
 @pytest.mark.parametrize("name", ["operator", "server", "trainer", "dev", "demo"])
 def test_lock_files_hold_names_versions_and_hashes_only(name: str) -> None:
     """An option or an address in a lock would decide for the machine where packages come from."""
