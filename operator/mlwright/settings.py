@@ -26,7 +26,9 @@ class Settings:
     network_policy: bool = False
     """Whether pods behind a router take requests only from it and from `network_policy_from`."""
     network_policy_from: str = "[]"
-    """Who else may reach pods behind a router, as a JSON list of peers of a NetworkPolicy: Prometheus, most of all."""
+    """Who else may reach guarded pods, as a JSON list of peers of a NetworkPolicy: Prometheus, most of all."""
+    network_policy_gateways: str = "[]"
+    """The pods of Gateways, as such a list. Empty: nobody knows them, so pods behind Gateways are not guarded."""
     image_pull_policy: str = "IfNotPresent"
     """As in a pod: Always, IfNotPresent or Never."""
     artifacts_uri: str = ""

@@ -14,6 +14,8 @@
   value: {{ .Values.networkPolicy.enabled | quote }}
 - name: MLWRIGHT_NETWORK_POLICY_FROM
   value: {{ include "mlwright.networkPolicyFrom" . | quote }}
+- name: MLWRIGHT_NETWORK_POLICY_GATEWAYS
+  value: {{ .Values.networkPolicy.gateways | toJson | quote }}
 - name: MLWRIGHT_IMAGE_PULL_POLICY
   value: {{ .Values.imagePullPolicy | quote }}
 - name: MLWRIGHT_ARTIFACTS_URI
@@ -61,7 +63,7 @@
 {{- join "," $entries -}}
 {{- end -}}
 
-{{/* Who may reach pods behind routers beside those: as networkPolicy.from says, and the embedded Prometheus. */}}
+{{/* Who may reach guarded pods beside routers and Gateways: as networkPolicy.from says, and the embedded Prometheus. */}}
 {{- define "mlwright.networkPolicyFrom" -}}
 {{- $peers := .Values.networkPolicy.from -}}
 {{- if .Values.prometheus.embedded.enabled -}}

@@ -114,7 +114,7 @@ _RENDERED: Final[Mapping[type[ServingIntent], Callable[[_Of, Any], Write]]] = {
     KeepBackend: lambda of, intent: Apply(_backend(of.seen, of.owner, intent.revision)),
     KeepHTTPRoute: lambda of, intent: Apply(http_route(of.seen, of.owner, intent)),
     KeepCopies: lambda of, intent: Tell(_copies(of.seen, of.owner, intent), of.seen.witnesses),
-    KeepGuard: lambda of, _: Apply(_guard(of.seen, of.owner, of.settings)),
+    KeepGuard: lambda of, intent: Apply(_guard(of.seen, of.owner, of.settings, gateways=intent.gateways)),
     KeepRouterAccount: lambda of, intent: Apply(router_account(of.seen.namespace, intent.users)),
     KeepRouterBinding: lambda of, intent: Apply(router_binding(of.seen.namespace, intent.users, of.settings)),
     KeepRouterService: lambda of, intent: Apply(router_service(of.seen.namespace, intent.users)),
@@ -297,13 +297,12 @@ def _backend(seen: DeploymentSeen, owner: Key, revision: str) -> dict[str, Any]:
     }
 
 
-def _guard(seen: DeploymentSeen, owner: Key, settings: Settings) -> dict[str, Any]:
+def _guard(seen: DeploymentSeen, owner: Key, settings: Settings, *, gateways: bool) -> dict[str, Any]:
     """Return the NetworkPolicy. Kubelets are never shut out, and pods of one deployment ask each other for shadows."""
-    router, own = router_labels(), {LABEL_DEPLOYMENT: seen.name}
-    peers: list[Mapping[str, Any]] = [
-        {"podSelector": {"matchLabels": router}},
-        {"podSelector": {"matchLabels": own}},
-    ]
+    own = {LABEL_DEPLOYMENT: seen.name}
+    router = [{"podSelector": {"matchLabels": router_labels()}}]
+    through = json.loads(settings.network_policy_gateways) if gateways else router
+    peers: list[Mapping[str, Any]] = [*through, {"podSelector": {"matchLabels": own}}]
     if seen.spec.rollout.preflight or seen.preflights:
         before = [{"key": LABEL_PREFLIGHT, "operator": "Exists"}]
         peers.append({"podSelector": {"matchLabels": meta.owner_labels(owner), "matchExpressions": before}})

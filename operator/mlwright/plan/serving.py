@@ -271,7 +271,9 @@ class KeepHTTPRoute:
 
 @dataclass(frozen=True, slots=True)
 class KeepGuard:
-    """Keep the NetworkPolicy that lets only the router and chosen others reach the pods."""
+    """Keep the NetworkPolicy that lets only the router, or only Gateways, and chosen others reach the pods."""
+
+    gateways: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ class TrafficSeen:
     provider: Provider = Provider.SERVICE
     """What the spec asks for, once the planner knows what the installation says."""
     guards: bool = False
-    """Whether the installation asks for a NetworkPolicy around pods behind a router."""
+    """Whether the installation asks for a NetworkPolicy around pods behind this provider."""
     guard_uid: str = ""
     """uid of that NetworkPolicy; empty when there is none."""
     table: tuple[Range, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -59,13 +60,19 @@ def resolved(seen: DeploymentSeen, settings: Settings) -> DeploymentSeen:
         _refuse_unroutable(seen, settings)
     if provider is Provider.GATEWAY:
         gateway.check(seen)
-    seen = replace(seen, traffic=replace(seen.traffic, provider=provider, guards=settings.network_policy))
+    seen = replace(seen, traffic=replace(seen.traffic, provider=provider, guards=_guards(provider, settings)))
     requested = _percent(seen.traffic.table) if seen.traffic.selects_router else seen.shares.requested
     if provider is Provider.GATEWAY:
         return replace(seen, shares=gateway.shares(seen, requested))
     if not seen.traffic.selects_router:
         return seen
     return replace(seen, shares=SharesSeen(requested=requested, verified=verified_weights(seen) or {}))
+
+
+def _guards(provider: Provider, settings: Settings) -> bool:
+    """Tell whether pods are guarded: Gateways are others' pods, so somebody has to say which."""
+    known = provider is not Provider.GATEWAY or bool(json.loads(settings.network_policy_gateways))
+    return settings.network_policy and known
 
 
 def _provider(seen: DeploymentSeen, settings: Settings) -> Provider:
@@ -105,7 +112,9 @@ def lead_to(
         case Provider.GATEWAY:
             divided = gateway.divide(seen, _named(seen, given, names))
             left = (*_without_router(seen), *_idle_backends(seen, given))
-            return (*_unguarded(seen), *divided, ShareTraffic(given), *left)
+            through = seen.traffic.guards and not gateway.blocked(seen)
+            guard = (KeepGuard(gateways=True),) if through else _unguarded(seen)
+            return (*guard, *divided, ShareTraffic(given), *left)
     route = route_of(seen, _named(seen, given, names), assignment or Assignment())
     there = seen.traffic.selects_router or not seen.traffic.selects or _followed(seen, document(seen, route))
     backends = tuple(KeepBackend(revision) for revision in given)

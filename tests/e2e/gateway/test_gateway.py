@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster import gateway
 from examples.flights.errands import Load
 from mlwright.constants import ANNOTATION_APPROVE
 from tests.support.apiserver import Json
@@ -68,10 +69,14 @@ def address(shelf: Shelf) -> Iterator[str]:
 def test_a_canary_gets_growing_shares_at_a_gateway_and_no_request_fails(
     shelf: Shelf, release: Release, address: str
 ) -> None:
-    """Copies, shares as asked for, a header that names the variant; twelve edits of weights and a takeover."""
+    """Copies, shares as asked for, a header that names the variant; twelve edits of weights and a takeover.
+
+    The NetworkPolicy is there; whether it is enforced is up to the network, and this one does not.
+    """
     live, url, image = shelf.live, f"http://{address}/v2/models/gated", release.images["trainer"]
     serve(shelf, "gated", rollout=CANARY)
     live.until("the Gateway leads there", lambda: asked(shelf, url) == "200 1")
+    guard = live.until("only the Gateway reaches the pods", lambda: live.read("NetworkPolicy", "gated"))
 
     clients = Load(live, "load-gated", pause=0.004)
     clients.start(url, json.dumps(request()), image, CONNECTIONS)
@@ -94,6 +99,7 @@ def test_a_canary_gets_growing_shares_at_a_gateway_and_no_request_fails(
     assert clients.counted["failures"] == {}
     assert clients.counted["versions"].keys() == {"1", "2"}
     assert shares == {"stable": 90, "candidate": 10}
+    assert gateway.NAMESPACE in str(guard["spec"]["ingress"])
     assert_share(split, 0.1)
     assert named == ["200 1", "200 2", "200 1", "200 2"]
     assert copied["compared"] > 0

@@ -50,6 +50,7 @@ def test_the_defaults_are_the_operators_own() -> None:
         "traffic_provider",
         "network_policy",
         "network_policy_from",
+        "network_policy_gateways",
     }
     found, own = load(_environment()), Settings()
 
@@ -61,7 +62,11 @@ def test_values_arrive_in_the_settings() -> None:
     variables = _environment(
         imagePullPolicy="Always",
         traffic={"provider": "Router"},
-        networkPolicy={"enabled": True, "from": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]},
+        networkPolicy={
+            "enabled": True,
+            "from": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
+            "gateways": [{"namespaceSelector": {"matchLabels": {"team": "edge"}}}],
+        },
         artifacts={"uri": "pvc://store/models"},
         watchNamespace="team-a",
         workers=3,
@@ -81,6 +86,7 @@ def test_values_arrive_in_the_settings() -> None:
         traffic_provider="Router",
         network_policy=True,
         network_policy_from='[{"podSelector":{"matchLabels":{"app":"prometheus"}}}]',
+        network_policy_gateways='[{"namespaceSelector":{"matchLabels":{"team":"edge"}}}]',
         image_pull_policy="Always",
         artifacts_uri="pvc://store/models",
         namespace="team-a",

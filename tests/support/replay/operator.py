@@ -42,6 +42,7 @@ SETTINGS: Final = Settings(
     server_image="server:1",
     router_image="router:1",
     network_policy=True,
+    network_policy_gateways='[{"namespaceSelector":{"matchLabels":{"team":"edge"}}}]',
     artifacts_uri="pvc://artifacts/runs",
     prometheus_url="http://prometheus:9090",
     outside_hosts="https://models.example.com,https://mlflow.example.com,https://hooks.example.com",
