@@ -51,6 +51,11 @@ def pods(live: Live, name: str) -> list[Json]:
     return [p for p in live.all("Pod", pipeline=name, step="tune") if p["status"].get("phase") == "Running"]
 
 
+def names(live: Live, name: str) -> list[str]:
+    """Return their names."""
+    return [p["metadata"]["name"] for p in pods(live, name)]
+
+
 def numbered(live: Live, name: str, number: int) -> str:
     """Return the running pod of that number, "" when there is none."""
     index = "batch.kubernetes.io/job-completion-index"
@@ -97,13 +102,43 @@ def test_killed_pods_lose_no_trial_that_has_ended(live: Live) -> None:
     assert lineage["tuning"] == {key: value for key, value in found.items() if key != "sentence"}
 
 
+@pytest.mark.alone
+def test_a_tuning_goes_on_while_the_leader_is_killed(live: Live) -> None:
+    """Its pods never notice: the other replica tells how far it is, and trains with the best that was found."""
+    operator = Namespace(live.kubeconfig, NAMESPACE)
+    live.apply(tuned("led", trials=1000, parallelism=2, timeoutAfter="70s"))
+    live.until("both pods have ended a trial", lambda: len([p for p in names(live, "led") if ended(live, p)]) == 2)
+    leader, before, told = holder(operator), uids(live, "led"), checked(live, "led")
+
+    operator.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
+
+    live.until("there is another leader", lambda: holder(operator) not in {leader, ""})
+    live.until("it tells how far the tuning is", lambda: checked(live, "led") != told)
+    assert len(names(live, "led")) == 2, "the tuning was over before the other replica had taken over"
+    live.reaches("TrainingRun", "led-1", "Complete", "made led-v1", seconds=FINISHED)
+    assert uids(live, "led") == before
+    assert live.names("Job", pipeline="led", step="tune") == ["led-1-tune-0"]
+    done = [trial for pod in live.names("Pod", pipeline="led", step="tune") for trial in ended(live, pod)]
+    found = live.status("TrainingRun", "led-1")["tuning"]
+    assert (found["finished"], found["failed"]) == (len(done), 0)
+    assert sorted(done) == list(range(1, len(done) + 1))
+    lineage = live.there("ModelVersion", "led-v1")["spec"]["lineage"]
+    assert lineage["parameters"] == {"n_estimators": 80, **found["best"]["parameters"]}
+    assert live.names("ModelVersion", pipeline="led") == ["led-v1"]
+
+
+def uids(live: Live, name: str) -> set[str]:
+    """Return what tells the pods of a tuning from any others that took their place."""
+    return {pod["metadata"]["uid"] for pod in live.all("Pod", pipeline=name, step="tune")}
+
+
 def test_a_suspended_tuning_goes_on_where_it_was_and_ends_when_its_time_is_over(live: Live) -> None:
     """The status tells of trials while they go on; suspended there is no pod; no trial that had ended is done again."""
     live.apply(tuned("timed", trials=1000, parallelism=2, timeoutAfter="70s"))
     so_far = live.until("the status tells of trials", lambda: checked(live, "timed"))
     assert so_far["finished"] > 0
     assert so_far["sentence"].startswith(f"{so_far['finished']} of 1000 trials finished; the best so far is roc_auc ")
-    done = set().union(*(ended(live, pod["metadata"]["name"]) for pod in pods(live, "timed")))
+    done = set().union(*(ended(live, pod) for pod in names(live, "timed")))
 
     live.kubectl("patch", "trainingpipeline/timed", "--type=merge", "--patch", '{"spec":{"suspend":true}}')
     live.until("no pod is left", lambda: not live.names("Pod", pipeline="timed", step="tune"))
