@@ -81,6 +81,21 @@ class PerformanceStatus(Schema):
     right: int = Field(default=0, ge=0, description="How many of them said that the answer was right.")
 
 
+class EstimateStatus(Schema):
+    """How many answers may be right, without labels: shown, and nothing follows from it."""
+
+    metric: str = Field(max_length=40, description="What is estimated.")
+    estimated: float = Field(
+        description=(
+            "The metric as evaluated, moved by as much as the model is less sure of its answers than of those on the"
+            " held-out rows. Errors that it is sure of are not seen."
+        )
+    )
+    evaluated: float = Field(description="The metric on the held-out rows.")
+    rows: int = Field(default=0, ge=0, description="Answers of the newest window that it rests on.")
+    sentence: Sentence = Field(description="What it says, in words.")
+
+
 class WindowStatus(Schema):
     """The newest window."""
 
@@ -118,6 +133,10 @@ class DriftMonitorStatus(Status):
         default=(), max_length=64, description="Shares of broken values, those that are too large first."
     )
     performance: PerformanceStatus | None = Field(default=None, description="What labels that came late say.")
+    estimate: EstimateStatus | None = Field(
+        default=None,
+        description="How many answers may be right: an estimate without labels, which nothing follows from.",
+    )
     last_action: LastAction | None = Field(default=None, description="What was done about it.")
     last_look: LookStatus | None = Field(default=None, description="With target type Batch the newest look.")
     schedule: BatchScheduleStatus | None = Field(

@@ -1,5 +1,7 @@
 """What the bins of a distribution hold, in words for people: ranges of numbers, categories."""
 
+import math
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -9,6 +11,7 @@ from mlwright.bundle.profile import Distribution
 LONGEST: Final = 40
 """Characters of a name."""
 RARE: Final = "rare texts"
+_TO: Final = " to "
 
 
 def bin_names(distribution: Distribution) -> tuple[str, ...]:
@@ -31,7 +34,21 @@ def bin_names(distribution: Distribution) -> tuple[str, ...]:
 def _range(low: float, high: float, *, whole: bool) -> str:
     """Return what lies above one edge and not above the next."""
     first, last = (f"{int(low // 1) + 1}", f"{int(high)}") if whole else (f"{low:.4g}", f"{high:.4g}")
-    return last if first == last else f"{first} to {last}"
+    return last if first == last else f"{first}{_TO}{last}"
+
+
+def ranges(names: Iterable[str]) -> tuple[tuple[float, float], ...]:
+    """Read the names of bins of numbers back, with the four digits that they have; empty where any is none.
+
+    >>> ranges(("18 to 21.5", "40"))
+    ((18.0, 21.5), (40.0, 40.0))
+    """
+    try:
+        ends = [[float(end) for end in name.split(_TO)] for name in names]
+    except ValueError:
+        return ()
+    plain = all(len(pair) in {1, 2} and all(map(math.isfinite, pair)) for pair in ends)
+    return tuple((pair[0], pair[-1]) for pair in ends) if plain else ()
 
 
 def _plain(label: Label) -> str:

@@ -111,6 +111,7 @@ def answer(found: Told) -> Answer:
     calm = len(found.past.broken) - SHOWN
     lines += [f"  {calm} more shares of broken values are no worse; -o json tells them"] if calm > 0 else []
     lines += ["not enough data:", *(f"  {sentence}" for sentence in few)] if few else []
+    lines += [f"estimate: {estimate}"] if (estimate := estimate_of(found)) else []
     lines += ["what was found:", table(conditions)] if conditions else []
     lines += ["what was done:", *_done(found)]
     return Answer("\n".join(lines), _data(found))
@@ -177,6 +178,11 @@ def _truth_row(found: Told) -> list[tuple[str, ...]]:
     return [(*named, *figures, "", "", "", "", f"{told_of.get('labels', 0):,}")]
 
 
+def estimate_of(found: Told) -> str:
+    """Return what is estimated without labels, as the monitor told it; empty where nothing is."""
+    return str((found.status.get("estimate") or {}).get("sentence", ""))
+
+
 def sparkline(shifts: Iterable[Shift], limit: float) -> str:
     """Draw distances as a row of bars, higher than half where they are above the limit; a dot where there are none."""
     return "".join(_GAP if one.state is State.NOT_ENOUGH_DATA else _height(one.estimate, limit) for one in shifts)
@@ -207,6 +213,7 @@ def _data(found: Told) -> dict[str, Any]:
         "features": [_feature(one, spans) for one in found.past.traced],
         "quality": [_flaw(one, spans) for one in found.past.broken],
         "performance": status.get("performance"),
+        "estimate": status.get("estimate"),
         "decisions": done,
         "lastAction": status.get("lastAction"),
     }

@@ -9,7 +9,7 @@ from typing import Final
 
 from mlwright.api.conditions import written
 from mlwright.cli.answers import Code, CommandError
-from mlwright.cli.drift import Told, cut, right
+from mlwright.cli.drift import Told, cut, estimate_of, right
 from mlwright.plan.drift import Counts
 from mlwright.planners.drift_past import Traced, TracedFlaw
 from mlwright.planners.drift_quality import WORDS
@@ -127,17 +127,18 @@ def _broken_line(one: TracedFlaw) -> tuple[str, ...]:
 
 
 def _truth(found: Told) -> str:
-    """Return what late labels say, as the monitor told it."""
-    told = found.status.get("performance")
+    """Return what late labels say, and what is estimated without, as the monitor told it."""
+    told, estimate = found.status.get("performance"), estimate_of(found)
+    beside = f"<h2>Right answers, estimated</h2><p>{escape(estimate)}</p>" if estimate else ""
     if not told:
-        return ""
+        return beside
     facts = [
         ("Verdict", str(told["verdict"])),
         ("Labels of the newest window", f"{told.get('labels', 0):,}"),
         *((words, right(told[name])) for name, words in _OF_TRUTH.items() if told.get(name) is not None),
     ]
     listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts)
-    return f"<h2>Right answers ({escape(str(told['metric']))})</h2><dl>{listed}</dl>"
+    return f"<h2>Right answers ({escape(str(told['metric']))})</h2><dl>{listed}</dl>{beside}"
 
 
 _OF_TRUTH: Final = {"observed": "Right of them", "evaluated": "On the held-out rows", "least": "The least allowed"}

@@ -124,7 +124,7 @@ def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
 
 def _fields(seen: MonitorSeen) -> dict[str, Any]:
     found = ("version", "revision", "window", "features", "quality", "performance", "lastAction", "notifications")
-    return {name: seen.status.get(name) for name in (*found, "lastLook", "schedule", "handledRequest")}
+    return {name: seen.status.get(name) for name in (*found, "estimate", "lastLook", "schedule", "handledRequest")}
 
 
 def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: datetime) -> Decision:

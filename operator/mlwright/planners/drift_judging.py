@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen
+from mlwright.planners.drift_estimate import Estimate, estimated
 from mlwright.planners.drift_quality import Flaw, flaws
 from mlwright.planners.drift_truth import Truth, truth
 from mlwright.planners.drift_verdicts import OF_DISTRIBUTIONS, Finding, Found, findings
@@ -20,15 +21,17 @@ class Judged:
         drift: Of distributions; None where no check asks for it.
         quality: Of broken values; None where no check asks for it.
         truth: Of late labels; None where no check asks for it.
+        estimate: How many answers may be right, whatever labels say; None where it cannot be told.
     """
 
     drift: tuple[Finding, ...] | None = None
     quality: tuple[Flaw, ...] | None = None
     truth: Truth | None = None
+    estimate: Estimate | None = None
 
     @property
     def found(self) -> tuple[Found, ...]:
-        """All that actions may follow from."""
+        """All that actions may follow from; an estimate is none of it."""
         return (*(self.drift or ()), *((self.truth,) if self.truth else ()), *(self.quality or ()))
 
     @property
@@ -57,8 +60,12 @@ def judge(
     types = {check.type for check in seen.spec.checks}
     surfaces = reference.surfaces if reference else {}
     known = newest if reference else ()
+    last = newest[-1] if newest else None
+    drift = findings(seen.spec, reference, known, seen.status) if types & OF_DISTRIBUTIONS else None
+    strange = any(one.lasting and one.surface.startswith("feature:") for one in drift or ())
     return Judged(
-        findings(seen.spec, reference, known, seen.status) if types & OF_DISTRIBUTIONS else None,
+        drift,
         flaws(seen.spec, surfaces, known, seen.status) if "Quality" in types else None,
-        truth(seen.spec, served, blocks, newest[-1] if newest else None),
+        truth(seen.spec, served, blocks, last),
+        estimated(served, reference, last, seen.spec.min_samples, strange=strange),
     )

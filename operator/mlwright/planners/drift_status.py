@@ -49,6 +49,7 @@ def told(
         "features": [_shown(one) for one in (judged.drift or ())[:MOST_SHOWN]] or None,
         "quality": [_shown_share(one) for one in _worst(judged.quality or ())] or None,
         "performance": judged.truth.shown if judged.truth else None,
+        "estimate": judged.estimate.shown if judged.estimate else None,
     }
     sentence = _summary((*truth, *quality, *drifted), enough)
     summary = f"{sentence}; nothing new is counted: {trouble}" if trouble else sentence

@@ -31,7 +31,15 @@ NAMES = {
     "feature:<b>plan</b>": ("basic", "<i>plus</i>"),
 }
 PERFORMANCE = {"check": "truth", "metric": "accuracy", "verdict": "Steady", "labels": 1200, "observed": 0.871}
+ESTIMATE: Json = {
+    "metric": "accuracy",
+    "estimated": 0.84,
+    "evaluated": 0.9,
+    "rows": 3000,
+    "sentence": "84.0 % of the answers may be right, 90.0 % of 10,000 held-out rows were",
+}
 STATUS: Json = {
+    "estimate": ESTIMATE,
     "performance": {**PERFORMANCE, "evaluated": 0.9, "least": 0.865, "weighed": 0, "right": 0},
     "summary": "churn-v8 has drifted: age: 0.19; pipeline churn was asked for a run because churn-v8 has drifted",
     "version": "churn-v8",
@@ -133,6 +141,8 @@ def test_broken_values_and_right_answers_have_rows_of_their_own(run: Run) -> Non
     assert flaw["lower"] > flaw["limit"]
     assert [window["state"] for window in flaw["windows"]] == ["Over"] * 5
     assert told["performance"]["labels"] == 1200
+    assert f"estimate: {ESTIMATE['sentence']}" in said.out
+    assert told["estimate"] == ESTIMATE
 
 
 @pytest.mark.usefixtures("watched")
@@ -167,6 +177,7 @@ def test_a_real_browser_shows_the_distributions_side_by_side(run: Run, browser: 
     assert "<td>&lt;i&gt;plus&lt;/i&gt;</td>" in shown
     assert "Broken values" in shown
     assert "Right answers (accuracy)" in shown
+    assert ESTIMATE["sentence"] in shown
     assert "&lt;b&gt;plan&lt;/b&gt;" in shown
     assert "<b>plan" not in shown
     assert "<i>plus" not in shown

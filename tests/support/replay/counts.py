@@ -55,6 +55,9 @@ class Meter:
 
 LEARNED: Final = {"feature:hour": {"0": 5000, "1": 5000, "missing": 0}, "output:label": {"0": 8000, "1": 2000}}
 """What every version learned from."""
+SURE: Final = {"output:probabilities": {"0": 1000, "1": 1000}}
+"""How sure it was of the held-out rows."""
+BINS: Final = {"output:probabilities": ("0.5 to 0.7", "0.7 to 0.9")}
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Rows:
         rows: Rows of a span of time.
         learned: Whether the pods tell the distributions of the training.
         broken: Share of the rows that come without their hour.
+        unsure: Share of the answers that the model is less sure of; None where it does not tell.
         labels: Answers of a span that are labelled, the right and the wrong ones.
         trouble: Why nothing can be counted.
     """
@@ -74,6 +78,7 @@ class Rows:
     rows: int = 2000
     learned: bool = True
     broken: float = 0.0
+    unsure: float | None = None
     labels: tuple[int, int] = (0, 0)
     trouble: str = ""
 
@@ -97,7 +102,11 @@ class Rows:
             counts["output:label"] = {"0": self.rows // 2, "1": self.rows // 2}
         if wanted.labels:
             counts[LABELS] = dict(zip(("true", "false"), self.labels, strict=True))
-        return Tallied(wanted, {} if wanted.known else learned, counts)
+        if self.unsure is not None:
+            less = round(self.unsure * self.rows)
+            counts["output:probabilities"] = {"0": less, "1": self.rows - less}
+            learned = {**learned, **SURE}
+        return Tallied(wanted, {} if wanted.known else learned, counts, names=BINS)
 
     def _counts(self, *, moved: bool) -> dict[str, dict[str, int]]:
         gone = round(self.broken * self.rows)
