@@ -88,7 +88,8 @@ class TrainingRunSpec(Schema):
     ] = Field(
         default=None,
         description=(
-            "What this one run does otherwise than its pipeline says; it answers the pipeline's spec all the same."
+            "What this one run does otherwise than its pipeline says; it is no answer to a change of the pipeline's"
+            " spec, and its failure says nothing of the pipeline."
         ),
     )
     trigger: Annotated[

@@ -128,7 +128,7 @@ class RunBrief:
 
     name: str
     number: int
-    """0 for a run that somebody created under a name of their own."""
+    """0 for a run that somebody created under a name of their own, or with overrides."""
     token: str
     state: Literal["Running", "Waiting", "Succeeded", "Rejected", "Failed"]
     sentence: str
@@ -142,9 +142,11 @@ class RunBrief:
     """True when it ended because a newer run took its place: that says nothing about the pipeline."""
     asked: bool = False
     """True when a person asked for it."""
+    overridden: bool = False
+    """True when it trains otherwise than the pipeline says: it answers nothing that the pipeline's spec asks for."""
     data: DataRead | None = None
     """What it read; None before that."""
     slot: datetime | None = None
     """The slot of a schedule that it answers."""
     frozen: Frozen | None = None
-    """What it uses; looked up for the newest runs only."""
+    """What it uses; looked up for the newest runs without overrides only."""

@@ -69,6 +69,7 @@ class Move:
 
 _PASSING: Final = frozenset({"DatasetMissing", "StorageAway"})
 """What is wrong with the data only for a while."""
+_PARAMETERS: Final = "spec.training.estimator.parameters"
 _PROGRESS: Final = (Reason.RUN_IN_PROGRESS, Reason.RETRYING, Reason.QUEUED, Reason.PODS_UNHEALTHY, Reason.WAITING)
 """How well a step gets on, the best first: a run is stuck only when all its open steps are."""
 
@@ -122,7 +123,7 @@ def told(at: Situation, step: Step) -> str:
     if step.job is not None and step.job.late:
         return f"it took longer than its timeoutAfter of {step.template.timeout:g} s and was stopped{log}"
     if step.result is not None and step.result.sentence:
-        where = f"{step.result.field}: " if step.result.field else ""
+        where = f"{_blamed(at, step.result.field)}: " if step.result.field else ""
         remedy = f"; {step.result.remedy}" if step.result.remedy else ""
         return f"{where}{step.result.sentence}{remedy}{log}"
     ends = [pod for pod in (step.job.pods if step.job else ()) if pod.exit_code is not None]
@@ -130,6 +131,19 @@ def told(at: Situation, step: Step) -> str:
         why = f", {ends[-1].exit_reason}" if ends[-1].exit_reason not in ("", "Error") else ""
         return f"its container ended with exit code {ends[-1].exit_code}{why}{log}"
     return f"{(step.job.message if step.job else '') or 'it ended without a result'}{log}"
+
+
+def _blamed(at: Situation, field: str) -> str:
+    """Return the field that people mend: a step knows which parameters there are, not that the run gave some of them.
+
+    A field that ends before the name of a parameter may mean any of them, the pipeline's and the run's.
+    """
+    given = at.seen.spec.overrides.parameters if at.seen.spec.overrides else {}
+    own = "spec.overrides.parameters"
+    if given and field == _PARAMETERS:
+        return f"{field} with {own} of this run"
+    name = field.removeprefix(f"{_PARAMETERS}.")
+    return f"{own}.{name}" if name != field and name in given else field
 
 
 def _shows(at: Situation, job: JobSeen) -> str:

@@ -23,7 +23,7 @@ from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import Aspects, settled, starting
 from mlwright.planners.probing import Probing
 from mlwright.planners.run_history import outdated
-from mlwright.planners.runs import GOING, newest_digests
+from mlwright.planners.runs import GOING, newest_digests, plain
 from mlwright.planners.template import artifacts_uri, check, dump, template_digest, training_image
 from mlwright.planners.timetable import Calendar, Slot, Timetable, timetable
 from mlwright.settings import Settings
@@ -138,7 +138,7 @@ def _changed(at: Situation) -> Trigger | None:
 def _mended(at: Situation) -> Trigger | None:
     """The newest run is stuck, and what it was started with was changed since: a claim, a Secret, an image."""
     seen, settings = at.seen, at.settings
-    run = seen.runs[-1] if seen.runs else None
+    run = next(reversed(plain(seen.runs)), None)
     if run is None or not run.stuck or run.frozen is None or not seen.spec.triggers.spec_change:
         return None
     signing = dump(seen.spec.signing) if seen.spec.signing else {}

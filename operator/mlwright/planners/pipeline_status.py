@@ -14,7 +14,7 @@ from mlwright.plan.versions import VersionSeen
 from mlwright.planners import guard
 from mlwright.planners.guard import Held
 from mlwright.planners.probing import Probing
-from mlwright.planners.runs import GOING, digest_of, latest_approved, newest_runs
+from mlwright.planners.runs import GOING, digest_of, latest_approved, newest_runs, plain, telling
 from mlwright.planners.template import template_digest
 from mlwright.planners.timetable import Slot, Timetable, shown
 
@@ -46,7 +46,7 @@ def starting(seen: PipelineSeen, start: StartRun, at: Aspects) -> StatusDraft:
 def settled(seen: PipelineSeen, at: Aspects) -> StatusDraft:
     """Return the status of a pipeline that has nothing to start: how the newest run stands."""
     own, sentence = _standing(seen, at.table.due)
-    sentence += _ahead(seen) + _passed_over(seen)
+    sentence += _failed_beside(seen) + _ahead(seen) + _passed_over(seen)
     conditions = (_ready(seen), *own)
     if at.held is not None:
         conditions = (*conditions, Verdict("Held", "True", at.held.reason, at.held.sentence))
@@ -60,6 +60,14 @@ def settled(seen: PipelineSeen, at: Aspects) -> StatusDraft:
         sentence = f"suspended: no run starts and none has pods until spec.suspend is false; {sentence}"
         conditions = (*conditions, Verdict("Suspended", "True", Reason.SUSPENDED, sentence))
     return StatusDraft(sentence, conditions, _fields(seen, at) | shown(at.table, at.now))
+
+
+def _failed_beside(seen: PipelineSeen) -> str:
+    """Say that the newest run failed with overrides: nothing of the pipeline follows from it."""
+    run = seen.runs[-1] if seen.runs else None
+    if run is None or run in telling([run]) or run.replaced:
+        return ""
+    return f"; {run.name}, which has overrides of its own, failed: {run.sentence}"
 
 
 def _ahead(seen: PipelineSeen) -> str:
@@ -82,9 +90,9 @@ def _passed_over(seen: PipelineSeen) -> str:
 
 
 def _standing(seen: PipelineSeen, due: Slot | None) -> tuple[tuple[Verdict, ...], str]:
-    if not seen.runs:
+    run = next(reversed(telling(seen.runs)), None)
+    if run is None:
         return (), _ready(seen).message
-    run = seen.runs[-1]
     made, sentence = _made(seen, run), _told(seen, run)
     if run.state in GOING:
         sentence = f"{sentence}; {due.sentence} waits for its end" if due else sentence
@@ -123,7 +131,7 @@ def _waits(sentence: str, latest: str | None) -> tuple[tuple[Verdict, ...], str]
 
 def _ready(seen: PipelineSeen) -> Verdict:
     """Ready speaks of the last run that ended; while the first is going on it is Unknown."""
-    newest = seen.runs[-1] if seen.runs else None
+    newest = next(reversed(plain(seen.runs)), None)
     if newest is not None and newest.state == "Waiting":
         return ready(Reason.WAITING, newest.sentence, "False")
     proven = _proven(seen)
@@ -136,7 +144,7 @@ def _ready(seen: PipelineSeen) -> Verdict:
 
 def _proven(seen: PipelineSeen) -> Verdict | None:
     """Return what the last run that ended says; of runs that were deleted, what they proved still holds."""
-    done = next((run for run in reversed(seen.runs) if run.state not in GOING and not run.replaced), None)
+    done = next((run for run in reversed(telling(seen.runs)) if run.state not in GOING and not run.replaced), None)
     latest = latest_approved(seen)
     if done is None:
         return _proven_before(seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.api.conditions import find
@@ -27,26 +27,38 @@ def newest_digests(seen: PipelineSeen) -> frozenset[str]:
     """Return the templates that the newest runs had: "" among them if one is not known, none if nothing ever ran.
 
     These are the newest run of the pipeline's own and those that somebody created after it; which of them is the
-    newest is not certain after a restore from a backup, and any of them is no reason to train once more. A run that
-    was deleted is remembered by this status, else by the versions of the pipeline.
+    newest is not certain after a restore from a backup, and any of them is no reason to train once more. One with
+    overrides is none of them: it trained something else than the template says. A run that was deleted is remembered
+    by this status, else by the versions of the pipeline.
     """
     if newest := newest_runs(seen):
         return frozenset(digest_of(seen, run) for run in newest)
     own = [version.template_digest for version in seen.versions if version.pipeline == seen.name]
     remembered = seen.status.get("templateDigest") or (own[-1] if own else "")
-    return frozenset([remembered] if remembered or seen.runs or seen.status.get("runs") else [])
+    return frozenset([remembered] if remembered or plain(seen.runs) or seen.status.get("runs") else [])
 
 
 def newest_runs(seen: PipelineSeen) -> tuple[RunBrief, ...]:
     """Return the newest run of the pipeline's own and some behind it; none if the newest was deleted."""
     last = max((run.number for run in seen.runs), default=0)
-    return seen.runs[newest_from(seen.runs) :] if last >= (seen.status.get("runs") or 0) else ()
+    return plain(seen.runs[newest_from(seen.runs) :]) if last >= (seen.status.get("runs") or 0) else ()
 
 
 def newest_from(runs: Sequence[RunBrief]) -> int:
     """Return the place of the newest run of the pipeline's own, or of one behind it if there are many of those."""
-    own = max((place for place, run in enumerate(runs) if run.number), default=0)
-    return max(own, len(runs) - BEHIND - 1)
+    places = [place for place, run in enumerate(runs) if not run.overridden][-BEHIND - 1 :]
+    own = max((place for place in places if runs[place].number), default=0)
+    return max([own, *places[:1]])
+
+
+def plain(runs: Iterable[RunBrief]) -> tuple[RunBrief, ...]:
+    """Return the runs that do as their pipeline says."""
+    return tuple(run for run in runs if not run.overridden)
+
+
+def telling(runs: Iterable[RunBrief]) -> tuple[RunBrief, ...]:
+    """Return the runs that say something of their pipeline: that one with overrides failed says so of those only."""
+    return tuple(run for run in runs if not (run.overridden and run.state == "Failed"))
 
 
 def digest_of(seen: PipelineSeen, run: RunBrief) -> str:

@@ -134,7 +134,7 @@ def freeze(
     """Return what a run of this pipeline uses if it starts now.
 
     `at` is the slot that it answers, else when it was made. The digest is that of the pipeline whatever the run
-    overrides: it answers the spec, and no other run has to.
+    overrides: it says which spec the run began with, and runs with overrides answer none (see `runs`).
 
     The run's folder carries a hash of its uid: were a run of the same name made once more, it must not find the
     results of the first.

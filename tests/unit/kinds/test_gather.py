@@ -111,6 +111,17 @@ def test_a_run_that_began_before_an_upgrade_goes_on(trained: World) -> None:
     assert parsing.frozen("flights-1", "demo", trained) == known
 
 
+def test_a_run_with_overrides_is_none_of_the_pipelines_own(trained: World) -> None:
+    """Whatever its name: it takes no number of the pipeline's, and nobody asks what it was frozen with."""
+    body = people.run("flights-7")
+    trained.add({**body, "spec": {**body["spec"], "overrides": {"seed": 3}}})
+    found = {run.name: run for run in pipelines.gather(trained.one("TrainingPipeline", "flights"), trained).runs}
+
+    other, own = found["flights-7"], found["flights-1"]
+    assert (other.overridden, other.number, other.asked, other.frozen) == (True, 0, True, None)
+    assert (own.overridden, own.number, own.frozen is not None) == (False, 1, True)
+
+
 @pytest.mark.parametrize("data", [None, {}, {"version": "v"}])
 def test_a_revision_without_content_is_none(trained: World, data: Any) -> None:
     """Somebody gave it our labels."""

@@ -352,9 +352,11 @@ class Run(Snapshot):
         """Let a step have succeeded without that anybody heard of what it reported."""
         return self._job(step, attempt, JobState.COMPLETE, (_ended(0, ""),), **known)
 
-    def refused(self, step: str, attempt: int = 0, *, reason: str = "", **known: Any) -> Self:
+    def refused(
+        self, step: str, attempt: int = 0, *, reason: str = "", where: str = "spec.dataset.target", **known: Any
+    ) -> Self:
         """Let a step have found an error of the user's."""
-        words = said("UserError", "no column churned", field="spec.dataset.target", remedy="name one", reason=reason)
+        words = said("UserError", "no column churned", field=where, remedy="name one", reason=reason)
         return self._job(step, attempt, JobState.FAILED, (_ended(64, words),), by_user=True, **known)
 
     def crashed(self, step: str, attempt: int = 0, code: int = 70, **known: Any) -> Self:

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from mlwright.api.reasons import Reason
 from mlwright.api.runs import TrainingRunSpec
 from mlwright.builders.training import for_run
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.training import Freeze, RecordVersion
+from mlwright.plan.pipelines import PipelineSeen
+from mlwright.plan.training import Freeze, RecordVersion, StartRun
 from mlwright.plan.writes import Create
 from mlwright.planners.pipeline import decide as decide_pipeline
 from mlwright.planners.run import decide
+from mlwright.planners.runs import BEHIND, newest_digests
 from mlwright.planners.template import freeze, template_digest
 from tests.unit.planners.given import NOW, PIPELINE, SETTINGS, Pipeline, a_pipeline, a_run
 
@@ -32,6 +35,12 @@ def frozen(of: Pipeline, overrides: dict[str, Any] | None) -> Freeze:
     seen = replace(a_run().done(), pipeline=of.done(), frozen=None, spec=TrainingRunSpec.model_validate(spec))
     [found] = [record for record in decide(seen, SETTINGS, NOW).records if isinstance(record, Freeze)]
     return found
+
+
+def starts(seen: PipelineSeen) -> list[str]:
+    """Return why the pipeline starts runs now."""
+    records = decide_pipeline(seen, SETTINGS, NOW).records
+    return [record.trigger.reason for record in records if isinstance(record, StartRun)]
 
 
 def test_they_stand_for_the_pipelines_own_or_beside_them() -> None:
@@ -75,14 +84,80 @@ def test_more_than_a_step_can_read_is_refused() -> None:
     assert refused.value.field == "spec.overrides.parameters"
 
 
-def test_the_pipeline_starts_no_other_run_because_of_it() -> None:
-    """The digest is that of its spec; else each such run would be followed by one that undoes it."""
-    told = pipeline()
-    made = freeze(told.done(), SETTINGS, run="churn-1", uid="uid-1", at=NOW, overrides=_overrides())
+@pytest.mark.parametrize("state", ["Succeeded", "Failed", "Rejected"])
+def test_the_pipeline_starts_no_other_run_because_of_it(state: str) -> None:
+    """What the pipeline's own run answered stays answered, however the one beside it ended."""
+    after = pipeline().with_run(1, "Succeeded").with_run(0, state, overridden=True).done()
 
-    assert made.digest == template_digest(told.done())
-    after = told.with_run(1, "Succeeded", frozen=made).done()
-    assert not decide_pipeline(after, SETTINGS, NOW).intents
+    assert not starts(after)
+
+
+@pytest.mark.parametrize("state", ["Succeeded", "Failed", "Rejected"])
+def test_it_is_no_answer_to_a_change_of_the_spec(state: str) -> None:
+    """It trained something else, of the new spec as well; the pipeline trains what it says itself."""
+    told = pipeline().with_run(1, "Succeeded")
+    after = told.asking(evaluation={**PIPELINE["evaluation"], "metrics": ["f1"]}).with_run(0, state, overridden=True)
+    assert starts(after.done()) == ["the spec changed"]
+
+
+def test_it_is_not_the_first_run_of_a_new_pipeline() -> None:
+    """Nothing has trained what the pipeline says yet."""
+    assert starts(pipeline().with_run(0, "Failed", overridden=True).done()) == ["the pipeline is new"]
+
+
+def test_many_of_them_hide_no_run_of_the_pipelines_own() -> None:
+    """They do not push it out of the newest, of which alone is known what they used."""
+    told = pipeline().with_run(1, "Succeeded")
+    for _ in range(BEHIND + 2):
+        told = told.with_run(0, "Succeeded", overridden=True)
+
+    assert newest_digests(told.done()) == {template_digest(told.done())}
+    assert not starts(told.done())
+
+
+def test_one_that_fails_says_nothing_of_the_pipeline() -> None:
+    """The pipeline stands as its own runs left it; that the other failed is told beside."""
+    own = pipeline().with_run(1, "Succeeded", "made churn-v1")
+    after = own.with_run(0, "Failed", "train: LogisticRegression has no parameter 'depht'", overridden=True)
+    status = decide_pipeline(after.done(), SETTINGS, NOW).status
+
+    assert "Stalled" not in {one.type for one in status.conditions}
+    assert next(one for one in status.conditions if one.type == "Ready").reason != Reason.RUN_FAILED
+    assert status.summary == (
+        "churn-1: made churn-v1; churn-0, which has overrides of its own, failed:"
+        " train: LogisticRegression has no parameter 'depht'"
+    )
+
+
+def test_one_that_waits_leaves_the_pipeline_ready() -> None:
+    """What it waits for may be of its overrides; that it goes on is told."""
+    own = pipeline().with_version(1).with_run(1, "Succeeded", version="churn-v1")
+    after = own.with_run(0, "Waiting", "waits for its data", stuck=True, overridden=True)
+    status = decide_pipeline(after.done(), SETTINGS, NOW).status
+
+    assert next(one for one in status.conditions if one.type == "Ready").status == "True"
+    assert status.summary == "churn-0: waits for its data"
+
+
+@pytest.mark.parametrize(
+    "field, named",
+    [
+        ("spec.training.estimator.parameters.tol", "spec.overrides.parameters.tol"),
+        ("spec.training.estimator.parameters.C", "spec.training.estimator.parameters.C"),
+        (
+            "spec.training.estimator.parameters",
+            "spec.training.estimator.parameters with spec.overrides.parameters of this run",
+        ),
+        ("spec.dataset.uri", "spec.dataset.uri"),
+    ],
+)
+def test_its_sentence_names_the_field_that_is_to_blame(field: str, named: str) -> None:
+    """A step knows the parameters, not who gave them."""
+    told = a_run().of(pipeline()).started().succeeded("validate").refused("train", where=field)
+    spec = TrainingRunSpec.model_validate({"pipelineRef": {"name": "churn"}, "overrides": OVERRIDES})
+    status = decide(replace(told.done(), spec=spec), SETTINGS, NOW).status
+
+    assert status.summary.startswith(f"train: {named}: ")
 
 
 def test_the_version_remembers_what_it_was_trained_with() -> None:

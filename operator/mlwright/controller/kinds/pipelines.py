@@ -139,7 +139,7 @@ def _newest_runs(seen: PipelineSeen, cache: CacheView) -> Iterator[Body]:
             continue
         run = cache.get(TRAINING_RUN, seen.namespace, name)
         if run is not None:
-            ended = ended or _ended(run.get("status") or {})
+            ended = ended or (_ended(run.get("status") or {}) and not _overridden(run))
             yield run
 
 
@@ -199,14 +199,14 @@ def born(run: Body) -> datetime:
 
 def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBrief:
     name, status = body["metadata"]["name"], body.get("status") or {}
-    trigger = (body.get("spec") or {}).get("trigger") or {}
+    trigger, overridden = (body.get("spec") or {}).get("trigger") or {}, _overridden(body)
     going = find(status, "Reconciling") is not None
     # a name that somebody chose may come again: while such a run goes on, a version of that name is an earlier one's
     version = by_run.get(name) if number or not going else None
     state = _state(status, version)
     return RunBrief(
         name=name,
-        number=number,
+        number=0 if overridden else number,
         token=trigger.get("token", ""),
         state=state,
         sentence=status.get("summary", ""),
@@ -215,10 +215,15 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
         ended=_end(status),
         stuck=state in GOING and is_stuck(status),
         replaced=state == "Failed" and _replaced(status),
-        asked=not number or trigger.get("type") == "Request",
+        asked=not number or overridden or trigger.get("type") == "Request",
+        overridden=overridden,
         data=parsing.data_read(status.get("dataset")),
         slot=moment(trigger["scheduledTime"]) if trigger.get("scheduledTime") else None,
     )
+
+
+def _overridden(run: Body) -> bool:
+    return bool((run.get("spec") or {}).get("overrides"))
 
 
 def _ended(status: Mapping[str, Any]) -> bool:
@@ -254,7 +259,11 @@ def _is(status: Mapping[str, Any], type_: str) -> bool:
 def _with_newest_frozen(runs: list[RunBrief], namespace: str, cache: CacheView) -> list[RunBrief]:
     """Look up what the newest runs use: of all others nobody asks."""
     first = newest_from(runs)
-    return [*runs[:first], *(replace(run, frozen=parsing.frozen(run.name, namespace, cache)) for run in runs[first:])]
+    newest = (
+        run if run.overridden else replace(run, frozen=parsing.frozen(run.name, namespace, cache))
+        for run in runs[first:]
+    )
+    return [*runs[:first], *newest]
 
 
 def _next_number(seen: PipelineSeen, made: tuple[VersionSeen, ...], cache: CacheView) -> int:
