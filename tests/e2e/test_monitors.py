@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from tests.e2e.test_drift import asked, body
 from tests.support.apiserver import Json
@@ -47,6 +48,7 @@ def test_wrong_answers_send_a_version_back_and_broken_rows_are_told(live: Live, 
         live.apply(watching(url))
         with asked(live, "usual", usual, release):
             told(live, "Drifted", "False", "churn-v2 has not drifted")
+            estimate = live.status("DriftMonitor", "churn")["estimate"]
             label_wrongly(live, usual)
             degraded = told(live, "PerformanceDegraded", "True", "churn-v2 answers worse than it was evaluated")
             live.reaches("ModelDeployment", "churn", "Ready", "churn-v1 serves with 1 of 1 pods ready")
@@ -57,6 +59,7 @@ def test_wrong_answers_send_a_version_back_and_broken_rows_are_told(live: Live, 
 
     decisions = {one["spec"]["type"]: one["spec"] for one in live.all("Decision")}
     assert "0.0 % were right" in degraded
+    assert estimate["estimated"] == pytest.approx(estimate["evaluated"], abs=0.1)
     assert decisions["Rollback"]["sentence"].startswith("churn-v2 is sent back to churn-v1: of 300 answers")
     assert "missing" in broken
     assert events[0]["type"] == "dev.mlwright.drift.found"
