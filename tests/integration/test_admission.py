@@ -1150,6 +1150,11 @@ REFUSALS |= {
     "trials of one version": Refusal(
         f"{EXPERIMENT}.goal.queries", "the label that tells versions apart", by_counters(label="model_version")
     ),
+    "versions that are told apart by the namespace": Refusal(
+        f"{EXPERIMENT}.goal.queries",
+        "let another label of it tell the version",
+        by_counters(versionLabel="namespace"),
+    ),
     "successes that are the trials": Refusal(
         f"{EXPERIMENT}.goal.queries",
         "trials and successes are two counters",

@@ -162,6 +162,10 @@ class QueriesGoal(RewardGoal):
             "the label that tells versions apart has the version of each side: remove it from labels, or correct"
             " versionLabel",
         ),
+        Rule(
+            "self.versionLabel != 'namespace'",
+            "the label namespace tells whose counter it is: let another label of it tell the version",
+        ),
     )
 
 

@@ -7,12 +7,14 @@ knows, so one that is not scraped for a while is caught up with when it is.
 |---|---|
 | no series of the trials at all | trouble that names the counter and the label: nothing is counted |
 | values that no counter has | trouble: who lies once is not believed |
-| the same series from both servers of a pair | one of them counts |
+| the same series from both servers of a pair | the one counts that reaches back further: a server that was away forgot |
+| a series that begins before the second scrape of its program | it begins the count: what it held before nobody saw |
 | series of other versions | they are left out by the question itself |
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -52,7 +54,7 @@ def tally(asked: QueriesGoal, namespace: str, arms: Sequence[Arm], since: float)
 
     def selection(counter: Counter) -> Selection:
         fixed = {label.name: (label.value,) for label in counter.labels}
-        ours = {"namespace": (namespace,), asked.version_label: tuple(revisions)}
+        ours = {asked.version_label: tuple(revisions), "namespace": (namespace,)}
         return Selection(counter.metric, {**fixed, **ours}, since - LOOKBACK)
 
     return Tally(selection(asked.trials), selection(asked.successes), asked.version_label, revisions)
@@ -66,11 +68,9 @@ def tallied(asked: Tally, trials: Sequence[Series], successes: Sequence[Series],
             return Tallied(trouble=f"{words}, so nothing of this reading is believed")
     if not any(series.samples for series in trials):
         return Tallied(trouble=_absent(asked))
-    first = _first_scrapes((*trials, *successes))
-    return Tallied(
-        _counted(asked, _each_once(trials), first, since, until),
-        _counted(asked, _each_once(successes), first, since, until),
-    )
+    own, won = _each_once(trials), _each_once(successes)
+    begun = _begun((*own, *won))
+    return Tallied(_counted(asked, own, begun, since, until), _counted(asked, won, begun, since, until))
 
 
 def _absent(asked: Tally) -> str:
@@ -83,11 +83,12 @@ def _absent(asked: Tally) -> str:
 
 
 def _each_once(several: Sequence[Series]) -> list[Series]:
+    """Return one of the same series of several servers: the one that reaches back furthest."""
     kept: dict[tuple[tuple[str, str], ...], Series] = {}
-    for series in sorted(several, key=lambda one: sorted(one.labels.items())):
-        if series.samples:
-            own = {name: value for name, value in series.labels.items() if name not in REPLICAS}
-            kept.setdefault(tuple(sorted(own.items())), series)
+    there = (series for series in several if series.samples)
+    for series in sorted(there, key=lambda one: (one.samples[0][0], sorted(one.labels.items()))):
+        own = {name: value for name, value in series.labels.items() if name not in REPLICAS}
+        kept.setdefault(tuple(sorted(own.items())), series)
     return list(kept.values())
 
 
@@ -95,22 +96,24 @@ def _program(series: Series) -> tuple[str, ...]:
     return tuple(series.labels.get(name, "") for name in PROGRAM)
 
 
-def _first_scrapes(several: Sequence[Series]) -> dict[tuple[str, ...], float]:
-    first: dict[tuple[str, ...], float] = {}
+def _begun(several: Sequence[Series]) -> dict[tuple[str, ...], float]:
+    """Return until when a series of each program is none that was born: its second scrape.
+
+    What both counters held at the first scrape nobody saw begin. An order of then may be written down one scrape later.
+    """
+    times: dict[tuple[str, ...], set[float]] = defaultdict(set)
     for series in several:
-        if series.samples:
-            program, at = _program(series), series.samples[0][0]
-            first[program] = min(at, first.get(program, at))
-    return first
+        times[_program(series)].update(at for at, _ in series.samples)
+    return {program: sorted(seen)[:2][-1] for program, seen in times.items()}
 
 
 def _counted(
-    asked: Tally, several: Sequence[Series], first: Mapping[tuple[str, ...], float], since: float, until: float
+    asked: Tally, several: Sequence[Series], begun: Mapping[tuple[str, ...], float], since: float, until: float
 ) -> dict[str, float]:
     counts = dict.fromkeys(asked.revisions.values(), 0.0)
     for series in several:
         revision = asked.revisions.get(series.labels.get(asked.label, ""))
         if revision is None:
             continue
-        counts[revision] += sum(gain for _, at, gain in rises(series, first[_program(series)]) if since < at <= until)
+        counts[revision] += sum(gain for _, at, gain in rises(series, begun[_program(series)]) if since < at <= until)
     return counts

@@ -48,6 +48,13 @@ def test_only_the_namespace_and_the_versions_are_asked_about() -> None:
     assert found.trials.since < T0
 
 
+def test_no_label_of_the_goal_leads_to_another_namespace() -> None:
+    """Whatever the label that tells versions apart is called."""
+    goal = GOAL.model_copy(update={"version_label": "namespace"})
+
+    assert tally(goal, "demo", ARMS, T0).trials.labels["namespace"] == ("demo",)
+
+
 def test_each_side_gets_what_was_counted_for_its_version() -> None:
     """Of all programs that count, and of no other version."""
     found = counted(
@@ -75,11 +82,20 @@ def test_a_program_that_began_anew_loses_nothing_but_what_nobody_saw() -> None:
 
 
 def test_a_series_that_is_born_with_its_first_order_counts_it() -> None:
-    """Its program was scraped before; that of a program which is new only begins the count."""
-    born = counted(series("7", (-15, 100), (15, 101)), successes=(series("7", (15, 1)),))
-    new = counted(series("7", (15, 100)), successes=(series("7", (15, 1)),))
+    """Its program was scraped before."""
+    offers = series("7", (-30, 90), (-15, 100), (15, 101))
 
-    assert (born.successes["old"], new.successes["old"]) == (1.0, 0.0)
+    assert counted(offers, successes=(series("7", (15, 1)),)).successes["old"] == 1.0
+
+
+@pytest.mark.parametrize("late", [15, 30], ids=["at once", "one scrape later"])
+def test_a_program_that_is_new_only_begins_the_count(late: float) -> None:
+    """Its first trials were seen by nobody; the orders that they led to must not count alone."""
+    offers = series("7", (15, 1000), (30, 1010), (45, 1020))
+
+    found = counted(offers, successes=(series("7", (late, 100), (45, 102)),))
+
+    assert (found.trials["old"], found.successes["old"]) == (20.0, 2.0)
 
 
 def test_two_servers_of_a_pair_count_once() -> None:
@@ -87,6 +103,16 @@ def test_two_servers_of_a_pair_count_once() -> None:
     pair = [series("7", (-15, 100), (15, 130), prometheus_replica=replica) for replica in ("a", "b")]
 
     assert counted(*pair).trials["old"] == 30.0
+
+
+def test_a_server_of_a_pair_that_was_away_counts_nothing_anew() -> None:
+    """It remembers less than the other, and what it has first is no birth of a counter."""
+    whole = series("7", (-45, 1_000_000), (-15, 1_000_010), (15, 1_000_020), (45, 1_000_030), prometheus_replica="b")
+    back = series("7", (30, 1_000_025), (50, 1_000_031), prometheus_replica="a")
+
+    found = counted(back, whole, successes=(back, whole))
+
+    assert (found.trials["old"], found.successes["old"]) == (20.0, 20.0)
 
 
 @pytest.mark.parametrize(
