@@ -55,6 +55,8 @@ ANNOTATION_APPLIED: Final = "mlwright.dev/applied"
 ANNOTATION_CRASHES: Final = "mlwright.dev/crashes"
 """On the Job of a step: how many attempts before it failed for a reason that is not the user's."""
 
+ANNOTATION_ASKED: Final = "mlwright.dev/asked"
+"""Of the Job of a preflight: addresses of the pods that its program was told to ask."""
 ANNOTATION_LOOK: Final = "mlwright.dev/look"
 """On a Job that counts stored rows, as JSON: `slot` and `since`, the one before it, and `token`, what asked for it."""
 

@@ -12,7 +12,14 @@ from mlwright.api.fields import parse_duration, parse_latency
 from mlwright.api.preflight import PreflightContainer, Replay
 from mlwright.builders import access, meta
 from mlwright.builders.pods import literal, pod_spec
-from mlwright.constants import EXIT_USER_ERROR, LABEL_OWN_PREFLIGHT, LABEL_PREFLIGHT, SERVER_PORT, STEP_CONTAINER
+from mlwright.constants import (
+    ANNOTATION_ASKED,
+    EXIT_USER_ERROR,
+    LABEL_OWN_PREFLIGHT,
+    LABEL_PREFLIGHT,
+    SERVER_PORT,
+    STEP_CONTAINER,
+)
 from mlwright.plan.digests import canonical, child_name, short
 from mlwright.plan.resources import Key
 from mlwright.plan.serving import DeploymentSeen, StartPreflight
@@ -25,7 +32,8 @@ OWN_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits"
 TRIES: Final = 3
 """How often it is tried again by the Job itself, with growing pauses."""
 LONGEST: Final = 1800
-"""Seconds after which it is given up, and made anew."""
+"""Seconds after which it is given up, and made anew; somebody's own has them beside the time of its tries, for what a
+pod waits for: room, an image, the pauses between tries."""
 KEPT: Final = 3600
 """Seconds for which its log can be read afterwards."""
 _OF_A_SERVER: Final = frozenset({"ports", "startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "args"})
@@ -45,7 +53,9 @@ def preflight(seen: DeploymentSeen, owner: Key, intent: StartPreflight) -> dict[
     labels, container = {LABEL_PREFLIGHT: intent.variant.uid}, intent.asked.container
     if intent.own and container is not None:
         labels |= {LABEL_OWN_PREFLIGHT: "true"}
-        limits, pod = {"backoffLimit": container.retries}, _own_pod(seen, intent, container)
+        whole = LONGEST + (container.retries + 1) * _seconds(container)
+        limits = {"backoffLimit": container.retries, "activeDeadlineSeconds": whole}
+        pod = _own_pod(seen, intent, container)
     else:
         limits = {"backoffLimit": TRIES, "activeDeadlineSeconds": LONGEST}
         pod = _pod(intent, intent.asked.replay or Replay())
@@ -64,7 +74,10 @@ def _job(
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": meta.child(name, owner, seen.uid, labels),
+        "metadata": {
+            **meta.child(name, owner, seen.uid, labels),
+            "annotations": {ANNOTATION_ASKED: " ".join(_ready(intent))},
+        },
         "spec": {
             **limits,
             "ttlSecondsAfterFinished": KEPT,
@@ -125,10 +138,15 @@ def _own_pod(seen: DeploymentSeen, intent: StartPreflight, asked: PreflightConta
     }
     return {
         **pod_spec(container, surface, ()),
-        "activeDeadlineSeconds": int(parse_duration(asked.timeout_after).total_seconds()),
+        "activeDeadlineSeconds": _seconds(asked),
         "terminationGracePeriodSeconds": 5,
         "restartPolicy": "Never",
     }
+
+
+def _seconds(asked: PreflightContainer) -> int:
+    """Return how long a try may take."""
+    return int(parse_duration(asked.timeout_after).total_seconds())
 
 
 def _targets(spec: ModelDeploymentSpec, intent: StartPreflight) -> list[str]:

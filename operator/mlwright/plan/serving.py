@@ -96,6 +96,13 @@ class PreflightSeen:
     pods: tuple[PodSeen, ...] = ()
     own: bool = False
     """Whether a container of somebody's own asks."""
+    asked: tuple[str, ...] = ()
+    """Addresses of the pods that it was told to ask."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a program of it ran."""
+        return any(pod.started is not None for pod in self.pods)
 
 
 ALL: Final = 100
@@ -340,7 +347,7 @@ class StartPreflight:
 
 @dataclass(frozen=True, slots=True)
 class RemovePreflight:
-    """Delete a Job that could not ask, so that it is made anew."""
+    """Delete a Job that could not ask, so that it is made anew, or one whose answer nobody waits for any more."""
 
     job: PreflightSeen
 

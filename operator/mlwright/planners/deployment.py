@@ -33,7 +33,7 @@ from mlwright.planners.contest import Contest, contest
 from mlwright.planners.decisions import rejection
 from mlwright.planners.experiment_status import beside
 from mlwright.planners.experimenting import experiment, waits
-from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll, sooner
+from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll, sooner, stray
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
 from mlwright.planners.situation import Situation, look, resized
 from mlwright.planners.stages import divides
@@ -58,6 +58,8 @@ def decide(seen: DeploymentSeen, settings: Settings, now: datetime) -> Decision:
     at = resized(at, sized(seen, size))
     found = next(decision for rule in RULES if (decision := rule(at)) is not None)
     decision = beside(found, at, waits(at)) if seen.spec.experiment else found
+    if not seen.spec.paused:
+        decision = replace(decision, intents=(*decision.intents, *stray(seen, decision)))
     told = decision if size is None else replace(with_size(decision, size), standing=stood(seen, size, rolls=rolls))
     return with_contest(told, contest(seen, variant(seen, at.stable.name) if at.stable else None, now))
 

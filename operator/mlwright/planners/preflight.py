@@ -5,7 +5,8 @@ pod said is the verdict; a Job that could not ask has none, and is made anew, fo
 not asked gets a share, and nothing is rejected because it could not be asked.
 
 Our own program says in a document what it found. Of a container of somebody's own the exit code counts, of its last try
-that began; one whose image was not there never began.
+that began; one whose image was not there never began. It was told addresses: when one of these pods is gone, it may
+have failed because of that alone, and asks again.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def preflown(seen: DeploymentSeen, running: VariantSeen, now: datetime, *, own: 
     job = next((job for job in seen.preflights if job.of == running.uid and job.own == own), None)
     if job is None:
         return Preflown(Answered.UNASKED, f"is about to be asked {how}")
-    found = _found(job) if own else _told(job)
+    found = _found(job, running) if own else _told(job)
     unheard = job.ended is not None and abs(now - job.ended) < HEARD
     if job.state is JobState.ACTIVE or (found is None and unheard):
         trouble = diagnose(pod for pod in job.pods if pod.exit_code is None)
@@ -93,7 +94,7 @@ def _told(job: PreflightSeen) -> Preflown | None:
     return None
 
 
-def _found(job: PreflightSeen) -> Preflown | None:
+def _found(job: PreflightSeen, running: VariantSeen) -> Preflown | None:
     """Return the verdict of somebody's own program, None where none of its tries began, or where they are gone."""
     tries = sorted((pod for pod in job.pods if _began(pod)), key=lambda pod: (pod.created, pod.name))
     if not tries:
@@ -105,6 +106,9 @@ def _found(job: PreflightSeen) -> Preflown | None:
         return Preflown(Answered.AS_EXPECTED, f"{OWN_PASSED}{said}", job)
     if job.state is not JobState.FAILED or last.exit_code == 0:
         return None
+    if gone := sorted({*job.asked} - {pod.address for pod in running.pods if not pod.deleting}):
+        why = f"the pod that it was to ask at {gone[0]} is gone"
+        return Preflown(Answered.UNKNOWN, f"could not be asked {OWN} and is asked again: {why}", job)
     often = f" at try {len(tries)}" if len(tries) > 1 else ""
     results = {"exitCode": last.exit_code, "tries": len(tries)}
     why = f" ({last.exit_reason})" if last.exit_reason not in ("", "Error") else ""

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from mlwright.api.fields import parse_duration
 from mlwright.constants import ANNOTATION_APPROVE
+from mlwright.plan.jobs import JobState
 from mlwright.plan.plan import Decided
 from mlwright.plan.pods import PodSeen
-from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType
+from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType, progress_told
 from mlwright.plan.serving import (
     ALL,
     Decide,
@@ -52,7 +53,7 @@ def roll(at: Situation) -> Decision | None:
     running = variant(at.seen, candidate.name)
     if running is None or _tried_before(at.seen, running):
         return _start(at, candidate, running)
-    here = progress(at, candidate)
+    here = corrected(at.seen, progress(at, candidate), running)
     wanted = _wanted(at, here)
     state = health(running, wanted)
     begun = at.progress is not None or at.seen.shares.has(candidate.name)
@@ -184,11 +185,35 @@ def _preflight(at: Situation, candidate: RevisionSeen, step: Onward) -> upkeep.I
         return ()
     own = step.progress.now.type is StageType.OWN_PREFLIGHT
     found = preflown(at.seen, running, at.now, own=own)
-    if found.answered is Answered.UNKNOWN and found.job is not None:
+    outdated = own and asked != progress(at, candidate).preflight
+    if found.job is not None and (found.answered is Answered.UNKNOWN or outdated):
         return (RemovePreflight(found.job),)
     reached = any(pod.ready and pod.address for pod in running.pods)
     starts = found.answered is Answered.UNASKED and reached
     return (StartPreflight(candidate, running, asked, at.stable.name, own),) if starts and at.stable else ()
+
+
+def corrected(seen: DeploymentSeen, here: Progress, running: VariantSeen) -> Progress:
+    """Return the progress with the container that the spec names now, as long as no program of the one before ran.
+
+    One that cannot start would hold up this version and all that come after it.
+    """
+    asked, told = here.preflight, seen.spec.rollout.preflight
+    if asked is None or told is None or told.container is None or told.container == asked.container:
+        return here
+    own = here.now.type is StageType.OWN_PREFLIGHT
+    if not own or any(job.begun for job in seen.preflights if job.own and job.of == running.uid):
+        return here
+    return replace(here, preflight=asked.model_copy(update={"container": told.container}))
+
+
+def stray(seen: DeploymentSeen, decision: Decision) -> tuple[RemovePreflight, ...]:
+    """Return the removal of Jobs that still ask although nobody waits for their answer any more."""
+    told = progress_told({"rollout": decision.status.fields.get("rollout")})
+    running = variant(seen, told.revision) if told and told.now.asks else None
+    awaited = (running.uid, told.now.type is StageType.OWN_PREFLIGHT) if running and told else None
+    asking = (job for job in seen.preflights if job.state is JobState.ACTIVE)
+    return tuple(RemovePreflight(job) for job in asking if (job.of, job.own) != awaited)
 
 
 def _shared(at: Situation, candidate: RevisionSeen, percent: int, asked: Mapping[str, int]) -> upkeep.Intents:

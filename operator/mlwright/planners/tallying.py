@@ -7,7 +7,7 @@ knows, so one that is not scraped for a while is caught up with when it is.
 |---|---|
 | no series of the trials at all | trouble that names the counter and the label: nothing is counted |
 | values that no counter has | trouble: who lies once is not believed |
-| the same series from both servers of a pair | the one counts that reaches back further: a server that was away forgot |
+| the same series from both servers of a pair | the one that reaches back further counts |
 | a series that begins before the second scrape of its program | it begins the count: what it held before nobody saw |
 | series of other versions | they are left out by the question itself |
 """

@@ -374,6 +374,13 @@ def _asking_lasts(world: World, around: Surroundings) -> None:
     edit(world, "ModelDeployment", "flights", lambda spec: spec["rollout"].update(onNewVersion="Restart"))
 
 
+def _another_asks(world: World, _: Surroundings) -> None:
+    def corrected(spec: Body) -> None:
+        spec["rollout"]["preflight"]["container"]["image"] = "example/asks:2"
+
+    edit(world, "ModelDeployment", "flights", corrected)
+
+
 def _deny(spec: Body) -> None:
     spec["approval"] = {"decision": "Denied", "by": "anna"}
 
@@ -713,6 +720,16 @@ STORIES: Final = {
                 _serve_rolling(**_ASKED_BY_BOTH, bake="10m"),
                 _new_version(2),
                 Act("the image comes", lambda _, around: around.bad_images.clear(), timedelta(minutes=30)),
+                Act("it takes over", lambda *_: None, timedelta(hours=1)),
+            ),
+            Surroundings(bad_images={"example/asks:1"}),
+        ),
+        Story(
+            "a version waits for an image that never comes, until another one is named",
+            (
+                _serve_rolling(**_ASKED_BY_BOTH, bake="10m"),
+                _new_version(2),
+                Act("the container is corrected", _another_asks, timedelta(minutes=30)),
                 Act("it takes over", lambda *_: None, timedelta(hours=1)),
             ),
             Surroundings(bad_images={"example/asks:1"}),

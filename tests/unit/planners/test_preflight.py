@@ -304,6 +304,72 @@ def test_an_image_that_is_not_there_is_told() -> None:
     assert found.records == ()
 
 
+ANOTHER: dict[str, Any] = {"preflight": {"container": {"image": "example/asks:2", "retries": 1}}}
+
+
+def underway(*jobs: PreflightSeen, **rollout: Any) -> DeploymentSeen:
+    """Return a deployment whose version 2 is asked by the first container, while the spec says something else now."""
+    status = merge({}, decided(rolling(*jobs, **OWN)).status, 1, NOW)
+    return replace(rolling(*jobs, **rollout), status=status)
+
+
+def test_a_container_that_never_ran_can_be_corrected() -> None:
+    """Its Job goes, and the one that the spec names now asks: else nothing would ever go on."""
+    waits = a_try(0, None, started=None, waiting_reason="ImagePullBackOff")
+    first = underway(an_own_job(JobState.ACTIVE, waits), **ANOTHER)
+    removed = decided(first)
+    then = replace(rolling(**ANOTHER), status=merge(first.status, removed.status, 1, NOW))
+
+    assert [intent.job.own for intent in removed.intents if isinstance(intent, RemovePreflight)] == [True]
+    [start] = [intent for intent in decided(then).intents if isinstance(intent, StartPreflight)]
+    assert start.asked.container is not None
+    assert start.asked.container.image == "example/asks:2"
+
+
+def test_a_container_that_ran_is_not_exchanged() -> None:
+    """What asks was asked for when the rollout began, as its steps were."""
+    seen = underway(an_own_job(JobState.ACTIVE, a_try(0, 1, "refused")), **ANOTHER)
+
+    assert [intent for intent in decided(seen).intents if isinstance(intent, RemovePreflight | StartPreflight)] == []
+
+
+def test_a_container_whose_pods_went_rejects_nobody() -> None:
+    """It was told their addresses, and may have failed because nobody is there any more."""
+    job = replace(an_own_job(JobState.FAILED, a_try(0, 1, "no route to host")), asked=("10.0.0.0", "10.0.0.9"))
+    found = decided(rolling(job, **OWN))
+
+    assert found.records == ()
+    assert [intent.job.own for intent in found.intents if isinstance(intent, RemovePreflight)] == [True]
+    assert "is asked again: the pod that it was to ask at 10.0.0.9 is gone" in found.status.summary
+
+
+def test_a_container_whose_pods_are_still_there_rejects() -> None:
+    """All of them were asked."""
+    job = replace(an_own_job(JobState.FAILED, a_try(0, 1, "too low")), asked=("10.0.0.0", "10.0.0.1"))
+
+    assert [type(record) for record in decided(rolling(job, **OWN)).records] == [Decide]
+
+
+@pytest.mark.parametrize(
+    "known", [{"abort": "2"}, {"promote": "2"}, {"suspend": True}], ids=["aborted", "promoted", "suspended"]
+)
+def test_nobody_asks_on_when_nobody_waits_for_the_answer(known: dict[str, Any]) -> None:
+    """A pod that finds no room would keep its Job for ever, and one that runs would ask what serves."""
+    spec = {name: known.pop(name) for name in ("suspend",) if name in known}
+    seen = replace(underway(an_own_job(JobState.ACTIVE, a_try(0, None)), **OWN), **known)
+    seen = replace(seen, spec=seen.spec.model_copy(update=spec))
+
+    assert [intent.job.own for intent in decided(seen).intents if isinstance(intent, RemovePreflight)] == [True]
+
+
+def test_a_paused_deployment_keeps_what_asks() -> None:
+    """Nothing is decided, and the answer is not lost."""
+    seen = underway(an_own_job(JobState.ACTIVE, a_try(0, None)), **OWN)
+    seen = replace(seen, spec=seen.spec.model_copy(update={"paused": True}))
+
+    assert [intent for intent in decided(seen).intents if isinstance(intent, RemovePreflight)] == []
+
+
 def test_the_job_of_another_preflight_says_nothing() -> None:
     """What our own program found is no verdict of the container."""
     found = decided(rolling(a_job(JobState.COMPLETE, ANSWERED, outcome="Succeeded"), **OWN))

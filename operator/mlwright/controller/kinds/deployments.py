@@ -10,6 +10,7 @@ from mlwright.builders import serving
 from mlwright.constants import (
     ANNOTATION_ABORT,
     ANNOTATION_APPROVE,
+    ANNOTATION_ASKED,
     ANNOTATION_PROMOTE,
     ANNOTATION_REFRESH,
     ANNOTATION_RETRY,
@@ -223,6 +224,7 @@ def _preflight(body: Body, owner: Key, cache: CacheView) -> PreflightSeen:
         message=final.get("message", ""),
         pods=tuple(pod for pod in pods if jobs.made(pod, meta)),
         own=LABEL_OWN_PREFLIGHT in meta["labels"],
+        asked=tuple((meta.get("annotations") or {}).get(ANNOTATION_ASKED, "").split()),
     )
 
 
