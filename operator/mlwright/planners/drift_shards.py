@@ -1,14 +1,15 @@
 """What shards counted of stored rows becomes one count: the same, however many there were. Pure.
 
-Counts are whole numbers and are added, so neither the number of shards nor their order changes anything. What a pod
-says is believed only if it has the form that our program gives it.
+Counts are whole numbers and are added, so neither the number of shards nor their order changes anything. A feature for
+which a shard had no room is not counted at all: the rows of the others are not all rows. What a pod says is believed
+only if it has the form that our program gives it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 from mlwright.bundle.packed import unpack
 from mlwright.plan.drift import Counts, LookSeen, Surfaces
@@ -54,33 +55,42 @@ def merged(look: LookSeen) -> Merged | str:
         return "the rows changed while shards read them, so their counts do not fit together; the next look reads anew"
     reference = {name: dict(zip(slots, counts, strict=True)) for name, (slots, counts, _) in learned.items()}
     every = [parts[shard] for shard in range(look.shards)]
+    own = {name: [part.counts.get(name, ()) for part in every] for name in learned}
     counts = {
-        name: dict(zip(slots, (sum(column) for column in zip(*own, strict=True)), strict=True))
+        name: dict(zip(slots, map(sum, zip(*own[name], strict=True)), strict=True))
         for name, (slots, _, _) in learned.items()
-        if (own := [part.counts[name] for part in every if len(part.counts.get(name, ())) == len(slots)])
+        if all(len(one) == len(slots) for one in own[name])
     }
     names = {name: tuple(words) for name, (_, _, words) in learned.items() if words}
     rows = sum(part.rows for part in every)
     return Merged(reference, names, {**counts, **_labels(every)}, rows, every[0].data)
 
 
-def _labels(parts: Iterable[_Part]) -> dict[str, Counts]:
+def _labels(parts: Sequence[_Part]) -> dict[str, Counts]:
     """Return how many answers were right and wrong, as labels of requests are counted."""
-    told = [part.counts["labels"] for part in parts if len(part.counts.get("labels", ())) == _PAIR]
+    told = [part.counts["labels"] for part in parts if "labels" in part.counts]
+    if len(told) != len(parts):
+        return {}
     right, labelled = (sum(one[place] for one in told) for place in range(_PAIR))
-    return {LABELS: {"true": right, "false": labelled - right}} if told else {}
+    return {LABELS: {"true": right, "false": labelled - right}}
 
 
 _PAIR = 2
+_TOO_MANY: Final = 1 << 53
+"""Rows: nobody has as many, and what is calculated with them later needs floats."""
 
 
 def _parts(look: LookSeen) -> Iterable[_Part]:
     for pod in look.pods:
         result = parse_result(pod.exit_message)
-        told: Mapping[str, Any] = (result.results.get("count") or {}) if result else {}
+        told: object = result.results.get("count") if result else None
+        if not isinstance(told, dict):
+            continue
         shard, rows, data = told.get("shard"), told.get("rows"), told.get("data")
         counts = _unpacked(told.get("counts"))
-        if isinstance(shard, int) and isinstance(rows, int) and isinstance(data, str) and _are_counts(counts):
+        if not (type(shard) is int and _is_count(rows) and isinstance(data, str) and data):
+            continue
+        if _are_counts(counts) and _are_labels(counts):
             yield _Part(shard, rows, data, counts)
 
 
@@ -110,6 +120,17 @@ def _unpacked(text: object) -> Any:
 
 
 def _are_counts(found: object) -> bool:
-    return isinstance(found, dict) and all(
-        isinstance(one, list) and all(type(count) is int and count >= 0 for count in one) for one in found.values()
-    )
+    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+        return False
+    return all(_is_count(count) for one in found.values() for count in one)
+
+
+def _are_labels(counts: Mapping[str, Sequence[int]]) -> bool:
+    """Tell whether no more answers are right than were labelled, where labels are counted."""
+    told = counts.get("labels")
+    return told is None or (len(told) == _PAIR and told[0] <= told[1])
+
+
+def _is_count(found: object) -> TypeGuard[int]:
+    """Tell whether something is a number of rows: whole, and so small that a float holds it exactly."""
+    return type(found) is int and 0 <= found < _TOO_MANY

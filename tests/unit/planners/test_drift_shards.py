@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,14 +28,15 @@ def said(**results: Any) -> str:
     return json.dumps({"outcome": "Succeeded", "sentence": "counted", "results": results})
 
 
-def part(shard: int, rows: list[tuple[int, int, bool]], data: str = "d") -> str:
-    """Return what a shard says that counted rows."""
+def part(shard: int, rows: list[tuple[int, int, bool]], data: str = "d", without: Sequence[str] = ()) -> str:
+    """Return what a shard says that counted rows, and had no room for some of what it counted."""
     counts = {
         "labels": [sum(right for *_, right in rows), len(rows)],
         "output:label": [sum(slot == label for label, *_ in rows) for slot in range(2)],
         "feature:age": [sum(slot == age for _, age, _ in rows) for slot in range(3)],
     }
-    return said(count={"shard": shard, "rows": len(rows), "data": data, "counts": pack(counts)})
+    told = {name: counts[name] for name in counts if name not in without}
+    return said(count={"shard": shard, "rows": len(rows), "data": data, "counts": pack(told)})
 
 
 def look(*messages: str, shards: int | None = None, learned: str | None = None) -> LookSeen:
@@ -95,9 +97,19 @@ def test_a_shard_that_ran_twice_counts_once() -> None:
         said(count={"shard": 1, "rows": 1, "data": "d", "counts": "rubbish"}),
         said(count={"shard": 1, "rows": 1, "data": "d", "counts": pack({"feature:age": [1, -1, 0]})}),
         said(count={"shard": "1", "rows": 1, "data": "d", "counts": pack({})}),
+        said(count={"shard": 1, "rows": -1, "data": "d", "counts": pack({})}),
+        said(count={"shard": 1, "rows": 10**400, "data": "d", "counts": pack({})}),
+        said(count={"shard": 1, "rows": 1, "data": "d", "counts": pack({"feature:age": [10**400, 0, 0]})}),
+        said(count={"shard": 1, "rows": 1, "data": "d", "counts": pack({"labels": [2, 1]})}),
+        said(count={"shard": 1, "rows": 1, "data": "", "counts": pack({})}),
         said(count=[]),
+        said(count=[1]),
+        said(count="all"),
     ],
-    ids=["crash", "not packed", "negative", "no number", "no object"],
+    ids=[
+        *("crash", "not packed", "negative", "no number", "fewer rows than none", "endless rows", "endless"),
+        *("more right than labelled", "of nothing", "nothing", "no object", "a text"),
+    ],
 )
 def test_what_is_no_count_is_none(bad: str) -> None:
     """The look then names the shard that said nothing."""
@@ -105,6 +117,20 @@ def test_what_is_no_count_is_none(bad: str) -> None:
 
     assert isinstance(found, str)
     assert found.startswith("what shard 1 counted was lost")
+
+
+@pytest.mark.parametrize("missing, names", [("feature:age", {"output:label"}), ("labels", {"output:label"})])
+def test_what_one_shard_had_no_room_for_is_not_told_of_the_others(missing: str, names: set[str]) -> None:
+    """Their rows are not all rows: the sum would hide what moved in that shard."""
+    steady, moved = [(0, 1, True)] * 500, [(0, 0, False)] * 500
+
+    found = merged(look(part(0, steady), part(1, moved, without=[missing])))
+
+    assert isinstance(found, Merged)
+    told = {"labels": "feedback:accuracy"}.get(missing, missing)
+    assert told not in found.counts
+    assert names <= set(found.counts)
+    assert found.rows == 1_000
 
 
 @pytest.mark.parametrize("learned", ["", "Traceback", said(learned=pack([["feature:age", "0 1", [1], []]]))])
