@@ -283,7 +283,7 @@ class DriftMonitorSpec(Schema):
         description=(
             "You know that rows are independent of one another: no few users send most of them. Otherwise it is learnt"
             " from spans a day apart how much more than by chance they vary, and nothing counts as drift before that"
-            " is known, after two days; with spans below 30m or above 6h it cannot be, and nothing is done."
+            " is known, after a day and 24 spans; with spans below 30m or above 6h it cannot be, and nothing is done."
         ),
     )
     mode: Literal["Act", "Observe"] = Field(
