@@ -251,6 +251,8 @@ class MonitorSeen:
     tallied: Tallied | None = None
     stored: StoredSeen | None = None
     """Where stored rows are watched; None where requests are."""
+    strays: tuple[tuple[str, str], ...] = ()
+    """Name and uid of Jobs that counted stored rows and of which nothing is read."""
     deployment: DeploymentSeen | None = None
     """What is watched, where an action may send it back; None otherwise."""
     notes: tuple[NoteSeen, ...] = ()

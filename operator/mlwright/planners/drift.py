@@ -7,7 +7,7 @@ alone; another revision is compared with its own training, from its beginning.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from mlwright.plan.drift import (
     KeepVaried,
     MonitorSeen,
     Reference,
+    RemoveLook,
     ServedSeen,
     Tallied,
     Wanted,
@@ -101,6 +102,11 @@ def decide(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
     Worked example: windows of 24h end every 1h, it is 13:00:20 and 12:00 to 13:00 was not counted -> it is to be
     counted; when it was, it is recorded, and what the windows say is told.
     """
+    found = _decided(seen, settings, now)
+    return replace(found, intents=(*found.intents, *(RemoveLook(name, uid) for name, uid in seen.strays)))
+
+
+def _decided(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
     if seen.served is None:
         verdicts = (ready(Reason.WAITING, seen.missing, "False"), reconciling(Reason.WAITING, seen.missing))
         return Decided(StatusDraft(seen.missing, (*verdicts, *_kept(seen)), _fields(seen)))

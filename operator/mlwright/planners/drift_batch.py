@@ -36,7 +36,7 @@ from mlwright.plan.drift import (
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pipelines import RunBrief
 from mlwright.plan.plan import Decided
-from mlwright.plan.pods import diagnose, plain
+from mlwright.plan.pods import diagnose, moment, plain
 from mlwright.planners import cron, placeholders
 from mlwright.planners.drift_actions import acting
 from mlwright.planners.drift_judging import judge
@@ -98,12 +98,13 @@ def watching_stored(
     schedule = _checked(target, settings, now)
     blocks = stored_blocks(seen.spec, served.revision, seen.blocks)
     reference = next((one for one in seen.references if one.revision == served.revision), None)
-    newest = next((look for look in reversed(stored.looks) if look.revision == served.revision), None)
+    newest = _newest(seen, served, stored)
     standing = _stand(newest, blocks, now) if newest else None
     table = timetable(_calendar(seen, stored, schedule), now)
     shown = windows(blocks, 1, longest(seen.spec))
     judged = judge(seen, served, reference, blocks, shown)
-    status = _told(told(served, shown[-1] if shown else None, judged, None), served, standing, table)
+    draft = told(served, shown[-1] if shown else None, judged, None)
+    status = _told(draft, served, standing, table, _lost(seen, served, stored))
     acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
     due = _due(seen, stored, table, now)
     looks: tuple[DriftIntent, ...] = _spare(stored, standing)
@@ -119,6 +120,24 @@ def watching_stored(
         records=(*_records(seen, served, standing, reference, blocks), *acted.records),
         intents=(*outdated(seen, served, blocks), *looks, *acted.intents, *tidied(seen, acted)),
         again=min(waits, default=None),
+    )
+
+
+def _newest(seen: MonitorSeen, served: ServedSeen, stored: StoredSeen) -> LookSeen | None:
+    """Return the newest look beside the revision that serves.
+
+    Should its Job be deleted by hand, an older one that is only kept as an answer does not become the newest: what it
+    counted is over.
+    """
+    shown = seen.status.get("lastLook") or {}
+    since = moment(shown.get("startedAt"))
+    return next(
+        (
+            look
+            for look in reversed(stored.looks)
+            if look.revision == served.revision and (look.name == shown.get("job") or look.started >= since)
+        ),
+        None,
     )
 
 
@@ -229,22 +248,38 @@ def _unheard(look: LookSeen, now: datetime) -> timedelta | None:
     return HEARD
 
 
-def _told(draft: StatusDraft, served: ServedSeen, standing: Standing | None, table: Timetable) -> StatusDraft:
+def _told(
+    draft: StatusDraft, served: ServedSeen, standing: Standing | None, table: Timetable, lost: str
+) -> StatusDraft:
     """Return the status with what hinders looking, and what is waited for before the first look."""
     verdicts, summary = draft.conditions, draft.summary
     if draft.fields["window"] is None:
-        waiting = Verdict("EnoughData", "Unknown", Reason.WAITING, _first(served, standing, table))
+        waiting = Verdict("EnoughData", "Unknown", Reason.WAITING, lost or _first(served, standing, table))
         if standing and standing.state is LookState.COUNTED and not standing.counted.reference:
             sentence = f"{served.version} came without distributions, as models that were trained elsewhere do"
             waiting = Verdict("EnoughData", "False", Reason.NO_REFERENCE, sentence)
         verdicts = tuple(waiting if one.type == "EnoughData" else one for one in verdicts)
         summary = waiting.message
-    if standing is None or standing.state not in {LookState.FAILED, LookState.WAITING}:
+    if lost:
+        sentence = why = lost
+    elif standing is not None and standing.state in {LookState.FAILED, LookState.WAITING}:
+        why = standing.sentence
+        sentence = f"the look at {timestamp(standing.look.slot)} counted nothing: {why}"
+    else:
         return StatusDraft(summary, verdicts, draft.fields)
-    away = Verdict("DataAvailable", "False", Reason.DATA_UNSEEN, standing.sentence)
-    sentence = f"the look at {timestamp(standing.look.slot)} counted nothing: {standing.sentence}"
+    away = Verdict("DataAvailable", "False", Reason.DATA_UNSEEN, why)
     beside = sentence if draft.fields["window"] is None else f"{summary}; {sentence}"
     return StatusDraft(beside, (*verdicts, away), draft.fields)
+
+
+def _lost(seen: MonitorSeen, served: ServedSeen, stored: StoredSeen) -> str:
+    """Return that nothing tells what the version learned, in words; empty where its record does."""
+    if stored.version is not None:
+        return ""
+    return (
+        f"{served.version}, which ModelDeployment {seen.watched} serves, has no record any more, so nothing tells what"
+        f" it learned; stored rows are looked at again when ModelVersion {served.version} is back or another serves"
+    )
 
 
 def _first(served: ServedSeen, standing: Standing | None, table: Timetable) -> str:
@@ -275,9 +310,17 @@ def _records(
 
 
 def _spare(stored: StoredSeen, standing: Standing | None) -> tuple[RemoveLook, ...]:
-    """Return the removal of Jobs that nothing rests on any more: all but the newest."""
-    newest = standing.look if standing else None
-    return tuple(RemoveLook(look.name, look.uid) for look in stored.looks if look is not newest)
+    """Return the removal of Jobs that nothing rests on any more.
+
+    The newest one stays, and those that say, should the status be lost, what was answered already: the newest of a
+    slot, and that of the request that still stands.
+    """
+    over = [look for look in stored.looks if look.state is not JobState.ACTIVE]
+    slots = [look for look in over if look.token.startswith(f"{SLOTS}/")]
+    kept = [*slots[-1:], *(look for look in over if look.token == f"{REQUEST}/{stored.request}")]
+    if standing:
+        kept.append(standing.look)
+    return tuple(RemoveLook(look.name, look.uid) for look in stored.looks if look not in kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +352,7 @@ def _started(
 ) -> tuple[StartLook, ...]:
     """Return the Job that is due; none while one is at work, or while the version has no record."""
     target, version = seen.spec.target.batch, seen.stored.version if seen.stored else None
-    at_work = standing is not None and standing.look.state is JobState.ACTIVE
+    at_work = standing is not None and standing.state in {LookState.RUNNING, LookState.WAITING}
     if target is None or version is None or due is None or at_work:
         return ()
     name = child_name(seen.name, "look", short([served.revision, due.token], _DIGITS))

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
+from mlwright.api.conditions import timestamp
 from mlwright.bundle.packed import pack
+from mlwright.constants import ANNOTATION_LOOK
 from mlwright.plan.resources import Body
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.actors import Actors, Surroundings, ended
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate
-from tests.support.replay.world import World
+from tests.support.replay.world import World, owner_named
 
 pytestmark = pytest.mark.timeout(20)
 SLOT = timedelta(minutes=10)
 AGAIN = {"name": "again", "when": ["DataDrift"], "type": "Retrain", "retrain": {"pipelineRef": {"name": "flights"}}}
+NAIVE = '{"slot": "2026-01-02T03:10:00", "since": "2026-01-02T03:00:00", "token": "schedule/1"}'
+NAMELESS = '{"slot": "2026-01-02T03:10:00Z", "since": "2026-01-02T03:00:00Z", "token": 1}'
 AT_ONCE = [
     {"name": "data", "type": "DataDrift", "dataDrift": {"persistence": {"required": 1, "of": 1}}},
 ]
@@ -62,6 +66,18 @@ def counted(operator: Operator) -> list[Body]:
     """Return the records of what was counted, in order."""
     found = [body["data"]["counted"] for body in operator.world.all("ControllerRevision") if "counted" in body["data"]]
     return sorted(found, key=lambda one: one["until"])
+
+
+def drop_status(operator: Operator) -> None:
+    """Lose what the monitor says, and let it look again."""
+    operator.world.edit(operator.world.one("DriftMonitor", "flights"), lambda body: body.pop("status"))
+    operator.settle(timedelta(minutes=1))
+
+
+def born(operator: Operator) -> dict[str, str]:
+    """Return the uids of the Jobs that count, by what asked for them."""
+    found = ((json.loads(job["metadata"]["annotations"][ANNOTATION_LOOK]), job["metadata"]) for job in looks(operator))
+    return {asked["token"]: meta["uid"] for asked, meta in found}
 
 
 def told(job: Body) -> Body:
@@ -225,13 +241,150 @@ def test_nothing_starts_again_when_the_status_is_lost() -> None:
     operator = begun()
     later(operator, 2)
     before = [body["metadata"]["uid"] for body in looks(operator)]
-    monitor = operator.world.one("DriftMonitor", "flights")
-    operator.world.edit(monitor, lambda body: body.pop("status"))
-    operator.settle(timedelta(minutes=1))
+    drop_status(operator)
 
     assert [body["metadata"]["uid"] for body in looks(operator)] == before
     assert conditions(operator)["Drifted"] == "False"
     assert len(counted(operator)) == 2
+
+
+def test_a_failed_request_is_not_answered_again_when_the_status_is_lost() -> None:
+    """Its Job stays while the annotation still asks for it, whatever slots came since."""
+    operator = begun(Surroundings(user_error="count"))
+    annotate(operator.world, "DriftMonitor", "flights", run="one")
+    operator.settle(timedelta(minutes=1))
+    first = born(operator)["request/one"]
+    later(operator, 2)
+    drop_status(operator)
+
+    assert born(operator)["request/one"] == first
+    assert status(operator)["handledRequest"] == "one"
+    assert len(looks(operator)) == 2
+
+
+def test_a_failed_slot_is_not_answered_again_when_the_status_is_lost_after_a_request() -> None:
+    """The same the other way about."""
+    operator = begun(Surroundings(user_error="count"), cron="0 * * * *")
+    operator.settle(timedelta(hours=1))
+    before = born(operator)
+    annotate(operator.world, "DriftMonitor", "flights", run="one")
+    operator.settle(timedelta(minutes=1))
+    drop_status(operator)
+
+    assert len(before) == 1
+    assert before.items() < born(operator).items()
+    assert born(operator).keys() - before.keys() == {"request/one"}
+
+
+def test_an_old_answer_that_is_kept_is_no_window_when_the_newest_job_is_deleted() -> None:
+    """What it counted is over: only the newest look says how the rows are."""
+    operator = begun()
+    later(operator)
+    annotate(operator.world, "DriftMonitor", "flights", run="one")
+    operator.settle(timedelta(minutes=1))
+    later(operator)
+    before, newest = counted(operator), status(operator)["lastLook"]["job"]
+    operator.world.remove("Job", newest)
+    operator.settle(timedelta(minutes=1))
+
+    assert len(before) == 2
+    assert counted(operator) == before
+    assert status(operator)["lastLook"]["job"] == newest
+
+
+def test_a_look_whose_pods_are_not_heard_yet_is_not_thrown_away_for_the_next() -> None:
+    """The end of the Job is known first: what it counted still comes, and then the next look starts."""
+    operator = begun(Surroundings(endless={"count"}))
+    operator.settle(SLOT)
+    (job,) = looks(operator)
+    over = {"type": "Complete", "status": "True", "lastTransitionTime": timestamp(operator.world.now)}
+    operator.world.edit(job, lambda body: body["status"].update(conditions=[over]))
+    annotate(operator.world, "DriftMonitor", "flights", run="now")
+    operator.settle(timedelta(seconds=2))
+    waiting = looks(operator)
+    operator.actors.around.endless.clear()
+    operator.settle(timedelta(minutes=1))
+
+    assert waiting == [job]
+    assert [one["token"].partition("/")[0] for one in counted(operator)] == ["schedule"]
+    assert status(operator)["handledRequest"] == "now"
+
+
+def test_a_version_without_its_record_is_said() -> None:
+    """Nothing tells what it learned: no look starts, and the sentence says what helps."""
+    operator = begun()
+    operator.world.remove("ModelVersion", "flights-v1")
+    later(operator, 2)
+    without = status(operator)
+    started = looks(operator)
+    operator.world.add(people.version(1))
+    later(operator)
+
+    assert started == []
+    assert without["summary"].startswith("flights-v1, which ModelDeployment flights serves, has no record any more")
+    assert "when ModelVersion flights-v1 is back or another serves" in without["summary"]
+    assert {one["type"]: one["status"] for one in without["conditions"]}["DataAvailable"] == "False"
+    assert conditions(operator) == {"Ready": "True", "Drifted": "False", "EnoughData": "True"}
+
+
+def test_what_was_found_stays_beside_a_version_without_its_record() -> None:
+    """The verdict is that of the last look."""
+    operator = begun(Surroundings(stored=(200, 800)), checks=AT_ONCE)
+    later(operator)
+    operator.world.remove("ModelVersion", "flights-v1")
+    later(operator)
+
+    assert conditions(operator)["Drifted"] == "True"
+    assert conditions(operator)["DataAvailable"] == "False"
+    assert status(operator)["summary"].startswith("flights-v1 has drifted")
+    assert "; flights-v1, which ModelDeployment flights serves, has no record any more" in status(operator)["summary"]
+
+
+@pytest.mark.parametrize("annotation", [None, "", "[]", "1", "{}", '{"slot": 1}', NAIVE, NAMELESS])
+def test_a_job_that_does_not_say_any_more_what_asked_for_it_stops_nothing(annotation: str | None) -> None:
+    """Somebody changed its annotation: it is removed, and the next slot is looked at as ever."""
+    operator = begun()
+    later(operator)
+    (job,) = looks(operator)
+    operator.world.edit(job, lambda body: body["metadata"]["annotations"].pop(ANNOTATION_LOOK))
+    if annotation is not None:
+        operator.world.edit(job, lambda body: body["metadata"]["annotations"].update({ANNOTATION_LOOK: annotation}))
+    later(operator)
+
+    assert conditions(operator)["Ready"] == "True"
+    assert job not in looks(operator)
+    assert [one["metadata"]["name"] for one in looks(operator)] == [status(operator)["lastLook"]["job"]]
+    assert len(counted(operator)) == 2
+
+
+def test_what_a_foreign_image_says_stops_nothing() -> None:
+    """Its words are no count: that is told, and the next slot is looked at as ever."""
+    operator = begun(Surroundings(endless={"count"}))
+    operator.settle(SLOT)
+    said = json.dumps({"outcome": "Succeeded", "sentence": "counted", "results": {"count": [1]}})
+    (pod,) = (pod for pod in operator.world.all("Pod") if owner_named(pod)[0] == "DriftMonitor")
+    operator.world.edit(pod, lambda body: body.update(status=ended("step", 0, said)))
+    operator.settle(timedelta(minutes=1))
+    foreign = status(operator)
+    operator.actors.around.endless.clear()
+    later(operator)
+
+    assert "what shard 0 counted was lost with its pod" in foreign["summary"]
+    assert status(operator)["lastLook"]["state"] == "Counted"
+
+
+def test_nothing_is_left_of_looks_when_requests_are_watched_instead() -> None:
+    """The Job goes, also one that is at work, and the status tells of no look."""
+    operator = begun(Surroundings(endless={"count"}))
+    operator.settle(SLOT)
+    before = looks(operator)
+    live = {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}}
+    operator.world.edit(operator.world.one("DriftMonitor", "flights"), lambda body: body["spec"].update(target=live))
+    operator.settle(timedelta(minutes=1))
+
+    assert len(before) == 1
+    assert looks(operator) == []
+    assert "lastLook" not in status(operator)
 
 
 def test_a_run_is_asked_for_because_of_stored_rows() -> None:

@@ -10,7 +10,7 @@ from mlwright.builders import drift as builders
 from mlwright.constants import LABEL_MESSAGE, LABEL_REVISION, STEP_CONTAINER
 from mlwright.controller.kinds import deployments, jobs, parsing
 from mlwright.controller.kinds.deployments import decisions
-from mlwright.controller.kinds.stored import stored
+from mlwright.controller.kinds.stored import stored, strays
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.drift import MessageSeen, MonitorSeen, NoteSeen, ServedSeen, watched
 from mlwright.plan.plan import Plan
@@ -54,6 +54,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         varied=builders.variations(records),
         tallied=cache.tallied(owner),
         stored=stored(body, served, cache) if spec.target.batch and isinstance(served, ServedSeen) else None,
+        strays=strays(spec, owner, cache),
         deployment=deployment,
         notes=tuple(_notes(owner, cache)),
         messages=tuple(_messages(owner, cache)),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from mlwright.api.drift import DriftMonitorSpec
 from mlwright.constants import (
     ANNOTATION_LOOK,
     ANNOTATION_RUN,
@@ -35,26 +38,59 @@ def stored(body: Body, served: ServedSeen, cache: CacheView) -> StoredSeen:
     )
 
 
+def strays(spec: DriftMonitorSpec, owner: Key, cache: CacheView) -> tuple[tuple[str, str], ...]:
+    """Return name and uid of the Jobs that counted stored rows and of which nothing is read.
+
+    Where requests are watched these are all; else those that do not say any more what asked for them.
+    """
+    found = (job for job in _jobs(owner, cache) if spec.target.batch is None or _asked(job) is None)
+    return tuple((job["metadata"]["name"], job["metadata"]["uid"]) for job in found)
+
+
+def _jobs(owner: Key, cache: CacheView) -> list[Body]:
+    found = (job for job in cache.children(JOB, owner) if job["metadata"]["labels"].get(LABEL_STEP) == COUNT)
+    return [job for job in found if "deletionTimestamp" not in job["metadata"]]
+
+
 def _looks(owner: Key, cache: CacheView) -> Iterator[LookSeen]:
-    found = [job for job in cache.children(JOB, owner) if job["metadata"]["labels"].get(LABEL_STEP) == COUNT]
-    living = [job for job in found if "deletionTimestamp" not in job["metadata"]]
-    pods = cache.children(POD, owner) if living else []
-    for job in living:
+    found = [(job, asked) for job in _jobs(owner, cache) if (asked := _asked(job)) is not None]
+    pods = cache.children(POD, owner) if found else []
+    for job, asked in found:
         own = [pod for pod in pods if jobs.made(pod_seen(pod, STEP_CONTAINER), job["metadata"])]
-        yield _look(job, own)
+        yield _look(job, asked, own)
 
 
-def _look(job: Body, pods: Sequence[Body]) -> LookSeen:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What asked for a look."""
+
+    slot: datetime
+    since: datetime
+    token: str
+
+
+def _asked(job: Body) -> _Asked | None:
+    """Read what asked for a look; None where somebody has changed or removed the annotation that says it."""
+    text = (job["metadata"].get("annotations") or {}).get(ANNOTATION_LOOK, "")
+    try:
+        told = json.loads(text)
+        slot, since, token = moment(told["slot"]), moment(told["since"]), told["token"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    whole = isinstance(token, str) and slot.tzinfo is not None and since.tzinfo is not None
+    return _Asked(slot, since, token) if whole else None
+
+
+def _look(job: Body, asked: _Asked, pods: Sequence[Body]) -> LookSeen:
     meta, status = job["metadata"], job.get("status") or {}
     state, final = jobs.state(status)
-    asked: Mapping[str, str] = json.loads(meta["annotations"][ANNOTATION_LOOK])
     return LookSeen(
         name=meta["name"],
         uid=meta["uid"],
         revision=meta["labels"].get(LABEL_REVISION, ""),
-        slot=moment(asked["slot"]),
-        since=moment(asked["since"]),
-        token=asked["token"],
+        slot=asked.slot,
+        since=asked.since,
+        token=asked.token,
         created=moment(meta.get("creationTimestamp")),
         shards=job["spec"]["completions"],
         state=state,
