@@ -6,26 +6,30 @@ from pathlib import Path
 
 from mlwright.api.conditions import timestamp
 from mlwright.cli.answers import Answer, Code, CommandError
-from mlwright.controller.looks import Played, UnreadableError, played
+from mlwright.controller.looks import Played, Unreadable, played
 
 
 def answer(file: Path) -> Answer:
-    """Say of each look whether the same comes of it.
+    """Say of each look whether the same comes of it, and of each line that is none why.
 
     Raises:
-        CommandError: the file cannot be read, or a line of it is no look.
+        CommandError: the file cannot be read, or no line of it is a look.
     """
     try:
         with file.open(encoding="utf-8") as lines:
-            found = list(played(lines))
+            read = list(played(lines))
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(Code.USAGE, f"{file} cannot be read: {error}") from error
-    except UnreadableError as error:
-        raise CommandError(Code.USAGE, f"{file}: {error}; let the operator write it anew") from error
+    found = [one for one in read if isinstance(one, Played)]
+    unread = [one.sentence for one in read if isinstance(one, Unreadable)]
+    if unread and not found:
+        raise CommandError(Code.USAGE, f"{file}: {unread[0]}; let the operator of this version write it anew")
     others = [one for one in found if not one.same]
     end = f"{len(found)} looks, " + (f"{len(others)} decided otherwise" if others else "all decided as then")
-    text = "\n".join([*(line for one in found for line in _lines(one)), end])
-    return Answer(text, {"looks": [_told(one) for one in found]}, Code.NOT_SO if others else Code.DONE)
+    end += f"; {len(unread)} lines could not be read" if unread else ""
+    text = "\n".join([*(line for one in found for line in _lines(one)), *unread, end])
+    told = {"looks": [_told(one) for one in found], "unreadable": unread}
+    return Answer(text, told, Code.NOT_SO if others or unread else Code.DONE)
 
 
 def _lines(one: Played) -> list[str]:

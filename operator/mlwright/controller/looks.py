@@ -43,6 +43,14 @@ class UnreadableError(MlwrightError):
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line that could not be decided again."""
+
+    sentence: str
+    """Which line, and why."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Answered:
     """What was asked about the load and answered; in JSON a key is a text, so these are pairs."""
 
@@ -133,20 +141,25 @@ class Looks:
         logger.info("looks are written", extra={"file": str(file), "looks": len(lines)})
 
 
-def played(lines: Iterable[str]) -> Iterator[Played]:
-    """Decide again what was seen in each look.
-
-    Raises:
-        UnreadableError: a line is no look; it is named by its number.
-    """
+def played(lines: Iterable[str]) -> Iterator[Played | Unreadable]:
+    """Decide again what was seen in each look; a line that is none says so, and the others are decided all the same."""
     for number, line in enumerate(lines, 1):
-        look = _read(line, number)
+        try:
+            look = _read(line, number)
+        except UnreadableError as error:
+            yield Unreadable(str(error))
+            continue
         answers = {one.question: replace(one.answer, pods=dict(one.pods)) for one in look.answers}
         plan = deployments.plan(replace(look.seen, answers=answers), look.settings, look.at)
         yield Played(look, plan.sentence, _deeds(plan))
 
 
 def _read(line: str, number: int) -> Look:
+    """Return the look of a line.
+
+    Raises:
+        UnreadableError: it is none, or of another form; the sentence names the line by its number.
+    """
     try:
         look = _JSON.validate_json(line)
     except ValidationError as error:

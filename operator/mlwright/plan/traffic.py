@@ -148,6 +148,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewaySays:
+    """What a Gateway, or one of its listeners, says of an HTTPRoute."""
+
+    gateway: GatewayName
+    conditions: Mapping[str, Said]
+    """By type."""
+
+
+@dataclass(frozen=True, slots=True)
 class HTTPRouteSeen:
     """The HTTPRoute of a deployment, and what Gateways say of it."""
 
@@ -157,8 +166,12 @@ class HTTPRouteSeen:
     """Of its rule for all requests, in percent by name of the Service."""
     gateways: tuple[GatewayName, ...]
     """Those that it names."""
-    said: Mapping[GatewayName, Mapping[str, Said]]
-    """Conditions by type."""
+    said: tuple[GatewaySays, ...]
+    """Of each Gateway that has said something; no mapping by their names, for in JSON a key is a text."""
+
+    def said_by(self, gateway: GatewayName) -> Mapping[str, Said]:
+        """Return the conditions of a Gateway by their types; none while it has said nothing."""
+        return next((one.conditions for one in reversed(self.said) if one.gateway == gateway), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def blocked(seen: DeploymentSeen) -> bool:
 
 def doubt(seen: DeploymentSeen, route: HTTPRouteSeen, gateway: GatewayName) -> str:
     """Return why it is not known that a Gateway does as the HTTPRoute says; empty when it is."""
-    said = route.said.get(gateway, {})
+    said = route.said_by(gateway)
     if "Accepted" not in said:
         remedy = "does it exist, and does somebody work for its GatewayClass?"
         return f"{gateway} has not said whether it accepts HTTPRoute {seen.name}: {remedy}"
@@ -114,5 +114,5 @@ def _holds(answer: Said | None, route: HTTPRouteSeen) -> bool:
 
 
 def _lets_through(route: HTTPRouteSeen, gateway: GatewayName) -> bool:
-    said = route.said.get(gateway, {})
+    said = route.said_by(gateway)
     return all(name in said and said[name].status == "True" for name in ASKED)

@@ -45,8 +45,8 @@ class Meter:
             return None
         if isinstance(measure, Survey):
             return _surveyed(measure, revisions, worse)
-        bad = 120 if _version(measure.candidate.revision, revisions) in worse else 20
-        counts = Counts(3000, bad) if measure.bake else Counts(3000, bad, 27_000, 260)
+        bad = 120.0 if _version(measure.candidate.revision, revisions) in worse else 20.0
+        counts = Counts(3000.0, bad) if measure.bake else Counts(3000.0, bad, 27_000.0, 260.0)
         looks = tuple(Look(phase.step, 15.0 * (n + 1), counts) for phase in measure.phases for n in range(LOOKS))
         readings = {check.name: Counted(looks) for check in measure.checks}
         pasts = dict.fromkeys(readings, PAST) if measure.bake else {}

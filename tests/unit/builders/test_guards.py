@@ -10,7 +10,7 @@ from mlwright.builders import serving
 from mlwright.constants import LABEL_DEPLOYMENT, LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.plan.resources import Body
 from mlwright.plan.serving import Forget, KeepGuard
-from mlwright.plan.traffic import GatewayName, HTTPRouteSeen, Said, TrafficSeen
+from mlwright.plan.traffic import GatewayName, GatewaySays, HTTPRouteSeen, Said, TrafficSeen
 from mlwright.plan.writes import Apply
 from mlwright.planners import traffic
 from mlwright.settings import Settings
@@ -123,7 +123,7 @@ def test_it_stands_behind_a_gateway_that_lets_requests_through(
     """Before that, clients come to the pods themselves; an older answer is enough, or it would go at every edit."""
     told = a_deployment().stable(1, ready=2).asking(traffic={"gateway": {"parentRefs": [{"name": "public"}]}}).done()
     answers = {name: Said(status, 2, name) for name, status in zip(("Accepted", "ResolvedRefs"), said, strict=False)}
-    route = HTTPRouteSeen("uid-route", 3, {"churn-a": 100}, (PUBLIC,), {PUBLIC: answers})
+    route = HTTPRouteSeen("uid-route", 3, {"churn-a": 100}, (PUBLIC,), (GatewaySays(PUBLIC, answers),))
     seen = replace(told, traffic=TrafficSeen(http_routes=True, http_route=route, guard_uid="g"))
 
     intents = traffic.lead_to(traffic.resolved(seen, settings), {"a": 100})

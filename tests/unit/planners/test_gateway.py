@@ -10,7 +10,16 @@ import pytest
 
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.serving import DeploymentSeen, Forget, KeepBackend, KeepHTTPRoute, ServingIntent, ShareTraffic
-from mlwright.plan.traffic import Backend, GatewayName, HTTPRouteSeen, Provider, RouterPart, Said, TrafficSeen
+from mlwright.plan.traffic import (
+    Backend,
+    GatewayName,
+    GatewaySays,
+    HTTPRouteSeen,
+    Provider,
+    RouterPart,
+    Said,
+    TrafficSeen,
+)
 from mlwright.planners import gateway, traffic
 from tests.unit.planners.given import SETTINGS, a_deployment
 
@@ -45,7 +54,9 @@ def seen(
     route = None
     if weights is not None:
         services = {f"churn-{letters.get(one, one)}": percent for one, percent in weights.items()}
-        route = HTTPRouteSeen("uid-route", NEWEST, services, gateways, {PUBLIC: conditions()} if said is None else said)
+        says = {PUBLIC: conditions()} if said is None else said
+        told_of = tuple(GatewaySays(gateway, of) for gateway, of in says.items())
+        route = HTTPRouteSeen("uid-route", NEWEST, services, gateways, told_of)
     found = TrafficSeen(
         provider=Provider.GATEWAY,
         http_routes=True,

@@ -33,6 +33,7 @@ from mlwright.plan.resources import (
 from mlwright.plan.traffic import (
     Backend,
     GatewayName,
+    GatewaySays,
     HTTPRouteSeen,
     RouterPart,
     RouterPod,
@@ -85,7 +86,7 @@ def _http_route(body: Body) -> HTTPRouteSeen:
         generation=meta.get("generation", 0),
         weights={ref["name"]: ref.get("weight", 1) for ref in first.get("backendRefs") or ()},
         gateways=tuple(_gateway(ref, meta["namespace"]) for ref in spec.get("parentRefs") or ()),
-        said={_gateway(one["parentRef"], meta["namespace"]): _conditions(one) for one in said},
+        said=tuple(GatewaySays(_gateway(one["parentRef"], meta["namespace"]), _conditions(one)) for one in said),
     )
 
 
