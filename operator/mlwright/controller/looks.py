@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import CoreConfig, SchemaSerializer
 
 from mlwright.controller.kinds import deployments
 from mlwright.controller.reconciler import Reconciler
@@ -63,6 +64,9 @@ class _Answered:
 class Look:
     """One look at a deployment."""
 
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
+    """As null, what a query answered that is no number could not be read again."""
+
     form: int
     at: datetime
     settings: Settings
@@ -89,6 +93,9 @@ class Played:
 
 
 _JSON: Final = TypeAdapter(Look)
+_WRITER: Final = SchemaSerializer(_JSON.core_schema, CoreConfig(ser_json_inf_nan="strings"))
+"""Writes looks. That of `_JSON` knows the word about numbers in fields of one type only, for it has it of the class:
+what may be one of several classes is written as the writer as a whole is told."""
 
 
 class Looks:
@@ -128,7 +135,7 @@ class Looks:
         lines: deque[bytes] = deque()
         size = 0
         for look in reversed(tuple(self._kept)):
-            line = _JSON.dump_json(look)
+            line = _WRITER.to_json(look)
             size += len(line) + 1
             if size > LARGEST:
                 break

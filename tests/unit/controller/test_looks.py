@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from mlwright.cli.__main__ import main
 from mlwright.controller import looks as module
 from mlwright.controller.kinds import RECONCILERS, deployments
 from mlwright.controller.looks import Looks, Played, Unreadable, played
+from mlwright.plan.analysis import Counted
 from mlwright.plan.loads import Answer, Question
+from mlwright.plan.measuring import Measure, Measured, Phase, Side
 from mlwright.plan.serving import DeploymentSeen
 from tests.support.replay import operator as replayed
 from tests.support.replay.stories import STORIES
@@ -69,6 +72,25 @@ def test_what_was_answered_about_the_load_is_kept() -> None:
 
     assert look.seen.answers == {}
     assert [dict(one.pods) for one in look.answers] == [{("demo", "churn-1"): 2.5}]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_read_again(number: float, tmp_path: Path) -> None:
+    """A query may answer anything, also what JSON has no number for: of the load, and of a version under judgement."""
+    looks = Looks()
+    measure = Measure("demo", "churn", Side("c", ()), Side("s", ()), (Phase(0, 1.0),), (), timedelta(0))
+    measured = Measured(measure, {"errors": Counted(values=(number,))})
+    answers = {Question("sum(x) / 0"): Answer(3.0, {("demo", "churn-1"): number}, number=number)}
+    a_look(looks, replace(serving(), measured=measured, answers=answers))
+    [found] = played(written(looks, tmp_path))
+
+    assert isinstance(found, Played)
+    [answered], seen = found.look.answers, found.look.seen.measured
+    assert isinstance(seen, Measured)
+    reading = seen.readings["errors"]
+    assert isinstance(reading, Counted)
+    assert repr((answered.answer.number, answered.pods[0][1], *reading.values)) == repr((number,) * 3)
+    assert found.same
 
 
 def test_what_brings_nothing_new_is_not_kept(tmp_path: Path) -> None:
