@@ -1,7 +1,8 @@
 """The last looks at deployments: what was seen and what came of it, to be written out and decided again elsewhere.
 
 A look is pure, so what it saw and when is all of it. Only looks that brought something new are kept: another sentence,
-or a record. What is kept are references to snapshots that exist anyway.
+or a record. They are kept as the lines to be written: a snapshot is as large as what was measured for it, a megabyte
+in a long rollout, and would live on with it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ FORM: Final = 1
 KEPT: Final = 200
 """Looks that are remembered, of all deployments together."""
 LARGEST: Final = 8_000_000
-"""Bytes that are written, the newest looks first to be kept: the operator's folder has twice as many."""
+"""Bytes that are held and written, the newest looks: the operator's folder has twice as many."""
 
 
 class UnreadableError(MlwrightError):
@@ -98,12 +99,22 @@ _WRITER: Final = SchemaSerializer(_JSON.core_schema, CoreConfig(ser_json_inf_nan
 what may be one of several classes is written as the writer as a whole is told."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A look as it is remembered."""
+
+    uid: str
+    sentence: str
+    line: bytes
+
+
 class Looks:
     """Remembers looks; forgets the oldest."""
 
     def __init__(self) -> None:
-        self._kept: deque[Look] = deque()
-        self._last: dict[str, Look] = {}
+        self._kept: deque[_Kept] = deque()
+        self._size = 0
+        self._last: dict[str, _Kept] = {}
         """The newest of each deployment, by its uid, as long as that is kept."""
 
     def over(self, reconciler: Reconciler[Any]) -> Reconciler[Any]:
@@ -123,25 +134,27 @@ class Looks:
         before = self._last.get(seen.uid)
         if before is not None and before.sentence == plan.sentence and not plan.records:
             return
-        self._last[seen.uid] = look = _look(seen, settings, at, plan)
+        try:
+            line = _WRITER.to_json(_look(seen, settings, at, plan)) + b"\n"
+        except ValueError as error:  # what is decided must not hang on it
+            logger.warning("a look cannot be remembered", extra={"deployment": seen.uid, "error": str(error)})
+            return
+        self._last[seen.uid] = look = _Kept(seen.uid, plan.sentence, line)
         self._kept.append(look)
-        if len(self._kept) > KEPT:
-            oldest = self._kept.popleft()
-            if self._last.get(oldest.seen.uid) is oldest:
-                del self._last[oldest.seen.uid]
+        self._size += len(line)
+        while len(self._kept) > KEPT or self._size > LARGEST:
+            self._forget(self._kept.popleft())
+
+    def _forget(self, oldest: _Kept) -> None:
+        self._size -= len(oldest.line)
+        if self._last.get(oldest.uid) is oldest:
+            del self._last[oldest.uid]
 
     def write(self, file: Path) -> None:
         """Write them, one JSON object a line, the oldest first; a failure is logged."""
-        lines: deque[bytes] = deque()
-        size = 0
-        for look in reversed(tuple(self._kept)):
-            line = _WRITER.to_json(look)
-            size += len(line) + 1
-            if size > LARGEST:
-                break
-            lines.appendleft(line)
+        lines = [look.line for look in tuple(self._kept)]
         try:
-            file.write_bytes(b"".join(line + b"\n" for line in lines))
+            file.write_bytes(b"".join(lines))
         except OSError as error:
             logger.warning("looks cannot be written", extra={"file": str(file), "error": str(error)})
             return

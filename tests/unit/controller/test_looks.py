@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import tracemalloc
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -64,14 +65,15 @@ def test_every_look_of_a_story_is_decided_again_as_it_was(
     assert [one for one in played(lines) if isinstance(one, Unreadable) or not one.same] == []
 
 
-def test_what_was_answered_about_the_load_is_kept() -> None:
+def test_what_was_answered_about_the_load_is_kept(tmp_path: Path) -> None:
     """Although its keys are no texts."""
     looks, seen = Looks(), serving()
     a_look(looks, seen)
-    [look] = looks._kept
+    [found] = played(written(looks, tmp_path))
 
-    assert look.seen.answers == {}
-    assert [dict(one.pods) for one in look.answers] == [{("demo", "churn-1"): 2.5}]
+    assert isinstance(found, Played)
+    assert found.look.seen.answers == {}
+    assert [dict(one.pods) for one in found.look.answers] == [{("demo", "churn-1"): 2.5}]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
@@ -115,12 +117,41 @@ def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest looks are in it."""
-    looks = Looks()
+    one, looks = Looks(), Looks()
+    a_look(one, serving("a"))
+    monkeypatch.setattr(module, "LARGEST", 2 * len(written(one, tmp_path)[0]) + 10)
     for name in ("a", "b", "c"):
         a_look(looks, serving(name))
-    monkeypatch.setattr(module, "LARGEST", 2 * len(written(looks, tmp_path)[0]) + 10)
 
     assert [json.loads(line)["seen"]["name"] for line in written(looks, tmp_path)] == ["b", "c"]
+
+
+def test_memory_is_bounded_by_what_the_file_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long rollout is judged by thousands of readings at each look, and those are other objects every time."""
+    monkeypatch.setattr(module, "LARGEST", 500_000)
+    measure = Measure("demo", "churn", Side("c", ()), Side("s", ()), (Phase(0, 1.0),), (), timedelta(0))
+    looks, seen = Looks(), serving()
+    a_look(looks, serving("first"))
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            measured = Measured(measure, {"errors": Counted(values=tuple(number + place / 7 for place in range(5000)))})
+            a_look(looks, replace(seen, uid=f"uid-{number}", measured=measured))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < 2 * module.LARGEST
+
+
+def test_a_look_that_cannot_be_written_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is decided does not hang on what is remembered; it is logged."""
+    looks = Looks()
+    a_look(looks, serving("half a character \ud800"))
+    a_look(looks, serving())
+
+    assert "a look cannot be remembered" in caplog.text
+    assert [json.loads(line)["seen"]["name"] for line in written(looks, tmp_path)] == ["churn"]
 
 
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
