@@ -22,7 +22,10 @@ BLOCKS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A step that is left: the candidate's share of the requests, 0 to 1, and the seconds that it is held at least."""
+    """A step that is left: the candidate's share of the requests, 0 to 1, and the seconds that it is held at least.
+
+    One of copies has no share.
+    """
 
     share: float
     hold: float
@@ -60,13 +63,11 @@ def _in_words(
 
 
 def _seconds(step: Left, asks: Sequence[tuple[Asked, Counts]], rate: float) -> float:
-    """Return how long a step takes: its hold, or until every check counted enough."""
-    needed = [
-        requests_to_pass(_rate(counts), ask.question.fine.difference, step.share)
-        for ask, counts in asks
-        if step.share < 1
-    ]
-    guarded = max((BLOCKS * ask.question.block for ask, _ in asks), default=0) if step.share < 1 else 0
+    """Return how long a step takes: its hold, or until every check counted enough where two sides have a share."""
+    if not 0 < step.share < 1:
+        return step.hold
+    needed = [requests_to_pass(_rate(counts), ask.question.fine.difference, step.share) for ask, counts in asks]
+    guarded = max((BLOCKS * ask.question.block for ask, _ in asks), default=0)
     return max([step.hold, guarded, *(requests / (rate * step.share) for requests in needed)])
 
 

@@ -68,6 +68,17 @@ def test_before_the_start_it_is_told_from_what_stable_did() -> None:
     assert ahead(ERRORS, Noise(0, ""), {}, STEPS) == ""
 
 
+def test_a_step_without_a_share_takes_its_hold() -> None:
+    """Copies answer nobody: what is counted beside stable needs a share."""
+    steps = (Left(0.0, 600), *STEPS)
+    steady = Pace(7200, 72, 600)
+
+    assert expected(ERRORS, case(traffic(12)), steps) == "at 12 requests a second what is left takes about 31 minutes"
+    assert ahead(GUARDED, Noise(SHORT, ""), {"errors": steady}, steps[:1]) == (
+        "at 12 requests a second this rollout needs about 10 minutes"
+    )
+
+
 def test_nothing_is_left_to_say_at_the_end() -> None:
     """Without steps there is no time to tell."""
     assert expected(ERRORS, case(traffic(12)), ()) == ""
