@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlwright.api.analysis import Analysis
 from mlwright.plan.analysis import Case, Counted, Failed, Reading, Stage
@@ -77,6 +79,20 @@ def test_a_step_without_a_share_takes_its_hold() -> None:
     assert ahead(GUARDED, Noise(SHORT, ""), {"errors": steady}, steps[:1]) == (
         "at 12 requests a second this rollout needs about 10 minutes"
     )
+
+
+@given(
+    percents=st.lists(st.integers(0, 100), max_size=4),
+    requests=st.integers(0, 10**9),
+    bad=st.floats(0, 1),
+    block=st.sampled_from([0, SHORT]),
+)
+def test_no_traffic_and_no_steps_are_without_words(percents: list[int], requests: int, bad: float, block: int) -> None:
+    """What is only told must never keep a rollout from going on."""
+    left = [Left(percent / 100, 60) for percent in percents]
+    words = ahead(GUARDED, Noise(block, ""), {"errors": Pace(requests, bad * requests, 600)}, left)
+
+    assert words.startswith("at ") == bool(left and requests)
 
 
 def test_nothing_is_left_to_say_at_the_end() -> None:
