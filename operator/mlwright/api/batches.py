@@ -18,6 +18,7 @@ from mlwright.api.fields import (
 )
 from mlwright.api.parts import ObjectRef, PodSurface, Ref, Status
 from mlwright.api.storage import Storage
+from mlwright.api.stored_rows import StoredRows, plain_rows, rows_uri
 from mlwright.api.triggers import CronText, ZoneName
 
 
@@ -51,32 +52,11 @@ class BatchSchedule(Schema):
     )
 
 
-class BatchInput(Schema):
+class BatchInput(StoredRows):
     """The rows that are answered."""
 
-    uri: str = Field(
-        min_length=7,
-        max_length=512,
-        description=(
-            "Where they lie: pvc://CLAIM/path or s3://BUCKET/path (a file, a folder, or a pattern with * in the last"
-            " segment), or configmap://NAME/key."
-        ),
-    )
-    storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
-    format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
-        default=None, description="Format of the files, guessed from the suffix when absent."
-    )
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "self.uri.matches('^(pvc|configmap|s3)://[a-z0-9][-a-z0-9.]*/.+$') && !self.uri.contains('::')"
-            " && !self.uri.matches('/[.][.]?(/|$)')",
-            "input.uri must be one plain address: pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
-        ),
-        Rule(
-            "!has(self.storage) || self.uri.startsWith('s3://')",
-            "input.storage belongs to s3:// addresses: remove it, or correct input.uri",
-        ),
-    )
+    uri: str = rows_uri()
+    rules: ClassVar[tuple[Rule, ...]] = plain_rows("input")
 
 
 class BatchOutput(Schema):

@@ -9,35 +9,14 @@ from pydantic import Field
 from mlwright.api.batches import BatchSchedule
 from mlwright.api.fields import ColumnName, PositiveDuration, Rule, Schema, Sentence, Timestamp
 from mlwright.api.parts import PodSurface, Ref
-from mlwright.api.storage import Storage
+from mlwright.api.stored_rows import StoredRows, plain_rows, rows_uri
 
 
-class BatchData(Schema):
+class BatchData(StoredRows):
     """The stored rows."""
 
-    uri: str = Field(
-        min_length=7,
-        max_length=512,
-        description=(
-            "Where they lie: pvc://CLAIM/path or s3://BUCKET/path (a file, a folder, or a pattern with * in the last"
-            " segment), or configmap://NAME/key. ${scheduledTime}, or ${scheduledTime:%Y-%m-%d}, stands for the slot."
-        ),
-    )
-    storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
-    format: Literal["Parquet", "CSV", "JSONLines"] | None = Field(
-        default=None, description="Format of the files, guessed from the suffix when absent."
-    )
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "self.uri.matches('^(pvc|configmap|s3)://[a-z0-9][-a-z0-9.]*/.+$') && !self.uri.contains('::')"
-            " && !self.uri.matches('/[.][.]?(/|$)')",
-            "target.batch.dataset.uri must be one plain address: pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path",
-        ),
-        Rule(
-            "!has(self.storage) || self.uri.startsWith('s3://')",
-            "target.batch.dataset.storage belongs to s3:// addresses: remove it, or correct target.batch.dataset.uri",
-        ),
-    )
+    uri: str = rows_uri(" ${scheduledTime}, or ${scheduledTime:%Y-%m-%d}, stands for the slot.")
+    rules: ClassVar[tuple[Rule, ...]] = plain_rows("target.batch.dataset")
 
 
 class BatchTarget(Schema):
