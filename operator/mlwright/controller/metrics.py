@@ -9,10 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mlwright.plan.drift import JUDGED
 from mlwright.plan.resources import Body
 
-FOUND: Final = frozenset({"Drifted", "QualityDegraded", "PerformanceDegraded", "EnoughData"})
-"""Conditions of monitors that are told as a metric."""
 _VALUES: Final = {"True": 1, "False": 0}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -110,6 +109,6 @@ class _Known(Collector):
         for body in self._monitors():
             meta = body["metadata"]
             for told in (body.get("status") or {}).get("conditions") or ():
-                if told["type"] in FOUND and told["status"] in _VALUES:
+                if told["type"] in JUDGED and told["status"] in _VALUES:
                     family.add_metric([meta["namespace"], meta["name"], told["type"]], _VALUES[told["status"]])
         return family

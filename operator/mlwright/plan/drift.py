@@ -225,6 +225,10 @@ class StoredSeen:
     """As they were made, the newest last."""
 
 
+JUDGED: Final = frozenset({"Drifted", "QualityDegraded", "PerformanceDegraded", "EnoughData"})
+"""Conditions of a monitor that tell what was found, beside those that tell how it is."""
+
+
 def watched(spec: DriftMonitorSpec) -> str:
     """Return the name of the deployment whose version a monitor watches."""
     target = spec.target.live or spec.target.batch

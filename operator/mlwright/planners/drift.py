@@ -16,6 +16,7 @@ from mlwright.api.drift import DriftMonitorSpec
 from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.drift import (
+    JUDGED,
     Block,
     DriftIntent,
     KeepBlock,
@@ -124,7 +125,7 @@ def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
     return tuple(
         Verdict(told["type"], told["status"], Reason.named(told["reason"], Reason.SETTLED), told["message"])
         for told in seen.status.get("conditions") or ()
-        if told["type"] in {"Drifted", "QualityDegraded", "PerformanceDegraded", "EnoughData"}
+        if told["type"] in JUDGED
     )
 
 
