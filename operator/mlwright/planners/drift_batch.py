@@ -8,9 +8,8 @@ judged, by the same functions that judge requests.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, timestamp
@@ -36,18 +35,16 @@ from mlwright.plan.drift import (
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pipelines import RunBrief
 from mlwright.plan.plan import Decided
-from mlwright.plan.pods import diagnose, moment, plain
+from mlwright.plan.pods import moment
 from mlwright.planners import cron, placeholders
 from mlwright.planners.drift_actions import acting
 from mlwright.planners.drift_judging import judge
+from mlwright.planners.drift_look import LookState, Standing, shown, stand
 from mlwright.planners.drift_notify import tidied
 from mlwright.planners.drift_records import outdated, with_bet
-from mlwright.planners.drift_shards import Merged, merged
 from mlwright.planners.drift_status import told, with_action
 from mlwright.planners.drift_verdicts import longest
 from mlwright.planners.drift_windows import windows
-from mlwright.planners.results import parse_result
-from mlwright.planners.steps import HEARD, PODLESS
 from mlwright.planners.template import dump, image_of, parse_address
 from mlwright.planners.timetable import Calendar, Timetable, timetable
 from mlwright.planners.timetable import shown as shown_table
@@ -58,28 +55,6 @@ SLOTS: Final = "schedule"
 REQUEST: Final = "request"
 FIELD: Final = "spec.target.batch"
 _DIGITS: Final = 8
-
-
-class LookState(StrEnum):
-    """Where a look stands."""
-
-    RUNNING = "Running"
-    WAITING = "Waiting"
-    """Its pods do not start."""
-    COUNTED = "Counted"
-    UNCHANGED = "Unchanged"
-    FAILED = "Failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The newest look as it stands."""
-
-    look: LookSeen
-    state: LookState
-    sentence: str
-    counted: Merged = field(default_factory=Merged)
-    again: timedelta | None = None
 
 
 def watching_stored(
@@ -99,11 +74,11 @@ def watching_stored(
     blocks = stored_blocks(seen.spec, served.revision, seen.blocks)
     reference = next((one for one in seen.references if one.revision == served.revision), None)
     newest = _newest(seen, served, stored)
-    standing = _stand(newest, blocks, now) if newest else None
+    standing = stand(newest, blocks, now) if newest else None
     table = timetable(_calendar(seen, stored, schedule), now)
-    shown = windows(blocks, 1, longest(seen.spec))
-    judged = judge(seen, served, reference, blocks, shown)
-    draft = told(served, shown[-1] if shown else None, judged, None)
+    newest_windows = windows(blocks, 1, longest(seen.spec))
+    judged = judge(seen, served, reference, blocks, newest_windows)
+    draft = told(served, newest_windows[-1] if newest_windows else None, judged, None)
     status = _told(draft, served, standing, table, _lost(seen, served, stored))
     acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
     due = _due(seen, stored, table, now)
@@ -111,7 +86,7 @@ def watching_stored(
     looks += _started(seen, settings, served, standing, due)
     fields = {
         **_kept_fields(seen, stored, table, now),
-        "lastLook": _shown(standing) if standing else seen.status.get("lastLook"),
+        "lastLook": shown(standing) if standing else seen.status.get("lastLook"),
     }
     whole = with_action(StatusDraft(status.summary, status.conditions, {**status.fields, **fields}), acted)
     waits = [wait for wait in (standing.again if standing else None, _until_next(table, now)) if wait is not None]
@@ -129,13 +104,13 @@ def _newest(seen: MonitorSeen, served: ServedSeen, stored: StoredSeen) -> LookSe
     Should its Job be deleted by hand, an older one that is only kept as an answer does not become the newest: what it
     counted is over.
     """
-    shown = seen.status.get("lastLook") or {}
-    since = moment(shown.get("startedAt"))
+    last = seen.status.get("lastLook") or {}
+    since = moment(last.get("startedAt"))
     return next(
         (
             look
             for look in reversed(stored.looks)
-            if look.revision == served.revision and (look.name == shown.get("job") or look.started >= since)
+            if look.revision == served.revision and (look.name == last.get("job") or look.started >= since)
         ),
         None,
     )
@@ -187,65 +162,6 @@ def _brief(token: str, slot: datetime) -> RunBrief:
     return RunBrief(
         name=token, number=1, token=token, state="Succeeded", sentence="", version="", created=slot, slot=slot
     )
-
-
-def _stand(look: LookSeen, blocks: tuple[Block, ...], now: datetime) -> Standing:
-    if look.state is JobState.ACTIVE:
-        return _working(look, now)
-    if look.state is JobState.FAILED:
-        return _failed(look, now)
-    if any(block.token == look.token for block in blocks):
-        block = next(block for block in blocks if block.token == look.token)
-        rows = max((sum(counts.values()) for counts in block.counts.values()), default=0)
-        return Standing(look, LookState.COUNTED, f"{rows:,} rows were counted", Merged(rows=rows, data=block.data))
-    found = merged(look)
-    if isinstance(found, str):
-        if (left := _unheard(look, now)) is not None:
-            return Standing(look, LookState.RUNNING, _progress(look), again=left)
-        return Standing(look, LookState.FAILED, found)
-    if blocks and blocks[-1].data == found.data:
-        since = timestamp(datetime.fromtimestamp(blocks[-1].until, UTC))
-        return Standing(look, LookState.UNCHANGED, f"the stored rows are those that were counted at {since}", found)
-    if not found.rows:
-        return Standing(look, LookState.UNCHANGED, "there is no stored row to count", found)
-    return Standing(look, LookState.COUNTED, f"{found.rows:,} rows were counted", found)
-
-
-def _progress(look: LookSeen) -> str:
-    return f"stored rows are counted, {look.done} of {look.shards} shards are done"
-
-
-def _working(look: LookSeen, now: datetime) -> Standing:
-    sentence = _progress(look)
-    trouble = diagnose(pod for pod in look.pods if pod.exit_code is None)
-    if trouble is not None:
-        return Standing(look, LookState.WAITING, f"{sentence}; {trouble.sentence}")
-    if look.pods:
-        return Standing(look, LookState.RUNNING, sentence)
-    if now - look.started > PODLESS:
-        why = f"its pods could not be made yet, kubectl describe job/{look.name} says why"
-        return Standing(look, LookState.WAITING, f"{sentence}; {why}")
-    return Standing(look, LookState.RUNNING, sentence, again=PODLESS)
-
-
-def _failed(look: LookSeen, now: datetime) -> Standing:
-    if (left := _unheard(look, now)) is not None:
-        return Standing(look, LookState.RUNNING, _progress(look), again=left)
-    told_by_pods = [result for pod in look.pods if (result := parse_result(pod.exit_message)) is not None]
-    bad = [result for result in told_by_pods if result.outcome != "Succeeded"]
-    if not bad:
-        return Standing(look, LookState.FAILED, f"{plain(look.message) or 'the Job failed'}; job/{look.name} says more")
-    mend = next((result for result in bad if result.outcome == "UserError"), bad[-1])
-    field, remedy = f"{mend.field}: " if mend.field else "", f"; {mend.remedy}" if mend.remedy else ""
-    return Standing(look, LookState.FAILED, f"{field}{mend.sentence}{remedy}")
-
-
-def _unheard(look: LookSeen, now: datetime) -> timedelta | None:
-    """Return how long to wait for what pods said before they ended; None when it will not be heard any more."""
-    said = [pod for pod in look.pods if pod.exit_code is not None]
-    if look.ended is None or abs(now - look.ended) >= HEARD or len(said) >= look.shards:
-        return None
-    return HEARD
 
 
 def _told(
@@ -391,17 +307,3 @@ def _kept_fields(seen: MonitorSeen, stored: StoredSeen, table: Timetable, now: d
 
 def _until_next(table: Timetable, now: datetime) -> timedelta | None:
     return max(table.next - now, timedelta(seconds=1)) if table.next is not None else None
-
-
-def _shown(standing: Standing) -> dict[str, Any]:
-    look = standing.look
-    return {
-        "job": look.name,
-        "state": str(standing.state),
-        "slot": timestamp(look.slot),
-        "progress": f"{look.done}/{look.shards}",
-        "rows": standing.counted.rows,
-        "startedAt": timestamp(look.started),
-        "finishedAt": timestamp(look.ended) if look.ended else None,
-        "sentence": standing.sentence,
-    }
