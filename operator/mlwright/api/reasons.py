@@ -86,6 +86,10 @@ class Reason(StrEnum):
         "A name that is needed is taken by an object that is not mlwright's; it is left alone.",
     )
     REFUSED = "Refused", "The API server refuses an object that is needed; the message holds its words."
+    INTERNAL_ERROR = (
+        "InternalError",
+        "mlwright itself failed at the object, which goes on as it is; the message holds the error and its place.",
+    )
     NO_APPROVED_VERSION = (
         "NoApprovedVersion",
         "No version may be served: all were rejected by a gate or denied by a person.",

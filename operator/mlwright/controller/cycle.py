@@ -7,7 +7,7 @@
 | the API server refuses an object (RefusedError) | Stalled/Refused with its words; tried again with growing delay |
 | the world moved on (SupersededError) | the cache is brought up to date; looked at again at once |
 | busy, away, timed out (UnavailableError) | tried again with growing delay, or when the server said |
-| anything else | logged with its traceback; tried again with growing delay; the status stays as it is |
+| anything else | Stalled/InternalError with its words, the traceback in the log; tried again with growing delay |
 """
 
 from __future__ import annotations
@@ -118,8 +118,9 @@ class Cycle:
         except UnavailableError as error:
             logger.warning("unavailable", extra=_fields(key) | {"error": str(error)})
             return Outcome(Result.UNAVAILABLE, error.retry_after)
-        except Exception:
+        except Exception as error:
             logger.exception("unexpected error", extra=_fields(key))
+            await self._admit(key, body, error)
             return Outcome(Result.ERROR)
 
     async def _move(self, key: Key, body: Body) -> Outcome:
@@ -143,6 +144,16 @@ class Cycle:
         sentence = str(error)
         await self._write_status(key, body, status.stuck(body.get("status") or {}, reason, sentence), sentence)
         return Outcome(_STALLED[reason])
+
+    async def _admit(self, key: Key, body: Body, fault: Exception) -> None:
+        """Tell an error of our own on the object; where that fails as well, the log has told."""
+        draft = status.undecided(body.get("status") or {}, fault)
+        try:
+            await self._write_status(key, body, draft, draft.summary)
+        except LeadershipLostError:
+            raise
+        except Exception:
+            logger.exception("the error is told in the log alone", extra=_fields(key))
 
     async def _settle(self, key: Key, body: Body, plan: Plan, done: Performed) -> Outcome:
         self._intake.cache.want(key, plan.measure)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
-from mlwright.api.conditions import StatusDraft, Verdict, changed, ready, stalled
+import mlwright
+from mlwright.api.conditions import State, StatusDraft, Verdict, changed, ready, stalled
 from mlwright.api.reasons import Reason
 from mlwright.plan.resources import Body
 from mlwright.ports.events import Notice
@@ -16,11 +19,15 @@ from mlwright.ports.events import Notice
 NUMBERS_EVERY: Final = 30.0
 """Seconds between writes of a status of which only numbers changed."""
 
+ERROR_LENGTH: Final = 500
+"""Characters of an unexpected error that are told on the object."""
+
 EXACT: Final = 2.0**53
 """Below it every whole number is a float of its own."""
 EXPONENT: Final = 1e21
 """From here on Go writes a float with an exponent, as Python does."""
 
+_PACKAGE: Final = f"{Path(mlwright.__file__).parent}/"
 _SENTENCES: Final = frozenset({"message", "summary", "sentence"})
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _COMMON: Final = frozenset({"conditions", "observedGeneration", "summary", "history"})
@@ -76,15 +83,31 @@ def only_numbers_differ(before: Any, after: Any, key: str = "") -> bool:  # JSON
     return bool(before == after)
 
 
-def stuck(stored: Mapping[str, Any], reason: Reason, sentence: str) -> StatusDraft:
-    """Return the status of an object that cannot go on until a person acts.
+def stuck(stored: Mapping[str, Any], reason: Reason, sentence: str, state: State = "False") -> StatusDraft:
+    """Return the status of an object that cannot go on until a person acts, with that state of Ready.
 
     What else was known of it stays as it was: what a plan claims beyond that was not done.
     """
     fields = {key: value for key, value in stored.items() if key not in _COMMON}
     own = (_verdict(condition) for condition in stored.get("conditions") or ())
     kept = tuple(verdict for verdict in own if verdict.type not in _READINESS)
-    return StatusDraft(sentence, (ready(reason, sentence, "False"), stalled(reason, sentence), *kept), fields)
+    return StatusDraft(sentence, (ready(reason, sentence, state), stalled(reason, sentence), *kept), fields)
+
+
+def undecided(stored: Mapping[str, Any], error: Exception) -> StatusDraft:
+    """Return the status of an object at which mlwright itself failed: whether it is as its spec says is not known."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:ERROR_LENGTH]
+    sentence = (
+        f"mlwright itself failed at this object, which goes on as it is: {words} ({_place(error)}); it is looked at "
+        "again by itself, the operator's log holds the traceback, and another version of mlwright may mend it"
+    )
+    return stuck(stored, Reason.INTERNAL_ERROR, sentence, "Unknown")
+
+
+def _place(error: Exception) -> str:
+    """Return the innermost line of ours that the error went through, as planners/expecting.py:41."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(_PACKAGE)]
+    return "".join(f"{frame.filename.removeprefix(_PACKAGE)}:{frame.lineno}" for frame in frames[-1:])
 
 
 def _verdict(condition: Mapping[str, Any]) -> Verdict:

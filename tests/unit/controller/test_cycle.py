@@ -381,13 +381,49 @@ def test_the_server_says_when_to_come_back() -> None:
     assert story.look() == Outcome(Result.UNAVAILABLE, 7.0)
 
 
-def test_an_unexpected_error_is_logged_and_leaves_the_status_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """A defect of ours must not write nonsense on people's objects."""
-    story = Story(Toy(raises=ZeroDivisionError("oops")))
+def test_an_error_of_our_own_is_told_on_the_object_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody looks into the log of an operator while the object says that all is well."""
+    story = Story()
+    story.settle()
+    before = story.cluster.read(*KEY_PLACE)["status"]
+    story.toy.raises = ZeroDivisionError("oops")
 
     assert story.look() == Outcome(Result.ERROR)
-    assert story.cluster.writes == []
+    assert story.condition("Ready")["status"] == "Unknown"
+    assert story.condition("Stalled")["reason"] == "InternalError"
+    assert "ZeroDivisionError: oops" in story.condition("Stalled")["message"]
+    assert story.cluster.read(*KEY_PLACE)["status"]["progress"] == before["progress"]
     assert caplog.records[-1].exc_info is not None
+
+
+def test_an_error_of_our_own_is_written_once_and_forgotten_when_it_is_gone() -> None:
+    """It is looked at again by itself, and a further failure says nothing new."""
+    story = Story()
+    story.settle()
+    story.toy.raises = ZeroDivisionError("oops")
+
+    assert story.writes_of(looks=3) == ["status TrainingRun flights-1"]
+    story.toy.raises = None
+    story.settle()
+    assert story.condition("Stalled") is None
+
+
+def test_an_error_that_cannot_be_told_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The API server may be what failed; the look ends as an error all the same."""
+    story = Story(Toy(raises=ZeroDivisionError("oops")))
+    story.cluster.failures["status TrainingRun flights-1"] = [UnavailableError("away")]
+
+    assert story.look() == Outcome(Result.ERROR)
+    assert caplog.records[-1].getMessage() == "the error is told in the log alone"
+
+
+def test_one_who_leads_no_more_tells_no_error() -> None:
+    """The next leader sees for itself."""
+    story = Story(Toy(raises=ZeroDivisionError("oops")))
+    story.leading = False
+
+    with pytest.raises(LeadershipLostError):
+        story.look()
 
 
 def test_a_status_is_never_written_over_a_newer_object() -> None:

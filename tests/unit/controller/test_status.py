@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,6 +84,17 @@ def test_an_object_that_cannot_go_on_keeps_what_is_known_of_it() -> None:
     ]
     assert draft.fields == {"progress": "1/3"}
     assert draft.summary == "spec.x: wrong; mend it"
+
+
+def test_an_error_of_our_own_names_its_place_in_our_code() -> None:
+    """Who reports it quotes the sentence, and who mends it knows where to look."""
+    with pytest.raises(KeyError) as caught:
+        status.stuck({"conditions": [{}]}, Reason.REFUSED, "no quota")
+
+    draft = status.undecided(stored(ready(Reason.SETTLED, "fine"), progress="1/3"), caught.value)
+
+    assert re.search(r": KeyError: 'reason' \(controller/status\.py:\d+\); it is looked at again", draft.summary)
+    assert draft.fields == {"progress": "1/3"}
 
 
 def told(before: dict[str, Any], *verdicts: Verdict) -> list[tuple[str, str, str]]:
