@@ -14,6 +14,7 @@
 | Decision | its subject, and the Model of the version that it is about |
 | BatchPrediction (its spec) | its Model, as a ModelDeployment |
 | ModelVersion | the BatchPredictions that name a version of its model |
+| ModelVersion (that is new, or went) | the DriftMonitors of the deployments of its model |
 | Decision, ModelDeployment (its spec) | the BatchPredictions that take what the deployment serves |
 | Decision, ModelDeployment (its spec) | the DriftMonitors that watch the deployment |
 | ControllerRevision of a run or a deployment (that went) | its Model, of which a version may be in use no more |
@@ -119,12 +120,19 @@ def _before(body: Body, pipeline: str, names: Names) -> str | None:
     return numbers[max(earlier)] if earlier else None
 
 
-def _version(body: Body, _: Change, names: Names) -> Iterator[Key]:
+def _version(body: Body, change: Change, names: Names) -> Iterator[Key]:
     model = related_value(MODEL_VERSION, body)
     yield from _single(MODEL.name, body, model)
     yield from _of_model(body, model, names)
     yield from _referring(BATCH_PREDICTION, "source", body, model or "", names)
     yield from _single(TRAINING_RUN.name, body, ((body.get("spec") or {}).get("lineage") or {}).get("run"))
+    if change >= Change.SPEC:
+        yield from _watching(body, model or "", names)
+
+
+def _watching(body: Body, model: str, names: Names) -> Iterator[Key]:
+    for deployment in names.related_names(MODEL_DEPLOYMENT, body["metadata"]["namespace"], "model", model):
+        yield from _referring(DRIFT_MONITOR, "deployment", body, deployment, names)
 
 
 def _model(body: Body, change: Change, names: Names) -> Iterator[Key]:

@@ -23,6 +23,7 @@ DEPLOYMENT = thing("ModelDeployment", "web", {"model": {"ref": {"name": "flights
 PIPELINE = thing("TrainingPipeline", "nightly", {"modelRef": {"name": "flights"}})
 RUN = thing("TrainingRun", "nightly-1", {"pipelineRef": {"name": "nightly"}})
 VERSION = thing("ModelVersion", "flights-v1", {"modelRef": {"name": "flights"}, "lineage": {"run": "nightly-1"}})
+MONITOR = thing("DriftMonitor", "watch", {"target": {"live": {"deploymentRef": {"name": "web"}}}})
 IMPORT = thing("TrainingRun", "elsewhere", {"importFrom": {"modelRef": {"name": "taken"}}})
 DECISION = thing("Decision", "d", {"subjectRef": {"kind": "ModelDeployment", "name": "web"}})
 FROZEN = thing("ControllerRevision", "nightly-1", owner=("TrainingRun", "nightly-1"))
@@ -50,9 +51,21 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
         {"TrainingRun by-hand", "TrainingPipeline nightly"},
     ),
     "a run that takes in a model wakes itself": (IMPORT, Change.SPEC, {"TrainingRun elsewhere"}),
-    "a version wakes its model, all that follow the model, and the run that made it": (
+    "a version wakes its model, all that follow the model or watch it, and the run that made it": (
         VERSION,
         Change.SPEC,
+        {
+            "ModelVersion flights-v1",
+            "Model flights",
+            "ModelDeployment web",
+            "DriftMonitor watch",
+            "TrainingPipeline nightly",
+            "TrainingRun nightly-1",
+        },
+    ),
+    "the status of a version wakes no monitor, which reads its record": (
+        VERSION,
+        Change.STATUS,
         {
             "ModelVersion flights-v1",
             "Model flights",
@@ -81,9 +94,13 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
     "a decision wakes the model of its version": (
         {**DECISION, "spec": {**DECISION["spec"], "version": "flights-v3"}},
         Change.SPEC,
-        {"Decision d", "ModelDeployment web", "Model flights"},
+        {"Decision d", "ModelDeployment web", "DriftMonitor watch", "Model flights"},
     ),
-    "a deployment wakes its model": (DEPLOYMENT, Change.SPEC, {"ModelDeployment web", "Model flights"}),
+    "a deployment wakes its model and who watches it": (
+        DEPLOYMENT,
+        Change.SPEC,
+        {"ModelDeployment web", "Model flights", "DriftMonitor watch"},
+    ),
     "the status of a deployment wakes nobody else": (DEPLOYMENT, Change.STATUS, {"ModelDeployment web"}),
     "what is frozen of a model wakes its owner": (
         FROZEN,
@@ -95,7 +112,11 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
         Change.GONE,
         {"ControllerRevision nightly-1", "TrainingRun nightly-1", "Model flights"},
     ),
-    "a decision wakes its subject": (DECISION, Change.SPEC, {"Decision d", "ModelDeployment web"}),
+    "a decision wakes its subject and who watches it": (
+        DECISION,
+        Change.SPEC,
+        {"Decision d", "ModelDeployment web", "DriftMonitor watch"},
+    ),
     "a thing of nobody wakes itself": (thing("Service", "s"), Change.SPEC, {"Service s"}),
     "a version of another shape wakes itself": (thing("ModelVersion", "odd"), Change.SPEC, {"ModelVersion odd"}),
 }
@@ -106,7 +127,7 @@ def test_a_change_wakes_whom_it_concerns(row: tuple[Any, Change, set[str]]) -> N
     """All others sleep on."""
     body, change, expected = row
     cache = Cache()
-    for other in (DEPLOYMENT, PIPELINE, RUN, IMPORT):
+    for other in (DEPLOYMENT, PIPELINE, RUN, IMPORT, MONITOR):
         cache.put(other)
 
     assert {f"{key.kind} {key.name}" for key in affected(body, change, cache)} == expected
