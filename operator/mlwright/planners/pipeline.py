@@ -168,7 +168,7 @@ def _drifted(at: Situation) -> Trigger | None:
     seen, asked = at.seen, at.seen.retrain
     if asked is None or asked.name == seen.status.get("handledDrift"):
         return None
-    if any(run.token == asked.name or run.created >= asked.until for run in seen.runs):
+    if any(run.token == asked.name or run.created >= asked.until for run in plain(seen.runs)):
         return None
     return Trigger(type="Drift", by=asked.by, reason=asked.sentence[:REASON_LENGTH], token=asked.name)
 

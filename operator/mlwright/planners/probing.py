@@ -16,15 +16,15 @@ from mlwright.api.fields import parse_duration
 from mlwright.api.runs import Trigger
 from mlwright.api.triggers import DataChange
 from mlwright.errors import InvalidSpecError
+from mlwright.plan import pods
 from mlwright.plan.digests import short
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pipelines import PipelineSeen, ProbeSeen, RunBrief
-from mlwright.plan.pods import plain
 from mlwright.plan.training import RemoveJob, StartProbe, TrainingIntent
 from mlwright.plan.versions import DataRead
 from mlwright.planners import placeholders
 from mlwright.planners.results import parse_result
-from mlwright.planners.runs import GOING
+from mlwright.planners.runs import GOING, plain
 from mlwright.planners.steps import HEARD
 from mlwright.planners.template import essence, training_image
 from mlwright.settings import Settings
@@ -160,16 +160,17 @@ def _removals(seen: PipelineSeen, probes: list[ProbeSeen], ended: list[ProbeSeen
 def known(seen: PipelineSeen) -> Known | None:
     """Return what the newest run read that read the data where it lies now; None when none did.
 
-    A run that was deleted is remembered by the status, else by the version that it made.
+    A run that was deleted is remembered by the status, else by the version that it made; one with overrides trained
+    something else than the pipeline says, and does not count.
     """
-    uri = seen.spec.dataset.uri
-    readers = [(n, run) for n, run in enumerate(seen.runs) if run.data is not None and run.data.uri == uri]
+    uri, runs = seen.spec.dataset.uri, plain(seen.runs)
+    readers = [(n, run) for n, run in enumerate(runs) if run.data is not None and run.data.uri == uri]
     place, run = readers[-1] if readers else (-1, None)
     told = seen.status.get("data") or {}
     remembered = told if told.get("uri") == uri and told.get("revision") else {}
     if run is None or run.data is None or 0 < run.number < remembered.get("run", 0):
         return _remembered(seen, remembered)
-    answered = _answered(seen.runs[place + 1 :]) or (
+    answered = _answered(runs[place + 1 :]) or (
         remembered.get("answered", "") if remembered.get("run") == run.number else ""
     )
     return Known(run.number, run.data, answered)
@@ -216,7 +217,7 @@ class _Told:
 
     def stale(self) -> bool:
         """Tell whether a run was started after the look: it may have read what the look found."""
-        return self.probe is not None and any(run.created >= self.probe.started for run in self.seen.runs)
+        return self.probe is not None and any(run.created >= self.probe.started for run in plain(self.seen.runs))
 
     def trigger(self) -> Trigger | None:
         """Return why a run is due."""
@@ -262,7 +263,7 @@ class _Told:
         if self.late or self.probe is None or self.found() is not None:
             return self.late
         result = parse_result(self.probe.said)
-        why = plain(self.probe.said) or "it ended without a result"
+        why = pods.plain(self.probe.said) or "it ended without a result"
         if result:
             why = "it told no revision" if result.outcome == "Succeeded" else result.sentence
         remedy = f"; {result.remedy}" if result and result.remedy else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +13,13 @@ from mlwright.api.reasons import Reason
 from mlwright.api.runs import TrainingRunSpec
 from mlwright.builders.training import for_run
 from mlwright.errors import InvalidSpecError
-from mlwright.plan.pipelines import PipelineSeen
+from mlwright.plan.jobs import JobState
+from mlwright.plan.pipelines import PipelineSeen, ProbeSeen, RetrainSeen
 from mlwright.plan.training import Freeze, RecordVersion, StartRun
+from mlwright.plan.versions import DataRead
 from mlwright.plan.writes import Create
 from mlwright.planners.pipeline import decide as decide_pipeline
+from mlwright.planners.probing import looked_at, slot_of
 from mlwright.planners.run import decide
 from mlwright.planners.runs import BEHIND, newest_digests
 from mlwright.planners.template import freeze, template_digest
@@ -22,6 +27,15 @@ from tests.unit.planners.given import NOW, PIPELINE, SETTINGS, Pipeline, a_pipel
 
 LOGISTIC = {"class": "sklearn.linear_model.LogisticRegression", "parameters": {"C": 0.5, "max_iter": 50}}
 OVERRIDES: dict[str, Any] = {"parameters": {"max_iter": 500, "tol": 0.01}, "seed": 11}
+EVERY = timedelta(minutes=10)
+FOUND = json.dumps(
+    {
+        "step": "revision",
+        "outcome": "Succeeded",
+        "sentence": "found rows",
+        "results": {"dataset": {"revision": "r2", "rows": 1200}},
+    }
+)
 
 
 def pipeline(**training: Any) -> Pipeline:
@@ -113,6 +127,27 @@ def test_many_of_them_hide_no_run_of_the_pipelines_own() -> None:
 
     assert newest_digests(told.done()) == {template_digest(told.done())}
     assert not starts(told.done())
+
+
+def test_it_is_no_answer_to_data_that_changed() -> None:
+    """It read what is new, and the pipeline has not trained on it: neither what it read nor that it began counts."""
+    watched = pipeline().asking(triggers={"dataChange": {"checkEvery": "10m"}})
+    own = watched.with_run(1, "Succeeded", data=DataRead(PIPELINE["dataset"]["uri"], "r1", 1000))
+    other = DataRead(PIPELINE["dataset"]["uri"], "r2", 1200)
+    found = ProbeSeen("look", "uid", slot_of(NOW, EVERY), JobState.COMPLETE, NOW, NOW, FOUND, looked_at(own.done()))
+    after = own.with_run(0, "Succeeded", overridden=True, created=NOW, data=other).knowing(probes=[found])
+
+    assert starts(after.done()) == ["the data changed: 1,200 rows, 200 more than churn-1 found"]
+
+
+def test_it_is_no_answer_to_a_monitor_that_found_drift() -> None:
+    """The monitor asked for what the pipeline says, on newer data."""
+    asked = RetrainSeen("flights-retrain-1", "carrier has drifted", "DriftMonitor watch", NOW - timedelta(minutes=30))
+    told = pipeline().with_run(1, "Succeeded").knowing(retrain=asked)
+    after = told.with_run(0, "Succeeded", overridden=True, created=NOW)
+
+    assert starts(after.done()) == ["carrier has drifted"]
+    assert not starts(told.with_run(2, "Succeeded", created=NOW).done())
 
 
 def test_one_that_fails_says_nothing_of_the_pipeline() -> None:
