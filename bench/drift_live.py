@@ -34,8 +34,8 @@ SLOT_NAMES: Final = ("below", *(str(slot) for slot in range(SLOTS - 3)), "above"
 
 
 def surfaces(counts: Counts) -> dict[str, dict[str, int]]:
-    """Return counts (features x slots) as they are recorded."""
-    return {f"feature:{n}": dict(zip(SLOT_NAMES, row, strict=True)) for n, row in enumerate(counts.tolist())}
+    """Return counts (features x slots) as they are recorded, slots by name."""
+    return {f"feature:{n}": dict(sorted(zip(SLOT_NAMES, row, strict=True))) for n, row in enumerate(counts.tolist())}
 
 
 def spec(types: Sequence[str], **more: Any) -> DriftMonitorSpec:
@@ -63,19 +63,24 @@ class Live:
 
     def hour(self, counts: Counts) -> float:
         """Count one more hour (features x slots); return the seconds of CPU of the looks, without parsing."""
-        wanted = decide(self.seen, SETTINGS, self._moment(20)).wanted
-        assert wanted is not None  # noqa: S101  # something serves
-        self.now += HOUR
-        told = {**surfaces(counts), LABELS: {"true": 90, "false": 10}}
-        counted = replace(self.seen, tallied=Tallied(wanted, counts=told))
+        counted = self.counted(counts)
         begun = time.process_time()
         decision = decide(counted, SETTINGS, self._moment(20))
         self._keep(decision)
         found = decide(self.seen, SETTINGS, self._moment(20))
         took = time.process_time() - begun
-        self.seen = replace(self.seen, status={**found.status.fields, "conditions": []})
+        told = {"summary": found.status.summary, "conditions": []}
+        self.seen = replace(self.seen, status={**found.status.fields, **told})
         self.verdicts = found.status.conditions
         return took
+
+    def counted(self, counts: Counts) -> MonitorSeen:
+        """Return the monitor as it is seen when one more hour (features x slots) was counted, which is over now."""
+        wanted = decide(self.seen, SETTINGS, self._moment(20)).wanted
+        assert wanted is not None  # noqa: S101  # something serves
+        self.now += HOUR
+        told = {**surfaces(counts), LABELS: {"true": 90, "false": 10}}
+        return replace(self.seen, tallied=Tallied(wanted, counts=told))
 
     def told(self, type_: str) -> Verdict:
         """Return a condition."""

@@ -27,17 +27,18 @@ from mlwright.plan.drift import (
     RemoveLook,
     ServedSeen,
     Tallied,
+    Varied,
     Wanted,
 )
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
 from mlwright.planners.drift_batch import watching_stored
-from mlwright.planners.drift_judging import Judged, judge
+from mlwright.planners.drift_judging import judge
 from mlwright.planners.drift_notify import tidied
 from mlwright.planners.drift_records import outdated, with_bet
-from mlwright.planners.drift_status import told, with_action
-from mlwright.planners.drift_variation import varied
-from mlwright.planners.drift_verdicts import longest
+from mlwright.planners.drift_status import told, watches, with_action
+from mlwright.planners.drift_variation import teaches, varied
+from mlwright.planners.drift_verdicts import longest, suspected
 from mlwright.planners.drift_windows import every, spans_of_a_day, windows
 from mlwright.settings import Settings
 
@@ -141,17 +142,22 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
     reference = next((one for one in seen.references if one.revision == served.revision), None)
     wanted = _next(seen, served, clock, start, blocks, reference)
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
+    left = wanted.until + SETTLE - now.timestamp()
+    again = timedelta(seconds=left) if left > 0 else None
+    if records := _records(seen, served, clock, tallied, reference, blocks):
+        return Decided(_as_told(seen, served), records=records, again=again, wanted=wanted)
     newest = windows(blocks, clock.several, longest(seen.spec))
     judged = judge(seen, served, reference, blocks, newest)
-    records = _records(seen, served, tallied, reference, blocks, judged)
     status = told(served, newest[-1] if newest else None, judged, tallied)
     acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
     intents = (*outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
-    left = wanted.until + SETTLE - now.timestamp()
-    again = timedelta(seconds=left) if left > 0 else None
-    return Decided(
-        with_action(status, acted), records=(*records, *acted.records), intents=intents, again=again, wanted=wanted
-    )
+    return Decided(with_action(status, acted), records=acted.records, intents=intents, again=again, wanted=wanted)
+
+
+def _as_told(seen: MonitorSeen, served: ServedSeen) -> StatusDraft:
+    """Return what was told before: what is recorded now is judged when it is in the world, by the next look."""
+    summary = str(seen.status.get("summary") or watches(served))
+    return StatusDraft(summary, (ready(Reason.SETTLED, watches(served)), *_kept(seen)), _fields(seen))
 
 
 def _next(
@@ -182,10 +188,10 @@ def _next(
 def _records(
     seen: MonitorSeen,
     served: ServedSeen,
+    clock: Clockwork,
     tallied: Tallied | None,
     reference: Reference | None,
     blocks: Sequence[Block],
-    judged: Judged,
 ) -> tuple[DriftIntent, ...]:
     """Return what is to be recorded: the distributions of the training before the first rows that are compared.
 
@@ -196,6 +202,16 @@ def _records(
     first = () if reference else (KeepReference(Reference(served.revision, tallied.reference, names=tallied.names)),)
     wanted = tallied.wanted
     block = Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)
-    more = varied(seen.spec, block, blocks, reference, judged.drift or ()) if reference else None
+    more = _varied(seen, clock, block, blocks, reference) if reference else None
     variation = (KeepVaried(more),) if more else ()
     return (*first, *variation, KeepBlock(with_bet(seen.spec, served, block, blocks)))
+
+
+def _varied(
+    seen: MonitorSeen, clock: Clockwork, block: Block, blocks: Sequence[Block], reference: Reference
+) -> Varied | None:
+    """Return what is known of the variation with one more span; the windows are asked only where it teaches any."""
+    if not teaches(seen.spec, block, blocks, reference):
+        return None
+    newest = windows(blocks, clock.several, longest(seen.spec))
+    return varied(seen.spec, block, blocks, reference, suspected(seen.spec, reference, newest, seen.status))

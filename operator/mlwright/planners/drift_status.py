@@ -53,7 +53,7 @@ def told(
     }
     sentence = _summary((*truth, *quality, *drifted), enough)
     summary = f"{sentence}; nothing new is counted: {trouble}" if trouble else sentence
-    conditions = (ready(Reason.SETTLED, _watches(served)), *drifted, *quality, *truth, enough, *away)
+    conditions = (ready(Reason.SETTLED, watches(served)), *drifted, *quality, *truth, enough, *away)
     return StatusDraft(summary, conditions, fields)
 
 
@@ -65,7 +65,8 @@ def _summary(verdicts: tuple[Verdict, ...], enough: Verdict) -> str:
     return known[-1] if known else enough.message
 
 
-def _watches(served: ServedSeen) -> str:
+def watches(served: ServedSeen) -> str:
+    """Return what is watched, in words."""
     return f"{served.version} is watched"
 
 

@@ -10,13 +10,12 @@ from what may be its drift; after a week nothing more is learnt, so that slow dr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from itertools import repeat
 from typing import Final
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.plan.drift import Block, Counts, Reference, Surfaces, Variation, Varied
-from mlwright.planners.drift_verdicts import Finding
 from mlwright.planners.drift_windows import DAY, spans_of_a_day
 from mlwright.stats.wobble import learned, still
 
@@ -24,8 +23,21 @@ WEEK: Final = 7
 """Days of pairs that are learnt."""
 
 
+def teaches(spec: DriftMonitorSpec, block: Block, before: Sequence[Block], reference: Reference) -> bool:
+    """Tell whether a span teaches something of any feature that is not suspected.
+
+    Args:
+        spec: What is watched.
+        block: The span that is recorded now.
+        before: Those that are recorded already.
+        reference: What was learned, and how it varied so far.
+    """
+    is_new = block.until > reference.varied_until and _day_before(spec, block, before) is not None
+    return is_new and any(_learns(spec, reference, name) for name in reference.surfaces)
+
+
 def varied(
-    spec: DriftMonitorSpec, block: Block, before: Sequence[Block], reference: Reference, found: Iterable[Finding]
+    spec: DriftMonitorSpec, block: Block, before: Sequence[Block], reference: Reference, suspects: Collection[str]
 ) -> Varied | None:
     """Return what is known of the variation with one more span; None where it teaches nothing.
 
@@ -34,16 +46,14 @@ def varied(
         block: The span that is recorded now.
         before: Those that are recorded already.
         reference: What was learned, and how it varied so far.
-        found: What the windows say so far.
+        suspects: What may have drifted, by what the windows say so far.
     """
-    spans = spans_of_a_day(spec)
-    earlier = next((one for one in before if spans and one.until == block.until - DAY), None)
+    earlier = _day_before(spec, block, before)
     if earlier is None or block.until <= reference.varied_until:
         return None
-    suspects = suspected(found)
     known = {
         name: _learned(counts, reference.variation.get(name), earlier, block, name)
-        if name not in suspects and _pairs(reference.variation, name) < WEEK * spans
+        if name not in suspects and _learns(spec, reference, name)
         else reference.variation.get(name)
         for name, counts in reference.surfaces.items()
     }
@@ -51,13 +61,15 @@ def varied(
     return Varied(block.revision, block.until, told) if told != dict(reference.variation) else None
 
 
-def suspected(found: Iterable[Finding]) -> Collection[str]:
-    """Return what was too far away in one of the newest windows, once it is known how much it varies."""
-    return {one.surface for one in found if one.known and (one.votes.lasting or one.votes.over)}
+def _day_before(spec: DriftMonitorSpec, block: Block, before: Sequence[Block]) -> Block | None:
+    """Return the span a day earlier; None where there is none, or nothing is to be learnt."""
+    return next((one for one in before if spans_of_a_day(spec) and one.until == block.until - DAY), None)
 
 
-def _pairs(variation: Mapping[str, Variation], name: str) -> int:
-    return variation[name].wobble.pairs if name in variation else 0
+def _learns(spec: DriftMonitorSpec, reference: Reference, name: str) -> bool:
+    """Tell whether less than a week is known of a feature."""
+    known = reference.variation.get(name)
+    return known is None or known.wobble.pairs < WEEK * spans_of_a_day(spec)
 
 
 def _learned(counts: Counts, known: Variation | None, earlier: Block, later: Block, name: str) -> Variation:

@@ -11,12 +11,14 @@ from mlwright.api.drift import Check, Drift, DriftMonitorSpec, Quality
 from mlwright.api.drift import Persistence as Lasting
 from mlwright.plan.drift import Counts, Reference, Surfaces, Variation
 from mlwright.planners.drift_windows import Window, spans_of_a_day
-from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs
+from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs_of
 from mlwright.stats.persistence import Persistence, Votes, voted
 from mlwright.stats.wobble import FEWEST_PAIRS, Wobble
 
 OF_DISTRIBUTIONS: Final = frozenset({"DataDrift", "PredictionDrift"})
 """Types of checks that compare distributions."""
+Drifted = set[tuple[Any, Any]]
+"""Check and name of what had drifted before."""
 _SURFACE: Final = {"DataDrift": "feature", "PredictionDrift": "output", "Quality": "feature"}
 
 
@@ -165,43 +167,96 @@ def findings(
         windows: What was counted, the newest last.
         status: What was told before: what had drifted does so until it is over.
     """
-    before = {
+    before = _drifted(status)
+    if reference is None:
+        return ()
+    found = (one for check in _checks(spec) for one in _of_check(spec, check, reference, windows, before))
+    return tuple(sorted(found, key=_place))
+
+
+def suspected(
+    spec: DriftMonitorSpec, reference: Reference, windows: Sequence[Window], status: Mapping[str, Any]
+) -> frozenset[str]:
+    """Return what was too far away in one of the windows, or had drifted, once it is known how much it varies.
+
+    It says the same of each as `findings` do, without how far away it is.
+
+    Args:
+        spec: What is watched.
+        reference: What was learned, and how it varies.
+        windows: What was counted, the newest last.
+        status: What was told before.
+    """
+    before = _drifted(status)
+    return frozenset(name for check in _checks(spec) for name in _suspects(spec, check, reference, windows, before))
+
+
+def _suspects(
+    spec: DriftMonitorSpec, check: Check, reference: Reference, windows: Sequence[Window], before: Drifted
+) -> Iterator[str]:
+    asked = _asked(spec, check, reference, windows)
+    votes = _votes(check, asked.windows, asked, before)
+    for surface, feature, vote in zip(asked.own, asked.windows[-1], votes, strict=False):
+        if (vote.lasting or vote.over) and _known(spec, feature.wobble)[0]:
+            yield surface
+
+
+def _drifted(status: Mapping[str, Any]) -> Drifted:
+    """Return what was told to have drifted."""
+    return {
         (told.get("check"), told.get("name"))
         for told in status.get("features") or ()
         if told.get("verdict") == "Drifted"
     }
-    checks = [check for check in spec.checks if check.type in OF_DISTRIBUTIONS]
-    if reference is None:
-        return ()
-    found = (one for check in checks for one in _of_check(spec, check, reference, windows, before))
-    return tuple(sorted(found, key=_place))
+
+
+def _checks(spec: DriftMonitorSpec) -> Iterator[Check]:
+    return (check for check in spec.checks if check.type in OF_DISTRIBUTIONS)
 
 
 def _place(one: Finding) -> tuple[bool, int, float, str, str]:
     return not one.lasting, -one.votes.over, -one.shift.estimate, one.check, one.name
 
 
-def _of_check(
-    spec: DriftMonitorSpec,
-    check: Check,
-    reference: Reference,
-    windows: Sequence[Window],
-    before: set[tuple[Any, Any]],
-) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a check asks: of which distributions, by which rule, over which windows, the newest last."""
+
+    own: Mapping[str, Counts]
+    rule: Rule
+    lasting: Persistence
+    windows: Sequence[Sequence[Counted]]
+
+
+def _asked(spec: DriftMonitorSpec, check: Check, reference: Reference, windows: Sequence[Window]) -> _Asked:
     settings = _settings(check)
     own = watched(spec, check, reference.surfaces)
-    rule = Rule(settings.max_distance, settings.false_alarm, spec.min_samples)
-    *earlier, newest = _counted(own, windows[-settings.persistence.of :], reference.variation) or [[]]
-    lasting = Persistence(settings.persistence.required, settings.persistence.of)
-    votes = [Votes(lasting=(check.name, feature.name) in before) for feature in newest]
-    for window in earlier:
-        votes = added(votes, lasting, overs(window, rule))
-    shifts = judge(newest, rule)
-    for surface, feature, shift, last in zip(
-        own, newest, shifts, added(votes, lasting, map(_over, shifts)), strict=False
-    ):
+    return _Asked(
+        own,
+        Rule(settings.max_distance, settings.false_alarm, spec.min_samples),
+        Persistence(settings.persistence.required, settings.persistence.of),
+        _counted(own, windows[-settings.persistence.of :], reference.variation) or [[]],
+    )
+
+
+def _of_check(
+    spec: DriftMonitorSpec, check: Check, reference: Reference, windows: Sequence[Window], before: Drifted
+) -> Iterator[Finding]:
+    asked = _asked(spec, check, reference, windows)
+    *earlier, newest = asked.windows
+    shifts = judge(newest, asked.rule)
+    votes = added(_votes(check, earlier, asked, before), asked.lasting, map(_over, shifts))
+    for surface, feature, shift, last in zip(asked.own, newest, shifts, votes, strict=False):
         known, awaited = _known(spec, feature.wobble)
-        yield Finding(check.name, surface, shift, last, settings, known, awaited)
+        yield Finding(check.name, surface, shift, last, _settings(check), known, awaited)
+
+
+def _votes(check: Check, windows: Sequence[Sequence[Counted]], asked: _Asked, before: Drifted) -> list[Votes]:
+    """Return what windows say of each feature, whether it is too far away and no more."""
+    votes = [Votes(lasting=(check.name, feature.name) in before) for feature in asked.windows[-1]]
+    for over in overs_of(windows, asked.rule):
+        votes = added(votes, asked.lasting, over)
+    return votes
 
 
 def _known(spec: DriftMonitorSpec, wobble: Wobble | None) -> tuple[bool, int]:
@@ -230,24 +285,21 @@ def _counted(
     own: Mapping[str, Counts], windows: Sequence[Window], variation: Mapping[str, Variation]
 ) -> list[list[Counted]]:
     """Return the rows of each window beside the reference, both in the same order of slots."""
-    slots = {
-        name: tuple(sorted(set(counts).union(*(window.counts.get(name, ()) for window in windows))))
-        for name, counts in own.items()
-    }
-    before = {name: [*map(own[name].get, order, repeat(0))] for name, order in slots.items()}
-    wobbles = {name: one.wobble for name, one in variation.items() if one.slots == slots.get(name)}
-    return [
-        [
-            Counted(
-                name.partition(":")[2],
-                before[name],
-                [*map(window.counts.get(name, {}).get, order, repeat(0))],
-                wobbles.get(name),
-            )
-            for name, order in slots.items()
-        ]
-        for window in windows
-    ]
+    found = [_rows_of(name, counts, windows, variation.get(name)) for name, counts in own.items()]
+    return [list(features) for features in zip(*found, strict=True)] if own else [[] for _ in windows]
+
+
+def _rows_of(surface: str, learned: Counts, windows: Sequence[Window], variation: Variation | None) -> list[Counted]:
+    """Return the rows of one feature in each window."""
+    counted = [window.counts.get(surface, {}) for window in windows]
+    slots = sorted(set(learned).union(*counted))
+    name, before = surface.partition(":")[2], _in_order(learned, slots)
+    wobble = variation.wobble if variation and [*variation.slots] == slots else None
+    return [Counted(name, before, _in_order(counts, slots), wobble) for counts in counted]
+
+
+def _in_order(counts: Counts, slots: list[str]) -> list[int]:
+    return [*counts.values()] if [*counts] == slots else [*map(counts.get, slots, repeat(0))]
 
 
 def added(votes: Iterable[Votes], rule: Persistence, over: Iterable[bool | None]) -> list[Votes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
+from itertools import pairwise, repeat
 from operator import add, sub
 from typing import Final
 
@@ -77,8 +77,8 @@ def windows(blocks: Sequence[Block], several: int, of: int) -> tuple[Window, ...
 def _sums(counts: Sequence[Counts], firsts: Sequence[int], ends: Sequence[int]) -> Iterator[Counts]:
     """Yield the sums of ranges that only move on: those that overlap are not added up twice, and sums run in C."""
     begin = firsts[0]
-    slots = tuple(dict.fromkeys(chain.from_iterable(counts[begin:])))
-    rows = [[*map(one.get, slots, repeat(0))] for one in counts[begin:]]
+    slots = sorted(set().union(*counts[begin:]))
+    rows = [[*one.values()] if [*one] == slots else [*map(one.get, slots, repeat(0))] for one in counts[begin:]]
     now = [*map(sum, zip(*rows[: ends[0] + 1 - begin], strict=True))]
     yield dict(zip(slots, now, strict=True))
     for (left, passed), (first, end) in pairwise(zip(firsts, ends, strict=True)):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 SMALLEST_WINDOW: Final = 200
 SMALLEST_REFERENCE: Final = 2_000
@@ -44,9 +44,11 @@ class Distance:
     moved: float
 
 
-@dataclass(frozen=True, slots=True)
-class Power:
-    """A law of which a power is nearly normal: ((value / scale)^power - centre) / width."""
+class Power(NamedTuple):
+    """A law of which a power is nearly normal: ((value / scale)^power - centre) / width.
+
+    Thousands are made in a look at fifty features, and a tuple is made in a third of the time.
+    """
 
     power: float
     scale: float

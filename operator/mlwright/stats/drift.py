@@ -186,27 +186,51 @@ def overs(features: Sequence[Counted], rule: Rule) -> tuple[bool | None, ...]:
         features: In any order; the answer has the same one.
         rule: What is allowed.
     """
-    near = [_is_near(feature, rule) for feature in features]
+    (found,) = overs_of([features], rule)
+    return found
+
+
+def overs_of(windows: Sequence[Sequence[Counted]], rule: Rule) -> list[tuple[bool | None, ...]]:
+    """Tell of each window what `overs` says; what is asked of the reference is asked once.
+
+    Args:
+        windows: The same features in the same order, with the same reference and the same wobble in each.
+        rule: What is allowed.
+    """
+    quiet = [_near(same, rule) for same in zip(*windows, strict=True)]
+    near = [[one[place] for one in quiet] for place in range(len(windows))]
+    return [_overs(features, calm, rule) for features, calm in zip(windows, near, strict=True)]
+
+
+def _overs(features: Sequence[Counted], near: Sequence[bool], rule: Rule) -> tuple[bool | None, ...]:
     weighed = _weighed([one for one, quiet in zip(features, near, strict=True) if not quiet], rule, near.count(True))
     others = (over for *_, over in weighed)
     return tuple(False if quiet else next(others) for quiet in near)
 
 
-def _is_near(feature: Counted, rule: Rule) -> bool:
-    """Tell whether there are enough rows and a feature is too near to be over, whatever the law.
+def _near(windows: Sequence[Counted], rule: Rule) -> list[bool]:
+    """Tell of each window of one feature whether there are enough rows and it is too near to be over, whatever the law.
 
     The divergence is at most half of the sum of (p - q)^2 / (p + q), and merging bins makes it no larger. One that is
     less than the square of the distance allowed is below the mean of its law, for chance only adds to a distance; and
     what is above its mean less than three times in ten is no law of ours.
     """
-    reference, rows = sum(feature.reference), sum(feature.window)
-    if reference < SMALLEST_REFERENCE or rows < max(rule.rows, _SURE * len(feature.window)):
-        return False
-    p, q = [count / reference for count in feature.reference], [count / rows for count in feature.window]
-    if feature.wobble and feature.wobble.tells and rows < 2 * SMALLEST_EFFECTIVE * rough_effect(feature.wobble, p):
-        return False
-    half = sum([(a - b) * (a - b) / (a + b) for a, b in zip(p, q, strict=True) if a or b]) / 2
-    return half < rule.allowed * rule.allowed
+    feature = windows[0]
+    reference = sum(feature.reference)
+    if reference < SMALLEST_REFERENCE:
+        return [False] * len(windows)
+    p = [count / reference for count in feature.reference]
+    tells = feature.wobble is not None and feature.wobble.tells
+    effect = rough_effect(feature.wobble, p) if feature.wobble and tells else 0.0
+    least = max(rule.rows, _SURE * len(p), 2 * SMALLEST_EFFECTIVE * effect)
+    most = 2 * rule.allowed * rule.allowed
+    return [(rows := sum(one.window)) >= least and _apart(p, one.window, rows) < most for one in windows]
+
+
+def _apart(p: Sequence[float], window: Sequence[int], rows: int) -> float:
+    """The sum of (p - q)^2 / (p + q)."""
+    q = [count / rows for count in window]
+    return sum([(a - b) * (a - b) / (a + b) for a, b in zip(p, q, strict=True) if a or b])
 
 
 def _weighed(features: Sequence[Counted], rule: Rule, near: int = 0) -> list[tuple[_Compared, str, float, bool | None]]:
@@ -285,8 +309,8 @@ def _problem(one: _Compared, rule: Rule) -> str:
 
 
 def _judged(one: _Compared, rule: Rule, tail: float, level: float, *, over: bool) -> Shift:
-    low = _where(lambda distance: one.law(distance).score(one.seen), _END)
-    high = _where(lambda distance: one.law(distance).score(one.seen), -_END)
+    seen = one.seen
+    low, high = _where(lambda distance: one.law(distance).score(seen), (_END, -_END))
     state = State.OVER if over else State.STABLE if high < 2 * rule.allowed else State.INCONCLUSIVE
     estimate, detectable = math.sqrt(max(0.0, one.divergence - one.excess)), _detectable(one, rule, level)
     return Shift(
@@ -331,17 +355,32 @@ def _unjudged(one: _Compared, rule: Rule, level: float, problem: str) -> Shift:
 def _detectable(one: _Compared, rule: Rule, level: float) -> float:
     """The smallest true distance that is found with the power, at the level of the first step of Holm's rule."""
     needed = one.law(rule.allowed).value(NormalDist().inv_cdf(1 - level))
-    return _where(lambda distance: one.law(distance).score(needed), _POWER)
+    (found,) = _where(lambda distance: one.law(distance).score(needed), (_POWER,))
+    return found
 
 
-def _where(score: Callable[[float], float], wanted: float) -> float:
-    """The distance at which a score, which falls with the distance, has fallen to a number; 0 or 1 if not between.
+def _where(score: Callable[[float], float], wanted: Sequence[float]) -> list[float]:
+    """The distances at which a score, which falls with the distance, has fallen to each of some numbers.
+
+    Such a distance is 0 or 1 if it does not lie between them.
+    """
+    ends = score(0.0), score(1.0)
+    return [_between(score, one, ends) for one in wanted]
+
+
+def _between(score: Callable[[float], float], wanted: float, ends: tuple[float, float]) -> float:
+    """The distance at which a score has fallen to a number.
 
     Along the straight line between two points, as a score is nearly one; where the same point stays twice, half of its
     value is taken (the Illinois rule). It needs a third of the looks of halving.
+
+    Args:
+        score: What falls with the distance.
+        wanted: To what it has fallen.
+        ends: What it is where the distance is 0, and where it is 1.
     """
     low, high = 0.0, 1.0
-    above, below = score(low) - wanted, score(high) - wanted
+    above, below = ends[0] - wanted, ends[1] - wanted
     if above <= 0 or below >= 0:
         return low if above <= 0 else high
     before = 0.0

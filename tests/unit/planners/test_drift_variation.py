@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.drift_live import HOUR, Live, lived, spec
+from bench.drift_live import HOUR, SETTINGS, Live, lived, spec
 from bench.drift_traffic import DAY, SAME, Change, Counts, Population
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders.drift import renderer, variations
-from mlwright.plan.drift import Block, KeepVaried, Reference, Variation, Varied
+from mlwright.plan.drift import Block, KeepBlock, KeepVaried, Reference, Variation, Varied
 from mlwright.plan.writes import Create
+from mlwright.planners import drift_verdicts
+from mlwright.planners.drift import decide
 from mlwright.planners.drift_variation import varied
-from mlwright.planners.drift_windows import spans_of_a_day
+from mlwright.planners.drift_verdicts import findings, suspected
+from mlwright.planners.drift_windows import Window, spans_of_a_day, windows
 from mlwright.stats.wobble import still
 
 SEED = 20_261_122
@@ -149,6 +153,41 @@ def test_a_feature_that_has_drifted_teaches_nothing() -> None:
     pairs = {name: one.wobble.pairs for name, one in live.seen.references[0].variation.items()}
 
     assert pairs["feature:0"] < pairs["feature:1"] == (DAYS - 1) * 24
+
+
+def test_what_is_suspected_is_what_the_verdicts_say() -> None:
+    """At each hour of days in which one feature moves, by less work than the verdicts."""
+    live = Live(asked(), learned_of_users())
+    seen: set[str] = set()
+    for counts in hours_of_users(FAR)[:84]:
+        live.hour(counts)
+        found = suspected(live.seen.spec, live.seen.references[0], newest_of(live), live.seen.status)
+        told = findings(live.seen.spec, live.seen.references[0], newest_of(live), live.seen.status)
+        assert found == {one.surface for one in told if one.known and (one.lasting or one.votes.over)}
+        seen |= found
+
+    assert "feature:0" in seen
+
+
+def newest_of(live: Live) -> tuple[Window, ...]:
+    """Return the newest five windows of a day."""
+    return windows(live.seen.blocks, 24, 5)
+
+
+def test_an_hour_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look that records it judges nothing: what it says is judged by the next one, from the record."""
+    live = Live(asked(), learned_of_users())
+    judged: list[object] = []
+    for counts in hours_of_users()[:30]:
+        live.hour(counts)
+    seen = live.counted(hours_of_users()[30])
+    monkeypatch.setattr(drift_verdicts, "judge", lambda *asked: judged.append(asked))
+
+    found = decide(seen, SETTINGS, datetime.fromtimestamp(live.now + 20, UTC))
+
+    assert [type(record) for record in found.records] == [KeepVaried, KeepBlock]
+    assert judged == []
+    assert found.status.summary == live.seen.status["summary"]
 
 
 def test_what_was_recorded_of_it_is_read_again() -> None:
