@@ -68,12 +68,10 @@ class Place:
 
 def render(shape: Shape, place: Place) -> str:
     """Return the configuration; `haproxy.cfg` beside this module is its text, with words in brackets to be replaced."""
-    whole, _, backend = TEMPLATE.read_text(encoding="utf-8").partition("# repeated\n")
+    whole, _, rest = TEMPLATE.read_text(encoding="utf-8").partition("# headers\n")
+    headers, _, backend = rest.partition("# repeated\n")
     values = {
-        "named": _lines("http-request set-var(txn.want) req.hdr({h}) if {{ var(txn.asks) -m str {h} }}", shape),
-        "users": _lines(
-            "http-request set-var(txn.user) req.hdr({h}) if {{ var(txn.sticky) -m str header:{h} }}", shape
-        ),
+        "headers": _headers(shape, headers),
         "folder": str(place.folder),
         "port": str(place.port),
         "metrics": str(place.metrics_port),
@@ -90,6 +88,11 @@ def render(shape: Shape, place: Place) -> str:
     return text
 
 
-def _lines(rule: str, shape: Shape) -> str:
-    """Return a rule for each header that some route looks at: HAProxy wants their names in its configuration."""
-    return "\n".join(f"  {rule.format(h=header)}" for header in shape.headers)
+def _headers(shape: Shape, rest: str) -> str:
+    """Return the rules for headers that some route looks at: HAProxy wants their names in its configuration."""
+    if not shape.headers:
+        return ""
+    named = "  http-request set-var(txn.want) req.hdr({h}) if {{ var(txn.number),map_str({overrides}) -m str {h} }}"
+    users = "  http-request set-var(txn.user) req.hdr({h}) if {{ var(txn.number),map_str({sticky}) -m str header:{h} }}"
+    maps = {"overrides": "<folder>/overrides.map", "sticky": "<folder>/sticky.map"}
+    return "\n".join(rule.format(h=header, **maps) for rule in (named, users) for header in shape.headers) + "\n" + rest

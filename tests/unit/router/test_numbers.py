@@ -80,8 +80,19 @@ def test_nothing_of_the_template_is_left_in_the_configuration(tmp_path: Path) ->
 
     assert not [line for line in rules if "<" in line]
     assert [line for line in rules if line.startswith("backend ")] == [
-        f"backend {name}" for name in ("agent", "nobody", "suspended", "v0", "v1")
+        f"backend {name}" for name in ("agent", "nobody", "suspended", "filled", "v0", "v1")
     ]
+
+
+def test_rules_for_headers_stand_only_where_a_route_looks_at_one(tmp_path: Path) -> None:
+    """Every rule is paid for by every request."""
+    place = Place(tmp_path)
+    without, with_one = render(Shape(), place), render(Shape(headers=("x-user-id",)), place)
+
+    assert "txn.want" not in without
+    assert "txn.user" not in without
+    assert "set-var(txn.user) req.hdr(x-user-id)" in with_one
+    assert all(f"{place.map(name)}" in without for name in MAPS), "a map that HAProxy has not loaded cannot be filled"
 
 
 def test_what_is_remembered_survives_and_what_is_broken_is_forgotten(tmp_path: Path) -> None:
