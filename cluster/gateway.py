@@ -1,20 +1,17 @@
 """A Gateway API implementation that is not ours: Envoy Gateway, from its Go module, beside an Envoy from its wheel."""
 
-import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from cluster import images, programimage, toolchain
+from cluster import images, toolchain
 from cluster.commands import Argv, run
 from cluster.progress import say, stage
 from cluster.provider import Provider
+from cluster.release import Release, ensure_image
 
 NAMESPACE = "envoy-gateway-system"
 _IMAGE = "localhost/mlwright/envoy-gateway"
 _ENVOY = "envoy"  # examples/envoy
-_RELEASE = "envoy-gateway"
-_READY_SECONDS = 300
 
 
 def install(provider: Provider) -> None:
@@ -25,20 +22,15 @@ def install(provider: Provider) -> None:
     """
     home = toolchain.envoy_gateway()
     values = _values(tag=home.name.removeprefix("envoy-gateway-"))
-    image = values["global"]["images"]["envoyGateway"]["image"]
-    if image not in provider.image_names():
-        _load(provider, home / "envoy-gateway", image)
+    ensure_image(provider, home / "envoy-gateway", values["global"]["images"]["envoyGateway"]["image"])
     images.ensure(provider, [_ENVOY])
-    helm: Argv = [toolchain.helm(), "--kubeconfig", provider.kubeconfig, "--namespace", NAMESPACE]
-    if _is_installed(helm, values):
+    release = Release(provider, "Envoy Gateway", "envoy-gateway", NAMESPACE, home / "chart", values)
+    if release.is_installed():
         say("Envoy Gateway is there")
         return
     with stage("Envoy Gateway ready", hint="up to a minute"):
         _define(provider, home / "crds")
-        # Half done installs are in the way: the Job that makes the certificates runs once for each.
-        run("removing Envoy Gateway", [*helm, "uninstall", _RELEASE, "--ignore-not-found", "--wait"])
-        argv = [*helm, "install", _RELEASE, home / "chart", "--create-namespace", "--wait", "--values", "-"]
-        run("installing Envoy Gateway", [*argv, "--timeout", f"{_READY_SECONDS}s"], stdin=json.dumps(values))
+        release.install()
 
 
 def _define(provider: Provider, definitions: Path) -> None:
@@ -47,20 +39,6 @@ def _define(provider: Provider, definitions: Path) -> None:
     run("defining the Gateway API", [*kubectl, "apply", "--server-side", "--force-conflicts", "-f", definitions])
     established = [*kubectl, "wait", "--for=condition=Established", "--timeout=60s", "-f", definitions]
     run("waiting for the Gateway API", established)
-
-
-def _is_installed(helm: Argv, values: dict[str, Any]) -> bool:
-    if _RELEASE not in run("listing releases", [*helm, "list", "--deployed", "--short"]).split():
-        return False
-    told = run("reading a release", [*helm, "get", "values", _RELEASE, "--output", "json"])
-    return bool(json.loads(told) == values)
-
-
-def _load(provider: Provider, program: Path, image: str) -> None:
-    with tempfile.TemporaryDirectory() as folder, stage(f"image {image}"):
-        file = Path(folder, "envoy-gateway.tar")
-        programimage.write(file, program=program, name=image)
-        provider.load(file)
 
 
 def _values(tag: str) -> dict[str, Any]:
