@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,20 +28,27 @@ PODLESS: Final = 30.0
 
 @dataclass(slots=True)
 class Times:
-    """What was measured of one subject, over all rounds, in seconds."""
+    """What was measured of one subject in each round, in seconds.
 
-    single: list[float] = field(default_factory=list)
+    The middle of the rounds counts: one that something else on the machine disturbed decides nothing.
+    """
+
+    singles: list[list[float]] = field(default_factory=list)
     bursts: list[float] = field(default_factory=list)
 
     def quantile(self, share: float) -> float:
         """Return a quantile of the times of single runs."""
-        ordered = sorted(self.single)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+        return statistics.median(_quantile(times, share) for times in self.singles)
 
     @property
     def burst(self) -> float:
         """Return the typical time of a burst."""
         return statistics.median(self.bursts)
+
+
+def _quantile(times: Iterable[float], share: float) -> float:
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 async def compare(rounds: int, log: Path) -> dict[str, float]:
@@ -49,10 +57,8 @@ async def compare(rounds: int, log: Path) -> dict[str, float]:
     for number in range(rounds):
         for subject, found in times.items():
             await _round(subject, found, log)
-            print(
-                f"  round {number + 1} {subject}: p50 {found.quantile(0.5) * 1e3:.1f} ms,"
-                f" p99 {found.quantile(0.99) * 1e3:.1f} ms, burst {found.bursts[-1]:.2f} s"
-            )
+            p50, p99 = (_quantile(found.singles[-1], share) * 1e3 for share in (0.5, 0.99))
+            print(f"  round {number + 1} {subject}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, burst {found.bursts[-1]:.2f} s")
     floor, ours = times[FLOOR], times[MLWRIGHT]
     return {
         "floor_p50_ms": floor.quantile(0.5) * 1e3,
@@ -73,7 +79,7 @@ async def _round(subject: str, found: Times, log: Path) -> None:
             with Process(subject, running.kubeconfig, log) as process:
                 await load.grow(WARM_UP)
                 await _quiet(subject, process)
-                found.single += await load.at_rate(SINGLE, PER_SECOND)
+                found.singles.append(await load.at_rate(SINGLE, PER_SECOND))
                 await _quiet(subject, process)
                 found.bursts.append(await load.burst(BURST))
 

@@ -20,7 +20,7 @@ from bench.counting import count
 from bench.figures import FOLDER, Benchmark, Figures
 
 LOG: Final = FOLDER / "operator.log"
-ROUNDS: Final = 2
+ROUNDS: Final = 3
 
 GOALS: Final = {
     "ratio_floor_p50": 1.5,
