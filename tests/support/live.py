@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from cluster.api import Api, Credentials
 from cluster.kubectl import KubectlError, Namespace
 from mlwright.adapters.kube.client import collection, item
 from mlwright.api.conditions import find
-from mlwright.plan.resources import BY_NAME
+from mlwright.api.reasons import Reason
+from mlwright.plan.resources import BY_NAME, RECONCILED
 from tests.support.apiserver import Json
 
 T = TypeVar("T")
@@ -69,8 +70,21 @@ class Live(Namespace):
         self.api.apply("/api/v1/namespaces", body | {"metadata": {"name": self.name, "labels": RESTRICTED | OURS}})
 
     def end(self) -> None:
-        """Let the namespace go; nobody waits for it."""
+        """Let the namespace go; nobody waits for it.
+
+        Raises:
+            AssertionError: the operator failed at an object meanwhile, by an error of its own, and went on.
+        """
+        faults = [*self._faults()]
         self.api.request("DELETE", f"/api/v1/namespaces/{self.name}")
+        assert not faults, f"the operator itself failed in {self.name}: {faults}"
+
+    def _faults(self) -> Iterator[str]:
+        for kind in RECONCILED:
+            for thing in (self.api.get(collection(kind, self.name)) or {}).get("items", ()):
+                for told in (thing.get("status") or {}).get("history") or ():
+                    if told["reason"] == Reason.INTERNAL_ERROR.value:
+                        yield f"{kind.name} {thing['metadata']['name']}: {told['sentence']}"
 
     def exists(self) -> bool:
         """Tell whether the namespace is there, and not about to go."""
