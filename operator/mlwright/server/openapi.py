@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype, Signature
 from mlwright.server.access import Scheme
+from mlwright.server.columns import MAX_ROWS
 from mlwright.server.model import Model
 
 Json = dict[str, Any]
@@ -15,7 +16,7 @@ _JSON_TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", str: 
 
 _SCHEMAS: Final[Mapping[Datatype, Json]] = {
     Datatype.FP64: {"type": ["number", "null"]},
-    Datatype.INT64: {"type": "integer", "format": "int64"},
+    Datatype.INT64: {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
     Datatype.BOOL: {"type": "boolean"},
     Datatype.BYTES: {"type": ["string", "null"]},
 }
@@ -113,7 +114,7 @@ def _schemas(signature: Signature) -> Json:
     who = {"model_name": {"type": "string"}, "model_version": {"type": "string"}}
     return {
         "Row": row | {"additionalProperties": False},
-        "Rows": {"oneOf": [_ref("Row"), {"type": "array", "items": _ref("Row"), "minItems": 1}]},
+        "Rows": {"oneOf": [_ref("Row"), {"type": "array", "items": _ref("Row"), "minItems": 1, "maxItems": MAX_ROWS}]},
         "RowAnswer": _object(answer),
         "RowAnswers": {
             "oneOf": [
@@ -167,7 +168,7 @@ def _tensor(names: list[str]) -> Json:
     return _object(
         {
             "name": {"enum": names},
-            "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "maxItems": 2},
             "datatype": {"type": "string"},
             "data": {"type": "array"},
         }

@@ -18,6 +18,8 @@ from mlwright.server.problems import bad_request
 from mlwright.server.requests import read_json
 from mlwright.server.settings import Identity
 
+_BEYOND_INT64 = 2.0**63
+
 
 @dataclass(frozen=True, slots=True)
 class RowRequest:
@@ -49,6 +51,8 @@ class RowReader:
         columns: dict[str, Array] = {}
         for name, datatype in self._inputs.items():
             values = [row[name] for row in rows]
+            if not OWN[datatype].elements.issuperset(map(type, values)) and datatype is Datatype.INT64:
+                values = [_whole(value) for value in values]
             if not OWN[datatype].elements.issuperset(map(type, values)):
                 raise bad_request(misfit(name, OWN[datatype], values))
             if datatype is Datatype.FP64:
@@ -91,6 +95,16 @@ class RowAnswers:
         if name != PROBABILITIES:
             return [*values.tolist()]
         return [dict(zip(self._classes, row, strict=True)) for row in values.tolist()]
+
+
+def _whole(value: object) -> object:
+    """A whole number that somebody wrote as 7.0, as a number without a point; anything else as it came.
+
+    To JSON Schema both are integers, and tables whose column had a gap write such numbers. Beyond INT64 the reader of
+    JSON makes a number with a point of any, which is none of these.
+    """
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _BEYOND_INT64
+    return int(value) if whole else value  # type: ignore[call-overload] # it is a float
 
 
 def _word(label: Label) -> str:

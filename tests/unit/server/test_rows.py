@@ -49,6 +49,17 @@ async def test_says_what_the_protocol_says(app: Application) -> None:
     assert [one for row in named for one in row["probabilities"].values()] == probabilities["data"]
 
 
+async def test_a_whole_number_may_be_written_with_a_point(app: Application) -> None:
+    """7.0 is an integer to JSON Schema, which the description of the server speaks; 7.5 is none."""
+    plain, pointed = [await infer(app, ROW | {"dep_hour": hour}, "/predict") for hour in (7, 7.0)]
+
+    assert (pointed.status, pointed.json) == (200, plain.json)
+    mixed = await infer(app, [ROW | {"dep_hour": 7.0}, ROW | {"dep_hour": 7.5}], "/predict")
+    assert mixed.status == 400
+    assert "input dep_hour: INT64 expects whole numbers" in mixed.json["error"]
+    assert "row 1 holds a number with a decimal point" in mixed.json["error"]
+
+
 async def test_what_is_missing_in_an_answer_is_null(app: Application) -> None:
     """NaN is not JSON."""
     answer = await infer(app, ROW | {"distance": None}, "/predict")
@@ -62,6 +73,7 @@ REFUSED = {
     "a row that is no object": ([ROW, 7], "row 1 must be an object with one field per feature, got a whole number"),
     "a field too many": (ROW | {"dep_hours": 7}, 'row 0: field "dep_hours" is unknown: did you mean dep_hour?'),
     "a field too few": ([ROW, {"distance": 1}], "row 1 lacks dep_hour (INT64), weekend (BOOL), carrier (BYTES)"),
+    "less than any INT64": ([ROW | {"dep_hour": -(2**63) - 1}], "input dep_hour: INT64 expects whole numbers"),
     "a text for a number": ([ROW, ROW | {"dep_hour": "7"}], "input dep_hour: INT64 expects whole numbers"),
     "a number that is too large": (ROW | {"dep_hour": 2**63}, "input dep_hour: a value lies outside of"),
     "no JSON": (b"dep_hour=7", "the body is not JSON"),
