@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -268,20 +268,57 @@ def test_copies_go_on_up_to_the_bake() -> None:
     ]
 
 
-def test_a_shadow_is_timed_from_when_copies_are_asked_for() -> None:
-    """Until then it says what it waits for."""
-    quiet = (Stage("quiet", StageType.SHADOW, 0, 100, 300, copies=25), *STAGES)
-    before = at(0, share=0, since=None)
-    before = replace(before, progress=replace(before.progress, stages=quiet))
-    begun = replace(before, copied=25)
+QUIET = Stage("quiet", StageType.SHADOW, 0, 100, 300, copies=25)
 
-    first, then = follow(before), follow(begun)
+
+def shadowed(stage: int, since: datetime | None, *steps: Stage) -> Rollout:
+    """Return a rollout at a stage of these, whose copies are asked for unless it has just begun."""
+    found = at(0, share=0, since=since)
+    return replace(
+        found,
+        progress=replace(found.progress, stages=(*steps, *STAGES), stage=stage),
+        copied=steps[stage].copies if since else 0,
+    )
+
+
+def test_a_shadow_is_timed_from_when_every_pod_knows_of_it() -> None:
+    """A step of some seconds has copies too; until then it says what it waits for, and when to look again."""
+    before, told = shadowed(0, None, QUIET), shadowed(0, NOW, QUIET)
+    knows = shadowed(0, NOW - timedelta(seconds=90), QUIET)
+    over = shadowed(0, NOW - timedelta(seconds=390), QUIET)
+
+    first, then, known, after = (follow(one) for one in (before, told, knows, over))
 
     assert isinstance(first, Onward)
     assert isinstance(then, Onward)
+    assert isinstance(after, Onward)
     assert (first.copies, first.progress.since) == (25, None)
     assert said(first) == "churn-v2 is about to be asked 25 % of the requests again at step quiet"
-    assert said(then) == "churn-v2 is asked 25 % of the requests again at step quiet until 2026-01-02T12:05:00Z"
+    assert said(then) == (
+        "churn-v2 is asked 25 % of the requests again at step quiet as soon as its kubelet has told each pod; "
+        "the time of the step counts from 2026-01-02T12:01:30Z"
+    )
+    assert then.again == 90
+    assert said(known) == "churn-v2 is asked 25 % of the requests again at step quiet until 2026-01-02T12:05:00Z"
+    assert after.progress.stage == 1
+
+
+def test_a_second_shadow_waits_for_no_kubelet() -> None:
+    """Copies are asked for by then; only their share changes."""
+    more = replace(QUIET, name="more", copies=50)
+
+    assert said(follow(shadowed(1, NOW, QUIET, more))) == (
+        "churn-v2 is asked 50 % of the requests again at step more until 2026-01-02T12:05:00Z"
+    )
+
+
+def test_who_promotes_waits_for_no_kubelet() -> None:
+    """It takes over without what is left."""
+    told = shadowed(0, NOW, QUIET)
+    step = follow(replace(told, commands=Commands(promote=True)))
+
+    assert isinstance(step, Onward)
+    assert step.progress.last
 
 
 @given(ROLLOUTS)
