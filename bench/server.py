@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from bench import mlserver
 from bench.asking import Asked, Load, ask, message
+from bench.batching import bounds
 from bench.figures import Benchmark, Figures
 from bench.trained import LOGISTIC_REGRESSION, RANDOM_FOREST, Trained, train
 from tests.support.serving import SERVER, ServerProcess
@@ -43,6 +44,7 @@ def main() -> int:
     phases: Mapping[str, Callable[[], Figures]] = {
         "logreg": partial(_compare, "logreg", LOGISTIC_REGRESSION, {}),
         "rf100": partial(_compare, "rf100", RANDOM_FOREST, {"n_estimators": 100}),
+        "batching": bounds,
     }
     return Benchmark("server", "MLServer 1.7.1 with scikit-learn, same model and client", GOALS, LEAST).run(
         phases, sys.argv[1:]
