@@ -27,7 +27,7 @@ import numpy as np
 from scipy.stats import binom, ncx2
 
 from bench.drift_batch import write
-from bench.drift_live import Live, lived, spec
+from bench.drift_live import Live, lived_minutes, spec
 from bench.drift_rules import naive
 from bench.drift_traffic import DAY, SAME, SLOTS, Change, Counts, Population, independent, shares
 from bench.figures import Benchmark, Figures
@@ -114,8 +114,7 @@ def clustered(part: int) -> Figures:
         people = Population()
         windows = np.stack([people.feature(chance, days * DAY, begins, change) for change in changes], axis=1)
         reference = np.stack([people.reference(chance, REFERENCE_ROWS) for _ in changes])
-        figures |= _slow(f"clustered_{features}_slow", reference, windows, begins)
-        figures |= _fast(f"clustered_{features}_fast", windows, begins)
+        figures |= _monitored(f"clustered_{features}", reference, windows, begins)
     return figures
 
 
@@ -255,11 +254,9 @@ def _references(chance: np.random.Generator, features: int) -> Counts:
     return chance.multinomial(REFERENCE_ROWS, shares(), size=features)
 
 
-def _counted(
-    reference: Counts, window: Counts, wobbles: Sequence[Wobble | None], *, learnt: bool = False
-) -> list[Counted]:
+def _counted(reference: Counts, window: Counts, wobbles: Sequence[Wobble | None]) -> list[Counted]:
     return [
-        Counted(str(place), before, now, wobble, learnt)
+        Counted(str(place), before, now, wobble)
         for place, (before, now, wobble) in enumerate(zip(reference.tolist(), window.tolist(), wobbles, strict=True))
     ]
 
@@ -291,32 +288,17 @@ def _beside(name: str, reference: Counts, windows: Counts) -> Figures:
     }
 
 
-def _slow(name: str, reference: Counts, windows: Counts, begins: int) -> Figures:
-    """The last 24 hours beside the profile, every hour, by a monitor that learns how rows vary."""
+def _monitored(name: str, reference: Counts, windows: Counts, begins: int) -> Figures:
+    """One monitor that learns: 24 hours beside the profile every hour, and ten minutes beside the same hour."""
+    told = list(lived_minutes(spec(["DataDrift"], windows={"slow": {}, "fast": {}}), reference, windows))
+    slow, fast = [now for now, _ in told[HOUR - 1 :: HOUR]], [now for _, now in told[WEEK:]]
     hours = windows.reshape(-1, HOUR, *windows.shape[1:]).sum(axis=1)
-    told = list(lived(spec(["DataDrift"]), reference, hours))
     days = np.stack([hours[end - 24 : end].sum(axis=0) for end in range(48, begins // HOUR + 1)])
-    return {**_beside(name, reference, days), **_found(name, told, begins // HOUR, 1.0)}
-
-
-def _fast(name: str, windows: Counts, begins: int) -> Figures:
-    """Ten minutes beside the same hour of the first week; the wobble is that of such windows a day apart."""
-    features = windows.shape[1]
-    hourly = windows[:WEEK].reshape(7, 24, HOUR, features, SLOTS).sum(axis=(0, 2))
-    wobbles = [_learn(windows[:WEEK, place], DAY) for place in range(features)]
-    later = range(WEEK, len(windows))
-    judged = (
-        judge(_counted(hourly[place // HOUR % 24], windows[place], wobbles, learnt=True), RULE) for place in later
-    )
-    return _found(name, list(_follow(judged)), begins - WEEK, 1 / HOUR)
-
-
-def _learn(windows: Counts, day: int) -> Wobble:
-    """The wobble of one feature from windows (windows x slots), of which `day` are a day."""
-    wobble = still(SLOTS)
-    for earlier, later in zip(windows.tolist(), windows[day:].tolist(), strict=False):
-        wobble = learned(wobble, earlier, later)
-    return wobble
+    return {
+        **_beside(f"{name}_slow", reference, days),
+        **_found(f"{name}_slow", slow, begins // HOUR, 1.0),
+        **_found(f"{name}_fast", fast, begins - WEEK, 1 / HOUR),
+    }
 
 
 def _found(name: str, told: Told, begins: int, hours: float) -> Figures:

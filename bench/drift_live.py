@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
+
 from bench.drift_traffic import SLOTS, Counts
 from mlwright.api.conditions import Verdict
 from mlwright.api.drift import DriftMonitorSpec
@@ -15,18 +17,21 @@ from mlwright.plan.drift import (
     ForgetRecord,
     KeepBlock,
     KeepReference,
+    KeepUsual,
     KeepVaried,
     MonitorSeen,
     Reference,
     ServedSeen,
     Tallied,
     Varied,
+    Wanted,
 )
 from mlwright.planners.drift import Decision, decide
 from mlwright.planners.drift_counts import LABELS
 from mlwright.settings import Settings
 
 HOUR: Final = 3600
+MINUTES: Final = 600
 BEGIN: Final = 1_780_002_000
 """A full hour, in seconds since 1970."""
 SETTINGS: Final = Settings()
@@ -60,6 +65,7 @@ class Live:
         self.seen = MonitorSeen("shop", "flights", "uid", asked, {}, served=served, references=(known,))
         self.now = BEGIN
         self.verdicts: tuple[Verdict, ...] = ()
+        self.passed: list[Counts] = []
 
     def hour(self, counts: Counts) -> float:
         """Count one more hour (features x slots); return the seconds of CPU of the looks, without parsing."""
@@ -69,6 +75,7 @@ class Live:
         self._keep(decision)
         found = decide(self.seen, SETTINGS, self._moment(20))
         took = time.process_time() - begun
+        self._keep(found)
         told = {"summary": found.status.summary, "conditions": []}
         self.seen = replace(self.seen, status={**found.status.fields, **told})
         self.verdicts = found.status.conditions
@@ -82,38 +89,81 @@ class Live:
         told = {**surfaces(counts), LABELS: {"true": 90, "false": 10}}
         return replace(self.seen, tallied=Tallied(wanted, counts=told))
 
+    def minutes(self, counts: Counts) -> None:
+        """Let ten minutes pass (features x slots), and all that is over then be counted and judged."""
+        self.now += MINUTES
+        self.passed.append(counts)
+        found = decide(self.seen, SETTINGS, self._moment(20))
+        while found.wanted and found.wanted.until <= self.now:
+            found = self._count(found.wanted)
+        told = {"summary": found.status.summary, "conditions": []}
+        self.seen = replace(self.seen, status={**found.status.fields, **told})
+        self.verdicts = found.status.conditions
+
+    def _count(self, wanted: Wanted) -> Decision:
+        """Count a span that is over, record it, and return what is decided then."""
+        first, last = (int(moment - BEGIN) // MINUTES for moment in (wanted.since, wanted.until))
+        told = surfaces(np.sum(self.passed[first:last], axis=0))
+        counted = replace(self.seen, tallied=Tallied(wanted, counts=told))
+        self._keep(decide(counted, SETTINGS, self._moment(20)))
+        found = decide(self.seen, SETTINGS, self._moment(20))
+        self._keep(found)
+        return found
+
     def told(self, type_: str) -> Verdict:
         """Return a condition."""
         return next(verdict for verdict in self.verdicts if verdict.type == type_)
 
     def drifted(self, features: int) -> list[bool]:
         """Tell of each feature whether it has drifted; the status shows the first 64, and those that have first."""
-        told: Sequence[Mapping[str, Any]] = self.seen.status.get("features") or ()
-        far = {one["name"] for one in told if one["verdict"] == "Drifted"}
-        return [str(place) in far for place in range(features)]
+        return _far(self.seen.status, features)
+
+    def sudden(self, features: int) -> list[bool]:
+        """Tell of each feature whether it has drifted by the newest minutes."""
+        return _far(self.seen.status.get("fast") or {}, features)
 
     def _keep(self, decision: Decision) -> None:
         gone = {intent.uid for intent in decision.intents if isinstance(intent, ForgetRecord)}
         blocks = [one for one in self.seen.blocks if one.uid not in gone]
         varied = [one for one in self.seen.varied if one.uid not in gone]
+        usual = [one for one in self.seen.usual if one.uid not in gone]
         references = self.seen.references
         for record in decision.records:
             match record:
                 case KeepBlock(block):
-                    blocks.append(replace(block, object=f"b{block.until}", uid=f"b{block.until}"))
+                    name = f"b{block.until}-{block.until - block.since}"
+                    blocks.append(replace(block, object=name, uid=name))
                 case KeepVaried(one):
                     varied.append(replace(one, object=f"v{one.until}", uid=f"v{one.until}"))
                     references = tuple(_known(known, one) for known in references)
+                case KeepUsual(hours):
+                    usual.append(replace(hours, object=f"u{hours.until}", uid=f"u{hours.until}"))
                 case KeepReference(known):
                     references = (known,)
-        self.seen = replace(self.seen, blocks=tuple(blocks), varied=tuple(varied), references=references)
+        self.seen = replace(
+            self.seen, blocks=tuple(blocks), varied=tuple(varied), usual=tuple(usual), references=references
+        )
 
     def _moment(self, seconds: int) -> datetime:
         return datetime.fromtimestamp(self.now + seconds, UTC)
 
 
+def _far(told: Mapping[str, Any], features: int) -> list[bool]:
+    named: Sequence[Mapping[str, Any]] = told.get("features") or ()
+    far = {one["name"] for one in named if one["verdict"] == "Drifted"}
+    return [str(place) in far for place in range(features)]
+
+
 def _known(reference: Reference, varied: Varied) -> Reference:
     return replace(reference, variation=varied.variation, varied_until=varied.until)
+
+
+def lived_minutes(asked: DriftMonitorSpec, learned: Counts, windows: Counts) -> Iterator[tuple[list[bool], list[bool]]]:
+    """Yield after every ten minutes (windows x features x slots) what has drifted, by long and by short windows."""
+    live = Live(asked, learned)
+    for counts in windows:
+        live.minutes(counts)
+        yield live.drifted(len(learned)), live.sudden(len(learned))
 
 
 def lived(asked: DriftMonitorSpec, learned: Counts, hours: Counts) -> Iterator[list[bool]]:

@@ -898,6 +898,21 @@ REFUSALS |= {
         "must be between 10s and 24h",
         {"spec.windows": {"slow": {"length": "30s", "every": "5s"}}},
     ),
+    "minutes that do not cut an hour": Refusal(
+        "DriftMonitor.spec.windows.fast",
+        "length must be 10m, 12m, 15m, 20m or 30m",
+        {"spec.windows": {"fast": {"length": "25m"}}},
+    ),
+    "minutes that are usual after a day and a half": Refusal(
+        "DriftMonitor.spec.windows.fast",
+        "baseline must be whole days",
+        {"spec.windows": {"fast": {"baseline": "36h"}}},
+    ),
+    "minutes that are longer than a block": Refusal(
+        "DriftMonitor.spec.windows",
+        "fast.length must be shorter than slow.every",
+        {"spec.windows": {"slow": {"length": "1h", "every": "10m"}, "fast": {"length": "10m"}}},
+    ),
     "a feature that is watched and is not": Refusal(
         "DriftMonitor.spec.features",
         "take it out of one of them",

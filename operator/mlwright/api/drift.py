@@ -76,10 +76,48 @@ class SlowWindow(Schema):
     )
 
 
+class FastWindow(Schema):
+    """The newest minutes, compared with the same hour of other days."""
+
+    length: Duration = Field(default="10m", description="How much time is looked at, and how often.")
+    baseline: Duration = Field(
+        default="168h",
+        description=(
+            "For so many hours of a version it is learnt what is usual at each hour of the day; nothing is judged"
+            " before that. A week holds each weekday once."
+        ),
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "duration(self.length) >= duration('10m') && duration(self.length) <= duration('30m')"
+            " && 3600 % duration(self.length).getSeconds() == 0",
+            "length must be 10m, 12m, 15m, 20m or 30m: an hour is cut into such spans, and each span of a day is a"
+            " record",
+        ),
+        Rule(
+            "duration(self.baseline) >= duration('48h') && duration(self.baseline) <= duration('672h')"
+            " && duration(self.baseline).getSeconds() % 86400 == 0",
+            "baseline must be whole days, 48h to 672h: each hour of the day is learnt as often",
+        ),
+    )
+
+
 class Windows(Schema):
     """Over which times it is judged."""
 
     slow: SlowWindow = Field(default=SlowWindow(), description="The newest rows beside those of the training.")
+    fast: FastWindow | None = Field(
+        default=None,
+        description=(
+            "The newest minutes beside the same hour of other days, for what breaks suddenly; absent: not looked at."
+        ),
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.fast) || !has(self.slow) || duration(self.fast.length) < duration(self.slow.every)",
+            "fast.length must be shorter than slow.every: make slow.every longer, such as 1h, or leave fast out",
+        ),
+    )
 
 
 class Features(Schema):

@@ -104,6 +104,19 @@ class WindowStatus(Schema):
     rows: int = Field(default=0, ge=0, description="Rows that were answered.")
 
 
+class FastStatus(Schema):
+    """The newest minutes beside the same hour of other days."""
+
+    since: Timestamp | None = Field(default=None, description="Beginning of the newest span.")
+    until: Timestamp | None = Field(default=None, description="Its end.")
+    rows: int = Field(default=0, ge=0, description="Rows that were answered in it.")
+    learned: int = Field(ge=0, description="Hours of what is usual that are learnt of every feature.")
+    needed: int = Field(ge=0, description="Hours that are to be learnt before anything is judged.")
+    features: tuple[FeatureStatus, ...] = Field(
+        default=(), max_length=64, description="Features and outputs, the one that is farthest away first."
+    )
+
+
 class LastAction(Schema):
     """What was done, or would have been, about the revision that serves."""
 
@@ -128,6 +141,9 @@ class DriftMonitorStatus(Status):
     window: WindowStatus | None = Field(default=None, description="The newest window.")
     features: tuple[FeatureStatus, ...] = Field(
         default=(), max_length=64, description="Features and outputs, the one that is farthest away first."
+    )
+    fast: FastStatus | None = Field(
+        default=None, description="With spec.windows.fast the newest minutes beside the same hour of other days."
     )
     quality: tuple[QualityStatus, ...] = Field(
         default=(), max_length=64, description="Shares of broken values, those that are too large first."

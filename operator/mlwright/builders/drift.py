@@ -18,8 +18,10 @@ from mlwright.plan.drift import (
     DriftIntent,
     ForgetNote,
     ForgetRecord,
+    Hours,
     KeepBlock,
     KeepReference,
+    KeepUsual,
     KeepVaried,
     MonitorSeen,
     Note,
@@ -29,6 +31,7 @@ from mlwright.plan.drift import (
     SendBack,
     StartLook,
     StartMessage,
+    Usual,
     Variation,
     Varied,
 )
@@ -39,6 +42,7 @@ from mlwright.stats.wobble import Wobble
 COUNTED: Final = "counted"
 LEARNED: Final = "learned"
 VARIED: Final = "varied"
+USUAL: Final = "usual"
 """What a record holds, as a part of its name and as the one key of its data."""
 _DIGITS: Final = 6
 """Decimal places of a sum of covariances."""
@@ -57,19 +61,21 @@ def renderer(seen: MonitorSeen) -> Callable[[DriftIntent], Write]:
                 return drift_notify.rendered(seen, intent)
             case StartLook() | RemoveLook():
                 return drift_batch.rendered(seen, intent)
-            case KeepReference() | KeepVaried() | KeepBlock() | ForgetRecord():
+            case KeepReference() | KeepVaried() | KeepUsual() | KeepBlock() | ForgetRecord():
                 return _recorded(seen, intent)
 
     return render
 
 
-def _recorded(seen: MonitorSeen, intent: KeepReference | KeepVaried | KeepBlock | ForgetRecord) -> Write:
+def _recorded(seen: MonitorSeen, intent: KeepReference | KeepVaried | KeepUsual | KeepBlock | ForgetRecord) -> Write:
     """Return the write of a record."""
     match intent:
         case KeepReference(reference):
             return Create(_record(seen, _learned(reference)))
         case KeepVaried(varied):
             return Create(_record(seen, _varied(varied)))
+        case KeepUsual(usual):
+            return Create(_record(seen, _usual(usual)))
         case KeepBlock(block):
             return Create(_record(seen, _counted(block)))
         case ForgetRecord(name, uid):
@@ -116,6 +122,22 @@ def _varied(varied: Varied) -> _Record:
     }
     data = {"until": varied.until, "surfaces": found}
     return _Record(VARIED, varied.revision, data, varied.until, (str(varied.until),))
+
+
+def _usual(usual: Usual) -> _Record:
+    """Return the record; hours of the day are keys, as texts."""
+    found = {
+        name: {
+            "slots": list(one.slots),
+            "learned": one.learned,
+            "counts": {str(hour): list(rows) for hour, rows in sorted(one.counts.items())},
+            "pairs": one.wobble.pairs,
+            "sums": [*map(round, one.wobble.sums, repeat(_DIGITS))],
+        }
+        for name, one in usual.hours.items()
+    }
+    data = {"until": usual.until, "surfaces": found}
+    return _Record(USUAL, usual.revision, data, usual.until, (str(usual.until),))
 
 
 def _record(seen: MonitorSeen, record: _Record) -> dict[str, Any]:
@@ -208,3 +230,23 @@ def _variations(records: Iterable[Body]) -> Iterator[Varied]:
             }
             revision = meta["labels"].get(LABEL_REVISION, "")
             yield Varied(revision, data["until"], found, meta["name"], meta["uid"])
+
+
+def usuals(records: Iterable[Body]) -> tuple[Usual, ...]:
+    """Return what was recorded of what is usual at each hour of the day, the newest last."""
+    return tuple(sorted(_usuals(records), key=lambda usual: usual.until))
+
+
+def _usuals(records: Iterable[Body]) -> Iterator[Usual]:
+    for body in records:
+        data = (body.get("data") or {}).get(USUAL)
+        if data:
+            meta = body["metadata"]
+            found = {name: _hours(one) for name, one in data["surfaces"].items()}
+            yield Usual(meta["labels"].get(LABEL_REVISION, ""), data["until"], found, meta["name"], meta["uid"])
+
+
+def _hours(one: Mapping[str, Any]) -> Hours:
+    slots = tuple(one["slots"])
+    counts = {int(hour): tuple(rows) for hour, rows in one["counts"].items()}
+    return Hours(slots, one["learned"], counts, Wobble(len(slots), one["pairs"], tuple(one["sums"])))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mlwright.api.conditions import written
 from mlwright.api.drift import DriftMonitorSpec
-from mlwright.builders.drift import blocks, references
+from mlwright.builders.drift import blocks, references, usuals
 from mlwright.cli.answers import Answer, Code, CommandError, table
 from mlwright.cli.kubectl import Body
 from mlwright.cli.reports import brief, in_order
@@ -89,7 +89,9 @@ def told(body: Body, records: Sequence[Body], decisions: Iterable[Body]) -> Told
         raise CommandError(Code.NOT_SO, sentence) from error
     status = body.get("status") or {}
     own = [one for one in decisions if _is_own(body, one)]
-    return Told(body, spec, past(spec, status, blocks(records), references(records)), tuple(in_order(own)))
+    return Told(
+        body, spec, past(spec, status, blocks(records), references(records), usuals(records)), tuple(in_order(own))
+    )
 
 
 def _is_own(body: Body, decision: Body) -> bool:
@@ -106,15 +108,35 @@ def answer(found: Told) -> Answer:
     conditions = [(one["type"], one["status"], one["message"]) for one in found.conditions]
     few = [one.last.shift.sentence for one in found.past.traced if one.last.shift.state is State.NOT_ENOUGH_DATA]
     lines = [f"DriftMonitor {found.name}: {found.status.get('summary', 'nothing yet')}", *_watched(found)]
-    rows = [*map(_row, found.past.traced), *map(_broken_row, found.past.broken[:SHOWN]), *_truth_row(found)]
+    rows = [
+        *map(_row, found.past.traced),
+        *map(_row, strange(found)),
+        *map(_broken_row, found.past.broken[:SHOWN]),
+        *_truth_row(found),
+    ]
     lines += [table([HEAD, *rows]), f"  {LEGEND}"] if rows else []
     calm = len(found.past.broken) - SHOWN
+    lines += [f"  {fast}"] if (fast := learning(found)) else []
     lines += [f"  {calm} more shares of broken values are no worse; -o json tells them"] if calm > 0 else []
     lines += ["not enough data:", *(f"  {sentence}" for sentence in few)] if few else []
     lines += [f"estimate: {estimate}"] if (estimate := estimate_of(found)) else []
     lines += ["what was found:", table(conditions)] if conditions else []
     lines += ["what was done:", *_done(found)]
     return Answer("\n".join(lines), _data(found))
+
+
+def strange(found: Told) -> Sequence[Traced]:
+    """Return what the newest minutes find strange; where that is nothing, what is farthest from what is usual."""
+    return [one for one in found.past.sudden if one.last.votes.over or one.last.lasting] or found.past.sudden[:1]
+
+
+def learning(found: Told) -> str:
+    """Return how much is learnt of what is usual at each hour of the day; empty where nothing is, or all of it."""
+    fast = found.past.fast
+    learned = fast.learned(found.past.learned or {}) if fast else 0
+    if fast is None or learned >= fast.needed:
+        return ""
+    return f"the newest {fast.settings.length}: {learned} of {fast.needed} hours of what is usual are learnt"
 
 
 def _watched(found: Told) -> list[str]:
@@ -131,7 +153,8 @@ def cut(spec: DriftMonitorSpec) -> str:
     """Return in words what a window is."""
     if spec.target.batch is not None:
         return f"stored rows, a window for each look ({spec.target.batch.schedule.cron})"
-    return f"a window of {spec.windows.slow.length} ends every {spec.windows.slow.every}"
+    fast = f", and one of {spec.windows.fast.length}" if spec.windows.fast else ""
+    return f"a window of {spec.windows.slow.length} ends every {spec.windows.slow.every}{fast}"
 
 
 def _done(found: Told) -> list[str]:
@@ -150,7 +173,8 @@ def _row(one: Traced) -> tuple[str, ...]:
     finds = f"{shift.detectable:.2g}" if known else ""
     marks = "".join(_MARKS.get(window.state, "-") for window in one.shifts)
     drawn = sparkline(one.shifts, limit)
-    return (last.check, last.name, last.verdict, *figures, f"{limit:g}", drawn, marks, moved, finds, f"{shift.rows:,}")
+    check = f"{last.check} {last.minutes}".rstrip()
+    return (check, last.name, last.verdict, *figures, f"{limit:g}", drawn, marks, moved, finds, f"{shift.rows:,}")
 
 
 def _broken_row(one: TracedFlaw) -> tuple[str, ...]:
@@ -211,12 +235,24 @@ def _data(found: Told) -> dict[str, Any]:
         "conditions": status.get("conditions", []),
         "windows": spans,
         "features": [_feature(one, spans) for one in found.past.traced],
+        "fast": _fast(found),
         "quality": [_flaw(one, spans) for one in found.past.broken],
         "performance": status.get("performance"),
         "estimate": status.get("estimate"),
         "decisions": done,
         "lastAction": status.get("lastAction"),
     }
+
+
+def _fast(found: Told) -> dict[str, Any] | None:
+    """Return what the newest minutes say; None where nobody asks for these."""
+    fast = found.past.fast
+    if fast is None:
+        return None
+    spans = [{"until": written(one.until)} for one in fast.blocks]
+    learned = fast.learned(found.past.learned or {})
+    each = [_feature(one, spans[-len(one.shifts) :]) for one in found.past.sudden]
+    return {"length": fast.settings.length, "learned": learned, "needed": fast.needed, "features": each}
 
 
 def _feature(one: Traced, spans: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from mlwright.api.conditions import written
 from mlwright.cli.answers import Code, CommandError
-from mlwright.cli.drift import Told, cut, estimate_of, right
+from mlwright.cli.drift import Told, cut, estimate_of, learning, right
 from mlwright.plan.drift import Counts
 from mlwright.planners.drift_past import Traced, TracedFlaw
 from mlwright.planners.drift_quality import WORDS
@@ -60,7 +60,8 @@ def page(found: Told) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{_LOOK}</style></head><body>"
         f'<h1>{escape(title)}</h1><p class="lead">DriftMonitor {escape(found.name)}</p>'
-        f"{_verdicts(found)}{_facts(found)}{_done(found)}{_table(found)}{_broken(found)}{_truth(found)}"
+        f"{_verdicts(found)}{_facts(found)}{_done(found)}"
+        f"{_table('Features and outputs', found.past.traced)}{_sudden(found)}{_broken(found)}{_truth(found)}"
         '<h2>Distributions</h2><p><span class="key earlier"></span>rows of the training'
         '<span class="key now"></span>rows of the newest window</p>'
         f'<div class="columns">{"".join(_column(found, one) for one in found.past.traced)}</div></body></html>\n'
@@ -100,11 +101,21 @@ def _done(found: Told) -> str:
     return f"<h2>What was done</h2>{''.join(f'<p>{escape(line)}</p>' for line in lines)}"
 
 
-def _table(found: Told) -> str:
+def _table(title: str, traced: Sequence[Traced]) -> str:
     head = ("name", "check", "verdict", "distance", "interval", "limit", "rows moved", "would be found")
     names = _cells("th", head)
-    lines = "".join(f"<tr>{_cells('td', _line(one))}</tr>" for one in found.past.traced)
-    return f"<h2>Features and outputs</h2><table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
+    lines = "".join(f"<tr>{_cells('td', _line(one))}</tr>" for one in traced)
+    return f"<h2>{escape(title)}</h2><table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _sudden(found: Told) -> str:
+    """Return what the newest minutes say beside what is usual at their hour, where somebody asks for these."""
+    fast = found.past.fast
+    if fast is None:
+        return ""
+    title = f"The newest {fast.settings.length} beside what is usual at this hour"
+    young = learning(found)
+    return _table(title, found.past.sudden) + (f"<p>{escape(young)}</p>" if young else "")
 
 
 def _broken(found: Told) -> str:

@@ -122,6 +122,34 @@ class Varied:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """What is usual of a distribution at each hour of the day.
+
+    Attributes:
+        slots: Its slots.
+        learned: Hours that were learnt.
+        counts: For each hour of the day (UTC) that was, the rows of each slot.
+        wobble: How spans that lie a day apart differ.
+    """
+
+    slots: tuple[str, ...]
+    learned: int
+    counts: Mapping[int, tuple[int, ...]]
+    wobble: Wobble
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is usual of the distributions of a revision, as it was recorded with the hour that ended then."""
+
+    revision: str
+    until: int
+    hours: Mapping[str, Hours]
+    object: str = ""
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """The distributions that a revision is compared with, as they were recorded."""
 
@@ -252,6 +280,8 @@ class MonitorSeen:
     references: tuple[Reference, ...] = ()
     varied: tuple[Varied, ...] = ()
     """The newest last; of all revisions."""
+    usual: tuple[Usual, ...] = ()
+    """The newest last; of all revisions."""
     tallied: Tallied | None = None
     stored: StoredSeen | None = None
     """Where stored rows are watched; None where requests are."""
@@ -309,6 +339,13 @@ class KeepVaried:
     """Record how distributions vary."""
 
     varied: Varied
+
+
+@dataclass(frozen=True, slots=True)
+class KeepUsual:
+    """Record what is usual at each hour of the day."""
+
+    usual: Usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,6 +459,7 @@ DriftIntent = (
     | ForgetNote
     | KeepReference
     | KeepVaried
+    | KeepUsual
     | KeepBlock
     | ForgetRecord
     | StartLook

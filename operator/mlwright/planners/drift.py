@@ -6,14 +6,11 @@ alone; another revision is compared with its own training, from its beginning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling
-from mlwright.api.drift import DriftMonitorSpec
-from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
 from mlwright.plan.drift import (
     JUDGED,
@@ -21,14 +18,13 @@ from mlwright.plan.drift import (
     DriftIntent,
     KeepBlock,
     KeepReference,
+    KeepUsual,
     KeepVaried,
     MonitorSeen,
     Reference,
     RemoveLook,
     ServedSeen,
     Tallied,
-    Varied,
-    Wanted,
 )
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
@@ -36,66 +32,17 @@ from mlwright.planners.drift_batch import watching_stored
 from mlwright.planners.drift_judging import judge
 from mlwright.planners.drift_notify import tidied
 from mlwright.planners.drift_records import outdated, with_bet
-from mlwright.planners.drift_status import told, watches, with_action
+from mlwright.planners.drift_spans import Known, known_of, next_span
+from mlwright.planners.drift_status import minutes, told, watches, window_of, with_action
+from mlwright.planners.drift_usual import Fast, length, with_hour
+from mlwright.planners.drift_usual import teaches as teaches_hour
 from mlwright.planners.drift_variation import teaches, varied
-from mlwright.planners.drift_verdicts import longest, suspected
-from mlwright.planners.drift_windows import every, spans_of_a_day, windows
+from mlwright.planners.drift_verdicts import suspected
 from mlwright.settings import Settings
 
 Decision = Decided[DriftIntent]
-COUNTING: Final = 30.0
-"""Seconds that counting a span may take after its end; until then it is not too old to be counted."""
 SETTLE: Final = 15.0
 """Seconds after the end of a span at which it is looked at again, should nobody tell that it was counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clockwork:
-    """How time is cut.
-
-    Attributes:
-        every: Seconds of a block.
-        several: Blocks of a window.
-        kept: Blocks on which something rests.
-    """
-
-    every: int
-    several: int
-    kept: int
-
-    @classmethod
-    def of(cls, spec: DriftMonitorSpec) -> Clockwork:
-        """The clockwork of a monitor."""
-        length, seconds = int(parse_duration(spec.windows.slow.length).total_seconds()), every(spec)
-        several, spans = length // seconds, spans_of_a_day(spec)
-        return cls(seconds, several, max(several + longest(spec) - 1, spans + 1 if spans else 0))
-
-    def first(self, served: ServedSeen, blocks: Sequence[Block], now: datetime) -> int:
-        """Return the beginning of the first block that is counted.
-
-        It is not before the revision took over, nor so old that nothing would rest on it.
-        """
-        since = -(-int(served.since.timestamp()) // self.every) * self.every
-        oldest = (int(now.timestamp() - COUNTING) // self.every - self.kept) * self.every
-        return max(since, oldest, self._oldest(blocks))
-
-    def resting(self, revision: str, blocks: Iterable[Block]) -> tuple[Block, ...]:
-        """Return the blocks of a revision on which something rests.
-
-        They are those before the end of the newest one, however long ago that was: the next one is counted some time
-        after it is over, and what is known must not be forgotten meanwhile.
-        """
-        own = [block for block in blocks if block.revision == revision and self._fits(block)]
-        oldest = self._oldest(own)
-        return tuple(block for block in own if block.since >= oldest)
-
-    def _oldest(self, blocks: Iterable[Block]) -> int:
-        """Return the beginning of the oldest block that may matter beside those."""
-        return max((block.until for block in blocks), default=0) - self.kept * self.every
-
-    def _fits(self, block: Block) -> bool:
-        fits = block.until - block.since == self.every and block.until % self.every == 0
-        return fits and not block.data
 
 
 def decide(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
@@ -131,26 +78,34 @@ def _kept(seen: MonitorSeen) -> tuple[Verdict, ...]:
 
 
 def _fields(seen: MonitorSeen) -> dict[str, Any]:
-    found = ("version", "revision", "window", "features", "quality", "performance", "lastAction", "notifications")
+    found = (
+        "version",
+        "revision",
+        "window",
+        "features",
+        "quality",
+        "performance",
+        "lastAction",
+        "notifications",
+        "fast",
+    )
     return {name: seen.status.get(name) for name in (*found, "estimate", "lastLook", "schedule", "handledRequest")}
 
 
 def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: datetime) -> Decision:
-    clock = Clockwork.of(seen.spec)
-    blocks = clock.resting(served.revision, seen.blocks)
-    start = clock.first(served, blocks, now)
-    reference = next((one for one in seen.references if one.revision == served.revision), None)
-    wanted = _next(seen, served, clock, start, blocks, reference)
+    known = known_of(seen, served)
+    wanted = next_span(seen, served, known, now)
     tallied = seen.tallied if seen.tallied and seen.tallied.wanted.span == wanted.span else None
     left = wanted.until + SETTLE - now.timestamp()
     again = timedelta(seconds=left) if left > 0 else None
-    if records := _records(seen, served, clock, tallied, reference, blocks):
+    if records := _records(seen, served, known, tallied):
         return Decided(_as_told(seen, served), records=records, again=again, wanted=wanted)
-    newest = windows(blocks, clock.several, longest(seen.spec))
-    judged = judge(seen, served, reference, blocks, newest)
-    status = told(served, newest[-1] if newest else None, judged, tallied)
-    acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
-    intents = (*outdated(seen, served, blocks), *acted.intents, *tidied(seen, acted))
+    newest = known.windows(seen.spec)
+    judged = judge(seen, served, known.reference, known.blocks, newest, known.fast)
+    fast = minutes(known.fast, known.reference, judged.sudden)
+    status = told(served, newest[-1] if newest else None, judged, tallied, fast)
+    acted = acting(seen, settings, served, judged.found, window_of(status, judged), broken=judged.broken)
+    intents = (*outdated(seen, served, known.resting), *acted.intents, *tidied(seen, acted))
     return Decided(with_action(status, acted), records=acted.records, intents=intents, again=again, wanted=wanted)
 
 
@@ -160,58 +115,40 @@ def _as_told(seen: MonitorSeen, served: ServedSeen) -> StatusDraft:
     return StatusDraft(summary, (ready(Reason.SETTLED, watches(served)), *_kept(seen)), _fields(seen))
 
 
-def _next(
-    seen: MonitorSeen,
-    served: ServedSeen,
-    clock: Clockwork,
-    start: int,
-    blocks: tuple[Block, ...],
-    reference: Reference | None,
-) -> Wanted:
-    """Return the oldest span that was not counted yet; it may not be over."""
-    counted = {block.since for block in blocks}
-    since = start
-    while since in counted:
-        since += clock.every
-    return Wanted(
-        namespace=seen.namespace,
-        deployment=seen.watched,
-        revision=served.revision,
-        since=float(since),
-        until=float(since + clock.every),
-        born=served.pods,
-        known=tuple(sorted(reference.surfaces)) if reference else (),
-        labels=any(check.type == "Performance" for check in seen.spec.checks),
-    )
-
-
-def _records(
-    seen: MonitorSeen,
-    served: ServedSeen,
-    clock: Clockwork,
-    tallied: Tallied | None,
-    reference: Reference | None,
-    blocks: Sequence[Block],
-) -> tuple[DriftIntent, ...]:
+def _records(seen: MonitorSeen, served: ServedSeen, known: Known, tallied: Tallied | None) -> tuple[DriftIntent, ...]:
     """Return what is to be recorded: the distributions of the training before the first rows that are compared.
 
-    How they vary comes before the rows that it is known with: once these are recorded, they are not counted again.
+    How they vary, and what is usual, comes before the rows that it is known with: once these are recorded, they are not
+    counted again.
     """
-    if tallied is None or tallied.trouble or (reference is None and not tallied.reference):
+    if tallied is None or tallied.trouble or (known.reference is None and not tallied.reference):
         return ()
-    first = () if reference else (KeepReference(Reference(served.revision, tallied.reference, names=tallied.names)),)
+    learned = KeepReference(Reference(served.revision, tallied.reference, names=tallied.names))
+    first = () if known.reference else (learned,)
     wanted = tallied.wanted
     block = Block(served.revision, int(wanted.since), int(wanted.until), tallied.counts)
-    more = _varied(seen, clock, block, blocks, reference) if reference else None
-    variation = (KeepVaried(more),) if more else ()
-    return (*first, *variation, KeepBlock(with_bet(seen.spec, served, block, blocks)))
+    if known.fast and block.until - block.since == length(known.fast.settings):
+        return (*first, *_usual(seen, known, known.fast, block), KeepBlock(block))
+    return (*first, *_varied(seen, known, block), KeepBlock(with_bet(seen.spec, served, block, known.blocks)))
 
 
-def _varied(
-    seen: MonitorSeen, clock: Clockwork, block: Block, blocks: Sequence[Block], reference: Reference
-) -> Varied | None:
+def _varied(seen: MonitorSeen, known: Known, block: Block) -> tuple[KeepVaried, ...]:
     """Return what is known of the variation with one more span; the windows are asked only where it teaches any."""
-    if not teaches(seen.spec, block, blocks, reference):
-        return None
-    newest = windows(blocks, clock.several, longest(seen.spec))
-    return varied(seen.spec, block, blocks, reference, suspected(seen.spec, reference, newest, seen.status))
+    reference = known.reference
+    if reference is None or not teaches(seen.spec, block, known.blocks, reference):
+        return ()
+    more = varied(seen.spec, block, known.blocks, reference, _suspects(seen, known, reference))
+    return (KeepVaried(more),) if more else ()
+
+
+def _usual(seen: MonitorSeen, known: Known, fast: Fast, block: Block) -> tuple[KeepUsual, ...]:
+    """Return what is usual with the hour that a span ends, if it ends one that teaches anything."""
+    reference = known.reference
+    if reference is None or not teaches_hour(fast, block, reference):
+        return ()
+    return (KeepUsual(with_hour(fast, block, reference, _suspects(seen, known, reference))),)
+
+
+def _suspects(seen: MonitorSeen, known: Known, reference: Reference) -> frozenset[str]:
+    """Return what may have drifted, by what the long windows say."""
+    return suspected(seen.spec, reference, known.windows(seen.spec), seen.status)

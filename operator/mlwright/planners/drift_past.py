@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlwright.api.drift import DriftMonitorSpec
-from mlwright.plan.drift import Block, Reference, Surfaces
-from mlwright.planners.drift import Clockwork
+from mlwright.plan.drift import Block, Reference, Surfaces, Usual
 from mlwright.planners.drift_batch import stored_blocks
 from mlwright.planners.drift_quality import Flaw, flaws
+from mlwright.planners.drift_spans import Clockwork, fast_known
+from mlwright.planners.drift_sudden import sudden
+from mlwright.planners.drift_usual import Fast
 from mlwright.planners.drift_verdicts import Finding, findings, longest
 from mlwright.planners.drift_windows import Window, windows
 from mlwright.stats.drift import Shift
@@ -55,6 +57,8 @@ class Past:
         traced: Features and outputs, the one that is farthest away first.
         names: What the numbered bins hold, in words, of those of which it is known.
         broken: Broken values, what is broken most first.
+        fast: The newest minutes, and what is usual; None where they are not looked at.
+        sudden: What the newest minutes say of features and outputs, the one that is farthest away first.
     """
 
     windows: tuple[Window, ...] = ()
@@ -62,10 +66,16 @@ class Past:
     traced: tuple[Traced, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     broken: tuple[TracedFlaw, ...] = ()
+    fast: Fast | None = None
+    sudden: tuple[Traced, ...] = ()
 
 
 def past(
-    spec: DriftMonitorSpec, status: Mapping[str, Any], blocks: Iterable[Block], references: Iterable[Reference]
+    spec: DriftMonitorSpec,
+    status: Mapping[str, Any],
+    blocks: Collection[Block],
+    references: Iterable[Reference],
+    usuals: Iterable[Usual] = (),
 ) -> Past:
     """Return what the windows said, as the monitor judges them.
 
@@ -77,6 +87,7 @@ def past(
         status: What was told: the revision, and what had drifted before.
         blocks: What was counted, by their ends; of all revisions.
         references: What was learned; of all revisions.
+        usuals: What is usual at each hour of the day, the newest last; of all revisions.
     """
     revision, clock = str(status.get("revision") or ""), Clockwork.of(spec)
     own = next((one for one in references if one.revision == revision), None)
@@ -84,12 +95,28 @@ def past(
         newest = windows(stored_blocks(spec, revision, blocks), 1, longest(spec))
     else:
         newest = windows(clock.resting(revision, blocks), clock.several, longest(spec))
-    if own is None or not newest:
-        return Past(newest, own.surfaces if own else None)
+    if own is None:
+        return Past(newest)
+    usual = [one for one in usuals if one.revision == revision]
+    fast = fast_known(spec, own, (one for one in blocks if one.revision == revision), usual[-1] if usual else None)
+    minutes = _sudden(spec, status, own.surfaces, fast) if fast else ()
+    if not newest:
+        return Past((), own.surfaces, fast=fast, sudden=minutes)
     earlier = [findings(spec, own, newest[:end], {}) for end in range(1, len(newest))]
     shifts = [{(one.check, one.name): one.shift for one in window} for window in earlier]
     traced = tuple(_traced(one, shifts) for one in findings(spec, own, newest, status))
-    return Past(newest, own.surfaces, traced, own.names, _broken(spec, status, own.surfaces, newest))
+    broken = _broken(spec, status, own.surfaces, newest)
+    return Past(newest, own.surfaces, traced, own.names, broken, fast, minutes)
+
+
+def _sudden(spec: DriftMonitorSpec, status: Mapping[str, Any], learned: Surfaces, fast: Fast) -> tuple[Traced, ...]:
+    first = max(0, len(fast.blocks) - longest(spec))
+    earlier = [
+        sudden(spec, learned, replace(fast, blocks=fast.blocks[first:end]), {})
+        for end in range(first + 1, len(fast.blocks))
+    ]
+    shifts = [{(one.check, one.name): one.shift for one in window} for window in earlier]
+    return tuple(_traced(one, shifts) for one in sudden(spec, learned, fast, status))
 
 
 def _broken(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.plan.drift import Block, DriftIntent, ForgetRecord, MonitorSeen, ServedSeen
 from mlwright.planners.drift_truth import after, bet_of, least
+from mlwright.planners.drift_usual import fast_of
 
 
 def with_bet(spec: DriftMonitorSpec, served: ServedSeen, block: Block, blocks: Sequence[Block]) -> Block:
@@ -39,4 +40,6 @@ def outdated(seen: MonitorSeen, served: ServedSeen, blocks: Sequence[Block]) -> 
     learned = (ForgetRecord(one.object, one.uid) for one in seen.references if one.revision != served.revision)
     own = [one for one in seen.varied if one.revision == served.revision]
     older = (ForgetRecord(one.object, one.uid) for one in seen.varied if one not in own[-1:])
-    return (*counted, *learned, *older)
+    usual = [one for one in seen.usual if one.revision == served.revision and fast_of(seen.spec)]
+    young = (ForgetRecord(one.object, one.uid) for one in seen.usual if one not in usual[-1:])
+    return (*counted, *learned, *older, *young)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, written
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import Acted, ServedSeen, Tallied
+from mlwright.plan.drift import Acted, Reference, ServedSeen, Tallied
 from mlwright.planners.drift_judging import Judged
 from mlwright.planners.drift_quality import Flaw
 from mlwright.planners.drift_truth import Truth
+from mlwright.planners.drift_usual import Fast
 from mlwright.planners.drift_verdicts import Finding
-from mlwright.planners.drift_windows import Window
+from mlwright.planners.drift_windows import Window, rows
 from mlwright.stats.drift import State
 from mlwright.stats.shares import percent
 
@@ -27,6 +30,7 @@ def told(
     newest: Window | None,
     judged: Judged,
     tallied: Tallied | None,
+    fast: Mapping[str, Any] | None = None,
 ) -> StatusDraft:
     """Return the status of a monitor that watches.
 
@@ -35,9 +39,10 @@ def told(
         newest: The newest window; None before the first one is over.
         judged: What the windows say.
         tallied: What came of counting last; None while nothing did.
+        fast: What `minutes` tells; None where nobody asks for these.
     """
     enough = _enough(served, newest, judged, tallied)
-    drifted = () if judged.drift is None else (_drifted(served, judged.drift),)
+    drifted = () if judged.drift is None else (_drifted(served, judged.drift, judged.sudden),)
     quality = () if judged.quality is None else (_quality(served, judged.quality),)
     truth = () if judged.truth is None else (judged.truth.verdict,)
     trouble = tallied.trouble if tallied else ""
@@ -47,6 +52,7 @@ def told(
         "revision": served.revision,
         "window": _window(newest),
         "features": [_shown(one) for one in (judged.drift or ())[:MOST_SHOWN]] or None,
+        "fast": fast,
         "quality": [_shown_share(one) for one in _worst(judged.quality or ())] or None,
         "performance": judged.truth.shown if judged.truth else None,
         "estimate": judged.estimate.shown if judged.estimate else None,
@@ -70,12 +76,63 @@ def watches(served: ServedSeen) -> str:
     return f"{served.version} is watched"
 
 
-def _drifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
+def minutes(fast: Fast | None, reference: Reference | None, found: Sequence[Finding] | None) -> dict[str, Any] | None:
+    """Return what is told of the newest minutes; None where nobody asks for these.
+
+    Args:
+        fast: What was counted, and what is usual.
+        reference: What the version learned; None before that is recorded.
+        found: What they say.
+    """
+    if fast is None or found is None:
+        return None
+    newest = fast.blocks[-1] if fast.blocks else None
+    span = {"since": written(newest.since), "until": written(newest.until)} if newest else {}
+    return {
+        **span,
+        "rows": rows(newest.counts.values()) if newest else 0,
+        "learned": fast.learned(reference.surfaces) if reference else 0,
+        "needed": fast.needed,
+        "features": [_shown(one) for one in found[:MOST_SHOWN]],
+    }
+
+
+def window_of(status: StatusDraft, judged: Judged) -> Mapping[str, Any] | None:
+    """Return the window that something was found in: the newest minutes where nothing else was."""
+    fast: Mapping[str, Any] | None = status.fields["fast"]
+    slow: Mapping[str, Any] | None = status.fields["window"]
+    is_sudden = any(one.lasting for one in judged.sudden or ()) and not any(one.lasting for one in judged.drift or ())
+    return fast if is_sudden and fast and "until" in fast else slow
+
+
+def _drifted(served: ServedSeen, slow: tuple[Finding, ...], sudden: tuple[Finding, ...] | None) -> Verdict:
     """Return whether anything has drifted, in words that need no statistics."""
-    if far := [one for one in judged if one.lasting]:
+    if far := [one for one in (*slow, *(sudden or ())) if one.lasting]:
         more = f"; and {len(far) - NAMED} more" if len(far) > NAMED else ""
         sentence = f"{served.version} has drifted: {'; '.join(one.sentence for one in far[:NAMED])}{more}"
         return Verdict("Drifted", "True", Reason.DRIFTED, sentence)
+    found = _undrifted(served, slow)
+    return found if sudden is None else replace(found, message=f"{found.message}; {_calm(sudden)}")
+
+
+def _calm(sudden: tuple[Finding, ...]) -> str:
+    """Return what the newest minutes say, which is not that anything has drifted."""
+    known = [one for one in sudden if one.shift.state is not State.NOT_ENOUGH_DATA]
+    if not known:
+        why = f" ({sudden[0].shift.sentence})" if sudden else ""
+        return f"the newest minutes cannot be held against what is usual at this hour{why}"
+    worst = known[0]
+    if worst.votes.over:
+        needed = worst.settings.persistence
+        return f"{worst.sentence}; it counts when {needed.required} of {needed.of} windows say so"
+    return (
+        f"in the newest {worst.minutes} {worst.name} is farthest from what is usual at this hour,"
+        f" {worst.shift.estimate:.2g} [{worst.shift.low:.2g}, {worst.shift.high:.2g}]"
+    )
+
+
+def _undrifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
+    """Return what is known, where nothing has drifted by the long windows."""
     known = [one for one in judged if one.shift.state is not State.NOT_ENOUGH_DATA]
     if not known:
         return Verdict("Drifted", "Unknown", Reason.NOT_ENOUGH_DATA, "there are too few rows to tell")

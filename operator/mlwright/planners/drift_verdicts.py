@@ -73,6 +73,7 @@ class Finding:
         settings: Of the check.
         known: Whether it is known how much its rows vary: they are independent, or it was learnt.
         awaited: Pairs of spans a day apart that are needed to know it; 0 where it is known, or cannot be.
+        minutes: Length of the windows, where they are held against what is usual at their hour; empty for the training.
     """
 
     check: str
@@ -82,9 +83,14 @@ class Finding:
     settings: Drift
     known: bool = True
     awaited: int = 0
+    minutes: str = ""
 
-    part = "features"
     what = "has drifted"
+
+    @property
+    def part(self) -> str:
+        """Where a Decision keeps it among its evidence."""
+        return "sudden" if self.minutes else "features"
 
     @property
     def name(self) -> str:
@@ -109,7 +115,10 @@ class Finding:
 
         Such as `age: 0.17 [0.13, 0.21] > 0.1 in 3 of the last 5 windows; 15 % of the rows moved`.
         """
-        shift, allowed, windows = self.shift, f"{self.settings.max_distance:g}", windows_of(self.votes)
+        shift, windows = self.shift, windows_of(self.votes)
+        allowed = f"{self.settings.max_distance:g}"
+        if self.minutes:
+            windows, allowed = f"{windows} of {self.minutes}", f"{allowed} from what is usual at this hour"
         if not self.votes.over:
             return f"{self.name} was farther away than {allowed}, and not all of the last {windows} deny it"
         far = f"{self.name}: {shift.estimate:.2g} [{shift.low:.2g}, {shift.high:.2g}]"
@@ -149,10 +158,11 @@ def longest(spec: DriftMonitorSpec) -> int:
 def _persistence(check: Check) -> Lasting:
     if check.type == "Performance":
         return Lasting(required=1, of=1)  # its proof is recorded, and needs no windows of the past
-    return (check.quality or Quality()).persistence if check.type == "Quality" else _settings(check).persistence
+    return (check.quality or Quality()).persistence if check.type == "Quality" else settings_of(check).persistence
 
 
-def _settings(check: Check) -> Drift:
+def settings_of(check: Check) -> Drift:
+    """Return the settings of a check that compares distributions."""
     return check.data_drift or check.prediction_drift or Drift()
 
 
@@ -167,11 +177,11 @@ def findings(
         windows: What was counted, the newest last.
         status: What was told before: what had drifted does so until it is over.
     """
-    before = _drifted(status)
+    before = told_drifted(status.get("features"))
     if reference is None:
         return ()
-    found = (one for check in _checks(spec) for one in _of_check(spec, check, reference, windows, before))
-    return tuple(sorted(found, key=_place))
+    found = (one for check in checks_of(spec) for one in _of_check(spec, check, reference, windows, before))
+    return tuple(sorted(found, key=placed))
 
 
 def suspected(
@@ -187,8 +197,8 @@ def suspected(
         windows: What was counted, the newest last.
         status: What was told before.
     """
-    before = _drifted(status)
-    return frozenset(name for check in _checks(spec) for name in _suspects(spec, check, reference, windows, before))
+    before = told_drifted(status.get("features"))
+    return frozenset(name for check in checks_of(spec) for name in _suspects(spec, check, reference, windows, before))
 
 
 def _suspects(
@@ -201,20 +211,22 @@ def _suspects(
             yield surface
 
 
-def _drifted(status: Mapping[str, Any]) -> Drifted:
-    """Return what was told to have drifted."""
-    return {
-        (told.get("check"), told.get("name"))
-        for told in status.get("features") or ()
-        if told.get("verdict") == "Drifted"
-    }
+def told_drifted(features: Iterable[Mapping[str, Any]] | None) -> Drifted:
+    """Return what was told to have drifted.
+
+    Args:
+        features: Of the status.
+    """
+    return {(told.get("check"), told.get("name")) for told in features or () if told.get("verdict") == "Drifted"}
 
 
-def _checks(spec: DriftMonitorSpec) -> Iterator[Check]:
+def checks_of(spec: DriftMonitorSpec) -> Iterator[Check]:
+    """Return the checks that compare distributions."""
     return (check for check in spec.checks if check.type in OF_DISTRIBUTIONS)
 
 
-def _place(one: Finding) -> tuple[bool, int, float, str, str]:
+def placed(one: Finding) -> tuple[bool, int, float, str, str]:
+    """Return where a finding stands among others: what has drifted first, then what is farthest away."""
     return not one.lasting, -one.votes.over, -one.shift.estimate, one.check, one.name
 
 
@@ -229,14 +241,26 @@ class _Asked:
 
 
 def _asked(spec: DriftMonitorSpec, check: Check, reference: Reference, windows: Sequence[Window]) -> _Asked:
-    settings = _settings(check)
+    settings = settings_of(check)
     own = watched(spec, check, reference.surfaces)
     return _Asked(
         own,
-        Rule(settings.max_distance, settings.false_alarm, spec.min_samples),
-        Persistence(settings.persistence.required, settings.persistence.of),
+        rule_of(spec, check),
+        lasting_of(check),
         _counted(own, windows[-settings.persistence.of :], reference.variation) or [[]],
     )
+
+
+def rule_of(spec: DriftMonitorSpec, check: Check) -> Rule:
+    """Return by what a check judges a window."""
+    settings = settings_of(check)
+    return Rule(settings.max_distance, settings.false_alarm, spec.min_samples)
+
+
+def lasting_of(check: Check) -> Persistence:
+    """Return how long a check asks it to last."""
+    settings = settings_of(check).persistence
+    return Persistence(settings.required, settings.of)
 
 
 def _of_check(
@@ -245,10 +269,10 @@ def _of_check(
     asked = _asked(spec, check, reference, windows)
     *earlier, newest = asked.windows
     shifts = judge(newest, asked.rule)
-    votes = added(_votes(check, earlier, asked, before), asked.lasting, map(_over, shifts))
+    votes = added(_votes(check, earlier, asked, before), asked.lasting, map(said, shifts))
     for surface, feature, shift, last in zip(asked.own, newest, shifts, votes, strict=False):
         known, awaited = _known(spec, feature.wobble)
-        yield Finding(check.name, surface, shift, last, _settings(check), known, awaited)
+        yield Finding(check.name, surface, shift, last, settings_of(check), known, awaited)
 
 
 def _votes(check: Check, windows: Sequence[Sequence[Counted]], asked: _Asked, before: Drifted) -> list[Votes]:
@@ -307,5 +331,6 @@ def added(votes: Iterable[Votes], rule: Persistence, over: Iterable[bool | None]
     return [voted(before, rule, over=vote) for before, vote in zip(votes, over, strict=True)]
 
 
-def _over(shift: Shift) -> bool | None:
+def said(shift: Shift) -> bool | None:
+    """Return the vote of a window; None without a verdict."""
     return None if shift.state is State.NOT_ENOUGH_DATA else shift.state is State.OVER

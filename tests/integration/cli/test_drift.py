@@ -10,8 +10,19 @@ import pytest
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders.drift import renderer
-from mlwright.plan.drift import Block, DriftIntent, KeepBlock, KeepReference, MonitorSeen, Reference
+from mlwright.plan.drift import (
+    Block,
+    DriftIntent,
+    Hours,
+    KeepBlock,
+    KeepReference,
+    KeepUsual,
+    MonitorSeen,
+    Reference,
+    Usual,
+)
 from mlwright.plan.writes import Create
+from mlwright.stats.wobble import still
 from tests.support.apiserver import Client, Json
 from tests.support.browser import Browser
 from tests.support.commands import Run, Told
@@ -61,7 +72,7 @@ STATUS: Json = {
 WATCHED = changed(
     MONITOR,
     {
-        "spec.windows": {"slow": {"length": "2h", "every": "1h"}},
+        "spec.windows": {"slow": {"length": "2h", "every": "1h"}, "fast": {"baseline": "48h"}},
         "spec.checks": [
             {"name": "data", "type": "DataDrift"},
             {"name": "answers", "type": "PredictionDrift"},
@@ -71,6 +82,28 @@ WATCHED = changed(
         "spec.independentRows": True,
     },
 )
+
+
+MINUTES = 600
+
+
+def usual() -> Usual:
+    """Return what is usual at each hour of the day: the ages of the training, after two days."""
+    slots = tuple(sorted(LEARNED["feature:age"]))
+    rows = tuple(LEARNED["feature:age"][slot] for slot in slots)
+    hours = Hours(slots, 48, dict.fromkeys(range(24), rows), still(len(slots)))
+    return Usual("bbbbbbbb", T0, {"feature:age": hours})
+
+
+def minutes(number: int) -> Block:
+    """Return the rows of ten minutes: people are old from the third on."""
+    tilt = 40 if number >= 2 else 0
+    return Block(
+        "bbbbbbbb",
+        T0 + number * MINUTES,
+        T0 + (number + 1) * MINUTES,
+        {"feature:age": {str(place): 200 + tilt * (2 * place - 9) // 2 for place in range(BINS)}},
+    )
 
 
 def block(number: int) -> Block:
@@ -93,6 +126,7 @@ def watched(told: Told, client: Client, namespace: str) -> None:
     seen = MonitorSeen(namespace, "churn", uid, DriftMonitorSpec.model_validate(WATCHED["spec"]), STATUS)
     render = renderer(seen)
     intents: list[DriftIntent] = [KeepBlock(block(number)) for number in range(6)]
+    intents += [KeepUsual(usual()), *(KeepBlock(minutes(number)) for number in range(5))]
     for intent in (KeepReference(Reference("bbbbbbbb", LEARNED, names=NAMES)), *intents):
         record = render(intent)
         assert isinstance(record, Create)
@@ -143,6 +177,23 @@ def test_broken_values_and_right_answers_have_rows_of_their_own(run: Run) -> Non
     assert told["performance"]["labels"] == 1200
     assert f"estimate: {ESTIMATE['sentence']}" in said.out
     assert told["estimate"] == ESTIMATE
+
+
+@pytest.mark.usefixtures("watched")
+def test_the_newest_minutes_have_rows_of_their_own_where_they_are_strange(run: Run, tmp_path: Path) -> None:
+    """Beside what is usual at their hour; a distribution of which that is not learnt is in none of them."""
+    page = tmp_path / "drift.html"
+    said, told = run("drift", "churn"), run("drift", "churn", "-o", "json").data
+    run("drift", "churn", "--report", str(page))
+
+    rows = [columns(line) for line in said.out.splitlines() if line.startswith("  data 10m")]
+    assert [(row[1], row[2], row[5], row[7]) for row in rows] == [("age", "Drifted", "0.1", "--!!!")]
+    assert "a window of 2h ends every 1h, and one of 10m" in said.out
+    age = next(one for one in told["fast"]["features"] if one["name"] == "age")
+    assert (told["fast"]["learned"], told["fast"]["needed"]) == (0, 48)
+    assert [window["state"] for window in age["windows"]] == ["Stable", "Stable", "Over", "Over", "Over"]
+    assert "The newest 10m beside what is usual at this hour" in page.read_text()
+    assert "the newest 10m: 0 of 48 hours of what is usual are learnt" in said.out
 
 
 @pytest.mark.usefixtures("watched")

@@ -707,7 +707,7 @@ QUALITY: Final[dict[str, Any]] = {
 }
 MONITOR: Final[dict[str, Any]] = {
     "target": {"type": "Live", "live": {"deploymentRef": {"name": "flights"}}, "batch": STORED_ROWS},
-    "windows": {"slow": {"length": "24h", "every": "1h"}},
+    "windows": {"slow": {"length": "24h", "every": "1h"}, "fast": {"length": "10m", "baseline": "168h"}},
     "features": {"include": ["hour"], "exclude": ["day"]},
     "minSamples": 500,
     "independentRows": False,
@@ -755,6 +755,8 @@ OF_MONITOR: Final = {
     **{f"target.batch.pod.{name}": LOOKS for name in SURFACE_FIELDS},
     "windows.slow.length": COUNTS,
     "windows.slow.every": COUNTS,
+    "windows.fast.length": NEITHER,  # of what is over the long span is counted first
+    "windows.fast.baseline": NEITHER,
     "features.include": NEITHER,
     "features.exclude": NEITHER,
     "minSamples": NEITHER,

@@ -52,6 +52,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         blocks=builders.blocks(records),
         references=tuple(builders.references(records)),
         varied=builders.variations(records),
+        usual=builders.usuals(records),
         tallied=cache.tallied(owner),
         stored=stored(body, served, cache) if spec.target.batch and isinstance(served, ServedSeen) else None,
         strays=strays(spec, owner, cache),

@@ -1,0 +1,311 @@
+"""What breaks suddenly: ten minutes beside the same hour of other days, once it is learnt what is usual there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.drift_live import HOUR, MINUTES, SETTINGS, Live, spec
+from bench.drift_traffic import DAY, SAME, Change, Counts, Population, independent
+from mlwright.api.drift import DriftMonitorSpec, FastWindow
+from mlwright.builders.drift import renderer, usuals
+from mlwright.plan.drift import AskForRun, Block, ForgetRecord, Hours, KeepUsual, Reference, Usual
+from mlwright.plan.writes import Create
+from mlwright.planners.drift import decide
+from mlwright.planners.drift_usual import Fast, teaches, with_hour
+from mlwright.stats.wobble import still
+
+SEED = 20_261_123
+FEATURES = 3
+DAYS = 4
+BEGINS = 3 * DAY
+FAR = Change(2.0)
+SHORT: dict[str, Any] = {"slow": {}, "fast": {"baseline": "48h"}}
+"""Two days of learning instead of a week."""
+
+
+@cache
+def of_users(change: Change = FAR) -> Counts:
+    """Return what forty users with fifty rows each let count by ten minutes; one feature changes after three days."""
+    chance, people = np.random.default_rng(SEED), Population()
+    changes = [change, *[SAME] * (FEATURES - 1)]
+    return np.stack([people.feature(chance, DAYS * DAY, BEGINS, one) for one in changes], axis=1)
+
+
+def learned_of_users() -> Counts:
+    """Return the distributions of a training with rows of such users."""
+    chance = np.random.default_rng(SEED + 1)
+    return np.stack([Population().reference(chance, 20_000) for _ in range(FEATURES)])
+
+
+def watching(windows: Iterable[Any], **more: Any) -> Live:
+    """Return a monitor after some windows of ten minutes."""
+    live = Live(spec(["DataDrift"], **{"windows": SHORT, **more}), learned_of_users())
+    for counts in windows:
+        live.minutes(counts)
+    return live
+
+
+@cache
+def before_the_break() -> Live:
+    """Return a monitor that has watched for three days."""
+    return watching(of_users()[:BEGINS])
+
+
+def copied(live: Live) -> Live:
+    """Return a monitor that goes on by itself."""
+    other = Live(live.seen.spec, learned_of_users())
+    other.seen, other.now, other.passed, other.verdicts = live.seen, live.now, [*live.passed], live.verdicts
+    return other
+
+
+def test_a_sudden_break_is_found_within_an_hour() -> None:
+    """A mean that moves by two standard deviations: long windows of a day have not seen it by then."""
+    live = copied(before_the_break())
+    for counts in of_users()[BEGINS : BEGINS + 6]:
+        live.minutes(counts)
+
+    found = live.told("Drifted")
+
+    assert live.sudden(FEATURES) == [True, False, False]
+    assert live.drifted(FEATURES) == [False] * FEATURES
+    assert (found.status, found.reason) == ("True", "Drifted")
+    assert "> 0.1 from what is usual at this hour in " in found.message
+    assert " windows of 10m; " in found.message
+
+
+def test_a_day_of_users_who_come_and_go_is_no_break() -> None:
+    """Each hour of the day is other than the training, and than the hour before, and each user sends much the same."""
+    live = watching(of_users(SAME)[:BEGINS])
+
+    told = [live.sudden(FEATURES)]
+    for counts in of_users(SAME)[BEGINS:]:
+        live.minutes(counts)
+        told.append(live.sudden(FEATURES))
+
+    assert not any(any(now) for now in told)
+    assert live.told("Drifted").message.count("in the newest 10m") == 1
+
+
+def test_while_it_is_learnt_what_is_usual_nothing_is_judged_and_the_monitor_says_how_far_it_is() -> None:
+    """Two hours of the two days that were asked for."""
+    live = watching(of_users()[:12])
+
+    told = live.seen.status["fast"]
+
+    assert (told["learned"], told["needed"]) == (2, 48)
+    assert {one["verdict"] for one in told["features"]} == {"NotEnoughData"}
+    assert "2 of 48 hours of what is usual are learnt" in live.told("Drifted").message
+
+
+def test_what_is_kept_is_bounded() -> None:
+    """Spans of a day and an hour while it is learnt; of five windows when it is; one record of what is usual."""
+    young, grown = watching(of_users()[: DAY + 30]), before_the_break()
+
+    assert len(minutes_of(young)) == 151
+    assert len(minutes_of(grown)) == 5
+    assert (len(young.seen.usual), len(grown.seen.usual)) == (1, 1)
+    assert {one.learned for one in grown.seen.usual[0].hours.values()} == {48}
+
+
+def minutes_of(live: Live) -> list[Block]:
+    """Return the spans of ten minutes that are recorded."""
+    return [one for one in live.seen.blocks if one.until - one.since == MINUTES]
+
+
+def test_a_record_of_all_features_is_far_from_what_a_cluster_takes() -> None:
+    """Twenty-four distributions of 23 slots with a million rows in each slot of each hour: a third of a mebibyte."""
+    slots = tuple(f"slot{n}" for n in range(23))
+    wobble = replace(still(23), pairs=1000, sums=(-123.456789,) * 276)
+    one = Hours(slots, 168, dict.fromkeys(range(24), (1000000,) * 23), wobble)
+    write = renderer(watching([]).seen)(KeepUsual(Usual("r", HOUR, {f"feature:{'x' * 60}{n}": one for n in range(24)})))
+
+    assert isinstance(write, Create)
+    assert len(json.dumps(write.body)) < 400_000
+
+
+def test_what_was_recorded_of_it_is_read_again() -> None:
+    """In a record of its own that is named after the revision and the end of the hour."""
+    known = Hours(("0", "1"), 3, {0: (5, 7), 23: (1, 2)}, replace(still(2), pairs=3, sums=(1.23456789, -2.0, 0.5)))
+    write = renderer(watching([]).seen)(KeepUsual(Usual("r", HOUR, {"feature:age": known})))
+
+    assert isinstance(write, Create)
+    write.body["metadata"]["uid"] = "uid"
+    (found,) = usuals([json.loads(json.dumps(write.body))])
+    rounded = replace(known, wobble=replace(known.wobble, sums=(1.234568, -2.0, 0.5)))
+    assert found == Usual("r", HOUR, {"feature:age": rounded}, write.body["metadata"]["name"], "uid")
+
+
+LEARNED = Reference("r", {"feature:age": {"0": 500, "1": 500}, "feature:hour": {"0": 500, "1": 500}})
+ROWS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=6, max_size=6)
+
+
+def hour_of(rows: Iterable[tuple[int, int]], begin: int = 0) -> list[Block]:
+    """Return spans of ten minutes, one after the other."""
+    return [
+        Block("r", begin + MINUTES * n, begin + MINUTES * (n + 1), {"feature:age": {"0": few, "1": many}})
+        for n, (few, many) in enumerate(rows)
+    ]
+
+
+def fast(blocks: Iterable[Block], usual: Usual | None = None) -> Fast:
+    """Return what is known of the newest minutes."""
+    return Fast(FastWindow(), tuple(blocks), usual)
+
+
+@given(ROWS, ROWS)
+def test_an_hour_adds_its_rows_to_those_of_the_same_hour_of_other_days(
+    first: list[tuple[int, int]], second: list[tuple[int, int]]
+) -> None:
+    """Whatever was counted: the sum of all of its spans, and a pair of spans for each that lie a day apart."""
+    one, other = hour_of(first), hour_of(second, 24 * HOUR)
+    usual = with_hour(fast(one[:-1]), one[-1], LEARNED, ())
+
+    found = with_hour(fast([*one, *other[:-1]], usual), other[-1], LEARNED, ())
+
+    age = found.hours["feature:age"]
+    few, many = (sum(rows) for rows in zip(*first, *second, strict=True))
+    assert (age.learned, dict(age.counts)) == (2, {0: (few, many)})
+    assert age.wobble.pairs == sum(bool(sum(a) and sum(b)) for a, b in zip(first, second, strict=True))
+
+
+def test_hours_of_the_day_are_learnt_apart() -> None:
+    """What is asked at night says nothing of noon."""
+    night, noon = hour_of([(9, 1)] * 6), hour_of([(1, 9)] * 6, 12 * HOUR)
+    usual = with_hour(fast(night[:-1]), night[-1], LEARNED, ())
+
+    found = with_hour(fast([*night, *noon[:-1]], usual), noon[-1], LEARNED, ())
+
+    assert dict(found.hours["feature:age"].counts) == {0: (54, 6), 12: (6, 54)}
+
+
+def test_an_hour_is_learnt_once_by_its_last_span() -> None:
+    """What was recorded before a span, and not the span, is there after a crash between the two."""
+    spans = hour_of([(1, 1)] * 6)
+    usual = with_hour(fast(spans[:-1]), spans[-1], LEARNED, ())
+
+    assert [teaches(fast(()), one, LEARNED) for one in spans] == [False] * 5 + [True]
+    assert not teaches(fast(spans[:-1], usual), spans[-1], LEARNED)
+
+
+def test_a_suspect_teaches_nothing_and_takes_longer() -> None:
+    """Its drift would become usual."""
+    spans = hour_of([(1, 1)] * 6)
+
+    usual = with_hour(fast(spans[:-1]), spans[-1], LEARNED, {"feature:age"})
+
+    assert {name: one.learned for name, one in usual.hours.items()} == {"feature:hour": 1}
+    assert fast((), usual).learned(LEARNED.surfaces) == 0
+
+
+def test_when_it_is_learnt_nothing_more_is() -> None:
+    """What comes slowly must not become usual; a feature that took longer still learns."""
+    done = Hours(("0", "1"), 168, {0: (1, 1)}, still(2))
+    spans = hour_of([(1, 1)] * 6)
+    both = Usual("r", 0, {"feature:age": done, "feature:hour": done})
+    one = Usual("r", 0, {"feature:age": done, "feature:hour": replace(done, learned=167)})
+
+    assert not teaches(fast(spans[:-1], both), spans[-1], LEARNED)
+    assert teaches(fast(spans[:-1], one), spans[-1], LEARNED)
+    found = with_hour(fast(spans[:-1], one), spans[-1], LEARNED, ())
+    assert {name: hours.learned for name, hours in found.hours.items()} == {"feature:age": 168, "feature:hour": 168}
+
+
+def test_another_version_learns_what_is_usual_anew() -> None:
+    """What was learnt of the one before it goes, and its newest minutes with it."""
+    live = before_the_break()
+    assert live.seen.served is not None
+    served = replace(live.seen.served, revision="s", since=datetime.fromtimestamp(live.now, UTC))
+
+    found = decide(replace(live.seen, served=served, tallied=None), SETTINGS, moment(live))
+
+    gone = {one.uid for one in found.intents if isinstance(one, ForgetRecord)}
+    assert gone >= {one.uid for one in live.seen.usual} | {one.uid for one in minutes_of(live)}
+    assert found.status.fields["fast"]["learned"] == 0
+
+
+def test_without_the_field_nothing_of_it_is_kept() -> None:
+    """Somebody does not want it any more: neither spans nor what is usual stay."""
+    live = before_the_break()
+
+    found = decide(replace(live.seen, spec=spec(["DataDrift"])), SETTINGS, moment(live))
+
+    gone = {one.uid for one in found.intents if isinstance(one, ForgetRecord)}
+    assert gone == {one.uid for one in live.seen.usual} | {one.uid for one in minutes_of(live)}
+    assert found.status.fields["fast"] is None
+
+
+def moment(live: Live) -> datetime:
+    """Return when it is for a monitor."""
+    return datetime.fromtimestamp(live.now + 20, UTC)
+
+
+def test_of_what_is_over_the_long_span_is_counted_first() -> None:
+    """Who begins to watch a deployment of yesterday is told of its day first, then of its minutes."""
+    live = watching([])
+    later = datetime.fromtimestamp(live.now, UTC) + timedelta(hours=30)
+
+    wanted = decide(live.seen, SETTINGS, later).wanted
+
+    assert wanted is not None
+    assert wanted.until - wanted.since == HOUR
+
+
+def test_until_an_hour_is_over_its_minutes_are_counted() -> None:
+    """A quarter of an hour after the version took over."""
+    live = watching([])
+    later = datetime.fromtimestamp(live.now, UTC) + timedelta(minutes=15)
+
+    wanted = decide(live.seen, SETTINGS, later).wanted
+
+    assert wanted is not None
+    assert (wanted.since, wanted.until) == (live.now, live.now + MINUTES)
+
+
+AGAIN: dict[str, Any] = {
+    "name": "again",
+    "when": ["DataDrift"],
+    "type": "Retrain",
+    "retrain": {"pipelineRef": {"name": "flights"}},
+}
+
+
+def test_a_run_is_asked_for_because_of_minutes_that_the_decision_names() -> None:
+    """Until when it was seen is the end of the minutes, not that of a day that has not seen it."""
+    live = copied(before_the_break())
+    for counts in of_users()[BEGINS : BEGINS + 5]:
+        live.minutes(counts)
+    asked = DriftMonitorSpec.model_validate({**dumped(live.seen.spec), "actions": [AGAIN]})
+    seen = replace(live.seen, spec=asked, pipelines={"flights": frozenset()})
+
+    (record,) = decide(seen, SETTINGS, moment(live)).records
+
+    assert isinstance(record, AskForRun)
+    assert record.evidence["until"] == datetime.fromtimestamp(live.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert [one["name"] for one in record.evidence["sudden"]] == ["0"]
+    assert "from what is usual at this hour" in record.sentence
+
+
+def dumped(asked: DriftMonitorSpec) -> dict[str, Any]:
+    """Return a spec as people write it."""
+    found: dict[str, Any] = asked.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return found
+
+
+@pytest.mark.parametrize("rows, verdicts", [(100, {"NotEnoughData"}), (2000, {"Stable", "Inconclusive"})])
+def test_minutes_with_too_few_rows_say_nothing(rows: int, verdicts: set[str]) -> None:
+    """At night nobody asks; what is told of a day stays as it is."""
+    chance = np.random.default_rng(SEED)
+    live = watching(independent(chance, rows, [SAME] * FEATURES, 2 * DAY + 6), independentRows=True)
+
+    assert {one["verdict"] for one in live.seen.status["fast"]["features"]} <= verdicts
+    assert live.told("Drifted").status == "False"
