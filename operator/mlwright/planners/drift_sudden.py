@@ -57,7 +57,7 @@ def _of_check(
         hours = fast.usual.hours.get(surface) if fast.usual else None
         pairs = hours.wobble.pairs if hours else 0
         known = spec.independent_rows or pairs >= FEWEST_PAIRS
-        missing = fast.needed - (hours.learned if hours else 0)
+        missing = max(0, fast.needed - (hours.learned if hours else 0))
         yield Finding(
             check.name,
             surface,

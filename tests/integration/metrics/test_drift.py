@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mlwright.adapters.prometheus.access import Credentials
 from mlwright.adapters.prometheus.client import Prometheus
+from mlwright.api.drift import DriftMonitorSpec
 from mlwright.controller.drift_meter import DriftMeter
 from mlwright.controller.tallies import Tallies
-from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.drift import KeepBlock, MonitorSeen, Reference, ServedSeen, Tallied, Wanted
 from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Key
+from mlwright.planners.drift import decide
 from mlwright.planners.drift_counts import LABELS
+from mlwright.settings import Settings
 from tests.support.prometheus import prometheus
 
 T0 = 1_780_000_000.0
@@ -23,16 +26,19 @@ ODD = 'the "age" {of}, a|b'
 WANTED = Wanted("shop", "churn", "0a1b2c3d", T0, T0 + 600, born=((OLD, T0 - 9000), (NEW, T0 + 290)))
 
 
+@dataclass(frozen=True)
 class Still:
     """A clock that stands still."""
 
+    at: float = T0 + 620
+
     def now(self) -> datetime:
         """Return when it stands."""
-        return datetime.fromtimestamp(T0 + 620, UTC)
+        return datetime.fromtimestamp(self.at, UTC)
 
     def monotonic(self) -> float:
         """Return the same in seconds."""
-        return T0 + 620
+        return self.at
 
 
 def labels(pod: str, **more: str) -> dict[str, str]:
@@ -109,3 +115,30 @@ async def test_late_labels_count_for_the_revision_that_answered(tmp_path: Path) 
         await store.close()
 
     assert tallies.tallied(KEY) == Tallied(wanted, {}, {LABELS: {"true": 40 * (2 + 1)}})
+
+
+async def test_ten_minutes_that_a_monitor_asks_for_are_counted_and_recorded(tmp_path: Path) -> None:
+    """The version took over a moment ago: its first ten minutes are over long before its first hour."""
+    asked = DriftMonitorSpec.model_validate(
+        {
+            "target": {"type": "Live", "live": {"deploymentRef": {"name": "churn"}}},
+            "windows": {"fast": {}},
+            "checks": [{"name": "data", "type": "DataDrift"}],
+        }
+    )
+    begin, feature = T0 + 200, f"feature:{ODD}"
+    served = ServedSeen("0a1b2c3d", "churn-v1", datetime.fromtimestamp(begin, UTC), pods=WANTED.born)
+    learned = Reference("0a1b2c3d", {feature: {"0": 5000, "1": 5000, "missing": 3}})
+    seen = MonitorSeen("shop", "churn", "uid", asked, {}, served=served, references=(learned,))
+    clock, tallies = Still(begin + 620), Tallies()
+    tallies.want(KEY, decide(seen, Settings(), clock.now()).wanted)
+    with prometheus(tmp_path, past=PAST) as url:
+        store = Prometheus(url, Credentials())
+        await DriftMeter(store, clock, tallies, lambda _: None).round()
+        await store.close()
+
+    (record,) = decide(replace(seen, tallied=tallies.tallied(KEY)), Settings(), clock.now()).records
+
+    assert isinstance(record, KeepBlock)
+    assert (record.block.since, record.block.until) == (begin, begin + 600)
+    assert record.block.counts[feature]["1"] == 600 / 15

@@ -244,6 +244,18 @@ def test_without_the_field_nothing_of_it_is_kept() -> None:
     assert found.status.fields["fast"] is None
 
 
+def test_a_shorter_baseline_is_enough_at_once() -> None:
+    """Three days are learnt of what is usual, and two are asked for from now on."""
+    live = before_the_break()
+    (usual,) = live.seen.usual
+    more = replace(usual, hours={name: replace(one, learned=72) for name, one in usual.hours.items()})
+
+    found = decide(replace(live.seen, usual=(more,)), SETTINGS, moment(live))
+
+    assert {one["verdict"] for one in found.status.fields["fast"]["features"]} <= {"Stable", "Inconclusive"}
+    assert "hours of what is usual are learnt" not in found.status.summary
+
+
 def moment(live: Live) -> datetime:
     """Return when it is for a monitor."""
     return datetime.fromtimestamp(live.now + 20, UTC)
