@@ -5,6 +5,7 @@ few steps: this is most of what a small request costs.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -116,5 +117,6 @@ def _out_of_range(name: str, declared: Declared) -> str:
 
 def side_by_side(columns: Mapping[str, list[Any]], rows: int) -> dict[str, Array]:
     """Columns of numbers that have been checked as one block of memory: one conversion instead of one for each."""
-    block = np.array([*columns.values()], dtype=np.float64).reshape(len(columns), rows, 1)
+    # numpy reads one flat list in half the time of a list of lists
+    block = np.array([*chain.from_iterable(columns.values())], dtype=np.float64).reshape(len(columns), rows, 1)
     return dict(zip(columns, block, strict=True))

@@ -5,6 +5,7 @@ What passes can be given to the model as it is: right names, right types, the sa
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from mlwright.server.phrases import json_name, listed, nearest, quoted
 from mlwright.server.problems import RefusedError, bad_request
 
 _NO_BYTES = memoryview(b"")
+_NUMBER = OWN[Datatype.FP64].elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class RequestDecoder:
     def __init__(self, inputs: Mapping[str, Datatype], outputs: Sequence[str]) -> None:
         """Take the datatype of each input by name, and the names of the outputs."""
         self._inputs = dict(inputs)
+        self._own = {name: (datatype, OWN[datatype]) for name, datatype in inputs.items()}
         self._outputs = tuple(outputs)
 
     def decode(self, body: bytes, json_bytes: int | None = None) -> InferRequest:
@@ -86,18 +89,22 @@ class RequestDecoder:
         try:
             rows = rows_of("", shape := tensors[0]["shape"])
             for tensor in tensors:
-                name, data, datatype = tensor["name"], tensor["data"], self._inputs[tensor["name"]]
-                if type(data) is not list or len(data) != rows or tensor["shape"] != shape or "parameters" in tensor:
-                    return None
-                if tensor["datatype"] != datatype or not OWN[datatype].elements.issuperset(map(type, data)):
+                name, data = tensor["name"], tensor["data"]
+                datatype, own = self._own[name]
+                as_declared = tensor["datatype"] == own.name and tensor["shape"] == shape and "parameters" not in tensor
+                if not as_declared or type(data) is not list or len(data) != rows:
                     return None
                 if datatype is Datatype.FP64:
                     numbers[name] = data
+                elif own.elements.issuperset(map(type, data)):
+                    columns[name] = from_list(name, datatype, own, data)
                 else:
-                    columns[name] = from_list(name, datatype, OWN[datatype], data)
+                    return None
         except (TypeError, LookupError, RefusedError):
             return None
         if len(numbers) + len(columns) != len(tensors) or len(tensors) != len(self._inputs):
+            return None
+        if not _NUMBER.issuperset(map(type, chain.from_iterable(numbers.values()))):
             return None
         return columns | side_by_side(numbers, rows) if numbers else columns
 
