@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import skops.io
 from onnx import TensorProto, helper
 from sklearn.svm import LinearSVC
 
+from examples.mlflow import pyfunc_step
 from mlwright.server.failures import UnservableError
 from tests.support.imports import (
     COLUMNS,
@@ -146,6 +148,37 @@ def test_a_pickle_that_nothing_safe_can_hold_is_served_only_where_that_is_allowe
     assert found["label"] == model.predict(iris()[0]).tolist()
     assert ended.results["bundle"]["format"] == "Pickle"
     assert "holds the type tests.support.imports.doubled" in ended.results["formatReason"]
+
+
+def test_a_pyfunc_is_taken_in_as_a_step_of_ones_own(
+    shop: Workshop, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/mlflow.md tells: wrapped by the example, where pickles are allowed, and without the example's module."""
+
+    class LongPetals:
+        """What mlflow.pyfunc.PythonModel asks for."""
+
+        def predict(self, context: object, model_input: Any) -> Any:
+            assert context is None
+            return 1 / (1 + np.exp(2.5 - model_input["petal_length"]))
+
+    content = pyfunc_step.packed(pyfunc_step.PyfuncStep(LongPetals(), COLUMNS, [False, True]))
+    monkeypatch.delitem(sys.modules, pyfunc_step.__name__)
+    ended = fetched(shop, web, "model.pkl", content, allowUnsafeFormats=True, features=list(COLUMNS))
+
+    found = answered(served(shop, ended, MLWRIGHT_ALLOW_UNSAFE_FORMATS="true"), **rows(COLUMNS))
+
+    assert found["label"] == (iris()[0][:, 2] > 2.5).tolist()
+    assert ended.results["bundle"]["format"] == "Pickle"
+
+
+def test_a_pyfunc_as_it_stands_is_refused_with_what_to_do(shop: Workshop, web: WebServer) -> None:
+    """Nothing in it says what it answers."""
+    ended = fetched(shop, web, "churn.zip", packed({"MLmodel": b"flavors: {python_function: {}}"}))
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.importFrom.uri")
+    assert "is a model with the flavors python_function" in ended.message["sentence"]
+    assert "docs/mlflow.md shows how to wrap a python_function" in ended.message["remedy"]
 
 
 def test_a_bundle_travels_as_it_is(shop: Workshop, web: WebServer) -> None:

@@ -82,7 +82,8 @@ def _saved(folder: Path) -> Found:
         kind, flavor, name = _sklearn(flavors["sklearn"])
     else:
         names = ", ".join(str(name) for name in flavors) or "none"
-        raise UserError(URI, f"is a model with the flavors {names[:200]}", f"take in {_KNOWN}")
+        wrapped = "; docs/mlflow.md shows how to wrap a python_function" if "python_function" in flavors else ""
+        raise UserError(URI, f"is a model with the flavors {names[:200]}", f"take in {_KNOWN}{wrapped}")
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         raise UserError(URI, f"{MLMODEL} names a file that is not there", "log the model anew")
