@@ -513,6 +513,36 @@ REFUSALS: dict[str, Refusal] = {
     "a model's artifacts outside their folder": Refusal(
         "Model.spec.artifacts.uri", "remove the segments", {"spec.artifacts.uri": "pvc://artifacts/a/."}
     ),
+    "keys of a store for runs on a claim": Refusal(
+        "TrainingPipeline.spec.artifacts",
+        "storage belongs to s3:// addresses",
+        {"spec.artifacts": {"uri": "pvc://artifacts/x", "storage": {"secretRef": {"name": "keys"}}}},
+    ),
+    "a password in the address of a store of runs": Refusal(
+        "TrainingPipeline.spec.artifacts.storage.endpointURL",
+        "without user, password or query",
+        {"spec.artifacts": {"uri": "s3://models/x", "storage": {"endpointURL": "https://me:mine@s3"}}},
+    ),
+    "keys of a store for a model's artifacts on a claim": Refusal(
+        "Model.spec.artifacts",
+        "storage belongs to s3:// addresses",
+        {"spec.artifacts": {"uri": "pvc://artifacts/x", "storage": {"secretRef": {"name": "keys"}}}},
+    ),
+    "a password in the address of the store of a model": Refusal(
+        "Model.spec.artifacts.storage.endpointURL",
+        "without user, password or query",
+        {"spec.artifacts": {"uri": "s3://models/x", "storage": {"endpointURL": "https://me:mine@s3"}}},
+    ),
+    "a password in the address of the store of a bundle": Refusal(
+        "ModelVersion.spec.bundle.storage.endpointURL",
+        "without user, password or query",
+        {"spec.bundle.uri": "s3://models/x", "spec.bundle.storage": {"endpointURL": "https://me:mine@s3"}},
+    ),
+    "keys of a store for a bundle on a claim": Refusal(
+        "ModelVersion.spec.bundle",
+        "storage belongs to s3:// addresses",
+        {"spec.bundle.storage": {"secretRef": {"name": "keys"}}},
+    ),
     "a bundle outside its folder": Refusal(
         "ModelVersion.spec.bundle.uri", "remove the segments", {"spec.bundle.uri": "pvc://artifacts/.."}
     ),
@@ -1109,6 +1139,24 @@ REFUSALS |= {
         "TrainingRun.spec.importFrom",
         "mlflow: name the server",
         {"spec.importFrom.uri": "models:/churn@champion"},
+        AWAY,
+    ),
+    "an import that writes outside its folder": Refusal(
+        "TrainingRun.spec.importFrom.artifacts.uri",
+        "remove the segments",
+        {"spec.importFrom.artifacts": {"uri": "s3://models/../x"}},
+        AWAY,
+    ),
+    "keys of a store for an import on a claim": Refusal(
+        "TrainingRun.spec.importFrom.artifacts",
+        "storage belongs to s3:// addresses",
+        {"spec.importFrom.artifacts": {"uri": "pvc://artifacts/x", "storage": {"region": "eu-1"}}},
+        AWAY,
+    ),
+    "a password in the address of a store of imports": Refusal(
+        "TrainingRun.spec.importFrom.artifacts.storage.endpointURL",
+        "without user, password or query",
+        {"spec.importFrom.artifacts": {"uri": "s3://models/x", "storage": {"endpointURL": "https://me:mine@s3"}}},
         AWAY,
     ),
     "a variable of ours in a pod that imports": Refusal(

@@ -44,7 +44,7 @@ def serving(
 ) -> Iterator[S3Server]:
     """Run a server over `folder`, on a free port unless one is given; with certificate and key it speaks TLS."""
     buckets = folder / "buckets"
-    buckets.mkdir(parents=True)
+    buckets.mkdir(parents=True, exist_ok=True)  # a server may start again
     port = port or free_port(host)
     env = {"PATH": os.environ["PATH"], "ROOT_ACCESS_KEY_ID": ACCESS, "ROOT_SECRET_ACCESS_KEY": PASSWORD}
     secured: list[str | Path] = ["--cert", tls[0], "--key", tls[1]] if tls else []

@@ -10,7 +10,7 @@ from mlwright.api.access import Auth, Encryption
 from mlwright.api.autoscaling import Autoscaling
 from mlwright.api.experiments import Experiment
 from mlwright.api.fields import (
-    BundleUri,
+    ClaimUri,
     Duration,
     ObjectName,
     PositiveDuration,
@@ -66,7 +66,7 @@ class PayloadLog(Schema):
     """A sample of requests with their answers, written as lines of JSON."""
 
     sample: float = Field(default=0.01, gt=0, le=1, description="Share of the requests that is written.")
-    uri: BundleUri = Field(
+    uri: ClaimUri = Field(
         description=(
             "A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. Every pod writes files of its own"
             " there, at most 64 MiB; nobody removes those of pods that are gone."

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.fields import Cel, Digest, ObjectName, Rule, Schema
-from mlwright.api.parts import PodSurface, Ref
+from mlwright.api.parts import ArtifactStore, PodSurface, Ref
 
 MLFLOW_MODEL = r"models:/[A-Za-z0-9][-A-Za-z0-9_. ]{0,200}(/[1-9][0-9]{0,8}|@[A-Za-z][-A-Za-z0-9_]{0,99})"
 """A version of a model in MLflow, by its number or by an alias."""
@@ -109,6 +109,9 @@ class ModelImport(Schema):
         description="Image that imports; the chart's trainer image when absent.",
     )
     pod: PodSurface = Field(default=PodSurface(), description="The pod that imports.")
+    artifacts: ArtifactStore | None = Field(
+        default=None, description="Where the run is written; where the Model or the chart says when absent."
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "has(self.mlflow) == self.uri.startsWith('models:')",
@@ -130,6 +133,6 @@ class Source(Schema):
 
 
 def asked_of(part: ModelImport) -> dict[str, Any]:
-    """Return what an import fetches and how it reads it, as JSON: all but the pod that does it."""
+    """Return what an import fetches and how it reads it, as JSON: all but the pod that does it, and where it writes."""
     whole = part.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {key: value for key, value in whole.items() if key not in {"pod", "image", "approvalPolicy"}}
+    return {key: value for key, value in whole.items() if key not in {"pod", "image", "artifacts", "approvalPolicy"}}

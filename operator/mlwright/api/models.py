@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mlwright.api.datasets import DatasetRecord
 from mlwright.api.fields import (
-    BundleUri,
+    ArtifactUri,
     Cel,
     Digest,
     Duration,
@@ -23,7 +23,8 @@ from mlwright.api.fields import (
 )
 from mlwright.api.gates import GateResult
 from mlwright.api.imports import Source
-from mlwright.api.parts import ArtifactStore, Ref, Status
+from mlwright.api.parts import STORAGE_OF_S3, ArtifactStore, Ref, Status
+from mlwright.api.storage import Storage
 from mlwright.api.tuning import TuningRecord
 
 
@@ -159,7 +160,8 @@ class ModelStatus(Status):
 class Bundle(Schema):
     """The files of a version."""
 
-    uri: BundleUri = Field(description="Folder of the bundle: pvc://CLAIM/path.")
+    uri: ArtifactUri = Field(description="Folder of the bundle: pvc://CLAIM/path or s3://BUCKET/path.")
+    storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
     digest: Digest = Field(description="Digest of the bundle; the server refuses anything else.")
     format: Literal["ONNX", "Skops", "Pickle"] = Field(description="Format of the model in it.")
     bytes: int = Field(default=0, ge=0, description="Size in bytes.")
@@ -167,6 +169,8 @@ class Bundle(Schema):
     signed_by: str = Field(
         default="", max_length=71, description="SHA-256 of the PEM of the public key that its files are signed with."
     )
+
+    rules: ClassVar[tuple[Rule, ...]] = (STORAGE_OF_S3,)
 
 
 class Lineage(Schema):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mlwright.api.fields import (
-    BundleUri,
+    ArtifactUri,
     Column,
     FreeObject,
     LabelValue,
@@ -21,6 +21,7 @@ from mlwright.api.fields import (
     ShortName,
     Timestamp,
 )
+from mlwright.api.storage import Storage
 
 READY_COLUMNS = (
     Column(
@@ -46,15 +47,24 @@ class ObjectRef(Schema):
     name: ObjectName = Field(description="Name of the object, in the same namespace.")
 
 
+STORAGE_OF_S3 = Rule(
+    "!has(self.storage) || self.uri.startsWith('s3://')",
+    "storage belongs to s3:// addresses: remove it, or correct uri",
+)
+
+
 class ArtifactStore(Schema):
     """Where runs and bundles are written."""
 
-    uri: BundleUri = Field(
+    uri: ArtifactUri = Field(
         description=(
-            "A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. The claim must exist;"
-            " the operator never creates one."
+            "A folder on a PersistentVolumeClaim of this namespace, pvc://CLAIM/path, or in an object store,"
+            " s3://BUCKET/path. Claim or bucket must exist; the operator never creates one."
         ),
     )
+    storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
+
+    rules: ClassVar[tuple[Rule, ...]] = (STORAGE_OF_S3,)
 
 
 class Condition(Schema):

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from mlwright.builders import meta
+from mlwright.builders.artifacts import Fetcher, Stored, mounts, with_bundles
 from mlwright.builders.pods import Mount, literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.bundle.addresses import DATA, parse
@@ -126,6 +127,8 @@ def _pod(seen: BatchSeen, run: BatchRunSeen, step: str) -> dict[str, Any]:
     frozen = run.frozen
     told = {"name": "MLWRIGHT_BATCH", "value": literal(canonical(document(seen, run)))}
     keys = (*(data_keys(frozen.input) if step == PREDICT else ()), *data_keys(frozen.output, OUTPUT_KEYS))
+    version = frozen.version
+    stored = Stored(version["uri"], f"ModelVersion {version['name']} spec.bundle", version.get("storage") or {})
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
@@ -138,9 +141,9 @@ def _pod(seen: BatchSeen, run: BatchRunSeen, step: str) -> dict[str, Any]:
     if step == PUBLISH:
         surface = {key: value for key, value in frozen.pod.items() if key not in {"resources", "env"}}
         return pod_spec(container, surface, _output(frozen))
-    where = f"ModelVersion {frozen.version['name']} spec.bundle.uri"
-    bundle = Mount.of(frozen.version["uri"], field=where, read_only=True)
-    return pod_spec(container, frozen.pod, merged((*data_mounts(frozen.input), bundle, *_output(frozen))))
+    bundle = mounts(stored, read_only=True)
+    pod = pod_spec(container, frozen.pod, merged((*data_mounts(frozen.input), *bundle, *_output(frozen))))
+    return with_bundles(pod, (stored,), frozen.pod, Fetcher(frozen.fetching_image, frozen.image_pull_policy))
 
 
 def _output(frozen: BatchFrozen) -> tuple[Mount, ...]:
@@ -155,7 +158,7 @@ def document(seen: BatchSeen, run: BatchRunSeen) -> dict[str, Any]:
     return {
         "schemaVersion": 1,
         "run": {"namespace": seen.namespace, "batch": seen.name, "name": frozen.run},
-        "version": dict(frozen.version),
+        "version": {key: value for key, value in frozen.version.items() if key != "storage"},
         "input": dict(frozen.input),
         "output": {**frozen.output, "folder": run.folder},
         "shards": frozen.shards,

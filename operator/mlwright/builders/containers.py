@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from mlwright.builders.artifacts import Stored, certificates, mounts, variables
 from mlwright.builders.pods import Mount, SecretMount, literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
-from mlwright.bundle.addresses import DATA, locate, mount_root, parse
+from mlwright.bundle.addresses import ARTIFACTS, DATA, locate, mount_root, parse
 from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, OWN_PREFIX, PREPARE_CONTAINER, STEP_CONTAINER
 from mlwright.plan.digests import canonical
 from mlwright.plan.frozen import Frozen
@@ -25,7 +26,13 @@ _ROOT: Final = mount_root({})
 
 
 def own_pod(
-    intent: StartStep, run: str, run_uri: str, *, document: Mapping[str, Any], resources: Mapping[str, Any]
+    intent: StartStep,
+    run: str,
+    run_uri: str,
+    *,
+    reads: Sequence[str],
+    document: Mapping[str, Any],
+    resources: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the pod spec of an attempt.
 
@@ -33,31 +40,41 @@ def own_pod(
         intent: the attempt; one that only reads a result again has the last of the three containers alone.
         run: name of the run.
         run_uri: the run's folder.
+        reads: addresses of what is fetched where runs lie in an object store.
         document: what steps are told of the run.
         resources: what the container gets where nobody says.
     """
     frozen, template = intent.frozen, intent.frozen.step(intent.step)
-    ours = _told(intent, run, run_uri, document)
+    again = (f"{run_uri}/{_folder(template)}-{intent.attempt}",)  # the rest is there, or nobody needs it any more
+    ours = _told(intent, run, run_uri, document, again)
     spec = pod_spec(_ours(STEP_CONTAINER, "seal", frozen, ours), _of_pod(frozen, template), _mounts(frozen, own=False))
     if not intent.collects:
-        spec["initContainers"] = before(intent, run, run_uri, document=document, resources=resources)
+        spec["initContainers"] = before(intent, run, run_uri, reads=reads, document=document, resources=resources)
     return spec
 
 
 def before(
-    intent: StartStep, run: str, run_uri: str, *, document: Mapping[str, Any], resources: Mapping[str, Any]
+    intent: StartStep,
+    run: str,
+    run_uri: str,
+    *,
+    reads: Sequence[str],
+    document: Mapping[str, Any],
+    resources: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Return the containers that run before the one that makes the result; arguments as for `own_pod`."""
     frozen = intent.frozen
-    ours = _ours(PREPARE_CONTAINER, "prepare", frozen, _told(intent, run, run_uri, document))
+    ours = _ours(PREPARE_CONTAINER, "prepare", frozen, _told(intent, run, run_uri, document, reads))
     prepare = pod_spec(ours, {}, _mounts(frozen, own=False))["containers"][0]
     return [prepare, _own(intent, run_uri, document=document, resources=resources)]
 
 
-def _told(intent: StartStep, run: str, run_uri: str, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _told(
+    intent: StartStep, run: str, run_uri: str, document: Mapping[str, Any], reads: Sequence[str]
+) -> list[dict[str, Any]]:
     """Return what our containers around the one of somebody's own are told."""
     task = {"name": "MLWRIGHT_OWN", "value": literal(canonical(_task(intent, run, run_uri, document)))}
-    return [task, *_shard(intent.frozen.step(intent.step))]
+    return [task, *variables((kept(intent.frozen),), reads), *_shard(intent.frozen.step(intent.step))]
 
 
 def _ours(name: str, part: str, frozen: Frozen, env: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -102,14 +119,20 @@ def _mounts(frozen: Frozen, *, own: bool) -> tuple[Mount | SecretMount, ...]:
     return merged(
         (
             *data_mounts(frozen.dataset),
-            Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=own),
+            *mounts(kept(frozen), read_only=own),
+            *(() if own else certificates((kept(frozen),))),
         )
     )
 
 
+def kept(frozen: Frozen) -> Stored:
+    """Return where runs are written."""
+    return Stored(frozen.artifacts_uri, "spec.artifacts", frozen.artifacts_storage)
+
+
 def _output(intent: StartStep, run_uri: str) -> dict[str, Any]:
     """Return the mount of the folder that `prepare` has made, which is all of the claim that may be written."""
-    address = parse(run_uri, field="spec.artifacts.uri")
+    address = parse(run_uri, field="spec.artifacts.uri", schemes=ARTIFACTS)
     template = intent.frozen.step(intent.step)
     attempt = f"{_folder(template)}-{intent.attempt}"
     name = Mount(address, read_only=False).name
@@ -129,7 +152,7 @@ def _of_training(intent: StartStep, run_uri: str) -> dict[str, str]:
     if not intent.frozen.step(intent.step).uses:
         return {}
     rows = f"{run_uri}/validate-{intent.inputs['validate']}/train.parquet"
-    return {"MLWRIGHT_INPUT_TRAIN": _path(rows, "inputs"), "MLWRIGHT_OUTPUT_MODEL": f"{OUTPUT_PATH}/model.onnx"}
+    return {"MLWRIGHT_INPUT_TRAIN": _file(rows, "inputs"), "MLWRIGHT_OUTPUT_MODEL": f"{OUTPUT_PATH}/model.onnx"}
 
 
 def _environment(intent: StartStep, run_uri: str, document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -137,7 +160,7 @@ def _environment(intent: StartStep, run_uri: str, document: Mapping[str, Any]) -
     template = intent.frozen.step(intent.step)
     told = {
         "MLWRIGHT_DATASET": _path(intent.frozen.dataset["uri"], "spec.dataset.uri"),
-        **{f"MLWRIGHT_INPUT_{_variable(e['name'])}": _path(e["uri"], "inputs") for e in inputs(intent, run_uri)},
+        **{f"MLWRIGHT_INPUT_{_variable(e['name'])}": _file(e["uri"], "inputs") for e in inputs(intent, run_uri)},
         "MLWRIGHT_OUTPUT": OUTPUT_PATH,
         **{f"MLWRIGHT_OUTPUT_{_variable(e['name'])}": f"{OUTPUT_PATH}/{e['name']}" for e in template.outputs},
         **_of_training(intent, run_uri),
@@ -190,6 +213,11 @@ def _path(uri: str, field: str) -> str:
     """Return where a program finds what an address names: a path, or the address itself of an object store."""
     address = parse(uri, field=field, schemes=DATA)
     return str(locate(address, _ROOT)) if address.is_mounted else uri
+
+
+def _file(uri: str, field: str) -> str:
+    """Return where a program finds what an earlier step made, fetched if need be."""
+    return str(locate(parse(uri, field=field, schemes=ARTIFACTS), _ROOT))
 
 
 def _variable(name: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from mlwright.api.conditions import timestamp
 from mlwright.api.fields import parse_duration
 from mlwright.builders import meta
-from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.artifacts import Fetcher, Stored, mounts, with_bundles
+from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.constants import (
     ANNOTATION_LOOK,
@@ -80,20 +81,23 @@ def _hopeless(container: str) -> dict[str, Any]:
 def _pod(start: StartLook) -> dict[str, Any]:
     """Return a pod that tells what the version learned, then counts: what a pod may say holds one of both."""
     dataset, version = start.target["dataset"], start.document["version"]
+    document = {**start.document, "version": {key: version[key] for key in version if key != "storage"}}
+    stored = Stored(version["uri"], f"ModelVersion {version['name']} spec.bundle", version.get("storage") or {})
     container = {
         "name": STEP_CONTAINER,
         "image": start.image,
         "imagePullPolicy": start.image_pull_policy,
         "args": [COUNT],
         "env": [
-            {"name": "MLWRIGHT_COUNT", "value": literal(canonical(start.document))},
+            {"name": "MLWRIGHT_COUNT", "value": literal(canonical(document))},
             *data_keys(dataset),
         ],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
-    where = f"ModelVersion {version['name']} spec.bundle.uri"
-    bundle = Mount.of(version["uri"], field=where, read_only=True)
-    found = pod_spec(container, start.target["pod"], merged((*data_mounts(start.document["dataset"]), bundle)))
+    bundle = mounts(stored, read_only=True)
+    found = pod_spec(container, start.target["pod"], merged((*data_mounts(start.document["dataset"]), *bundle)))
     (counting,) = found["containers"]
-    return found | {"initContainers": [{**counting, "name": LEARNED, "args": [LEARNED]}]}
+    told = found | {"initContainers": [{**counting, "name": LEARNED, "args": [LEARNED]}]}
+    fetcher = Fetcher(start.fetching_image, start.image_pull_policy)
+    return with_bundles(told, (stored,), start.target["pod"], fetcher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from mlwright.api.deployments import Server
@@ -16,9 +17,16 @@ def variables(server: Server) -> dict[str, str]:
     return {"MLWRIGHT_KEEP_FOLDER": KEPT, **shared}
 
 
-def mounts(server: Server) -> tuple[Mount, ...]:
+def known(uri: str, digest: str, server: Server | None = None) -> dict[str, str]:
+    """Return what a container is told that fetches a bundle only if it is not there: which, and where copies are."""
+    told = variables(server) if server else {}
+    cached = {name: value for name, value in told.items() if name == "MLWRIGHT_CACHE_FOLDER"}
+    return {"MLWRIGHT_BUNDLE_URI": uri, "MLWRIGHT_BUNDLE_DIGEST": digest, **cached}
+
+
+def mounts(server: Server, *, read_only: bool = False) -> tuple[Mount, ...]:
     """Return the claim of the cache, if there is one."""
-    return (_cache(server.cache.claim_name),) if server.cache else ()
+    return (replace(_cache(server.cache.claim_name), read_only=read_only),) if server.cache else ()
 
 
 def _cache(claim: str) -> Mount:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mlwright.builders import meta
-from mlwright.builders.pods import Mount, literal, pod_spec
-from mlwright.constants import LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, LABEL_STEP, STEP_CONTAINER
+from mlwright.builders.artifacts import certificates, mounts, variables
+from mlwright.builders.containers import kept
+from mlwright.builders.pods import literal, merged, pod_spec
+from mlwright.constants import LABEL_MODEL, LABEL_PIPELINE, LABEL_PROBE, LABEL_STEP, STEP_CONTAINER, TUNE_PROGRESS
 from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.resources import Key
 from mlwright.plan.training import RunSeen, StartLook
@@ -47,19 +49,21 @@ def look(seen: RunSeen, intent: StartLook, folder: str) -> dict[str, Any]:
 
 def _pod(seen: RunSeen, intent: StartLook, folder: str) -> dict[str, Any]:
     frozen = intent.frozen
+    stored = kept(frozen)
+    told = {"name": "MLWRIGHT_STEP", "value": literal(canonical({"schemaVersion": 1, "runUri": folder}))}
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
         "imagePullPolicy": frozen.image_pull_policy,
         "args": ["progress"],
-        "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical({"schemaVersion": 1, "runUri": folder}))}],
+        "env": [told, *variables((stored,), (f"{folder}/{TUNE_PROGRESS}",))],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
     surface = {key: value for key, value in frozen.pod.items() if key != "resources"}
-    mounts = (Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=True),)
+    wanted = merged((*mounts(stored, read_only=not stored.is_remote), *certificates((stored,))))
     beside = {"affinity": _beside(seen)} if not surface.get("affinity") else {}
-    return {"restartPolicy": "Never", **pod_spec(container, surface, mounts), **beside}
+    return {"restartPolicy": "Never", **pod_spec(container, surface, wanted), **beside}
 
 
 def _beside(seen: RunSeen) -> dict[str, Any]:

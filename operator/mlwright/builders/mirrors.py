@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mlwright.builders import meta
+from mlwright.builders.artifacts import Fetcher, Stored, mounts, with_bundles
 from mlwright.builders.outside import mlflow_keys
-from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.constants import LABEL_ATTEMPT, LABEL_MIRROR, LABEL_MODEL, LABEL_PIPELINE, STEP_CONTAINER
 from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.pipelines import PipelineSeen
@@ -47,6 +48,8 @@ def mirror(seen: PipelineSeen, intent: StartMirror) -> dict[str, Any]:
 
 def _pod(seen: PipelineSeen, intent: StartMirror) -> dict[str, Any]:
     document = intent.document
+    bundles = [spec["bundle"] for spec in document["versions"]]
+    stored = [Stored(bundle["uri"], "ModelVersion spec.bundle", bundle.get("storage") or {}) for bundle in bundles]
     container = {
         "name": STEP_CONTAINER,
         "image": intent.image,
@@ -57,6 +60,6 @@ def _pod(seen: PipelineSeen, intent: StartMirror) -> dict[str, Any]:
         "terminationMessagePolicy": "File",
     }
     surface = {key: value for key, value in dump(seen.spec.pod).items() if key != "resources"}
-    field = "ModelVersion spec.bundle.uri"
-    mounts = (Mount.of(spec["bundle"]["uri"], field=field, read_only=True) for spec in document["versions"])
-    return {"restartPolicy": "Never", **pod_spec(container, surface, merged(mounts))}
+    pod = pod_spec(container, surface, merged(mount for one in stored for mount in mounts(one, read_only=True)))
+    fetched = with_bundles(pod, stored, surface, Fetcher(intent.fetching_image, intent.image_pull_policy))
+    return {"restartPolicy": "Never", **fetched}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mlwright.builders.pods import Mount, literal, pod_spec
+from mlwright.builders.artifacts import Stored, certificates, mounts, variables
+from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.constants import STEP_CONTAINER
 from mlwright.plan.digests import canonical
 from mlwright.plan.training import StartStep
@@ -36,17 +37,19 @@ def import_pod(intent: StartStep, namespace: str, run: str, where: Mapping[str, 
         **where,
         "image": frozen.image,
     }
+    stored = Stored(frozen.artifacts_uri, "artifacts", frozen.artifacts_storage)
+    again = (f"{where['runUri']}/import-{intent.attempt}",)
+    keys = [*mlflow_keys(asked.get("mlflow")), *variables((stored,), again)]
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
         "imagePullPolicy": frozen.image_pull_policy,
         "args": ["import"],
-        "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical(document))}, *mlflow_keys(asked.get("mlflow"))],
+        "env": [{"name": "MLWRIGHT_STEP", "value": literal(canonical(document))}, *keys],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
-    store = Mount.of(frozen.artifacts_uri, field="artifacts.uri", read_only=False)
-    return pod_spec(container, frozen.pod, (store,))
+    return pod_spec(container, frozen.pod, merged((*mounts(stored, read_only=False), *certificates((stored,)))))
 
 
 def mlflow_keys(server: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -7,7 +7,9 @@ from typing import Any, Final
 from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.fields import parse_duration
 from mlwright.api.runtime import OwnServer
-from mlwright.builders.pods import Mount, Placed, literal, pod_spec
+from mlwright.builders import keeping
+from mlwright.builders.artifacts import Fetcher, Stored, mounts, with_bundles
+from mlwright.builders.pods import Placed, literal, pod_spec
 from mlwright.constants import SERVER_CONTAINER
 from mlwright.plan.versions import VersionSeen
 from mlwright.planners.template import dump
@@ -40,8 +42,12 @@ def pod(spec: ModelDeploymentSpec, own: OwnServer, version: VersionSeen, setting
         **({"lifecycle": {"preStop": {"sleep": {"seconds": drain}}}} if drain else {}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
-    bundle = Placed(Mount.of(version.uri, field="spec.bundle.uri", read_only=True), own.model_mount_path)
-    return {"terminationGracePeriodSeconds": grace, **pod_spec(container, dump(spec.pod), (bundle,))}
+    stored = Stored(version.uri, f"ModelVersion {version.name} spec.bundle", version.storage)
+    (volume,) = mounts(stored, read_only=True)
+    made = pod_spec(container, dump(spec.pod), (Placed(volume, own.model_mount_path),))
+    fetcher = Fetcher(settings.trainer_image, settings.image_pull_policy, keeping.known(version.uri, version.digest))
+    fetched = with_bundles(made, (stored,), dump(spec.pod), fetcher)
+    return {"terminationGracePeriodSeconds": grace, **fetched}
 
 
 def _probe(own: OwnServer, path: str, **timing: int) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def literal(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A claim or a ConfigMap that an address names, where a pod finds it."""
+    """A claim or a ConfigMap that an address names, where a pod finds it; of a bucket the folder for copies."""
 
     address: Address
     read_only: bool
@@ -154,6 +154,8 @@ class Mount:
         if self.address.scheme is Scheme.CONFIGMAP:
             # optional: the step then says which dataset is missing, a pod that never starts says nothing
             return {"name": self.name, "configMap": {"name": self.address.volume, "optional": True}}
+        if self.address.scheme is Scheme.S3:
+            return {"name": self.name, "emptyDir": {}}  # for copies: no pod mounts a bucket
         return {"name": self.name, "persistentVolumeClaim": {"claimName": self.address.volume}}
 
     @property

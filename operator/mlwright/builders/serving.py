@@ -10,9 +10,10 @@ from typing import Any, Final
 from mlwright.api.fields import parse_duration
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import access, keeping, meta, own_server
+from mlwright.builders.artifacts import Fetcher, Stored, mounts, with_bundles
 from mlwright.builders.decisions import Told, decision
 from mlwright.builders.gateways import http_route
-from mlwright.builders.pods import Mount, merged, pod_spec
+from mlwright.builders.pods import merged, pod_spec
 from mlwright.builders.preflight import preflight
 from mlwright.builders.recording import recording
 from mlwright.builders.routers import (
@@ -203,13 +204,22 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         "livenessProbe": _probe("live", scheme, periodSeconds=10, failureThreshold=6),
         "terminationMessagePolicy": "File",
     }
-    bundle = Mount.of(version.uri, field="spec.bundle.uri", read_only=True)
+    stored = Stored(version.uri, f"ModelVersion {version.name} spec.bundle", version.storage)
     pod = pod_spec(
         container,
         dump(spec.pod),
-        merged((bundle, *told.mounts, *access.mounts(spec.server), *keeping.mounts(spec.server))),
+        merged(
+            (*mounts(stored, read_only=True), *told.mounts, *access.mounts(spec.server), *keeping.mounts(spec.server))
+        ),
     )
-    return {"terminationGracePeriodSeconds": grace, **pod}
+    fetcher = Fetcher(
+        settings.trainer_image,
+        settings.image_pull_policy,
+        keeping.known(version.uri, version.digest, spec.server),
+        keeping.mounts(spec.server, read_only=True),
+    )
+    fetched = with_bundles(pod, (stored,), dump(spec.pod), fetcher)
+    return {"terminationGracePeriodSeconds": grace, **fetched}
 
 
 def _probe(path: str, scheme: str, **timing: int) -> dict[str, Any]:

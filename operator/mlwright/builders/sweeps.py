@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mlwright.builders import meta
-from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.artifacts import Stored, certificates, mounts, variables
+from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.constants import LABEL_MODEL, LABEL_PROBE, STEP_CONTAINER
 from mlwright.plan.digests import canonical
 from mlwright.plan.models import ModelSeen, StartSweep
@@ -35,15 +36,17 @@ def sweep(seen: ModelSeen, intent: StartSweep) -> dict[str, Any]:
 
 
 def _pod(intent: StartSweep) -> dict[str, Any]:
+    how = {one["uri"]: one["storage"] for one in intent.document.get("stores", ())}
+    places = tuple(Stored(uri, "artifacts", how.get(uri, {})) for uri in intent.document["places"])
     container = {
         "name": STEP_CONTAINER,
         "image": intent.image,
         "imagePullPolicy": intent.image_pull_policy,
         "args": ["sweep"],
-        "env": [{"name": "MLWRIGHT_SWEEP", "value": literal(canonical(intent.document))}],
+        "env": [{"name": "MLWRIGHT_SWEEP", "value": literal(canonical(intent.document))}, *variables(places, ())],
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
     surface = {key: value for key, value in intent.pod.items() if key not in {"resources", "env"}}
-    places = (Mount.of(uri, field="artifacts.uri", read_only=False) for uri in intent.document["places"])
-    return {"restartPolicy": "Never", **pod_spec(container, surface, merged(places))}
+    volumes = (mount for one in places if not one.is_remote for mount in mounts(one, read_only=False))
+    return {"restartPolicy": "Never", **pod_spec(container, surface, merged((*volumes, *certificates(places))))}

@@ -9,17 +9,19 @@ from typing import Any, Final
 from mlwright.api.conditions import timestamp
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
-from mlwright.builders.containers import before, inputs, own_pod
+from mlwright.builders.artifacts import Fetcher, Stored, certificates, mounts, variables, with_bundles
+from mlwright.builders.containers import before, inputs, kept, own_pod
 from mlwright.builders.looks import look
 from mlwright.builders.mirrors import mirror
 from mlwright.builders.outside import import_pod
-from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.pods import literal, merged, pod_spec
 from mlwright.builders.probes import probe
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.constants import (
     ANNOTATION_CRASHES,
     ANNOTATION_RETRY,
     EXIT_USER_ERROR,
+    FETCH,
     LABEL_ATTEMPT,
     LABEL_MODEL,
     LABEL_PIPELINE,
@@ -50,6 +52,8 @@ from mlwright.plan.training import (
 )
 from mlwright.plan.writes import Create, Delete, Write
 
+_COMPARING: Final = frozenset({"Validate", "Evaluate"})
+"""The steps that read the bundle of the champion."""
 RESOURCES: Final = {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "4Gi"}}
 """What a training step gets where the pipeline says nothing."""
 COLLECTS: Final = "mlwright.dev/collects"
@@ -225,7 +229,9 @@ def _is_own(intent: StartStep) -> bool:
 
 def _containers(intent: StartStep) -> tuple[str, ...]:
     """Return the containers that may find an error of the user's."""
-    return (STEP_CONTAINER, PREPARE_CONTAINER, OWN_CONTAINER) if _is_own(intent) else (STEP_CONTAINER,)
+    fetching = (FETCH,) if any(one.is_remote for one in _opponent(intent)) else ()
+    own = (PREPARE_CONTAINER, OWN_CONTAINER) if _is_own(intent) else ()
+    return (STEP_CONTAINER, *own, *fetching)
 
 
 def _by_user(container: str) -> dict[str, Any]:
@@ -244,9 +250,11 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         return {"restartPolicy": "Never", **import_pod(intent, seen.namespace, seen.name, where)}
     if template.container and not template.uses:
         document = step_document(seen, intent)
-        pod = own_pod(intent, seen.name, run_uri(seen, frozen), document=document, resources=RESOURCES)
+        reads = tuple(fetched(seen, intent))
+        pod = own_pod(intent, seen.name, run_uri(seen, frozen), reads=reads, document=document, resources=RESOURCES)
         return {"restartPolicy": "Never", **pod}
-    keys = _keys(frozen, template.uses)
+    stored = kept(frozen)
+    keys = [*_keys(frozen, template.uses), *variables((stored,), fetched(seen, intent))]
     container = {
         "name": STEP_CONTAINER,
         "image": frozen.image,
@@ -256,19 +264,24 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
         "resources": RESOURCES,
         "terminationMessagePolicy": "File",
     }
-    mounts = merged(
+    wanted = merged(
         (
             *data_mounts(frozen.dataset),
-            Mount.of(frozen.artifacts_uri, field="spec.artifacts.uri", read_only=False),
-            *_opponent(frozen),
+            *mounts(stored, read_only=False),
+            *(mount for one in _opponent(intent) for mount in mounts(one, read_only=True)),
+            *certificates((stored,)),
         )
     )
     surface = {**frozen.pod, **template.pod}
-    pod = {"restartPolicy": "Never", **pod_spec(container, surface, mounts)}
+    pod = {"restartPolicy": "Never", **pod_spec(container, surface, wanted)}
     if _is_own(intent):
         told = step_document(seen, intent)
-        pod["initContainers"] = before(intent, seen.name, run_uri(seen, frozen), document=told, resources=RESOURCES)
-    return pod
+        reads = tuple(fetched(seen, intent))
+        pod["initContainers"] = before(
+            intent, seen.name, run_uri(seen, frozen), reads=reads, document=told, resources=RESOURCES
+        )
+    fetcher = Fetcher(frozen.fetching_image, frozen.image_pull_policy)
+    return with_bundles(pod, tuple(_opponent(intent)), surface, fetcher)
 
 
 def _keys(frozen: Frozen, uses: str) -> list[dict[str, Any]]:
@@ -328,10 +341,27 @@ def _told_champion(frozen: Frozen) -> dict[str, Any]:
     return {key: frozen.champion[key] for key in known} if "uri" in frozen.champion else {}
 
 
-def _opponent(frozen: Frozen) -> Iterator[Mount]:
-    """Return the mount of the champion's bundle, where there is a champion to compare with."""
-    if uri := frozen.champion.get("uri"):
-        yield Mount.of(uri, field=f"ModelVersion {frozen.champion['name']} spec.bundle.uri", read_only=True)
+def _opponent(intent: StartStep) -> Iterator[Stored]:
+    """Return where the champion's bundle lies, for the steps that compare with it."""
+    frozen = intent.frozen
+    if (uri := frozen.champion.get("uri")) and frozen.step(intent.step).uses in _COMPARING:
+        field = f"ModelVersion {frozen.champion['name']} spec.bundle"
+        yield Stored(uri, field, frozen.champion.get("storage") or {})
+
+
+def fetched(seen: RunSeen, intent: StartStep) -> Iterator[str]:
+    """Return what a pod fetches of a run that lies in an object store: what its step reads, and what it left before.
+
+    A tuning goes on with its journal wherever it was; other pods of it look for the rest themselves.
+    """
+    frozen, folder = intent.frozen, run_uri(seen, intent.frozen)
+    template = frozen.step(intent.step)
+    yield f"{folder}/{template.folder}-{intent.attempt}"
+    for other in frozen.steps:
+        if other.name in intent.inputs and (other.uses or not other.container):
+            yield f"{folder}/{other.folder}-{intent.inputs[other.name]}"
+    for entry in inputs(intent, folder):
+        yield entry["uri"]
 
 
 def measured_gates(frozen: Frozen) -> Iterator[Mapping[str, Any]]:

@@ -36,6 +36,8 @@ VOLUMES: Final = (Scheme.PVC, Scheme.CONFIGMAP)
 """What a pod can mount."""
 DATA: Final = (*VOLUMES, Scheme.S3)
 """Where data may lie: an object store is read by the program itself."""
+ARTIFACTS: Final = (Scheme.PVC, Scheme.S3)
+"""Where runs may be written. Of what lies in an object store a pod has copies, as if it were a volume."""
 
 
 _CALLED: Final[Mapping[str, str]] = {Scheme.PVC: "claim", Scheme.CONFIGMAP: "ConfigMap", Scheme.S3: "bucket"}

@@ -38,10 +38,15 @@ def locate(uri: str, root: Path, *, field: str) -> Path:
         AddressError: The address is refused; it names the field.
         BundleError: There is nothing at the address.
     """
-    folder = addresses.locate(addresses.parse(uri, field=field), root)
+    folder = addresses.locate(addresses.parse(uri, field=field, schemes=addresses.DATA), root)
     if not folder.is_dir():
         raise BundleError("there is no bundle at this address")
     return folder
+
+
+def cached(cache: Path, digest: str) -> Path:
+    """Return where pods leave a bundle for others."""
+    return cache / digest.replace(":", "-")
 
 
 def fetch(source: Path, target: Path, digest: str) -> Manifest:

@@ -39,6 +39,8 @@ class BatchFrozen:
     """The slot of the schedule that it answers."""
     retry: str = ""
     """Value of the retry annotation when it started: that one asks for no other try of it."""
+    fetching_image: str = ""
+    """What fetches the bundle out of an object store; empty where it lies on a claim."""
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> BatchFrozen:
@@ -105,6 +107,7 @@ class SourceSeen:
             "number": version.number,
             "uri": version.uri,
             "digest": version.digest,
+            **({"storage": dict(version.storage)} if version.storage else {}),
             "keys": dict(self.keys),
         }
 

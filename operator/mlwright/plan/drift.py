@@ -440,6 +440,8 @@ class StartLook:
     """The target as it stands in the spec."""
     image: str
     image_pull_policy: str
+    fetching_image: str = ""
+    """What fetches the bundle out of an object store; empty where it lies on a claim."""
 
 
 @dataclass(frozen=True, slots=True)

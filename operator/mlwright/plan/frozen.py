@@ -43,6 +43,10 @@ class Frozen:
     """uid of the Model, which the run's folder is marked with; empty when there was none."""
     signing: Mapping[str, Any] = field(default_factory=dict)
     """With which key bundles are signed; empty without one."""
+    artifacts_storage: Mapping[str, Any] = field(default_factory=dict)
+    """How the object store is reached that artifacts_uri names; empty for a claim."""
+    fetching_image: str = ""
+    """What fetches the champion's bundle out of an object store; empty where there is none to fetch."""
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Frozen:

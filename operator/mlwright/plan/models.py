@@ -46,6 +46,8 @@ class TrainerSeen:
     """Address where its runs are written; empty where the pipeline says nothing."""
     image: str
     pod: Mapping[str, Any]
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How the object store of `artifacts` is reached."""
 
 
 @dataclass(frozen=True, slots=True)

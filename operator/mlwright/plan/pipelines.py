@@ -79,6 +79,8 @@ class PipelineSeen:
     model_exists: bool
     model_artifacts: str
     model_uid: str = ""
+    model_storage: Mapping[str, Any] = field(default_factory=dict)
+    """How the object store is reached that model_artifacts names."""
     approved_ahead: str = ""
     """Value of the annotation that approves a version to come."""
     champion: Mapping[str, Any] = field(default_factory=dict)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
+from mlwright.constants import FETCH
 from mlwright.plan.resources import Body
 
 _PASSING: Final = ("ContainerCreating", "PodInitializing", "")
@@ -48,6 +50,8 @@ class PodSeen:
     """Its IP; empty while it has none."""
     ended_by: str = ""
     """Why the kubelet ended the whole pod, as one word such as DeadlineExceeded; empty where it did not."""
+    fetching: bool = False
+    """True when it could not fetch its bundle yet: what it ended with says nothing about the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         ready_since=_ready_since(conditions.get("Ready", {})),
         address=status.get("podIP", ""),
         ended_by=status.get("reason", ""),
+        fetching=state.get("name") == FETCH,
     )
 
 
@@ -149,9 +154,23 @@ def _died(pod: PodSeen) -> Diagnosis | None:
     """Its container ended, and not well; it may be running again."""
     if pod.exit_code in (None, 0):
         return None
+    if pod.fetching:
+        sentence = f"pod {pod.name} cannot fetch its bundle: {_reported(pod)}; it is tried again by itself"
+        return Diagnosis(sentence, missing=True)
     why = f" ({pod.exit_reason})" if pod.exit_reason not in ("", "Error") else ""
     said = f": {plain(pod.exit_message)}" if pod.exit_message else ""
     return Diagnosis(f"pod {pod.name} ended with exit code {pod.exit_code}{why}{said}")
+
+
+def _reported(pod: PodSeen) -> str:
+    """Return what the program that fetches said: it reports as steps do."""
+    try:
+        told = json.loads(pod.exit_message)
+        parts = told.get("field"), told["sentence"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return plain(pod.exit_message) or f"it ended with exit code {pod.exit_code}"
+    where, remedy = f"{parts[0]}: " if parts[0] else "", told.get("remedy")
+    return plain(f"{where}{parts[1]}{f'; {remedy}' if remedy else ''}")
 
 
 def _held_up(pod: PodSeen) -> Diagnosis | None:

@@ -39,6 +39,8 @@ class ModelKnown:
     """Where its runs are written, as its spec says; empty when it does not."""
     uid: str = ""
     """Empty when it does not exist."""
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How the object store of `artifacts` is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ class StartMirror:
     document: Mapping[str, Any]
     image: str
     image_pull_policy: str
+    fetching_image: str = ""
+    """What fetches bundles out of object stores; empty where all lie on claims."""
 
 
 @dataclass(frozen=True, slots=True)

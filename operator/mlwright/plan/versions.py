@@ -49,6 +49,8 @@ class VersionSeen:
     template_digest: str = ""
     data: DataRead | None = None
     """What its run read."""
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How the object store is reached that its bundle lies in; empty for a claim."""
     uid: str = ""
     resource_version: str = ""
     created: datetime | None = None

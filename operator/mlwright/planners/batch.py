@@ -31,7 +31,7 @@ from mlwright.plan.pods import moment
 from mlwright.plan.versions import VersionSeen
 from mlwright.planners import cron
 from mlwright.planners.batch_run import ENDED, RunState, Standing, jobs_of, shown, stand
-from mlwright.planners.template import dump, essence, image_of, parse_address
+from mlwright.planners.template import dump, essence, fetching_image, image_of, parse_address
 from mlwright.planners.timetable import Calendar, Timetable, timetable
 from mlwright.planners.timetable import shown as shown_table
 from mlwright.settings import Settings
@@ -211,6 +211,7 @@ def freeze(seen: BatchSeen, settings: Settings, due: Due, version: VersionSeen) 
         timeout=parse_duration(spec.timeout_after).total_seconds() if spec.timeout_after else 0.0,
         slot=due.slot,
         retry=seen.retry,
+        fetching_image=fetching_image(version.uri, settings),
     )
 
 

@@ -12,6 +12,12 @@ from mlwright.plan.steps import StepTemplate
 from mlwright.plan.training import Kept, RunSeen
 
 
+def _endpoint(frozen: Frozen) -> list[str]:
+    """Return what tells apart stores in which one address names different files; nothing for a claim."""
+    endpoint = frozen.artifacts_storage.get("endpointURL")
+    return [endpoint] if endpoint else []
+
+
 def key(frozen: Frozen, template: StepTemplate, before: Mapping[str, str]) -> str:
     """Return the digest of all that a step rests on: its definition, its image, its data and what it waits for.
 
@@ -30,7 +36,7 @@ def key(frozen: Frozen, template: StepTemplate, before: Mapping[str, str]) -> st
             "shards": template.shards,
             "env": frozen.pod.get("env") or [],
             "dataset": frozen.dataset,
-            "store": [frozen.artifacts_uri, frozen.model],
+            "store": [frozen.artifacts_uri, frozen.model, *_endpoint(frozen)],
             "before": dict(before),
         }
     )

@@ -45,7 +45,7 @@ from mlwright.planners.drift_records import outdated, with_bet
 from mlwright.planners.drift_status import told, with_action
 from mlwright.planners.drift_verdicts import longest
 from mlwright.planners.drift_windows import windows
-from mlwright.planners.template import dump, image_of, parse_address
+from mlwright.planners.template import dump, fetching_image, image_of, parse_address
 from mlwright.planners.timetable import Calendar, Timetable, timetable
 from mlwright.planners.timetable import shown as shown_table
 from mlwright.settings import Settings
@@ -292,6 +292,7 @@ def _started(
         target=dump(target),
         image=image_of(target.image, f"{FIELD}.image", settings),
         image_pull_policy=settings.image_pull_policy,
+        fetching_image=fetching_image(version["uri"], settings),
     )
     return (start,)
 

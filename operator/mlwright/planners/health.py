@@ -56,10 +56,10 @@ def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetim
     """Return why a candidate has failed for good; empty while it may still become ready.
 
     A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has
-    until the deadline. A version whose pods cannot start (a Secret, a claim, the image or room is missing) has not
-    had its chance, and is not judged.
+    until the deadline. A version whose pods cannot start (a Secret, a claim, the image, room or the store of
+    its bundle is missing) has not had its chance, and is not judged.
     """
-    refused = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR), None)
+    refused = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR and not pod.fetching), None)
     if refused is not None:
         said = plain(refused.exit_message) or "it left no message"
         return f"pod {refused.name} ended with exit code {refused.exit_code}: {said}"
@@ -81,7 +81,10 @@ def fault(variant: VariantSeen, state: Health, since: datetime, deadline: timede
     """
     if state.complete:
         return ""
-    ended = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR or _loops(pod)), None)
+    ended = next(
+        (pod for pod in _lacking(variant) if not pod.fetching and (pod.exit_code == EXIT_USER_ERROR or _loops(pod))),
+        None,
+    )
     if ended is not None:
         said = plain(ended.exit_message) or "it left no message"
         again = f" again and again ({ended.restarts} times)" if ended.restarts else ""
@@ -108,9 +111,10 @@ def _lacking(variant: VariantSeen) -> tuple[PodSeen, ...]:
 def _blocked(variant: VariantSeen) -> bool:
     """Tell whether what the candidate lacks is something around it, and not something that it did."""
     lacking = _lacking(variant)
-    if any(pod.exit_code is not None for pod in lacking):
+    if any(pod.exit_code is not None and not pod.fetching for pod in lacking):
         return False
-    return bool(variant.refused) or diagnose(lacking) is not None
+    fetching = any(pod.fetching for pod in lacking)  # a store may also be slow, which says no more of the version
+    return bool(variant.refused) or fetching or diagnose(lacking) is not None
 
 
 def _words(length: timedelta) -> str:

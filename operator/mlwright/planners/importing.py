@@ -11,7 +11,7 @@ from mlwright.plan.frozen import Frozen
 from mlwright.plan.steps import IMPORTING
 from mlwright.plan.training import ModelKnown
 from mlwright.planners.outside import check_host
-from mlwright.planners.template import LARGEST_STEP, dump, image_of, store_of
+from mlwright.planners.template import LARGEST_STEP, dump, image_of, storage_of, store_of
 from mlwright.settings import Settings
 
 FIELD: Final = "spec.importFrom"
@@ -32,6 +32,7 @@ def freeze_import(wanted: ModelImport, model: ModelKnown, settings: Settings, *,
     """
     check_import(wanted, settings)
     asked = asked_of(wanted)
+    own = (wanted.artifacts.uri if wanted.artifacts else "", f"{FIELD}.artifacts.uri")
     return Frozen(
         pipeline="",
         generation=0,
@@ -44,7 +45,8 @@ def freeze_import(wanted: ModelImport, model: ModelKnown, settings: Settings, *,
         image=image_of(wanted.image, f"{FIELD}.image", settings),
         image_pull_policy=settings.image_pull_policy,
         model_uid=model.uid,
-        artifacts_uri=store_of((), model.name, model.artifacts, settings),
+        artifacts_uri=store_of((own,), model.name, model.artifacts, settings),
+        artifacts_storage=storage_of(wanted.artifacts, f"{FIELD}.artifacts", model.name, model.storage),
         digest=digest(asked),
         folder=f"{run}-{short(uid)}",
         steps=IMPORTING,

@@ -23,7 +23,7 @@ from mlwright.plan.pods import moment, plain
 from mlwright.plan.training import RemoveJob, StartMirror, StepResult, TrainingIntent
 from mlwright.planners.outside import check_host
 from mlwright.planners.results import parse_result
-from mlwright.planners.template import LARGEST_STEP, dump, training_image
+from mlwright.planners.template import LARGEST_STEP, dump, fetching_image, training_image
 from mlwright.settings import Settings
 
 CONDITION: Final = "Mirrored"
@@ -140,12 +140,15 @@ def _start(seen: PipelineSeen, settings: Settings, short: str, last: MirrorJob |
         return _beside(seen, "the mirror is told when spec.suspend is false", Reason.MIRRORING, None)
     again = last is not None
     sentence = f"{_trouble(seen, last)}; tried again now" if last else "the mirror is about to be told"
+    document = _document(seen, settings)
+    images = (fetching_image(spec["bundle"]["uri"], settings) for spec in document["versions"])
     start = StartMirror(
         digest=short,
         attempt=last.attempt + 1 if last else 0,
-        document=_document(seen, settings),
+        document=document,
         image=training_image(seen, settings),
         image_pull_policy=settings.image_pull_policy,
+        fetching_image=max(images, default=""),
     )
     found = _beside(seen, sentence, Reason.MIRROR_FAILED if again else Reason.MIRRORING, None)
     return Mirroring((*found.intents, start), found.conditions, found.fields)

@@ -24,7 +24,7 @@ from mlwright.planners.pipeline_status import Aspects, settled, starting
 from mlwright.planners.probing import Probing
 from mlwright.planners.run_history import outdated
 from mlwright.planners.runs import GOING, newest_digests, plain
-from mlwright.planners.template import artifacts_uri, check, dump, template_digest, training_image
+from mlwright.planners.template import artifacts_storage, artifacts_uri, check, dump, template_digest, training_image
 from mlwright.planners.timetable import Calendar, Slot, Timetable, timetable
 from mlwright.settings import Settings
 
@@ -142,8 +142,9 @@ def _mended(at: Situation) -> Trigger | None:
     if run is None or not run.stuck or run.frozen is None or not seen.spec.triggers.spec_change:
         return None
     signing = dump(seen.spec.signing) if seen.spec.signing else {}
-    now = (dump(seen.spec.pod), artifacts_uri(seen, settings), signing)
-    same = (run.frozen.pod, run.frozen.artifacts_uri, run.frozen.signing) == now
+    now = (dump(seen.spec.pod), artifacts_uri(seen, settings), artifacts_storage(seen), signing)
+    frozen = run.frozen
+    same = (frozen.pod, frozen.artifacts_uri, frozen.artifacts_storage, frozen.signing) == now
     # a run that waits for its data does so whatever the image: a new one alone never starts a run
     if same and (run.state == "Waiting" or run.frozen.image == training_image(seen, settings)):
         return None

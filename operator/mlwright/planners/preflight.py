@@ -135,7 +135,11 @@ def _last_line(text: str) -> str:
 
 
 def _said(job: PreflightSeen) -> StepResult | None:
-    """Return the verdict of its pods; of several tries one has found something, if any has."""
-    told = [result for pod in job.pods if (result := parse_result(pod.exit_message)) is not None]
+    """Return the verdict of its pods; of several tries one has found something, if any has.
+
+    One that did not get its bundle has not asked.
+    """
+    asked = (pod for pod in job.pods if not pod.fetching)
+    told = [result for pod in asked if (result := parse_result(pod.exit_message)) is not None]
     bad = (result for result in told if result.outcome == "UserError")
     return next(bad, next((result for result in told if result.outcome == "Succeeded"), None))

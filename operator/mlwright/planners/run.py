@@ -14,10 +14,11 @@ from typing import Any, Final
 from mlwright.api.checks import ChecksRecord
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
+from mlwright.bundle.addresses import Scheme
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobState
 from mlwright.plan.plan import Decided
-from mlwright.plan.pods import moment
+from mlwright.plan.pods import moment, plain
 from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import Freeze, MakeModel, RecordVersion, RemoveJob, RunSeen, TrainingIntent
 from mlwright.plan.versions import VersionSeen
@@ -237,6 +238,8 @@ def _without_version(at: Situation) -> Decision | None:
 def _record(at: Situation) -> Decision:
     """All steps succeeded: judge the gates and record the version. Its name is the lock."""
     found = _results(at)
+    if why := _misplaced(at, found):
+        return _end(at, End("Failed", Reason.STEP_FAILED, why))
     metrics = _metrics(found)
     judged = gates.judge(at.frozen.gates, _measured(at, found))
     environment = found.get("environment") or {}
@@ -245,7 +248,11 @@ def _record(at: Situation) -> Decision:
     record = RecordVersion(
         number=number,
         frozen=at.frozen,
-        bundle={**found["bundle"], "formatReason": (found.get("formatReason") or "")[:REASON_LENGTH]},
+        bundle={
+            **{member: found["bundle"][member] for member in _OF_BUNDLE if member in found["bundle"]},
+            "formatReason": (found.get("formatReason") or "")[:REASON_LENGTH],
+            **({"storage": dict(at.frozen.artifacts_storage)} if at.frozen.artifacts_storage else {}),
+        },
         lineage={
             **{part: found[part] for part in ("dataset", "source") if part in found},
             "environment": {k: str(environment[k])[:RELEASE_LENGTH] for k in sorted(environment)[:RELEASES]},
@@ -261,6 +268,28 @@ def _record(at: Situation) -> Decision:
     model = at.seen.model
     made = (MakeModel(model.name),) if model is not None and not model.exists else ()
     return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), records=(*made, record))
+
+
+_OF_BUNDLE: Final = ("uri", "digest", "format", "bytes", "signedBy")
+"""What a step may say of a bundle. How its store is reached is not among it: people are asked for the Secret there."""
+
+
+def _misplaced(at: Situation, found: Mapping[str, Any]) -> str:
+    """Return why a bundle in an object store cannot be that of the run; empty when it is, or lies on a claim.
+
+    A step runs what people bring. Were any address recorded that it reports, pods that fetch the bundle would read
+    there with the keys of the run's store.
+    """
+    bundle, frozen = found["bundle"], at.frozen
+    remote = f"{Scheme.S3}://"
+    if not str(bundle["uri"]).startswith(remote) and not frozen.artifacts_uri.startswith(remote):
+        return ""
+    place = f"{frozen.artifacts_uri}/{at.seen.namespace}/{frozen.model}/runs/{frozen.folder}/"
+    if not str(bundle["uri"]).startswith(place) or ".." in bundle["uri"]:
+        return f"the bundle is reported at {plain(str(bundle['uri']))}, and that of a run lies below {place}"
+    if found.get("judged", bundle["digest"]) != bundle["digest"]:
+        return "another bundle was evaluated than the one that is reported, because two pods trained: start another run"
+    return ""
 
 
 RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (

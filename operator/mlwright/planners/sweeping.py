@@ -6,7 +6,7 @@ it is made, and given up before that could be out of date. What may be removed i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,7 +14,7 @@ from typing import Any, Final
 from mlwright.api.conditions import Verdict, timestamp
 from mlwright.api.fields import parse_duration
 from mlwright.api.reasons import Reason
-from mlwright.bundle.addresses import Scheme
+from mlwright.bundle.addresses import ARTIFACTS, VOLUMES, Scheme
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, child_name
 from mlwright.plan.jobs import JobState
@@ -23,7 +23,7 @@ from mlwright.plan.pods import plain
 from mlwright.planners.probing import LONGEST, slot_of
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD
-from mlwright.planners.template import LARGEST_STEP, parse_address
+from mlwright.planners.template import LARGEST_STEP, dump, parse_address
 from mlwright.settings import Settings
 
 OFTEN: Final = timedelta(minutes=30)
@@ -116,6 +116,10 @@ def _start(seen: ModelSeen, settings: Settings, slot: int, trusted: int, now: da
     image = settings.trainer_image or next((trainer.image for trainer in seen.trainers if trainer.image), "")
     if not image:
         raise _ImpossibleError("no image sweeps: set the chart's images.trainer")
+    places = _places(seen, settings)
+    if not settings.trainer_image and any(how.get("secretRef") for how in places.values()):
+        raise _ImpossibleError("only the chart's images.trainer may know the keys of an object store: set it")
+    stores = [{"uri": uri, "storage": dict(how)} for uri, how in places.items() if uri.startswith(f"{Scheme.S3}://")]
     document = {
         "schemaVersion": 1,
         "name": sweep_name(seen.name, slot),
@@ -124,7 +128,8 @@ def _start(seen: ModelSeen, settings: Settings, slot: int, trusted: int, now: da
         "slot": slot,
         "trustedSlot": trusted,
         "graceSeconds": int(_grace(seen).total_seconds()),
-        "places": list(_places(seen, settings)),
+        "places": list(places),
+        **({"stores": stores} if stores else {}),
         "inUse": sorted(seen.folders),
     }
     if len(canonical(document).encode()) > LARGEST_STEP:
@@ -139,28 +144,36 @@ def sweep_name(model: str, slot: int) -> str:
     return child_name(model, "sweep", str(slot))
 
 
-def _places(seen: ModelSeen, settings: Settings) -> tuple[str, ...]:
-    """Return the folders in which runs of the model have theirs, where pipelines and settings say so now."""
-    found = dict.fromkeys(sorted(_addresses(seen, settings)))
+def _places(seen: ModelSeen, settings: Settings) -> dict[str, Mapping[str, Any]]:
+    """Return the folders in which runs of the model have theirs, where pipelines and settings say so now.
+
+    With each stands how its object store is reached.
+    """
+    # of two who name one place it is told how that one gets there who names keys
+    found = dict(sorted(_addresses(seen, settings), key=lambda place: (place[0], "secretRef" in place[1])))
     if not found:
         said = "set artifacts.uri here, in a pipeline, or for the whole installation in the chart"
         raise _ImpossibleError(f"nobody says where runs are written: {said}")
     if len(found) > PLACES:
         raise _ImpossibleError(f"runs are written to {len(found)} places, and at most {PLACES} are swept: use fewer")
-    return tuple(f"{uri}/{seen.namespace}/{seen.name}/runs" for uri in found)
+    return {f"{uri}/{seen.namespace}/{seen.name}/runs": how for uri, how in found.items()}
 
 
-def _addresses(seen: ModelSeen, settings: Settings) -> Iterator[str]:
-    general = (seen.spec.artifacts.uri if seen.spec.artifacts else "") or settings.artifacts_uri
-    for uri in [trainer.artifacts or general for trainer in seen.trainers] or [general]:
+def _addresses(seen: ModelSeen, settings: Settings) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    own = seen.spec.artifacts
+    storage = dump(own.storage) if own and own.storage else {}
+    general = (own.uri if own else "") or settings.artifacts_uri, storage
+    told = [(trainer.artifacts, trainer.storage) if trainer.artifacts else general for trainer in seen.trainers]
+    of_model = [general] if storage or not told else []  # imports may go there
+    for uri, how in [*told, *of_model]:
         if not uri:
             continue
         try:
-            address = parse_address(uri.rstrip("/"), "artifacts.uri")
+            address = parse_address(uri.rstrip("/"), "artifacts.uri", (*VOLUMES, Scheme.S3))
         except InvalidSpecError as error:
             raise _ImpossibleError(str(error)) from error
-        if address.scheme is Scheme.PVC:
-            yield uri.rstrip("/")
+        if address.scheme in ARTIFACTS:
+            yield uri.rstrip("/"), how
 
 
 def _told(seen: ModelSeen, newest: SweepSeen | None, problem: str) -> Sweeping:

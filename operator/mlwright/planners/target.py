@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlwright.api.reasons import Reason
+from mlwright.bundle.addresses import VOLUMES, Scheme
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
 from mlwright.plan.rollout import progress_told
@@ -12,7 +13,7 @@ from mlwright.plan.serving import DeploymentSeen, Handing, Target, VariantSeen
 from mlwright.plan.versions import VersionSeen
 from mlwright.planners.alias_cycles import cycle
 from mlwright.planners.decisions import outcome, promotion, rejection
-from mlwright.planners.template import essence, parse_address
+from mlwright.planners.template import essence, fetching_image, parse_address
 from mlwright.settings import Settings
 
 
@@ -79,7 +80,8 @@ def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) ->
         sentence = "no image serves: set it here, or for the whole installation with the chart's images.server"
         return Obstacle(Reason.INVALID_SPEC, f"spec.server.image: {sentence}")
     try:
-        parse_address(version.uri, f"ModelVersion {version.name} spec.bundle.uri")
+        parse_address(version.uri, f"ModelVersion {version.name} spec.bundle.uri", (*VOLUMES, Scheme.S3))
+        fetching_image(version.uri, settings)
         if seen.spec.server.payload_log:
             parse_address(seen.spec.server.payload_log.uri.rstrip("/"), "spec.server.payloadLog.uri")
     except InvalidSpecError as error:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from mlwright.api.datasets import Dataset
 from mlwright.api.fields import Schema, parse_duration
+from mlwright.api.parts import ArtifactStore
 from mlwright.api.runs import Overrides
 from mlwright.api.steps import Step
-from mlwright.bundle.addresses import DATA, VOLUMES, Address, Scheme, parse
+from mlwright.bundle.addresses import ARTIFACTS, DATA, VOLUMES, Address, Scheme, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest, short
@@ -83,6 +84,7 @@ def check(seen: PipelineSeen, settings: Settings) -> None:
     parse_address(placeholders.sample(seen.spec.dataset.uri, URI), URI, DATA)
     refuse_impossible(seen.spec.dataset.checks)
     artifacts_uri(seen, settings)
+    artifacts_storage(seen)
     training_image(seen, settings)
     check_resources(resolve(seen.spec), foreign(settings.training_resources))
     told = _told(seen, dump(seen.spec.training))
@@ -158,6 +160,8 @@ def freeze(
         image=training_image(seen, settings),
         image_pull_policy=settings.image_pull_policy,
         artifacts_uri=artifacts_uri(seen, settings),
+        artifacts_storage=artifacts_storage(seen),
+        fetching_image=fetching_image(seen.champion.get("uri", ""), settings),
         digest=template_digest(seen),
         queue=spec.policy.queue_name or "",
         folder=f"{run}-{short(uid)}",
@@ -181,6 +185,52 @@ def artifacts_uri(seen: PipelineSeen, settings: Settings) -> str:
     return store_of((own,), seen.model, seen.model_artifacts, settings)
 
 
+def artifacts_storage(seen: PipelineSeen) -> dict[str, Any]:
+    """Return how the object store is reached that runs write to; empty for a claim.
+
+    Raises:
+        InvalidSpecError: only the Model names the Secret with its keys.
+    """
+    return storage_of(seen.spec.artifacts, "spec.artifacts", seen.model, seen.model_storage)
+
+
+def storage_of(own: ArtifactStore | None, field: str, model: str, lent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the object store is reached: as a run says itself, else as the Model does; empty for a claim.
+
+    The keys that a Model names are for pods in which nothing of anybody else runs, such as sweeps: who defines what a
+    pod of a run does was never asked for the right to read that Secret.
+
+    Raises:
+        InvalidSpecError: only the Model names a Secret.
+    """
+    if own is not None:
+        return dump(own.storage) if own.storage else {}
+    if secret := (lent.get("secretRef") or {}).get("name"):
+        raise InvalidSpecError(
+            field,
+            f"Model {model} (spec.artifacts.storage) names Secret {secret}, whose keys are not lent to pods that others"
+            " define: set artifacts here as well, with uri and storage",
+        )
+    return dict(lent)
+
+
+def fetching_image(uri: str, settings: Settings) -> str:
+    """Return the image that fetches a bundle out of an object store; empty where nothing is fetched.
+
+    It is always the installation's: whoever names another image may not be allowed to read the keys of the store.
+
+    Raises:
+        InvalidSpecError: the installation has none.
+    """
+    if not uri.startswith(f"{Scheme.S3}://"):
+        return ""
+    if not settings.trainer_image:
+        raise InvalidSpecError(
+            "images.trainer of the chart", f"is not set, and this image alone fetches what lies at {uri}: set it"
+        )
+    return settings.trainer_image
+
+
 def store_of(own: Sequence[tuple[str, str]], model: str, model_artifacts: str, settings: Settings) -> str:
     """Return where a run writes: as it says itself (address and field), else the Model's, else the installation's.
 
@@ -190,7 +240,7 @@ def store_of(own: Sequence[tuple[str, str]], model: str, model_artifacts: str, s
     stated = (
         *own,
         (model_artifacts, f"Model {model} spec.artifacts.uri"),
-        (settings.artifacts_uri, "artifacts.uri of the chart"),
+        (settings.artifacts_uri, CHART),
     )
     uri, field = next(((uri.rstrip("/"), field) for uri, field in stated if uri), ("", ""))
     if not uri:
@@ -200,9 +250,15 @@ def store_of(own: Sequence[tuple[str, str]], model: str, model_artifacts: str, s
             f"nobody says where runs are written: set it {'here, or ' if fields else ''}in Model {model}"
             " (spec.artifacts.uri), or for the whole installation with the chart's artifacts.uri, as pvc://CLAIM/path",
         )
-    if parse_address(uri, field).scheme is not Scheme.PVC:
-        raise InvalidSpecError(field, "runs are written to a PersistentVolumeClaim; write pvc://CLAIM/path")
+    # how a store is reached, and with which keys, no chart can say for every namespace
+    known = (Scheme.PVC,) if field == CHART else ARTIFACTS
+    if parse_address(uri, field, (*VOLUMES, Scheme.S3)).scheme not in known:
+        store = "" if field == CHART else " or an object store"
+        raise InvalidSpecError(field, f"runs are written to a PersistentVolumeClaim{store}; write pvc://CLAIM/path")
     return uri
+
+
+CHART: Final = "artifacts.uri of the chart"
 
 
 def training_image(seen: PipelineSeen, settings: Settings) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlwright.bundle.errors import BundleError
-from mlwright.bundle.loading import MAX_BUNDLE_BYTES, fetch, fetch_signature, locate
+from mlwright.bundle.loading import MAX_BUNDLE_BYTES, cached, fetch, fetch_signature, locate
 from mlwright.bundle.manifest import Manifest
 from mlwright.bundle.verification import verify
 from mlwright.server.settings import Settings
@@ -34,12 +34,8 @@ def private_copy(settings: Settings, mount_root: Path) -> Iterator[tuple[Manifes
         with tempfile.TemporaryDirectory(prefix="bundle-") as scratch:
             yield _fetch(settings, mount_root, Path(scratch)), Path(scratch)
         return
-    folder = settings.keep_folder / _name(settings)
+    folder = cached(settings.keep_folder, settings.bundle_digest)
     yield _kept(folder, settings.bundle_digest) or _fetch_and_keep(settings, mount_root, folder), folder
-
-
-def _name(settings: Settings) -> str:
-    return settings.bundle_digest.replace(":", "-")
 
 
 def _kept(folder: Path, digest: str) -> Manifest | None:
@@ -67,7 +63,7 @@ def _fetch_and_keep(settings: Settings, mount_root: Path, folder: Path) -> Manif
 
 def _fetch(settings: Settings, mount_root: Path, target: Path) -> Manifest:
     """Fetch from the shared cache, else from the store, and then leave it in the cache."""
-    shared = settings.cache_folder / _name(settings) if settings.cache_folder else None
+    shared = cached(settings.cache_folder, settings.bundle_digest) if settings.cache_folder else None
     if shared is not None and shared.is_dir():
         try:
             return _copy(shared, target, settings.bundle_digest)

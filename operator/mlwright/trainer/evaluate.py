@@ -53,6 +53,8 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
     if evidence := gather(step.gates, found):
         results["evidence"] = evidence
     _report(step, root, results, found)
+    if step.run_uri.startswith("s3://"):
+        results["judged"] = _digest(earlier_folder(step, StepName.TRAIN, root))  # two pods may each have sent one
     return f"scored on {rows(side.rows)} held out", results
 
 
@@ -80,6 +82,7 @@ def _report(step: Step, root: Path, results: Mapping[str, Any], found: Found) ->
     draft = folder / f".{REPORT}-{step.run.attempt}"
     draft.write_text(page, encoding="utf-8")
     draft.replace(folder / REPORT)  # whole or not at all: another attempt may write the same
+    step.copies.send(folder / REPORT)
 
 
 def _searched(step: Step, root: Path) -> Searched | None:
@@ -116,11 +119,15 @@ def _champion(step: Step, side: Side, bundle: Bundle, root: Path) -> Answers | N
 
 def _load(folder: Path) -> Bundle:
     try:
-        digest = (read_earlier(folder).results or {})["bundle"]["digest"]
-        manifest = verify(folder / BUNDLE, digest)
+        manifest = verify(folder / BUNDLE, _digest(folder))
         return Bundle(load_model(folder / BUNDLE, manifest.core), manifest.core, manifest.bytes)
     except (BundleError, KeyError, TypeError) as problem:
         raise SurroundingsError(f"the bundle of the step train cannot be used: {problem}") from problem
+
+
+def _digest(folder: Path) -> str:
+    """The digest of the bundle as the step train reported it."""
+    return str((read_earlier(folder).results or {})["bundle"]["digest"])
 
 
 def _score(answers: Answers, metrics: Sequence[str]) -> dict[str, float]:

@@ -73,7 +73,7 @@ def _outcome(step: Step, findings: Sequence[Finding]) -> str:
 
 
 def _address(step: Step) -> str:
-    run = addresses.parse(step.run_uri, field="runUri")
+    run = addresses.parse(step.run_uri, field="runUri", schemes=addresses.DATA)
     return str(run.join(f"{step.name}-{step.run.attempt}", REPORT))
 
 

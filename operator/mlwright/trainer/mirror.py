@@ -270,7 +270,9 @@ def _upload(mirror: Mirror, spec: Mapping[str, Any], run: Mapping[str, Any]) -> 
     place = place_of(where)
     if place is None:
         return f"{where}/{MODEL}"  # a store that only its owner reaches: the tag mlwright.bundle says where it lies
-    folder = addresses.locate(addresses.parse(spec["bundle"]["uri"], field="spec.bundle.uri"), mirror.root)
+    folder = addresses.locate(
+        addresses.parse(spec["bundle"]["uri"], field="spec.bundle.uri", schemes=addresses.DATA), mirror.root
+    )
     try:
         manifest = verify(folder, spec["bundle"]["digest"])
     except BundleError as problem:

@@ -34,7 +34,7 @@ def answers_of_champion(champion: Champion, held_out: Side, core: Core, root: Pa
         NoAnswerError: Its bundle cannot be loaded, it learned another task or other classes, or needs other columns.
     """
     try:
-        folder = addresses.locate(addresses.parse(champion.uri, field="champion.uri"), root)
+        folder = addresses.locate(addresses.parse(champion.uri, field="champion.uri", schemes=addresses.DATA), root)
         theirs = verify(folder, champion.digest).core
         model = load_model(folder, theirs)
     except (AddressError, BundleError, OSError) as problem:

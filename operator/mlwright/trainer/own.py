@@ -60,7 +60,7 @@ class Task:
         Raises:
             AddressError: The run's address is refused.
         """
-        address = addresses.parse(self.run_uri, field="runUri")
+        address = addresses.parse(self.run_uri, field="runUri", schemes=addresses.DATA)
         return Workspace(addresses.locate(address, root), self.step, self.attempt, self.shard, self.owner)
 
 
@@ -103,7 +103,7 @@ def prepare(task: Task, root: Path) -> Result:
         OSError: the volume cannot be written.
     """
     for entry in task.inputs:
-        path = addresses.locate(addresses.parse(entry.uri, field=task.field("inputs")), root)
+        path = addresses.locate(addresses.parse(entry.uri, field=task.field("inputs"), schemes=addresses.DATA), root)
         if not path.exists():
             raise UserError(
                 task.field(f"inputs[{entry.name}]"),
@@ -134,7 +134,9 @@ def seal(task: Task, root: Path) -> Result:
     return workspace.publish(_done(task, sentence, results))
 
 
-PARTS: Final[Mapping[str, Callable[[Task, Path], Result]]] = {"prepare": prepare, "seal": seal}
+SEAL: Final = "seal"
+"""The part that makes the result."""
+PARTS: Final[Mapping[str, Callable[[Task, Path], Result]]] = {"prepare": prepare, SEAL: seal}
 
 
 def _done(task: Task, sentence: str, results: Mapping[str, Any]) -> Result:

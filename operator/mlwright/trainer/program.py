@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from mlwright.bundle import addresses
-from mlwright.bundle.errors import AddressError
-from mlwright.constants import COUNT, LEARNED, PREDICT, PUBLISH
+from mlwright.bundle.errors import AddressError, BundleError
+from mlwright.constants import COUNT, FETCH, LEARNED, PREDICT, PUBLISH
 from mlwright.process.last_words import leave_last_words, termination_log
 from mlwright.trainer import own, signing
+from mlwright.trainer.artifacts import Artifacts, read_artifacts
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
 from mlwright.trainer.step import Step, StepName
@@ -91,11 +92,29 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
         return _failure(problem, name, None)
     number = env.get(NUMBER, "0")
     try:
+        kept = _fetched(_without_keys(env) if step.dataset.storage.secret else env)
+        step = replace(step, copies=kept)
         if step.name is StepName.TUNE and number != "0":
             return _join(step, addresses.mount_root(env), int(number))
-        return _run(step, addresses.mount_root(env))
+        return _run(step, kept, addresses.mount_root(env))
     except Exception as problem:  # noqa: BLE001 - every end of a step is reported
         return _failure(problem, name, Place(step.name, step.run.name, step.run.attempt))
+
+
+def _fetched(env: Mapping[str, str]) -> Artifacts:
+    """Fetch what this pod works on, where runs lie in an object store.
+
+    Raises:
+        UserError: The store refuses, or is away.
+    """
+    artifacts = read_artifacts(env, addresses.mount_root(env))
+    artifacts.fetch_wanted()
+    return artifacts
+
+
+def _without_keys(env: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment without the keys of the data, which are nobody's for the artifacts."""
+    return {name: value for name, value in env.items() if name not in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}}
 
 
 def _join(step: Step, root: Path, number: int) -> Result:
@@ -106,9 +125,13 @@ def _join(step: Step, root: Path, number: int) -> Result:
 def _own(part: str, env: Mapping[str, str]) -> Result:
     """Do what stands before or behind a container of somebody's own."""
     try:
-        return own.PARTS[part](own.read_task(env), addresses.mount_root(env))
+        task, root, kept = own.read_task(env), addresses.mount_root(env), _fetched(env)
+        result = own.PARTS[part](task, root)
+        if part == own.SEAL:
+            result = kept.keep(task.workspace(root), result)
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, part, None)
+    return result
 
 
 def _look(env: Mapping[str, str]) -> Result:
@@ -125,7 +148,9 @@ def _sweep(env: Mapping[str, str]) -> Result:
     """Remove what nothing uses: this belongs to no run either."""
     try:
         task = import_module("mlwright.trainer.sweep_task").read_task(env)
-        sentence, results = import_module("mlwright.trainer.sweep").sweep(task, addresses.mount_root(env))
+        root = addresses.mount_root(env)
+        stores = read_artifacts(env, root).stores
+        sentence, results = import_module("mlwright.trainer.sweep").sweep(task, root, stores=stores)
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, SWEEP, None)
     return Result(SWEEP, "", 0, Outcome.SUCCEEDED, sentence, results)
@@ -134,7 +159,8 @@ def _sweep(env: Mapping[str, str]) -> Result:
 def _progress(env: Mapping[str, str]) -> Result:
     """Look at how far the tuning of a run is; this writes nothing either."""
     try:
-        address = addresses.parse(read_run_uri(env.get(VARIABLE)), field="runUri")
+        _fetched(env)
+        address = addresses.parse(read_run_uri(env.get(VARIABLE)), field="runUri", schemes=addresses.DATA)
         sentence, results = progress.look(addresses.locate(address, addresses.mount_root(env)))
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, PROGRESS, None)
@@ -148,8 +174,8 @@ def _import(env: Mapping[str, str]) -> Result:
         work = import_module("mlwright.trainer.imports.work")
         task = import_module("mlwright.trainer.imports.task").read_task(env.get(VARIABLE))
         place = Place(IMPORT, task.run, task.attempt)
-        where = work.workspace(task, addresses.mount_root(env))
-        return _recorded(place, where, lambda folder: work.take_in(task, folder, env))
+        where, kept = work.workspace(task, addresses.mount_root(env)), _fetched(env)
+        return _recorded(place, where, kept, lambda folder: work.take_in(task, folder, env))
     except Exception as problem:  # noqa: BLE001 - as above
         return _failure(problem, IMPORT, place)
 
@@ -220,6 +246,54 @@ def _count(env: Mapping[str, str]) -> Result:
     return Result(COUNT, task.run, 0, Outcome.SUCCEEDED, sentence, results)
 
 
+def _fetch(env: Mapping[str, str]) -> Result:
+    """Fetch a bundle for a program that has no client of object stores, or may not know the keys."""
+    try:
+        if _there(env):
+            return Result(FETCH, "", 0, Outcome.SUCCEEDED, "the bundle is there already", {})
+        _fetch_bundles(env)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, FETCH, None)
+    return Result(FETCH, "", 0, Outcome.SUCCEEDED, "the bundle is fetched", {})
+
+
+def _fetch_bundles(env: Mapping[str, str]) -> None:
+    """Fetch bundles, and check the one whose digest is told: who works with it may not check anything.
+
+    Raises:
+        UserError: A store refuses or is away, or there is another bundle or none.
+    """
+    artifacts = read_artifacts(env, addresses.mount_root(env))
+    artifacts.fetch_bundles()
+    digest = env.get("MLWRIGHT_BUNDLE_DIGEST")
+    if digest and not _there(env):
+        remedy = "bring the files back, train the model again, or use another version"
+        raise UserError(f"{artifacts.stores[0].where}.digest", f"what lies there is not the bundle {digest}", remedy)
+
+
+def _there(env: Mapping[str, str]) -> bool:
+    """Whether the bundle that a server wants is whole at its place: fetched before, or taken from the cache now."""
+    digest, cache = env.get("MLWRIGHT_BUNDLE_DIGEST", ""), env.get("MLWRIGHT_CACHE_FOLDER")
+    if not digest:
+        return False
+    address = addresses.parse(env["MLWRIGHT_BUNDLE_URI"], field="MLWRIGHT_BUNDLE_URI", schemes=addresses.ARTIFACTS)
+    place = addresses.locate(address, addresses.mount_root(env))
+    loading = import_module("mlwright.bundle.loading")
+    if cache and not _is_whole(place, digest) and _is_whole(kept := loading.cached(Path(cache), digest), digest):
+        place.mkdir(parents=True, exist_ok=True)
+        loading.fetch(kept, place, digest)
+        loading.fetch_signature(kept, place)
+    return _is_whole(place, digest)
+
+
+def _is_whole(folder: Path, digest: str) -> bool:
+    try:
+        import_module("mlwright.bundle.verification").verify(folder, digest)
+    except (BundleError, OSError):
+        return False
+    return True
+
+
 _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     REVISION: _look,
     SWEEP: _sweep,
@@ -231,16 +305,19 @@ _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
     PUBLISH: _publish,
     LEARNED: _learned,
     COUNT: _count,
+    FETCH: _fetch,
 }
 
 
-def _run(step: Step, root: Path) -> Result:
+def _run(step: Step, kept: Artifacts, root: Path) -> Result:
     """Run the step, or report the result that is already there."""
     place = Place(step.name, step.run.name, step.run.attempt)
-    return _recorded(place, Workspace.of(step, root), lambda folder: _work(step.name)(step, root, folder))
+    return _recorded(place, Workspace.of(step, root), kept, lambda folder: _work(step.name)(step, root, folder))
 
 
-def _recorded(place: Place, workspace: Workspace, work: Callable[[Path], tuple[str, dict[str, Any]]]) -> Result:
+def _recorded(
+    place: Place, workspace: Workspace, kept: Artifacts, work: Callable[[Path], tuple[str, dict[str, Any]]]
+) -> Result:
     """Do the work and record how it ended, or report the result that is already there."""
     earlier = workspace.finished()
     if earlier:
@@ -250,16 +327,18 @@ def _recorded(place: Place, workspace: Workspace, work: Callable[[Path], tuple[s
     try:
         sentence, results = work(folder)
     except Exception as problem:  # noqa: BLE001 - as above
-        return _record_failure(workspace, _failure(problem, place.step, place))
-    return workspace.publish(Result(place.step, place.run, place.attempt, Outcome.SUCCEEDED, sentence, results))
+        return _record_failure(workspace, kept, _failure(problem, place.step, place))
+    done = workspace.publish(Result(place.step, place.run, place.attempt, Outcome.SUCCEEDED, sentence, results))
+    return kept.keep(workspace, done)
 
 
-def _record_failure(workspace: Workspace, failure: Result) -> Result:
+def _record_failure(workspace: Workspace, kept: Artifacts, failure: Result) -> Result:
     try:
-        return workspace.publish(failure)
-    except OSError as problem:  # a full disk must not hide why the step failed
-        logger.warning("the failure could not be written", extra={"problem": str(problem.strerror)})
+        recorded = kept.keep(workspace, workspace.publish(failure))
+    except (OSError, UserError) as problem:  # a full disk or a store that is away must not hide why the step failed
+        logger.warning("the failure could not be written", extra={"problem": str(problem)})
         return failure
+    return recorded
 
 
 def _work(name: StepName) -> Work:

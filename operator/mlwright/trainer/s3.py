@@ -195,22 +195,26 @@ def meaning(said: str, storage: Storage, bucket_name: str, who: str) -> UserErro
     return None
 
 
-def client(storage: Storage, env: Mapping[str, str], root: Path) -> Any:
+def client(storage: Storage, env: Mapping[str, str], root: Path, *, large: bool = False) -> Any:
     """Arrow's client of a store; nothing is asked of the server yet.
+
+    `large` says that files of any size are written: each part is waited for then, so that none piles up in memory.
 
     Raises:
         UserError: A key is not given.
     """
     check_keys(storage, env)
-    return _system(storage, [env.get(name, "") for name in KEYS], root, own=brings_own(env))
+    keys = [env.get(name, "") for name in KEYS]
+    return _system(storage, keys, root, own=brings_own(env), background_writes=not large)
 
 
-def _system(storage: Storage, keys: list[str], root: Path, *, own: bool) -> Any:
+def _system(storage: Storage, keys: list[str], root: Path, *, own: bool, background_writes: bool) -> Any:
     """Arrow's client. `own` says that the pod brings credentials of its own, such as those of its service account."""
     split = urlsplit(storage.endpoint) if storage.endpoint else None
     access = {"access_key": keys[0], "secret_key": keys[1]} if storage.secret else {"anonymous": not own}
     return pyarrow.fs.S3FileSystem(
         **access,
+        background_writes=background_writes,
         region=storage.region or REGION,
         scheme=split.scheme if split else "https",
         endpoint_override=split.netloc + split.path.rstrip("/") if split else None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlwright.scoring import Task
 from mlwright.trainer.checks.expectations import Checks
+from mlwright.trainer.copies import Copies, OnVolume
 from mlwright.trainer.gate_settings import Gate
 from mlwright.trainer.possession import Owner
 from mlwright.trainer.tuning.settings import Tuning
@@ -157,3 +158,5 @@ class Step:
     """The bundle is to be signed."""
     signing_key: str = field(default="", repr=False)
     """PEM of the private key; it is in no document."""
+    copies: Copies = field(default=OnVolume(), repr=False)
+    """Where files are kept that other pods of the step look for while it is at work."""

@@ -8,101 +8,50 @@ owner goes last, so a folder that is half removed is still known as ours. Links 
 """
 
 import errno
-import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from mlwright.bundle.addresses import Address
-from mlwright.trainer.errors import SurroundingsError, UserError
-from mlwright.trainer.possession import OWNED, owner_in
+from mlwright.trainer.artifacts import Store
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.possession import OWNED
 from mlwright.trainer.sweep_task import FIELD, SweepTask
+from mlwright.trainer.sweeping import (
+    AT_ONCE,
+    UNUSED,
+    Clock,
+    Place,
+    Tally,
+    Whose,
+    check_age,
+    check_shared,
+    mark,
+    owned,
+    since,
+)
 
-UNUSED: Final = ".unused.json"
-"""The mark of a folder that a sweep found unused: since when, and for which slot it was seen so last."""
 REMOVED: Final = ".removed-"
 """Stands before the name of a folder that is being removed."""
-LIST_LASTS: Final = timedelta(minutes=15)
-"""A list of what is in use that is older may be wrong: the pod was stopped for a while, or a clock is."""
-AT_ONCE: Final = timedelta(seconds=5)
-"""What is written so soon after the mark was written together with it: clocks of volumes are coarse."""
 _MARK_BYTES: Final = 4096
 
-Clock = Callable[[], datetime]
 
-
-class Whose(Enum):
-    """Whose a folder is."""
-
-    OURS = auto()
-    FOREIGN = auto()
-    NOBODYS = auto()
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a sweep found and did; sizes are in bytes."""
-
-    folders: int = 0
-    in_use: int = 0
-    waiting: int = 0
-    waiting_bytes: int = 0
-    removed: int = 0
-    removed_bytes: int = 0
-    unmarked: int = 0
-    failed: int = 0
-    problem: str = ""
-    """Of the first folder that could not be dealt with."""
-    names: list[str] = field(default_factory=list)
-
-    def to_results(self) -> dict[str, Any]:
-        """The results of the sweep."""
-        counts = {
-            "folders": self.folders,
-            "inUse": self.in_use,
-            "waiting": self.waiting,
-            "waitingBytes": self.waiting_bytes,
-            "removed": self.removed,
-            "removedBytes": self.removed_bytes,
-            "unmarked": self.unmarked,
-            "failed": self.failed,
-        }
-        return {"sweep": counts}
-
-    def sentence(self, grace: timedelta) -> str:
-        """What happened, in words."""
-        hours = f"{grace.total_seconds() / 3600:g} h"
-        parts = [f"{self.folders} folder{'' if self.folders == 1 else 's'} of runs, {self.in_use} in use"]
-        if self.waiting:
-            parts += [f"{self.waiting} unused ({_megabytes(self.waiting_bytes)}) until they have been so for {hours}"]
-        if self.removed:
-            shown = ", ".join(self.names[:3]) + (" ..." if self.removed > 3 else "")  # noqa: PLR2004
-            parts += [f"{self.removed} removed ({_megabytes(self.removed_bytes)}): {shown}"]
-        if self.unmarked:
-            parts += [f"{self.unmarked} left alone, because they carry no mark of ours"]
-        if self.failed:
-            parts += [f"{self.failed} could not be read or removed and wait for the next sweep ({self.problem})"]
-        return "; ".join(parts)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1024**2:,.1f} MB"
-
-
-def sweep(task: SweepTask, root: Path, now: Clock = lambda: datetime.now(UTC)) -> tuple[str, dict[str, Any]]:
+def sweep(
+    task: SweepTask, root: Path, now: Clock = lambda: datetime.now(UTC), stores: Sequence[Store] = ()
+) -> tuple[str, dict[str, Any]]:
     """Sweep all places.
 
     Args:
         task: Where to look, and what is in use.
         root: The mount root.
         now: The clock.
+        stores: Of the places that lie in object stores.
 
     Returns:
         The sentence and the results.
@@ -112,23 +61,26 @@ def sweep(task: SweepTask, root: Path, now: Clock = lambda: datetime.now(UTC)) -
         SurroundingsError: The list of what is in use is too old.
         OSError: A volume cannot be read, or the mark of a folder's owner.
     """
-    _check_age(task, now())
+    check_age(task, now())
     tally = Tally()
     with ExitStack() as stack:
-        opened = [(address, stack.enter_context(_opened(address, root))) for address in task.places]
-        places = [_Place(task, address, place, tally, now) for address, place in opened if place is not None]
+        volumes = [address for address in task.places if address.is_mounted]
+        opened = [(address, stack.enter_context(_opened(address, root))) for address in volumes]
+        places: list[Place] = [
+            _Place(task, address, place, tally, now) for address, place in opened if place is not None
+        ]
+        if stores:
+            places += _in_buckets(task, stores, tally, now)
         found = [(place, place.checked()) for place in places]
         for place, whose in found:
             place.sweep(whose)
     return tally.sentence(task.grace), tally.to_results()
 
 
-def _check_age(task: SweepTask, now: datetime) -> None:
-    age = now - task.listed_at
-    if abs(age) > LIST_LASTS:
-        minutes = int(age.total_seconds() // 60)
-        problem = f"the list of what is in use was made {minutes} minutes ago by the clock of this pod"
-        raise SurroundingsError(f"{problem}; nothing more is removed, and the next sweep comes by itself")
+def _in_buckets(task: SweepTask, stores: Sequence[Store], tally: Tally, now: Clock) -> Sequence[Place]:
+    from mlwright.trainer.sweep_bucket import BucketPlace  # noqa: PLC0415  # only who needs a store pays for its library
+
+    return [BucketPlace(task, store.address, store, tally, now) for store in stores]
 
 
 @contextmanager
@@ -175,7 +127,7 @@ class _Place:
         with os.scandir(self.descriptor) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
         whose = {name: self._whose(name) for name in names}
-        self._check_shared([name for name in names if whose[name] is Whose.FOREIGN])
+        check_shared(self.address, [name for name in names if whose[name] is Whose.FOREIGN])
         return whose
 
     def sweep(self, whose: Mapping[str, Whose]) -> None:
@@ -197,26 +149,17 @@ class _Place:
         else:
             self.tally.unmarked += 1
 
-    def _check_shared(self, foreign: list[str]) -> None:
-        if foreign:
-            others = f"{foreign[0]} and {len(foreign) - 1} more" if foreign[1:] else foreign[0]
-            sentence = f"{self.address} holds folders of another installation or of an earlier Model ({others})"
-            remedy = f"give each its own artifacts.uri, or remove their {OWNED} if nobody uses them: then they stay"
-            raise UserError(FIELD, f"{sentence}, which may use ours, so nothing is removed", remedy)
-
     def _whose(self, name: str) -> Whose:
         try:
             with self._folder(name) as folder:
-                mark = _read(folder, OWNED) if folder is not None else None
+                found = _read(folder, OWNED) if folder is not None else None
         except PermissionError:
             sentence = (
                 f"{self.address} holds a folder whose owner this pod may not read ({name}), so nothing is removed"
             )
             remedy = "let all pipelines of the model run as the same user (pod.securityContext), or move it away"
             raise UserError(FIELD, sentence, remedy) from None
-        if mark is None:
-            return Whose.NOBODYS
-        return Whose.OURS if owner_in(mark) == self.task.owner else Whose.FOREIGN
+        return owned(found, self.task.owner)
 
     @contextmanager
     def _folder(self, name: str) -> Iterator[int | None]:
@@ -242,10 +185,10 @@ class _Place:
                     os.unlink(UNUSED, dir_fd=folder)
                 return
             size, written = _measured(folder)
-            since = self._since(folder, written)
-            waits = self.now() - since < self.task.grace
+            unused = self._since(folder, written)
+            waits = self.now() - unused < self.task.grace
             if waits:
-                self._mark(folder, since)
+                self._mark(folder, unused)
         if waits:
             self.tally.waiting += 1
             self.tally.waiting_bytes += size
@@ -254,34 +197,22 @@ class _Place:
 
     def _since(self, folder: int, written: float) -> datetime:
         """Since when a folder is unused: since now if its mark is not to be believed, or it was written since."""
-        since, now = self._marked_since(folder), self.now()
-        if since is None or since > now:
+        told, now = since(_read(folder, UNUSED), self.task), self.now()
+        if told is None or told > now:
             return now
         marked = os.stat(UNUSED, dir_fd=folder, follow_symlinks=False).st_mtime
-        return since if written <= marked + AT_ONCE.total_seconds() else now
+        return told if written <= marked + AT_ONCE.total_seconds() else now
 
-    def _marked_since(self, folder: int) -> datetime | None:
-        """What the mark says; None if there is none, if it is broken, or if a sweep since did not see it."""
-        mark = _read(folder, UNUSED)
-        try:
-            told = json.loads(mark or b"")
-            since, slot = datetime.fromisoformat(told["since"]), int(told["slot"])
-        except (KeyError, TypeError, ValueError):
-            return None
-        seen = self.task.trusted <= slot <= self.task.slot
-        return since if since.tzinfo and seen else None
-
-    def _mark(self, folder: int, since: datetime) -> None:
+    def _mark(self, folder: int, unused: datetime) -> None:
         """Write the mark anew. One that is lost in the middle, or to another sweep, begins anew: nothing goes early."""
         _unlink(UNUSED, folder)
-        mark = json.dumps({"since": since.isoformat(), "slot": self.task.slot, "sweep": self.task.name}).encode()
         with suppress(FileExistsError):  # another sweep was quicker
             descriptor = os.open(UNUSED, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(mark)
+                stream.write(mark(self.task, unused))
 
     def _remove(self, name: str, size: int) -> None:
-        _check_age(self.task, self.now())
+        check_age(self.task, self.now())
         try:
             os.rename(name, REMOVED + name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         except FileNotFoundError:  # another sweep was quicker

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.bundle import addresses
-from mlwright.bundle.addresses import Address, Scheme
+from mlwright.bundle.addresses import Address
 from mlwright.bundle.documents import Document
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.possession import Owner
@@ -54,7 +54,9 @@ def read_task(env: Mapping[str, str]) -> SweepTask:
         owner=Owner(owner.text("namespace"), owner.text("model"), owner.text("uid")),
         listed_at=_moment(document),
         grace=timedelta(seconds=document.integer("graceSeconds")),
-        places=tuple(addresses.parse(uri, field=FIELD, schemes=(Scheme.PVC,)) for uri in document.texts("places")),
+        places=tuple(
+            addresses.parse(uri, field=FIELD, schemes=addresses.ARTIFACTS) for uri in document.texts("places")
+        ),
         in_use=frozenset(document.texts("inUse")),
         slot=document.integer("slot"),
         trusted=document.integer("trustedSlot"),

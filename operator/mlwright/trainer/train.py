@@ -166,7 +166,7 @@ def _golden_trial(fitted: Fitted, invented: tuple[GoldenRow, ...]) -> Trial:
 
 
 def _results(step: Step, manifest: Manifest, signer: str) -> dict[str, Any]:
-    run = addresses.parse(step.run_uri, field="runUri")
+    run = addresses.parse(step.run_uri, field="runUri", schemes=addresses.DATA)
     bundle = {
         "uri": str(run.join(f"{step.name}-{step.run.attempt}", BUNDLE)),
         "digest": manifest.digest,

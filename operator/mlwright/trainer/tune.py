@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mlwright.scoring import Task
 from mlwright.trainer.errors import SurroundingsError, UserError
-from mlwright.trainer.results import Outcome, Result
+from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import SplitType, Step, StepName
 from mlwright.trainer.tables import TRAIN_KEYS, read_learned
 from mlwright.trainer.tuning import line, progress, standing
@@ -49,13 +49,13 @@ def tune(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     """
     tuning, run = _asked(step), Workspace.of(step, root).run
     judge = build_judge(step, tuning, root)
-    storage = line.open_journal(run)
+    storage = line.open_journal(run, step.copies)
     study = studies.open_study(storage, step.run_uri, tuning, step.training.seed)
     studies.queue(study, tuning, step.training.seed)
     if tuning.parallelism > 1:
-        line.serve(storage, run)
+        line.serve(storage, run, step.copies)
     worker = Worker(study, tuning, judge, 0)
-    with progress.told(run, lambda: standing.so_far(studies.slots(study), tuning, step.training.seed)):
+    with progress.told(run, step.copies, lambda: standing.so_far(studies.slots(study), tuning, step.training.seed)):
         worker.see_through()
     return _conclude(step, worker, folder)
 
@@ -69,11 +69,12 @@ def join(step: Step, root: Path, number: int) -> Result:
     tuning, workspace = _asked(step), Workspace.of(step, root)
 
     def over() -> bool:
+        step.copies.fetch(workspace.folder / RESULT)
         return workspace.finished() is not None
 
     done = 0
     try:
-        storage = line.dial(workspace.run, over=over)
+        storage = line.dial(workspace.run, step.copies, over=over)
         study = _found(storage, step, tuning, number)
         done = Worker(study, tuning, build_judge(step, tuning, root), number).work()
     except line.OverError:

@@ -48,7 +48,7 @@ class Workspace:
         Raises:
             AddressError: The run's address is refused.
         """
-        address = addresses.parse(step.run_uri, field="runUri")
+        address = addresses.parse(step.run_uri, field="runUri", schemes=addresses.DATA)
         return cls(addresses.locate(address, root), step.name, step.run.attempt, owner=step.owner)
 
     @property
@@ -163,7 +163,7 @@ def earlier_folder(step: Step, wanted: StepName, root: Path) -> Path:
     """
     if wanted not in step.inputs:
         raise SurroundingsError(f"inputs.{wanted} is not given to the step {step.name}")
-    address = addresses.parse(step.inputs[wanted], field=f"inputs.{wanted}")
+    address = addresses.parse(step.inputs[wanted], field=f"inputs.{wanted}", schemes=addresses.DATA)
     folder = addresses.locate(address, root)
     if read_earlier(folder).outcome is not Outcome.SUCCEEDED:
         raise SurroundingsError(f"the step {wanted} in {address} did not succeed")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.apiserver import Client, Json
 from tests.support.chart import render
-from tests.support.objects import BATCH, DEPLOYMENT, GONE, MONITOR, PIPELINE, RUN, changed
+from tests.support.objects import BATCH, DEPLOYMENT, GONE, MODEL, MONITOR, PIPELINE, RUN, VERSION, changed
 from tests.support.waiting import eventually
 
 KINDS = {"pipeline": PIPELINE, "deployment": DEPLOYMENT, "batch prediction": BATCH}
@@ -75,8 +75,8 @@ def test_nobody_reads_a_secret_through_a_pod(person: People, team: str, thing: J
     assert answer.status == 403
     assert (
         "the spec names Secret password (pod.env, pod.imagePullSecrets, dataset.storage, input.storage, output.storage,"
-        f" mlflow, signing, feedback, server or notify), and dana@{team} may not get it in namespace {team}:"
-        " ask for the verb get on this Secret, or take it out" in answer.body["message"]
+        f" artifacts.storage, mlflow, signing, feedback, server or notify), and dana@{team} may not get it in namespace"
+        f" {team}: ask for the verb get on this Secret, or take it out" in answer.body["message"]
     )
 
 
@@ -149,6 +149,11 @@ def _looking(**more: Any) -> Json:
     return changed(MONITOR, {"spec.target": {"type": "Batch", "batch": {**LOOKING, **more}}})
 
 
+IN_STORE: Json = {"uri": "s3://models/mlwright", "storage": KEYS}
+OUTSIDE["the store of a pipeline's runs"] = changed(PIPELINE, {"spec.artifacts": IN_STORE})
+OUTSIDE["the store of an import"] = changed(
+    RUN, {"spec.pipelineRef": GONE, "spec.importFrom": {**HASTE, "artifacts": IN_STORE}}
+)
 OUTSIDE["the store of a monitor"] = _looking(dataset={"uri": "s3://lake/rows", "storage": KEYS})
 OUTSIDE["the pod of a monitor"] = _looking(pod={"env": _env("password")})
 
@@ -170,6 +175,53 @@ def test_nobody_reads_a_secret_through_what_speaks_to_hosts_outside(person: Peop
 
     assert (answer.status, "the spec names Secret password" in answer.body["message"]) == (403, True)
     assert eve.create(thing, team).status == 201
+
+
+APPROVE: Json = {"apiGroups": ["mlwright.dev"], "resources": ["modelversions"], "verbs": ["approve"]}
+STORED = {
+    "Model": changed(MODEL, {"spec.artifacts": IN_STORE}),
+    "ModelVersion": changed(VERSION, {"spec.bundle": {**VERSION["spec"]["bundle"], **IN_STORE}}),
+}
+
+
+@pytest.mark.parametrize("thing", STORED.values(), ids=STORED)
+def test_nobody_lends_a_secret_that_is_not_theirs_to_pods_that_read_versions(
+    person: People, team: str, thing: Json
+) -> None:
+    """Servers, batch predictions and sweeps go there with the keys that the Model or the version names."""
+    dana = person("dana", WRITE, APPROVE, _may("get", "secrets", "open"))
+    erin = person("erin", WRITE, APPROVE, _may("get", "secrets", "password"))
+
+    answer = dana.create(thing, team)
+
+    assert answer.status == 403
+    assert (
+        f"the spec names Secret password (artifacts.storage or bundle.storage), and dana@{team} may not get it in"
+        f" namespace {team}: ask for the verb get on this Secret, or take it out" in answer.body["message"]
+    )
+    assert erin.create(thing, team).status == 201
+
+
+def test_nobody_sends_the_keys_of_a_model_elsewhere(admin: Client, person: People, team: str) -> None:
+    """The name stands there already; the address is another."""
+    assert admin.create(STORED["Model"], team).status == 201
+    elsewhere = {"spec": {"artifacts": {"storage": {"endpointURL": "https://listens:9000"}}}}
+
+    answer = person("dana", WRITE).merge(STORED["Model"], team, elsewhere)
+
+    assert (answer.status, "the spec names Secret password" in answer.body["message"]) == (403, True)
+
+
+def test_aliases_and_approvals_ask_for_no_secret(admin: Client, person: People, team: str) -> None:
+    """Who sets them changes nothing about where files lie."""
+    for thing in STORED.values():
+        assert admin.create(thing, team).status == 201
+    dana = person("dana", WRITE, APPROVE)
+    alias = {"spec": {"aliases": [{"name": "champion", "version": 8}]}}
+
+    assert dana.merge(STORED["Model"], team, alias).status == 200
+    approval = {"spec": {"approval": {"decision": "Approved"}}}
+    assert dana.merge(STORED["ModelVersion"], team, approval).status == 200
 
 
 def test_an_import_acts_as_no_account_that_its_author_may_not_use(person: People, team: str) -> None:
@@ -356,6 +408,7 @@ def test_the_expressions_fit_the_schemas(admin: Client) -> None:
         for name in (
             "secrets",
             "serviceaccounts",
+            "stores",
             "resources",
             "approval",
             "approvalahead",

@@ -86,7 +86,7 @@ def test_starts_again_and_beside_others_without_the_store(start: Start, store: P
 ENDS = {
     "a wrong digest": ({"MLWRIGHT_BUNDLE_DIGEST": "sha256:" + "1" * 64}, 64, "expected was sha256:1111"),
     "no bundle": ({"MLWRIGHT_BUNDLE_URI": "pvc://artifacts/boats"}, 64, "there is no bundle at this address"),
-    "a refused scheme": ({"MLWRIGHT_BUNDLE_URI": "s3://a/b"}, 64, "the scheme 's3' is not read"),
+    "a refused scheme": ({"MLWRIGHT_BUNDLE_URI": "gs://a/b"}, 64, "the scheme 'gs' is not read"),
     "a wrong setting": ({"MLWRIGHT_DRAIN": "soon"}, 64, "MLWRIGHT_DRAIN is 'soon': expected a number of seconds"),
 }
 

@@ -21,8 +21,9 @@ from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.possession import OWNED, Owner, claim
 from mlwright.trainer.program import main
 from mlwright.trainer.results import Outcome, Result
-from mlwright.trainer.sweep import REMOVED, UNUSED, sweep
+from mlwright.trainer.sweep import REMOVED, sweep
 from mlwright.trainer.sweep_task import SweepTask
+from mlwright.trainer.sweeping import UNUSED
 from mlwright.trainer.workspace import Workspace
 
 OURS = Owner("demo", "flights", "uid-1")

@@ -61,6 +61,30 @@ def told(job: Body) -> Body:
     return found
 
 
+STORED = {
+    "uri": "s3://models/handmade/1",
+    "digest": "sha256:" + "1" * 64,
+    "format": "ONNX",
+    "storage": {"endpointURL": "https://store:9000", "secretRef": {"name": "their-keys"}},
+}
+
+
+def test_an_image_of_somebodys_own_never_sees_the_keys_of_the_bundles_store() -> None:
+    """The author of the prediction names the image, that of the version the Secret: another container fetches."""
+    operator = Operator(World(), Actors(Surroundings(secrets={"their-keys"})))
+    operator.world.add(people.model())
+    operator.world.add(people.version(1, bundle=STORED))
+    asked(operator, runOnce=True, image="mine:1", input={"uri": "pvc://data/rows"})
+    [shards, publish] = operator.world.all("Job")
+    pod = shards["spec"]["template"]["spec"]
+    [fetch], [step] = pod["initContainers"], pod["containers"]
+
+    assert last(operator)["state"] == "Succeeded"
+    assert (fetch["image"], step["image"]) == (SETTINGS.trainer_image, "mine:1")
+    assert ("their-keys" in str(fetch), "their-keys" in str(step)) == (True, False)
+    assert "initContainers" not in publish["spec"]["template"]["spec"]
+
+
 def test_a_run_answers_and_says_where() -> None:
     """Shards first, then one Job lets the answers appear; the summary holds number, version and place."""
     operator = asked(begun())

@@ -171,10 +171,10 @@ CASES: dict[str, Case] = {
         again=30,
     ),
     "a bundle lies at an address that is not read": Case(
-        given=lambda: a_deployment().with_version(1, uri="s3://lake/b"),
+        given=lambda: a_deployment().with_version(1, uri="gs://lake/b"),
         says=(
-            "ModelVersion churn-v1 spec.bundle.uri: the scheme 's3' is not read;"
-            " write pvc://CLAIM/path or configmap://NAME/key"
+            "ModelVersion churn-v1 spec.bundle.uri: the scheme 'gs' is not read;"
+            " write pvc://CLAIM/path, configmap://NAME/key or s3://BUCKET/path"
         ),
         conditions={"Ready": "False InvalidSpec", "Stalled": "True InvalidSpec"},
     ),

@@ -28,11 +28,11 @@ AT_ONCE = [
 ]
 
 
-def begun(around: Surroundings | None = None, **monitor: Any) -> Operator:
-    """Return an operator that serves version 1, and a monitor of stored rows."""
+def begun(around: Surroundings | None = None, *, kept: Body | None = None, **monitor: Any) -> Operator:
+    """Return an operator that serves version 1, whose bundle is `kept` as said, and a monitor of stored rows."""
     operator = Operator(World(), Actors(around or Surroundings()))
     operator.world.add(people.model())
-    operator.world.add(people.version(1))
+    operator.world.add(people.version(1, bundle=kept) if kept else people.version(1))
     operator.world.add(people.deployment())
     operator.settle()
     operator.world.add(people.stored_monitor(**monitor))
@@ -94,6 +94,21 @@ def test_nothing_is_looked_at_before_the_first_slot() -> None:
     assert looks(operator) == []
     assert status(operator)["summary"].startswith("stored rows are compared with what flights-v1 learned at the next")
     assert conditions(operator)["EnoughData"] == "Unknown"
+
+
+def test_an_image_of_somebodys_own_never_sees_the_keys_of_the_bundles_store() -> None:
+    """The author of the monitor names the image, that of the version the Secret: another container fetches, first."""
+    storage = {"endpointURL": "https://store:9000", "secretRef": {"name": "their-keys"}}
+    kept = {"uri": "s3://models/1", "digest": "sha256:" + "1" * 64, "format": "ONNX", "storage": storage}
+    operator = begun(Surroundings(secrets={"their-keys"}), kept=kept, batch={"image": "mine:1"})
+    later(operator)
+    pod = looks(operator)[-1]["spec"]["template"]["spec"]
+    containers = [*pod["initContainers"], *pod["containers"]]
+
+    assert [container["name"] for container in containers] == ["fetch", "learned", "step"]
+    assert [container["image"] for container in containers] == ["trainer:1", "mine:1", "mine:1"]
+    assert ["their-keys" in str(container) for container in containers] == [True, False, False]
+    assert status(operator)["lastLook"]["state"] == "Counted"
 
 
 def test_rows_like_the_training_are_steady() -> None:

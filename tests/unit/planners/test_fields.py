@@ -205,7 +205,15 @@ PIPELINE: Final[dict[str, Any]] = {
     },
     "policy": {"overlap": "Skip", "queueName": "team-a", "timeoutAfter": "4h", "keepSucceeded": 3, "keepFailed": 3},
     "guard": {"cooldown": "30m", "maxRunsPerDay": 8, "maxConsecutiveFailures": 3},
-    "artifacts": {"uri": "pvc://artifacts/runs"},
+    "artifacts": {
+        "uri": "s3://artifacts/runs",
+        "storage": {
+            "endpointURL": "https://store:9000",
+            "region": "eu-1",
+            "caBundleRef": {"name": "authorities", "key": "ca.crt"},
+            "secretRef": {"name": "keys"},
+        },
+    },
     "mirror": {"mlflow": {"uri": "https://mlflow.example.com", "experiment": "churn", "secretRef": {"name": "keys"}}},
     "signing": {"secretRef": {"name": "signing", "key": "private.pem"}},
     "image": "trainer:1",
@@ -338,6 +346,10 @@ OF_PIPELINE: Final = {
     "guard.maxRunsPerDay": NEITHER,
     "guard.maxConsecutiveFailures": NEITHER,
     "artifacts.uri": NEITHER,
+    **{
+        f"artifacts.storage.{name}": NEITHER
+        for name in ("endpointURL", "region", "caBundleRef.name", "caBundleRef.key", "secretRef.name")
+    },
     **{f"mirror.mlflow.{name}": NEITHER for name in ("uri", "experiment", "secretRef.name")},
     "signing.secretRef.name": NEITHER,
     "signing.secretRef.key": NEITHER,

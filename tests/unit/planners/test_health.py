@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.plan.serving import VariantSeen
-from mlwright.planners.health import failure, health, time_left
+from mlwright.planners.health import failure, fault, health, time_left
 from tests.unit.planners.given import NOW, a_deployment, a_pod, a_refusing_pod
 
 COUNTS = st.integers(0, 9)
@@ -79,6 +79,8 @@ CANNOT_START: dict[str, dict[str, Any]] = {
     "no Secret": {"waiting_reason": "CreateContainerConfigError", "waiting_message": 'secret "key" not found'},
     "no image": {"waiting_reason": "ImagePullBackOff", "waiting_message": "no such host"},
     "no room": {"scheduling": "0/1 nodes are available: 1 Insufficient memory."},
+    "a slow store of its bundle": {"fetching": True},
+    "no store of its bundle": {"fetching": True, "exit_code": 64, "exit_message": "away", "restarts": 9},
     "no claim": {"scheduling": 'persistentvolumeclaim "lake" not found'},
 }
 
@@ -89,7 +91,28 @@ def test_pods_that_cannot_start_say_nothing_about_a_version(what: str) -> None:
     variant = a_variant(0, created=NOW - timedelta(days=1), pods=(a_pod(**CANNOT_START[what]),))
 
     assert failure(variant, 2, DEADLINE, NOW) == ""
-    assert health(variant, 2).trouble != ""
+    assert (health(variant, 2).trouble != "") == (what != "a slow store of its bundle")
+
+
+@pytest.mark.parametrize(
+    "message, said",
+    [
+        (
+            '{"field": "ModelVersion churn-v1 spec.bundle.storage", "sentence": "it is away", "remedy": "start it"}',
+            ("ModelVersion churn-v1 spec.bundle.storage: it is away; start it; it is tried again by itself"),
+        ),
+        ("", "it ended with exit code 70; it is tried again by itself"),
+        ("[1]", "[1]; it is tried again by itself"),
+    ],
+)
+def test_a_store_that_does_not_give_the_bundle_is_told_and_waited_for(message: str, said: str) -> None:
+    """In the words of what fetches it: field, what is wrong, remedy."""
+    pod = a_pod(fetching=True, exit_code=70, exit_message=message, restarts=5)
+    variant = a_variant(1, created=NOW - timedelta(days=1), pods=(pod,))
+    state = health(variant, 2)
+
+    assert state.trouble == f"pod churn-1 cannot fetch its bundle: {said}"
+    assert fault(variant, state, NOW - timedelta(days=1), DEADLINE, NOW) == ""
 
 
 def test_pods_that_may_not_be_created_say_nothing_about_a_version() -> None:

@@ -35,6 +35,31 @@ def frozen(settings: Settings = OPEN, model: ModelKnown = NEW, **wanted: Any) ->
     return freeze_import(asked, model, settings, run="churn-in", uid="uid")
 
 
+KEYS = {"endpointURL": "https://store:9000", "secretRef": {"name": "keys"}}
+
+
+def test_an_import_writes_where_it_says_itself_with_keys_of_its_own() -> None:
+    """Else where the Model says; how a store is reached belongs to its address."""
+    model = replace(NEW, artifacts="s3://models/mlwright", storage={"region": "eu-1"})
+    own = {"uri": "s3://mine/runs", "storage": KEYS}
+
+    asked, inherited = frozen(model=model, artifacts=own), frozen(model=model)
+
+    assert (asked.artifacts_uri, asked.artifacts_storage) == ("s3://mine/runs", KEYS)
+    assert (inherited.artifacts_uri, inherited.artifacts_storage) == ("s3://models/mlwright", {"region": "eu-1"})
+    assert "artifacts" not in asked.training["importFrom"]
+
+
+def test_the_keys_that_a_model_names_are_not_lent_to_an_import() -> None:
+    """Its author names the image and was never asked for that Secret."""
+    model = replace(NEW, artifacts="s3://models/mlwright", storage=KEYS)
+
+    with pytest.raises(
+        InvalidSpecError, match=r"importFrom\.artifacts: Model churn .* names Secret keys, whose keys are"
+    ):
+        frozen(model=model)
+
+
 @pytest.mark.parametrize(
     "hosts", ["", "https://other.example.com", "http://models.example.com", "https://models.example.com:8443"]
 )
@@ -64,7 +89,7 @@ def test_the_model_may_say_where_its_versions_are_written() -> None:
     """Else the installation does, and if neither does the run says so."""
     assert frozen().artifacts_uri == "pvc://artifacts/runs"
     assert frozen(model=replace(NEW, artifacts="pvc://own/models")).artifacts_uri == "pvc://own/models"
-    with pytest.raises(InvalidSpecError, match=r"Model churn spec\.artifacts\.uri: nobody says where runs are written"):
+    with pytest.raises(InvalidSpecError, match=r"importFrom\.artifacts\.uri: nobody says where runs are written"):
         frozen(replace(OPEN, artifacts_uri=""))
 
 

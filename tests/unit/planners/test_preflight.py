@@ -144,6 +144,17 @@ def test_a_job_that_could_not_ask_is_made_anew() -> None:
     assert "could not be asked what is known and recorded and is asked again: no pod is ready" in found.status.summary
 
 
+def test_a_job_that_did_not_get_its_bundle_says_nothing_about_the_candidate() -> None:
+    """The store is away, which is not the fault of the version; it is asked again."""
+    job = a_job(JobState.FAILED, "the store does not answer", outcome="UserError")
+    away = replace(job, pods=tuple(replace(pod, fetching=True) for pod in job.pods))
+
+    found = decided(rolling(away))
+
+    assert "is asked again" in found.status.summary
+    assert found.records == ()
+
+
 def test_what_its_pod_said_is_waited_for() -> None:
     """Two watches tell the end of a Job and that of its pod, in no order."""
     just_ended = decided(rolling(a_job(JobState.FAILED, ended=NOW - timedelta(seconds=2))))

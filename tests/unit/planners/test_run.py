@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from mlwright.plan.training import Freeze, RecordVersion, RemoveJob, StartStep, TrainingIntent
 from mlwright.planners import run
-from mlwright.planners.run import decide
+from mlwright.planners.run import Decision, decide
 from mlwright.planners.steps import HEARD
 from mlwright.settings import Settings
 from tests.unit.planners.given import NOW, SETTINGS, Run, a_pod, a_run, a_version, named, with_conditions
@@ -491,6 +492,71 @@ def test_the_record_holds_what_the_steps_reported() -> None:
     assert list(record.lineage["environment"].values()) == ["1" * 128] * 32
     assert record.lineage["finishedAt"] == "2026-01-02T12:00:00Z"
     assert [(gate["name"], gate["outcome"]) for gate in record.gates] == [("good", "Passed")]
+
+
+STORE = "s3://models/mlwright"
+
+
+def own(place: str = "train-0/kept-0/bundle") -> str:
+    """Return an address in the folder of the run."""
+    frozen = a_run().started().done().frozen
+    assert frozen is not None
+    return f"{STORE}/demo/churn/runs/{frozen.folder}/{place}"
+
+
+def recorded(uri: str, *, artifacts: str = STORE, **said: Any) -> Decision:
+    """Return what follows when all steps are done and train reports a bundle at this address."""
+    bundle = {"uri": uri, "digest": "sha256:b", "format": "ONNX", **said.pop("bundle", {})}
+    told = a_run().started().succeeded("validate").reported("train", {"bundle": bundle})
+    seen = told.reported("evaluate", {"metrics": {"f1": 1}, **said}).done()
+    assert seen.frozen is not None
+    keys = {"secretRef": {"name": "keys"}} if artifacts == STORE else {}
+    frozen = replace(seen.frozen, artifacts_uri=artifacts, artifacts_storage=keys)
+    return decide(replace(seen, frozen=frozen), SETTINGS, NOW)
+
+
+def test_a_step_says_nothing_of_the_keys_with_which_its_bundle_is_fetched() -> None:
+    """It runs what people bring: else they would name a Secret that they may not read, and nobody would be asked."""
+    forged = {"storage": {"endpointURL": "https://listens", "secretRef": {"name": "password"}}, "more": 1}
+
+    [on_claim] = recorded("pvc://a/b", artifacts="pvc://a", bundle=forged).records
+    [in_store] = recorded(own(), bundle=forged).records
+    assert isinstance(on_claim, RecordVersion)
+    assert isinstance(in_store, RecordVersion)
+
+    assert on_claim.bundle.keys() == {"uri", "digest", "format", "formatReason"}
+    assert in_store.bundle["storage"] == {"secretRef": {"name": "keys"}}
+    assert "more" not in in_store.bundle
+
+
+@pytest.mark.parametrize(
+    "uri, artifacts",
+    [
+        ("s3://payroll/x", STORE),
+        (f"{STORE}/demo/churn/runs/../../../payroll", STORE),
+        (f"{STORE}/other/churn/runs/x/bundle", STORE),
+        (own("../churn-0/train-0/bundle"), STORE),
+        (f"{STORE}/demo/churn/runs/churn-0-ab/train-0/bundle", STORE),
+        ("pvc://claim/x", STORE),
+        ("s3://payroll/x", "pvc://artifacts/runs"),
+    ],
+)
+def test_no_bundle_is_recorded_outside_of_the_folder_of_its_runs(uri: str, artifacts: str) -> None:
+    """Whatever fetches it would read there with the keys of the store."""
+    found = recorded(uri, artifacts=artifacts)
+
+    assert found.records == ()
+    assert "the bundle is reported at" in found.status.summary
+    assert f"and that of a run lies below {artifacts}/demo/churn/runs/" in found.status.summary
+
+
+def test_gates_judge_the_bundle_that_is_recorded() -> None:
+    """Of two pods that trained at once each may have sent one; which was evaluated is told."""
+    same, other = recorded(own(), judged="sha256:b"), recorded(own(), judged="sha256:c")
+
+    assert len(same.records) == 1
+    assert other.records == ()
+    assert "another bundle was evaluated than the one that is reported" in other.status.summary
 
 
 def test_a_result_that_is_not_finite_reaches_no_status() -> None:

@@ -608,6 +608,31 @@ def test_an_address_that_is_refused_starts_no_run(operator: Operator, spec: Body
     assert versions(operator.world) == ["flights-v1"]
 
 
+def test_the_keys_that_a_model_names_are_not_lent_to_a_pipeline(operator: Operator) -> None:
+    """Its author names the image and was never asked for that Secret; with a store of its own it goes on."""
+    storage = {"endpointURL": "https://store:9000", "secretRef": {"name": "keys"}}
+    operator.world.add(people.model(artifacts={"uri": "s3://models/mlwright", "storage": storage}))
+    operator.world.add(people.pipeline())
+    operator.settle()
+    told = summary(operator.world, "TrainingPipeline"), runs(operator.world)
+    own = {"uri": "s3://mine/runs", "storage": storage}
+    edit(operator.world, lambda found: found.update(artifacts=own))
+    operator.settle()
+    waits = summary(operator.world, "TrainingPipeline")
+    operator.actors.around.secrets.add("keys")
+    operator.settle()
+
+    assert told[0] == (
+        "spec.artifacts: Model flights (spec.artifacts.storage) names Secret keys, whose keys are not lent to pods that"
+        " others define: set artifacts here as well, with uri and storage"
+    )
+    assert told[1] == []
+    assert 'waits: secret "keys" not found; create it, the pod starts by itself' in waits
+    [version] = operator.world.all("ModelVersion")
+    assert version["spec"]["bundle"]["uri"].startswith("s3://mine/runs/")
+    assert version["spec"]["bundle"]["storage"] == storage
+
+
 @pytest.mark.parametrize(
     "lacking, said",
     [

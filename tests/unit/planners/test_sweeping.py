@@ -58,6 +58,25 @@ def status(seen: ModelSeen) -> StatusDraft:
     return decide(seen, SETTINGS, NOW).status
 
 
+KEYS = {"endpointURL": "https://store:9000", "secretRef": {"name": "keys"}}
+STORED = TrainerSeen("churn", "s3://models/mlwright", "mine:1", {}, KEYS)
+
+
+def test_a_sweep_of_a_store_is_told_how_to_reach_it() -> None:
+    """Each place as the one says it who writes there."""
+    (start,) = starts(a_model(trainers=(STORED, TrainerSeen("later", "pvc://other/a", "", {}))))
+
+    assert start.document["places"] == ["pvc://other/a/demo/churn/runs", "s3://models/mlwright/demo/churn/runs"]
+    assert start.document["stores"] == [{"uri": "s3://models/mlwright/demo/churn/runs", "storage": KEYS}]
+
+
+def test_keys_of_a_store_are_for_the_image_of_the_installation_alone() -> None:
+    """Without one nothing is swept: an image that somebody names could print what it is given."""
+    seen = a_model(trainers=(STORED,))
+
+    assert not starts(seen, replace(SETTINGS, trainer_image=""))
+
+
 def test_a_sweep_is_told_all_that_it_may_rest_on() -> None:
     """Whose folders, where, since when it is known what is in use, and what that is."""
     trainer = TrainerSeen("churn", "pvc://other/a/", "own:1", {"nodeSelector": {"disk": "ssd"}})

@@ -60,7 +60,8 @@ def test_leaves_nothing_behind(
 
 
 ADDRESSES = {
-    "another scheme": ("s3://lake/flights", "MLWRIGHT_BUNDLE_URI: the scheme 's3' is not read"),
+    "another scheme": ("gs://lake/flights", "MLWRIGHT_BUNDLE_URI: the scheme 'gs' is not read"),
+    "nothing fetched": ("s3://lake/flights", "s3://lake/flights: there is no bundle at this address"),
     "a way out of the volume": ("pvc://artifacts/../x", "MLWRIGHT_BUNDLE_URI: the path holds an empty, '.' or '..'"),
     "nothing there": ("pvc://artifacts/boats", "pvc://artifacts/boats: there is no bundle at this address"),
     "a file instead of a folder": (

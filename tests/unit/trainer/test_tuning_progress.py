@@ -13,6 +13,7 @@ from optuna.trial import TrialState, create_trial
 
 from mlwright.process.last_words import KEPT_BYTES
 from mlwright.scoring import Goal
+from mlwright.trainer.copies import OnVolume
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.program import main
 from mlwright.trainer.results import Outcome, Result
@@ -81,7 +82,7 @@ def test_what_is_told_while_trials_go_on_is_what_a_look_reports(tmp_path: Path) 
         written.set()
         return "1 of 4 trials finished", {"trials": 4, "finished": 1}
 
-    with progress.told(run, tell, every=0.001):
+    with progress.told(run, OnVolume(), tell, every=0.001):
         assert written.wait(1)
     assert look()["sentence"] == "1 of 4 trials finished"
     assert look()["results"] == {"tuning": {"trials": 4, "finished": 1}}
@@ -98,7 +99,7 @@ def test_what_cannot_be_told_ends_no_trial(tmp_path: Path) -> None:
             twice.set()
         raise OSError("full")
 
-    with progress.told(tmp_path, tell, every=0.001):
+    with progress.told(tmp_path, OnVolume(), tell, every=0.001):
         assert twice.wait(1)
 
 

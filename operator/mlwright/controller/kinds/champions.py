@@ -28,6 +28,8 @@ def champion(cache: CacheView, namespace: str, model: str) -> dict[str, Any]:
         return {"name": name, "version": number}
     bundle, lineage = body["spec"]["bundle"], body["spec"].get("lineage") or {}
     found = {"name": name, "version": number, "uri": bundle["uri"], "digest": bundle["digest"]}
+    if bundle.get("storage"):
+        found["storage"] = bundle["storage"]
     own = {"ownTraining": True} if lineage and not lineage.get("estimator") else {}
     return found | own | {"dataset": lineage.get("dataset") or {}}
 

@@ -60,6 +60,7 @@ def _with_folders(seen: ModelSeen, cache: CacheView) -> ModelSeen:
             artifacts=(body["spec"].get("artifacts") or {}).get("uri", ""),
             image=body["spec"].get("image") or "",
             pod=body["spec"].get("pod") or {},
+            storage=(body["spec"].get("artifacts") or {}).get("storage") or {},
         )
         for body in found
     )

@@ -98,6 +98,7 @@ def version_seen(body: Body) -> VersionSeen:
         sentence=gates.summary(tuple(verdict.get("gates") or ())),
         uri=content["bundle"]["uri"],
         digest=content["bundle"]["digest"],
+        storage=content["bundle"].get("storage") or {},
         folder=lineage.get("folder", ""),
         pipeline=lineage.get("pipeline", ""),
         template_digest=lineage.get("templateDigest", ""),

@@ -148,6 +148,7 @@ def definition(body: Body, cache: CacheView) -> PipelineSeen:
     meta, spec = body["metadata"], parsing.spec(TrainingPipelineSpec, body)
     model = spec.model_ref.name if spec.model_ref else meta["name"]
     record = cache.get(MODEL, meta["namespace"], model)
+    artifacts = ((record or {}).get("spec") or {}).get("artifacts") or {}
     return PipelineSeen(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -161,7 +162,8 @@ def definition(body: Body, cache: CacheView) -> PipelineSeen:
         model=model,
         model_exists=record is not None,
         model_uid=record["metadata"]["uid"] if record else "",
-        model_artifacts=(((record or {}).get("spec") or {}).get("artifacts") or {}).get("uri", ""),
+        model_artifacts=artifacts.get("uri", ""),
+        model_storage=artifacts.get("storage") or {},
     )
 
 

@@ -114,7 +114,8 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
 def _model(namespace: str, name: str, cache: CacheView) -> ModelKnown:
     body = cache.get(MODEL, namespace, name)
     store = ((body or {}).get("spec") or {}).get("artifacts") or {}
-    return ModelKnown(name, body is not None, store.get("uri", ""), body["metadata"]["uid"] if body else "")
+    uid = body["metadata"]["uid"] if body else ""
+    return ModelKnown(name, body is not None, store.get("uri", ""), uid, store.get("storage") or {})
 
 
 def _defined(pipeline: Body, cache: CacheView) -> PipelineSeen:

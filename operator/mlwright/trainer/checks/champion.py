@@ -59,7 +59,7 @@ class Reference:
         if champion is None:
             return cls()
         try:
-            folder = addresses.locate(addresses.parse(champion.uri, field="champion.uri"), root)
+            folder = addresses.locate(addresses.parse(champion.uri, field="champion.uri", schemes=addresses.DATA), root)
             verify(folder, champion.digest)
             return cls(champion.version, read_profile(folder))
         except (BundleError, OSError) as problem:

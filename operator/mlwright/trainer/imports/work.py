@@ -30,7 +30,7 @@ def workspace(task: ImportTask, root: Path) -> Workspace:
     Raises:
         AddressError: The run's address is refused.
     """
-    address = addresses.parse(task.run_uri, field="runUri")
+    address = addresses.parse(task.run_uri, field="runUri", schemes=addresses.DATA)
     return Workspace(addresses.locate(address, root), "import", task.attempt, owner=task.owner)
 
 
@@ -80,7 +80,7 @@ def _copied(source: Path, target: Path, *, unsafe: bool) -> Manifest:
 def _results(
     task: ImportTask, manifest: Manifest, fetched: Fetched, flavor: str, missing: tuple[str, ...]
 ) -> dict[str, Any]:
-    run = addresses.parse(task.run_uri, field="runUri")
+    run = addresses.parse(task.run_uri, field="runUri", schemes=addresses.DATA)
     bundle = {
         "uri": str(run.join(f"import-{task.attempt}", BUNDLE)),
         "digest": manifest.digest,

@@ -19,6 +19,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, run_grpc_proxy_server
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from mlwright.trainer.copies import Copies
 from mlwright.trainer.errors import SurroundingsError
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class OverError(Exception):
     """The coordinator has ended, and so has the tuning."""
 
 
-def open_journal(run: Path) -> BaseStorage:
+def open_journal(run: Path, copies: Copies) -> BaseStorage:
     """The study's storage in the run's folder; one process at a time has it open.
 
     Raises:
@@ -44,10 +45,27 @@ def open_journal(run: Path) -> BaseStorage:
     """
     run.mkdir(parents=True, exist_ok=True)
     path = run / JOURNAL
+    copies.fetch(path)
     mend(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))
+        return JournalStorage(_Journal(path, copies))
+
+
+class _Journal(JournalFileBackend):
+    """A journal of which others find every entry as soon as it is written."""
+
+    def __init__(self, path: Path, copies: Copies) -> None:
+        super().__init__(str(path), lock_obj=JournalFileOpenLock(str(path)))
+        self._path = path
+        self._copies = copies
+        self._turn = threading.Lock()
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """See Optuna. Calls come from several threads, and no earlier state may follow a later one."""
+        with self._turn:
+            super().append_logs(logs)
+            self._copies.send(self._path)
 
 
 def mend(path: Path) -> None:
@@ -61,7 +79,7 @@ def mend(path: Path) -> None:
             stream.truncate(whole)
 
 
-def serve(storage: BaseStorage, run: Path) -> None:
+def serve(storage: BaseStorage, run: Path, copies: Copies) -> None:
     """Let workers use the storage, from a thread that ends with the process, and tell them where."""
     host = own_host()
     everywhere = "[::]" if ":" in host else "0.0.0.0"  # noqa: S104  # who may reach the pod is a matter of policies
@@ -70,6 +88,7 @@ def serve(storage: BaseStorage, run: Path) -> None:
     draft = run / f".{ADDRESS}"
     draft.write_text(f"{host} {PORT}", encoding="ascii")
     draft.rename(run / ADDRESS)
+    copies.send(run / ADDRESS)
 
 
 def _run_server(storage: BaseStorage, host: str, port: int) -> None:
@@ -84,22 +103,24 @@ def own_host() -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def dial(run: Path, *, over: Callable[[], bool], patience: float = PATIENCE) -> BaseStorage:
+def dial(run: Path, copies: Copies, *, over: Callable[[], bool], patience: float = PATIENCE) -> BaseStorage:
     """The coordinator's storage, found again whenever it is lost.
 
     Args:
         run: The run's folder.
+        copies: Where it is kept.
         over: Whether the tuning has ended.
         patience: Seconds after which a lost coordinator is given up.
     """
-    return cast("BaseStorage", _Line(run, over, patience))
+    return cast("BaseStorage", _Line(run, copies, over, patience))
 
 
 class _Line:
     """Speaks like a storage; every call is repeated until somebody answers."""
 
-    def __init__(self, run: Path, over: Callable[[], bool], patience: float) -> None:
+    def __init__(self, run: Path, copies: Copies, over: Callable[[], bool], patience: float) -> None:
         self._run = run
+        self._copies = copies
         self._over = over
         self._patience = patience
         self._proxy: GrpcStorageProxy | None = None
@@ -128,6 +149,7 @@ class _Line:
 
     def _connected(self) -> GrpcStorageProxy:
         if self._proxy is None:
+            self._copies.fetch(self._run / ADDRESS)
             host, port = (self._run / ADDRESS).read_text(encoding="ascii").split()
             # Pods speak to each other without the proxy of a company; gRPC looks for the lower-case name.
             os.environ["no_grpc_proxy"] = host.strip("[]")  # noqa: SIM112

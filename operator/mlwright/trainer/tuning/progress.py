@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from mlwright.constants import TUNE_PROGRESS
+from mlwright.trainer.copies import Copies
 from mlwright.trainer.errors import SurroundingsError
 
 logger = logging.getLogger(__name__)
 
-PROGRESS: Final = "tune.progress.json"
+PROGRESS: Final = TUNE_PROGRESS
 EVERY: Final = 5.0
 """Seconds after which the file is written again."""
 Told = tuple[str, Mapping[str, Any]]
@@ -24,11 +26,12 @@ Told = tuple[str, Mapping[str, Any]]
 
 
 @contextmanager
-def told(run: Path, tell: Callable[[], Told], every: float = EVERY) -> Iterator[None]:
+def told(run: Path, copies: Copies, tell: Callable[[], Told], every: float = EVERY) -> Iterator[None]:
     """Keep the file up to date, from a thread, while trials go on.
 
     Args:
         run: The run's folder.
+        copies: Where it is kept.
         tell: How the study stands.
         every: Seconds between two looks.
     """
@@ -38,6 +41,7 @@ def told(run: Path, tell: Callable[[], Told], every: float = EVERY) -> Iterator[
         while not over.wait(every):
             try:
                 write(run, tell())
+                copies.send(run / PROGRESS)
             except Exception:  # a look at the work must never end it
                 logger.warning("the progress could not be told", exc_info=True)
 
