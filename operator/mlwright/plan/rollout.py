@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -69,6 +69,8 @@ class Phase:
     """None while it goes on."""
 
 
+KUBELETS: Final = timedelta(seconds=90)
+"""Within this time a kubelet has brought its pods a ConfigMap that changed."""
 PHASES: Final = 32
 """Phases that are remembered; of a share that comes and goes more often the first are forgotten."""
 
@@ -106,6 +108,15 @@ class Progress:
     def now(self) -> Stage:
         """The stage that it is in."""
         return self.stages[self.stage]
+
+    @property
+    def settling(self) -> timedelta:
+        """How long after `since` the time of the stage begins.
+
+        That of the first copies begins when all pods that make them know: a short step would else pass without one.
+        """
+        goes_on = self.stage > 0 and self.stages[self.stage - 1].copies > 0
+        return KUBELETS if self.now.type is StageType.SHADOW and not goes_on else timedelta(0)
 
     @property
     def observing(self) -> bool:

@@ -117,7 +117,7 @@ def judge(seen: DeploymentSeen, progress: Progress, now: datetime) -> Judged | N
         pasts=measured.pasts if measured else {},
     )
     judgement = evaluate(progress.analysis, case)
-    held, hold = now - (progress.since or now), timedelta(seconds=progress.now.hold)
+    held, hold = now - (progress.since or now) - progress.settling, timedelta(seconds=progress.now.hold)
     conclusion = conclude(progress.analysis, case, judgement, held_for=held, hold=hold)
     if progress.noise is None and conclusion.move in {Move.ADVANCE, Move.ADVANCE_UNPROVEN, Move.ROLL_BACK}:
         conclusion = Conclusion(Move.STAY, f"how stable's errors are spread is not known yet; {judgement.sentence}")

@@ -23,8 +23,6 @@ from mlwright.planners.preflight import Answered, Preflown
 
 LOOK_AGAIN: Final = 30.0
 """Seconds; pods in trouble do not always say so by an event of theirs."""
-KUBELETS: Final = timedelta(seconds=90)
-"""Within this time a kubelet has brought its pods a ConfigMap that changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +201,7 @@ def _unapproved(at: Rollout) -> Step | None:
 
 
 def _holding(at: Rollout) -> Step | None:
-    stage, begun = at.progress.now, _begun(at)
+    stage, begun = at.progress.now, at.since + at.progress.settling
     left = (begun + timedelta(seconds=stage.hold) - at.now).total_seconds()
     if left <= 0 or at.commands.promote:
         return None
@@ -215,16 +213,6 @@ def _holding(at: Rollout) -> Step | None:
         when = f"as soon as its kubelet has told each pod; the time of the step counts from {timestamp(begun)}"
     reason = Reason.BAKING if baking else Reason.HOLDING
     return at.onward(reason, f"{at.version} {what} {when}{_observed(at)}", at.target, left, since=at.since)
-
-
-def _begun(at: Rollout) -> datetime:
-    """Return when the time of the stage begins.
-
-    That of the first copies begins when all pods that make them know: a short step would else pass without one.
-    """
-    stage, number = at.progress.now, at.progress.stage
-    copying = number > 0 and at.progress.stages[number - 1].copies > 0
-    return at.since + KUBELETS if stage.type is StageType.SHADOW and not copying else at.since
 
 
 def _onward(at: Rollout) -> Step:

@@ -51,7 +51,7 @@ def conclude(
         analysis: The spec.
         case: What was judged.
         judgement: How.
-        held_for: Since when the weight of the step has been in effect.
+        held_for: How long the step has been in effect; negative while pods are still told of its copies.
         hold: How long the step lasts at least; of a bake, how long it lasts.
     """
     if judgement.outcome is Outcome.FAIL:

@@ -92,6 +92,17 @@ def test_only_proof_moves_a_rollout(reading: Reading, move: Move) -> None:
     assert differences(judged.evidence) == ()
 
 
+@pytest.mark.parametrize("seconds, move", [(60, Move.STAY), (100, Move.STAY), (130, Move.ADVANCE)])
+def test_the_first_copies_are_judged_for_a_whole_step(seconds: int, move: Move) -> None:
+    """Its time counts from when kubelets have told the pods: what was counted before says nothing of copies."""
+    quiet = replace(progress(), stages=(Stage("quiet", StageType.SHADOW, 0, 100, 30, copies=25), *STAGES))
+    seen = replace(a_deployment().done(), measured=measured(looks(HOUR, share=0.1, errors=0.001)))
+    judged = judge(seen, replace(quiet, noise=BY_COUNTING), LONG_AGO + timedelta(seconds=seconds))
+
+    assert judged is not None
+    assert judged.conclusion.move is move
+
+
 def test_a_step_of_all_requests_is_judged_as_a_bake() -> None:
     """Nothing is beside the candidate there: it is held against the version before, with the budget of the bake."""
     analysis = Analysis.model_validate({"noise": "Binomial", "checks": CHECKS})
