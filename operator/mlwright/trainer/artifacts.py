@@ -14,12 +14,13 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mlwright.bundle import addresses
 from mlwright.bundle.addresses import Address, Scheme
@@ -27,10 +28,12 @@ from mlwright.bundle.documents import Document
 from mlwright.bundle.verification import BUNDLE_MAX_BYTES
 from mlwright.trainer.errors import STORAGE_AWAY, SurroundingsError, UserError
 from mlwright.trainer.possession import OWNED
-from mlwright.trainer.results import RESULT, Result
+from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import Storage
 from mlwright.trainer.step_document import read_storage
 from mlwright.trainer.workspace import Workspace
+
+T = TypeVar("T")
 
 VARIABLE: Final = "MLWRIGHT_ARTIFACTS"
 DATA: Final = "spec.dataset"
@@ -38,6 +41,9 @@ DATA: Final = "spec.dataset"
 KEPT: Final = "kept"
 """The member of a result in the store that names the folder beside it in which the files are."""
 _KEPT_NAME: Final = re.compile(r"kept-[0-9a-f]{16}")
+PATIENCE: Final = 300.0
+"""Seconds for which a store may be away when work is done: to do it again takes longer, as a rule."""
+LONGEST_PAUSE: Final = 30.0
 _PIECE: Final = 8 << 20
 """Bytes that are asked for at once: each piece is a request."""
 
@@ -155,8 +161,10 @@ class Store:
         except ValueError:
             raise SurroundingsError(f"{RESULT} of {folder.name} is damaged; start another attempt") from None
 
-    def keep(self, folder: Path, result: Result) -> Result:
+    def keep(self, folder: Path, result: Result, patience: float) -> Result:
         """Send the files of an attempt, and let them be found; return the result with addresses of what was sent.
+
+        The store may be away for `patience` seconds at a time.
 
         Raises:
             UserError: The store refuses, or is away.
@@ -165,12 +173,17 @@ class Store:
         self.named[folder] = kept
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path != folder / RESULT:
-                self.send(path)
+                patiently(partial(self.send, path), patience)
         here = f"{Scheme.S3}://{self._object(folder)}/"
         told = replace(result, results=_moved(result.results, here, f"{here}{kept}/"))
-        with self.words(), self.system.open_output_stream(f"{self._object(folder)}/{RESULT}") as stream:
-            stream.write(json.dumps({**json.loads(told.to_json()), KEPT: kept}).encode())
-        return self.result(folder) or told  # another pod may have been as quick: all speak of the one that is there
+        text = json.dumps({**json.loads(told.to_json()), KEPT: kept}).encode()
+        patiently(partial(self._write, f"{self._object(folder)}/{RESULT}", text), patience)
+        # another pod may have been as quick: all speak of the one that is there
+        return patiently(partial(self.result, folder), patience) or told
+
+    def _write(self, name: str, content: bytes) -> None:
+        with self.words(), self.system.open_output_stream(name) as stream:
+            stream.write(content)
 
     def send(self, path: Path) -> None:
         """Write a file as an object; one in the folder of an attempt where the files of that attempt are kept.
@@ -315,11 +328,12 @@ class Artifacts:
         store = self._of(workspace.folder)
         if store is None:
             return result
-        if earlier := store.result(workspace.folder):
+        patience = PATIENCE if result.outcome is Outcome.SUCCEEDED else 0.0  # of a failure nothing is lost
+        if earlier := patiently(partial(store.result, workspace.folder), patience):
             return earlier
         if (workspace.run / OWNED).exists():
-            store.send(workspace.run / OWNED)
-        return store.keep(workspace.folder, result)
+            patiently(partial(store.send, workspace.run / OWNED), patience)
+        return store.keep(workspace.folder, result, patience)
 
     def _of(self, path: Path) -> Store | None:
         return next((store for store in self.stores if store.holds(path)), None)
@@ -354,6 +368,23 @@ def _keys(storage: Storage, before: str, env: Mapping[str, str]) -> Mapping[str,
     if not storage.secret:
         return env
     return {name: env.get(before + name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+
+
+def patiently(action: Callable[[], T], patience: float, pause: float = 1) -> T:
+    """Do something that keeps finished work, again and again while the store is away; pauses (seconds) double.
+
+    Raises:
+        UserError: The store refuses, or is away for longer than `patience` seconds.
+    """
+    over = time.monotonic() + patience
+    while True:
+        try:
+            return action()
+        except UserError as problem:
+            if problem.reason != STORAGE_AWAY or time.monotonic() + pause > over:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _is_kept(name: str, top: int) -> bool:
