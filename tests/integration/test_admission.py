@@ -933,15 +933,20 @@ REFUSALS |= {
         "length must be 10m, 12m, 15m, 20m or 30m",
         {"spec.windows": {"fast": {"length": "25m"}}},
     ),
-    "minutes that are usual after a day and a half": Refusal(
+    "minutes that are usual without a weekend": Refusal(
         "DriftMonitor.spec.windows.fast",
-        "baseline must be whole days",
-        {"spec.windows": {"fast": {"baseline": "36h"}}},
+        "baseline must be whole weeks",
+        {"spec.windows": {"fast": {"baseline": "48h"}}},
     ),
     "minutes that are longer than a block": Refusal(
         "DriftMonitor.spec.windows",
         "fast.length must be shorter than slow.every",
         {"spec.windows": {"slow": {"length": "1h", "every": "10m"}, "fast": {"length": "10m"}}},
+    ),
+    "minutes of stored rows": Refusal(
+        "DriftMonitor.spec",
+        "windows.fast is for requests",
+        {"spec.target": _stored(), "spec.windows": {"fast": {"length": "10m"}}},
     ),
     "a feature that is watched and is not": Refusal(
         "DriftMonitor.spec.features",

@@ -83,8 +83,8 @@ class FastWindow(Schema):
     baseline: Duration = Field(
         default="168h",
         description=(
-            "For so many hours of a version it is learnt what is usual at each hour of the day; nothing is judged"
-            " before that. A week holds each weekday once."
+            "For so many hours with rows it is learnt what is usual at each hour of the day; nothing is judged before"
+            " that. Whole weeks: each holds every weekday once."
         ),
     )
     rules: ClassVar[tuple[Rule, ...]] = (
@@ -95,9 +95,9 @@ class FastWindow(Schema):
             " record",
         ),
         Rule(
-            "duration(self.baseline) >= duration('48h') && duration(self.baseline) <= duration('672h')"
-            " && duration(self.baseline).getSeconds() % 86400 == 0",
-            "baseline must be whole days, 48h to 672h: each hour of the day is learnt as often",
+            "duration(self.baseline) >= duration('168h') && duration(self.baseline) <= duration('672h')"
+            " && duration(self.baseline).getSeconds() % 604800 == 0",
+            "baseline must be whole weeks, 168h to 672h: without a weekend in it every weekend would be drift",
         ),
     )
 
@@ -352,5 +352,9 @@ class DriftMonitorSpec(Schema):
             "!has(self.target.batch) || !has(self.target.batch.label)"
             " || self.checks.exists(one, one.type == 'Performance')",
             "target.batch.label is for a check of type Performance: add one, or remove label",
+        ),
+        Rule(
+            "!has(self.target.batch) || !has(self.windows) || !has(self.windows.fast)",
+            "windows.fast is for requests: stored rows are looked at by their schedule; remove windows.fast",
         ),
     )

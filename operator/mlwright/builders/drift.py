@@ -136,7 +136,7 @@ def _usual(usual: Usual) -> _Record:
         }
         for name, one in usual.hours.items()
     }
-    data = {"until": usual.until, "surfaces": found}
+    data = {"until": usual.until, "length": usual.length, "surfaces": found}
     return _Record(USUAL, usual.revision, data, usual.until, (str(usual.until),))
 
 
@@ -243,7 +243,8 @@ def _usuals(records: Iterable[Body]) -> Iterator[Usual]:
         if data:
             meta = body["metadata"]
             found = {name: _hours(one) for name, one in data["surfaces"].items()}
-            yield Usual(meta["labels"].get(LABEL_REVISION, ""), data["until"], found, meta["name"], meta["uid"])
+            revision = meta["labels"].get(LABEL_REVISION, "")
+            yield Usual(revision, data["until"], data["length"], found, meta["name"], meta["uid"])
 
 
 def _hours(one: Mapping[str, Any]) -> Hours:

@@ -16,6 +16,7 @@ from mlwright.cli.kubectl import Body
 from mlwright.cli.reports import brief, in_order
 from mlwright.planners.drift_past import Past, Traced, TracedFlaw, past
 from mlwright.planners.drift_quality import WORDS
+from mlwright.planners.drift_verdicts import compared
 from mlwright.stats.drift import Shift, State
 from mlwright.stats.shares import Share, percent
 
@@ -133,10 +134,16 @@ def strange(found: Told) -> Sequence[Traced]:
 def learning(found: Told) -> str:
     """Return how much is learnt of what is usual at each hour of the day; empty where nothing is, or all of it."""
     fast = found.past.fast
-    learned = fast.learned(found.past.learned or {}) if fast else 0
+    learned = hours_learned(found)
     if fast is None or learned >= fast.needed:
         return ""
     return f"the newest {fast.settings.length}: {learned} of {fast.needed} hours of what is usual are learnt"
+
+
+def hours_learned(found: Told) -> int:
+    """Return how many hours of what is usual are learnt of all that is compared."""
+    fast = found.past.fast
+    return fast.learned(compared(found.spec, found.past.learned or {})) if fast else 0
 
 
 def _watched(found: Told) -> list[str]:
@@ -250,7 +257,7 @@ def _fast(found: Told) -> dict[str, Any] | None:
     if fast is None:
         return None
     spans = [{"until": written(one.until)} for one in fast.blocks]
-    learned = fast.learned(found.past.learned or {})
+    learned = hours_learned(found)
     each = [_feature(one, spans[-len(one.shifts) :]) for one in found.past.sudden]
     return {"length": fast.settings.length, "learned": learned, "needed": fast.needed, "features": each}
 

@@ -144,6 +144,8 @@ class Usual:
 
     revision: str
     until: int
+    length: int
+    """Seconds of the spans that it was learnt from; how much those of another length differ is another matter."""
     hours: Mapping[str, Hours]
     object: str = ""
     uid: str = ""

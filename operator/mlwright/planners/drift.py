@@ -33,11 +33,11 @@ from mlwright.planners.drift_judging import judge
 from mlwright.planners.drift_notify import tidied
 from mlwright.planners.drift_records import outdated, with_bet
 from mlwright.planners.drift_spans import Known, known_of, next_span
-from mlwright.planners.drift_status import minutes, told, watches, window_of, with_action
+from mlwright.planners.drift_status import minutes, told, watches, with_action
 from mlwright.planners.drift_usual import Fast, length, with_hour
 from mlwright.planners.drift_usual import teaches as teaches_hour
 from mlwright.planners.drift_variation import teaches, varied
-from mlwright.planners.drift_verdicts import suspected
+from mlwright.planners.drift_verdicts import compared, suspected
 from mlwright.settings import Settings
 
 Decision = Decided[DriftIntent]
@@ -102,9 +102,9 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
         return Decided(_as_told(seen, served), records=records, again=again, wanted=wanted)
     newest = known.windows(seen.spec)
     judged = judge(seen, served, known.reference, known.blocks, newest, known.fast)
-    fast = minutes(known.fast, known.reference, judged.sudden)
-    status = told(served, newest[-1] if newest else None, judged, tallied, fast)
-    acted = acting(seen, settings, served, judged.found, window_of(status, judged), broken=judged.broken)
+    surfaces = compared(seen.spec, known.reference.surfaces) if known.reference else {}
+    status = told(served, newest[-1] if newest else None, judged, tallied, minutes(known.fast, surfaces, judged.sudden))
+    acted = acting(seen, settings, served, judged.found, status.fields, broken=judged.broken)
     intents = (*outdated(seen, served, known.resting), *acted.intents, *tidied(seen, acted))
     return Decided(with_action(status, acted), records=acted.records, intents=intents, again=again, wanted=wanted)
 
@@ -143,10 +143,13 @@ def _varied(seen: MonitorSeen, known: Known, block: Block) -> tuple[KeepVaried, 
 
 def _usual(seen: MonitorSeen, known: Known, fast: Fast, block: Block) -> tuple[KeepUsual, ...]:
     """Return what is usual with the hour that a span ends, if it ends one that teaches anything."""
-    reference = known.reference
-    if reference is None or not teaches_hour(fast, block, reference):
+    if known.reference is None:
         return ()
-    return (KeepUsual(with_hour(fast, block, reference, _suspects(seen, known, reference))),)
+    reference = replace(known.reference, surfaces=compared(seen.spec, known.reference.surfaces))
+    if not teaches_hour(fast, block, reference):
+        return ()
+    more = with_hour(fast, block, reference, _suspects(seen, known, known.reference))
+    return () if more.hours == (fast.usual.hours if fast.usual else {}) else (KeepUsual(more),)
 
 
 def _suspects(seen: MonitorSeen, known: Known, reference: Reference) -> frozenset[str]:

@@ -14,7 +14,7 @@ from mlwright.plan.drift import Acted, AskForRun, MonitorSeen, ServedSeen
 from mlwright.planners.drift_notify import notify
 from mlwright.planners.drift_rollback import send_back
 from mlwright.planners.drift_shown import observed, shown
-from mlwright.planners.drift_verdicts import Found
+from mlwright.planners.drift_verdicts import SUDDEN, Found
 from mlwright.settings import Settings
 
 SHOWN: Final = 20
@@ -26,7 +26,7 @@ def acting(
     settings: Settings,
     served: ServedSeen,
     judged: Sequence[Found],
-    window: Mapping[str, Any] | None,
+    told: Mapping[str, Any],
     *,
     broken: str = "",
 ) -> Acted:
@@ -40,13 +40,16 @@ def acting(
         settings: Of the operator.
         served: What is watched.
         judged: What was found.
-        window: The newest window.
+        told: Fields of the status: the newest window, and the newest minutes.
         broken: Why nothing may follow from what is asked now: it is broken; empty where it is not.
     """
     types = {check.name: check.type for check in seen.spec.checks}
     found = Acted()
     for action in seen.spec.actions:
         because = [one for one in judged if one.lasting and types[one.check] in action.when]
+        if action.type != "Notify":  # an hour of broken values is no reason to learn from it, nor to go back
+            because = [one for one in because if one.part != SUDDEN]
+        window = told["fast"] if all(one.part == SUDDEN for one in because) else told["window"]
         if because and window:
             evidence = _found(seen, because, window)
             if action.type == "Notify":  # tells no more than the status does

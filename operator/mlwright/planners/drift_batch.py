@@ -80,7 +80,7 @@ def watching_stored(
     judged = judge(seen, served, reference, blocks, newest_windows)
     draft = told(served, newest_windows[-1] if newest_windows else None, judged, None)
     status = _told(draft, served, standing, table, _lost(seen, served, stored))
-    acted = acting(seen, settings, served, judged.found, status.fields["window"], broken=judged.broken)
+    acted = acting(seen, settings, served, judged.found, status.fields, broken=judged.broken)
     due = _due(seen, stored, table, now)
     looks: tuple[DriftIntent, ...] = _spare(stored, standing)
     looks += _started(seen, settings, served, standing, due)

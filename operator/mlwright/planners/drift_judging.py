@@ -72,7 +72,7 @@ def judge(
     known = newest if reference else ()
     last = newest[-1] if newest else None
     drift = findings(seen.spec, reference, known, seen.status) if types & OF_DISTRIBUTIONS else None
-    minutes = sudden(seen.spec, surfaces, fast, seen.status) if fast and types & OF_DISTRIBUTIONS else None
+    minutes = sudden(seen.spec, surfaces, fast, seen.status, drift or ()) if fast and types & OF_DISTRIBUTIONS else None
     strange = any(one.lasting and one.surface.startswith("feature:") for one in (*(drift or ()), *(minutes or ())))
     return Judged(
         drift,

@@ -129,7 +129,8 @@ def _going_on(seen: MonitorSeen, served: ServedSeen, action: Action) -> NoteSeen
     """
     own = [note for note in seen.notes if note.action == action.name and note.revision == served.revision]
     told = {one.get("decision") for one in seen.status.get("notifications") or () if one.get("action") == action.name}
-    quiet = str((seen.status.get("window") or {}).get("until") or "")
+    ends = ((seen.status.get(name) or {}).get("until") or "" for name in ("window", "fast"))
+    quiet = max(map(str, ends))
     same = [note for note in own if note.name in told or note.until > quiet]
     return max(same, key=lambda note: (note.until, note.name), default=None)
 

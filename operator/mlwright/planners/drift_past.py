@@ -12,7 +12,7 @@ from mlwright.planners.drift_batch import stored_blocks
 from mlwright.planners.drift_quality import Flaw, flaws
 from mlwright.planners.drift_spans import Clockwork, fast_known
 from mlwright.planners.drift_sudden import sudden
-from mlwright.planners.drift_usual import Fast
+from mlwright.planners.drift_usual import Fast, newest_usual
 from mlwright.planners.drift_verdicts import Finding, findings, longest
 from mlwright.planners.drift_windows import Window, windows
 from mlwright.stats.drift import Shift
@@ -97,26 +97,29 @@ def past(
         newest = windows(clock.resting(revision, blocks), clock.several, longest(spec))
     if own is None:
         return Past(newest)
-    usual = [one for one in usuals if one.revision == revision]
-    fast = fast_known(spec, own, (one for one in blocks if one.revision == revision), usual[-1] if usual else None)
-    minutes = _sudden(spec, status, own.surfaces, fast) if fast else ()
+    usual = newest_usual(spec, revision, usuals)
+    fast = fast_known(spec, own, (one for one in blocks if one.revision == revision), usual)
+    slow = findings(spec, own, newest, status) if newest else ()
+    minutes = _sudden(spec, status, own.surfaces, fast, slow) if fast else ()
     if not newest:
         return Past((), own.surfaces, fast=fast, sudden=minutes)
     earlier = [findings(spec, own, newest[:end], {}) for end in range(1, len(newest))]
     shifts = [{(one.check, one.name): one.shift for one in window} for window in earlier]
-    traced = tuple(_traced(one, shifts) for one in findings(spec, own, newest, status))
+    traced = tuple(_traced(one, shifts) for one in slow)
     broken = _broken(spec, status, own.surfaces, newest)
     return Past(newest, own.surfaces, traced, own.names, broken, fast, minutes)
 
 
-def _sudden(spec: DriftMonitorSpec, status: Mapping[str, Any], learned: Surfaces, fast: Fast) -> tuple[Traced, ...]:
+def _sudden(
+    spec: DriftMonitorSpec, status: Mapping[str, Any], learned: Surfaces, fast: Fast, slow: Iterable[Finding]
+) -> tuple[Traced, ...]:
     first = max(0, len(fast.blocks) - longest(spec))
     earlier = [
         sudden(spec, learned, replace(fast, blocks=fast.blocks[first:end]), {})
         for end in range(first + 1, len(fast.blocks))
     ]
     shifts = [{(one.check, one.name): one.shift for one in window} for window in earlier]
-    return tuple(_traced(one, shifts) for one in sudden(spec, learned, fast, status))
+    return tuple(_traced(one, shifts) for one in sudden(spec, learned, fast, status, slow))
 
 
 def _broken(

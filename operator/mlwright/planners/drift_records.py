@@ -8,7 +8,7 @@ from dataclasses import replace
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.plan.drift import Block, DriftIntent, ForgetRecord, MonitorSeen, ServedSeen
 from mlwright.planners.drift_truth import after, bet_of, least
-from mlwright.planners.drift_usual import fast_of
+from mlwright.planners.drift_usual import newest_usual
 
 
 def with_bet(spec: DriftMonitorSpec, served: ServedSeen, block: Block, blocks: Sequence[Block]) -> Block:
@@ -40,6 +40,6 @@ def outdated(seen: MonitorSeen, served: ServedSeen, blocks: Sequence[Block]) -> 
     learned = (ForgetRecord(one.object, one.uid) for one in seen.references if one.revision != served.revision)
     own = [one for one in seen.varied if one.revision == served.revision]
     older = (ForgetRecord(one.object, one.uid) for one in seen.varied if one not in own[-1:])
-    usual = [one for one in seen.usual if one.revision == served.revision and fast_of(seen.spec)]
-    young = (ForgetRecord(one.object, one.uid) for one in seen.usual if one not in usual[-1:])
+    usual = newest_usual(seen.spec, served.revision, seen.usual)
+    young = (ForgetRecord(one.object, one.uid) for one in seen.usual if one is not usual)
     return (*counted, *learned, *older, *young)

@@ -10,8 +10,8 @@ from typing import Final
 from mlwright.api.drift import DriftMonitorSpec, FastWindow
 from mlwright.api.fields import parse_duration
 from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen, Usual, Wanted
-from mlwright.planners.drift_usual import Fast, fast_of, length, spans_kept
-from mlwright.planners.drift_verdicts import longest
+from mlwright.planners.drift_usual import Fast, fast_of, length, newest_usual, spans_kept
+from mlwright.planners.drift_verdicts import compared, longest
 from mlwright.planners.drift_windows import Window, every, spans_of_a_day, windows
 
 COUNTING: Final = 30.0
@@ -102,9 +102,9 @@ def known_of(seen: MonitorSeen, served: ServedSeen) -> Known:
     """Return what was recorded of the revision that is served."""
     clock = Clockwork.of(seen.spec)
     reference = next((one for one in seen.references if one.revision == served.revision), None)
-    usual = [one for one in seen.usual if one.revision == served.revision]
+    usual = newest_usual(seen.spec, served.revision, seen.usual)
     blocks = [one for one in seen.blocks if one.revision == served.revision]
-    fast = fast_known(seen.spec, reference, blocks, usual[-1] if usual else None)
+    fast = fast_known(seen.spec, reference, blocks, usual)
     return Known(clock, clock.resting(served.revision, blocks), reference, fast)
 
 
@@ -128,7 +128,7 @@ def fast_known(
 
 
 def _fast_clock(spec: DriftMonitorSpec, fast: Fast, reference: Reference | None) -> Clockwork:
-    learning = reference is None or fast.learned(reference.surfaces) < fast.needed
+    learning = reference is None or fast.learned(compared(spec, reference.surfaces)) < fast.needed
     return Clockwork.fast(spec, fast.settings, learning=learning)
 
 

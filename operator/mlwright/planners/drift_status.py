@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, written
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import Acted, Reference, ServedSeen, Tallied
+from mlwright.plan.drift import Acted, ServedSeen, Surfaces, Tallied
 from mlwright.planners.drift_judging import Judged
 from mlwright.planners.drift_quality import Flaw
 from mlwright.planners.drift_truth import Truth
@@ -76,12 +76,12 @@ def watches(served: ServedSeen) -> str:
     return f"{served.version} is watched"
 
 
-def minutes(fast: Fast | None, reference: Reference | None, found: Sequence[Finding] | None) -> dict[str, Any] | None:
+def minutes(fast: Fast | None, compared: Surfaces, found: Sequence[Finding] | None) -> dict[str, Any] | None:
     """Return what is told of the newest minutes; None where nobody asks for these.
 
     Args:
         fast: What was counted, and what is usual.
-        reference: What the version learned; None before that is recorded.
+        compared: The distributions that checks compare.
         found: What they say.
     """
     if fast is None or found is None:
@@ -91,18 +91,10 @@ def minutes(fast: Fast | None, reference: Reference | None, found: Sequence[Find
     return {
         **span,
         "rows": rows(newest.counts.values()) if newest else 0,
-        "learned": fast.learned(reference.surfaces) if reference else 0,
+        "learned": fast.learned(compared),
         "needed": fast.needed,
         "features": [_shown(one) for one in found[:MOST_SHOWN]],
     }
-
-
-def window_of(status: StatusDraft, judged: Judged) -> Mapping[str, Any] | None:
-    """Return the window that something was found in: the newest minutes where nothing else was."""
-    fast: Mapping[str, Any] | None = status.fields["fast"]
-    slow: Mapping[str, Any] | None = status.fields["window"]
-    is_sudden = any(one.lasting for one in judged.sudden or ()) and not any(one.lasting for one in judged.drift or ())
-    return fast if is_sudden and fast and "until" in fast else slow
 
 
 def _drifted(served: ServedSeen, slow: tuple[Finding, ...], sudden: tuple[Finding, ...] | None) -> Verdict:
@@ -125,10 +117,7 @@ def _calm(sudden: tuple[Finding, ...]) -> str:
     if worst.votes.over:
         needed = worst.settings.persistence
         return f"{worst.sentence}; it counts when {needed.required} of {needed.of} windows say so"
-    return (
-        f"in the newest {worst.minutes} {worst.name} is farthest from what is usual at this hour,"
-        f" {worst.shift.estimate:.2g} [{worst.shift.low:.2g}, {worst.shift.high:.2g}]"
-    )
+    return f"in the newest {worst.minutes} nothing is proven to be far from what is usual at this hour"
 
 
 def _undrifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +22,18 @@ from mlwright.planners.drift_verdicts import (
     told_drifted,
     watched,
 )
-from mlwright.stats.drift import Counted, Shift, judge, overs
+from mlwright.stats.drift import Counted, Shift, State, judge, overs
 from mlwright.stats.persistence import Votes
 from mlwright.stats.wobble import FEWEST_PAIRS
 
 
-def sudden(spec: DriftMonitorSpec, reference: Surfaces, fast: Fast, status: Mapping[str, Any]) -> tuple[Finding, ...]:
+def sudden(
+    spec: DriftMonitorSpec,
+    reference: Surfaces,
+    fast: Fast,
+    status: Mapping[str, Any],
+    slow: Iterable[Finding] = (),
+) -> tuple[Finding, ...]:
     """Return what the newest minutes say, the feature that is farthest away first.
 
     A feature of which it is not learnt yet what is usual has too few rows, whatever was counted.
@@ -37,10 +43,24 @@ def sudden(spec: DriftMonitorSpec, reference: Surfaces, fast: Fast, status: Mapp
         reference: What the version learned: the distributions that are judged.
         fast: What was counted, and what is usual.
         status: What was told before: what had drifted does so until it is over.
+        slow: What the long windows say.
     """
+    if not fast.blocks:
+        return ()
     before = told_drifted((status.get("fast") or {}).get("features"))
+    denied = {(one.check, one.surface) for one in slow if _denies(one)}
     found = (one for check in checks_of(spec) for one in _of_check(spec, check, reference, fast, before))
-    return tuple(sorted(found, key=placed)) if fast.blocks else ()
+    return tuple(sorted((_released(one) if (one.check, one.surface) in denied else one for one in found), key=placed))
+
+
+def _denies(slow: Finding) -> bool:
+    """Tell whether the long windows say that a feature is not too far away."""
+    return slow.shift.state is not State.NOT_ENOUGH_DATA and not (slow.votes.over or slow.votes.lasting)
+
+
+def _released(one: Finding) -> Finding:
+    """Return what has not drifted any more where no kept minutes are over: at night there may be none that deny it."""
+    return one if one.votes.over else replace(one, votes=replace(one.votes, lasting=False))
 
 
 def _of_check(

@@ -10,7 +10,7 @@ what may be its drift; when `baseline` is learnt nothing more is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import add
@@ -88,7 +88,7 @@ def teaches(fast: Fast, block: Block, reference: Reference) -> bool:
 
 
 def with_hour(fast: Fast, block: Block, reference: Reference, suspects: Collection[str]) -> Usual:
-    """Return what is usual with the hour that a span ends.
+    """Return what is usual with the hour that a span ends; one in which nobody asked teaches nothing.
 
     Args:
         fast: What is known.
@@ -101,9 +101,10 @@ def with_hour(fast: Fast, block: Block, reference: Reference, suspects: Collecti
     pairs = list(_pairs(fast.blocks, spans))
     for name, counts in reference.surfaces.items():
         known = hours.get(name) or _nothing(counts)
-        if name not in suspects and known.learned < fast.needed:
+        is_asked = any(sum(span.counts.get(name, {}).values()) for span in spans)
+        if is_asked and name not in suspects and known.learned < fast.needed:
             hours[name] = _learned(known, name, spans, pairs)
-    return Usual(block.revision, block.until, hours)
+    return Usual(block.revision, block.until, length(fast.settings), hours)
 
 
 def _pairs(before: Sequence[Block], spans: Sequence[Block]) -> Iterator[tuple[Block, Block]]:
@@ -131,6 +132,20 @@ def rows(surfaces: Surfaces, name: str, slots: Sequence[str]) -> list[int]:
     """Return the rows of each slot of a distribution."""
     counts: Mapping[str, int] = surfaces.get(name, {})
     return [*map(counts.get, slots, repeat(0))]
+
+
+def newest_usual(spec: DriftMonitorSpec, revision: str, usuals: Iterable[Usual]) -> Usual | None:
+    """Return what is usual of a revision, by spans as they are asked for now; None where nothing was learnt.
+
+    Args:
+        spec: What is watched.
+        revision: Of what is served.
+        usuals: What was recorded, the newest last; of all revisions.
+    """
+    settings = fast_of(spec)
+    asked = length(settings) if settings else 0
+    found = [one for one in usuals if (one.revision, one.length) == (revision, asked)]
+    return found[-1] if found else None
 
 
 def fast_of(spec: DriftMonitorSpec) -> FastWindow | None:

@@ -17,6 +17,8 @@ from mlwright.stats.wobble import FEWEST_PAIRS, Wobble
 
 OF_DISTRIBUTIONS: Final = frozenset({"DataDrift", "PredictionDrift"})
 """Types of checks that compare distributions."""
+SUDDEN: Final = "sudden"
+"""Where a Decision keeps what the newest minutes found."""
 Drifted = set[tuple[Any, Any]]
 """Check and name of what had drifted before."""
 _SURFACE: Final = {"DataDrift": "feature", "PredictionDrift": "output", "Quality": "feature"}
@@ -90,7 +92,7 @@ class Finding:
     @property
     def part(self) -> str:
         """Where a Decision keeps it among its evidence."""
-        return "sudden" if self.minutes else "features"
+        return SUDDEN if self.minutes else "features"
 
     @property
     def name(self) -> str:
@@ -289,6 +291,11 @@ def _known(spec: DriftMonitorSpec, wobble: Wobble | None) -> tuple[bool, int]:
     if spec.independent_rows or pairs >= FEWEST_PAIRS:
         return True, 0
     return False, FEWEST_PAIRS - pairs if spans_of_a_day(spec) else 0
+
+
+def compared(spec: DriftMonitorSpec, reference: Surfaces) -> dict[str, Counts]:
+    """Return the distributions that any check compares."""
+    return {name: counts for check in checks_of(spec) for name, counts in watched(spec, check, reference).items()}
 
 
 def watched(spec: DriftMonitorSpec, check: Check, reference: Surfaces) -> dict[str, Counts]:

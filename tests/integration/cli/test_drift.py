@@ -72,7 +72,7 @@ STATUS: Json = {
 WATCHED = changed(
     MONITOR,
     {
-        "spec.windows": {"slow": {"length": "2h", "every": "1h"}, "fast": {"baseline": "48h"}},
+        "spec.windows": {"slow": {"length": "2h", "every": "1h"}, "fast": {"length": "10m"}},
         "spec.checks": [
             {"name": "data", "type": "DataDrift"},
             {"name": "answers", "type": "PredictionDrift"},
@@ -91,8 +91,8 @@ def usual() -> Usual:
     """Return what is usual at each hour of the day: the ages of the training, after two days."""
     slots = tuple(sorted(LEARNED["feature:age"]))
     rows = tuple(LEARNED["feature:age"][slot] for slot in slots)
-    hours = Hours(slots, 48, dict.fromkeys(range(24), rows), still(len(slots)))
-    return Usual("bbbbbbbb", T0, {"feature:age": hours})
+    hours = Hours(slots, 168, dict.fromkeys(range(24), rows), still(len(slots)))
+    return Usual("bbbbbbbb", T0, MINUTES, {"feature:age": hours})
 
 
 def minutes(number: int) -> Block:
@@ -190,10 +190,10 @@ def test_the_newest_minutes_have_rows_of_their_own_where_they_are_strange(run: R
     assert [(row[1], row[2], row[5], row[7]) for row in rows] == [("age", "Drifted", "0.1", "--!!!")]
     assert "a window of 2h ends every 1h, and one of 10m" in said.out
     age = next(one for one in told["fast"]["features"] if one["name"] == "age")
-    assert (told["fast"]["learned"], told["fast"]["needed"]) == (0, 48)
+    assert (told["fast"]["learned"], told["fast"]["needed"]) == (0, 168)
     assert [window["state"] for window in age["windows"]] == ["Stable", "Stable", "Over", "Over", "Over"]
     assert "The newest 10m beside what is usual at this hour" in page.read_text()
-    assert "the newest 10m: 0 of 48 hours of what is usual are learnt" in said.out
+    assert "the newest 10m: 0 of 168 hours of what is usual are learnt" in said.out
 
 
 @pytest.mark.usefixtures("watched")

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from bench.drift_live import HOUR, MINUTES, SETTINGS, Live, spec
 from bench.drift_traffic import DAY, SAME, Change, Counts, Population, independent
+from mlwright.api.conditions import written
 from mlwright.api.drift import DriftMonitorSpec, FastWindow
 from mlwright.builders.drift import renderer, usuals
-from mlwright.plan.drift import AskForRun, Block, ForgetRecord, Hours, KeepUsual, Reference, Usual
+from mlwright.plan.drift import Block, ForgetRecord, Hours, KeepUsual, Note, NoteSeen, Reference, Usual
 from mlwright.plan.writes import Create
 from mlwright.planners.drift import decide
 from mlwright.planners.drift_usual import Fast, teaches, with_hour
@@ -127,7 +128,9 @@ def test_a_record_of_all_features_is_far_from_what_a_cluster_takes() -> None:
     slots = tuple(f"slot{n}" for n in range(23))
     wobble = replace(still(23), pairs=1000, sums=(-123.456789,) * 276)
     one = Hours(slots, 168, dict.fromkeys(range(24), (1000000,) * 23), wobble)
-    write = renderer(watching([]).seen)(KeepUsual(Usual("r", HOUR, {f"feature:{'x' * 60}{n}": one for n in range(24)})))
+    write = renderer(watching([]).seen)(
+        KeepUsual(Usual("r", HOUR, MINUTES, {f"feature:{'x' * 60}{n}": one for n in range(24)}))
+    )
 
     assert isinstance(write, Create)
     assert len(json.dumps(write.body)) < 400_000
@@ -136,13 +139,13 @@ def test_a_record_of_all_features_is_far_from_what_a_cluster_takes() -> None:
 def test_what_was_recorded_of_it_is_read_again() -> None:
     """In a record of its own that is named after the revision and the end of the hour."""
     known = Hours(("0", "1"), 3, {0: (5, 7), 23: (1, 2)}, replace(still(2), pairs=3, sums=(1.23456789, -2.0, 0.5)))
-    write = renderer(watching([]).seen)(KeepUsual(Usual("r", HOUR, {"feature:age": known})))
+    write = renderer(watching([]).seen)(KeepUsual(Usual("r", HOUR, MINUTES, {"feature:age": known})))
 
     assert isinstance(write, Create)
     write.body["metadata"]["uid"] = "uid"
     (found,) = usuals([json.loads(json.dumps(write.body))])
     rounded = replace(known, wobble=replace(known.wobble, sums=(1.234568, -2.0, 0.5)))
-    assert found == Usual("r", HOUR, {"feature:age": rounded}, write.body["metadata"]["name"], "uid")
+    assert found == Usual("r", HOUR, MINUTES, {"feature:age": rounded}, write.body["metadata"]["name"], "uid")
 
 
 LEARNED = Reference("r", {"feature:age": {"0": 500, "1": 500}, "feature:hour": {"0": 500, "1": 500}})
@@ -152,9 +155,13 @@ ROWS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=6, m
 def hour_of(rows: Iterable[tuple[int, int]], begin: int = 0) -> list[Block]:
     """Return spans of ten minutes, one after the other."""
     return [
-        Block("r", begin + MINUTES * n, begin + MINUTES * (n + 1), {"feature:age": {"0": few, "1": many}})
+        Block("r", begin + MINUTES * n, begin + MINUTES * (n + 1), _counted(few, many))
         for n, (few, many) in enumerate(rows)
     ]
+
+
+def _counted(few: int, many: int) -> dict[str, dict[str, int]]:
+    return {"feature:age": {"0": few, "1": many}, "feature:hour": {"0": 1}}
 
 
 def fast(blocks: Iterable[Block], usual: Usual | None = None) -> Fast:
@@ -172,9 +179,10 @@ def test_an_hour_adds_its_rows_to_those_of_the_same_hour_of_other_days(
 
     found = with_hour(fast([*one, *other[:-1]], usual), other[-1], LEARNED, ())
 
-    age = found.hours["feature:age"]
+    age = found.hours.get("feature:age", Hours(("0", "1"), 0, {}, still(2)))
     few, many = (sum(rows) for rows in zip(*first, *second, strict=True))
-    assert (age.learned, dict(age.counts)) == (2, {0: (few, many)})
+    asked = [bool(sum(map(sum, rows))) for rows in (first, second)]
+    assert (age.learned, dict(age.counts)) == (sum(asked), {0: (few, many)} if any(asked) else {})
     assert age.wobble.pairs == sum(bool(sum(a) and sum(b)) for a, b in zip(first, second, strict=True))
 
 
@@ -211,8 +219,8 @@ def test_when_it_is_learnt_nothing_more_is() -> None:
     """What comes slowly must not become usual; a feature that took longer still learns."""
     done = Hours(("0", "1"), 168, {0: (1, 1)}, still(2))
     spans = hour_of([(1, 1)] * 6)
-    both = Usual("r", 0, {"feature:age": done, "feature:hour": done})
-    one = Usual("r", 0, {"feature:age": done, "feature:hour": replace(done, learned=167)})
+    both = Usual("r", 0, MINUTES, {"feature:age": done, "feature:hour": done})
+    one = Usual("r", 0, MINUTES, {"feature:age": done, "feature:hour": replace(done, learned=167)})
 
     assert not teaches(fast(spans[:-1], both), spans[-1], LEARNED)
     assert teaches(fast(spans[:-1], one), spans[-1], LEARNED)
@@ -291,20 +299,101 @@ AGAIN: dict[str, Any] = {
 }
 
 
-def test_a_run_is_asked_for_because_of_minutes_that_the_decision_names() -> None:
-    """Until when it was seen is the end of the minutes, not that of a day that has not seen it."""
+TELL: dict[str, Any] = {
+    "name": "tell",
+    "when": ["DataDrift"],
+    "type": "Notify",
+    "notify": {"url": "https://hooks.example.com/"},
+}
+
+
+@cache
+def broken() -> Live:
+    """Return a monitor that has seen fifty minutes of a break."""
     live = copied(before_the_break())
     for counts in of_users()[BEGINS : BEGINS + 5]:
         live.minutes(counts)
-    asked = DriftMonitorSpec.model_validate({**dumped(live.seen.spec), "actions": [AGAIN]})
-    seen = replace(live.seen, spec=asked, pipelines={"flights": frozenset()})
+    assert live.sudden(FEATURES) == [True, False, False]
+    return live
 
-    (record,) = decide(seen, SETTINGS, moment(live)).records
 
-    assert isinstance(record, AskForRun)
-    assert record.evidence["until"] == datetime.fromtimestamp(live.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def test_no_run_is_asked_for_because_of_minutes_alone() -> None:
+    """An outage of an hour is over before a run has read it, and each revision asks for one run."""
+    asked = DriftMonitorSpec.model_validate({**dumped(broken().seen.spec), "actions": [AGAIN]})
+
+    found = decide(replace(broken().seen, spec=asked, pipelines={"flights": frozenset()}), SETTINGS, moment(broken()))
+
+    assert found.records == ()
+    assert next(one.status for one in found.status.conditions if one.type == "Drifted") == "True"
+
+
+def test_somebody_is_told_of_minutes_that_the_decision_names() -> None:
+    """Until when it was seen is the end of the minutes, not that of a day that has not seen it."""
+    asked = DriftMonitorSpec.model_validate({**dumped(broken().seen.spec), "actions": [TELL]})
+    settings = replace(SETTINGS, outside_hosts="https://hooks.example.com", trainer_image="mlwright:1")
+
+    (record,) = decide(replace(broken().seen, spec=asked), settings, moment(broken())).records
+
+    assert isinstance(record, Note)
+    assert record.evidence["until"] == written(broken().now)
     assert [one["name"] for one in record.evidence["sudden"]] == ["0"]
     assert "from what is usual at this hour" in record.sentence
+
+
+def test_a_second_break_within_a_long_span_is_told_again() -> None:
+    """Somebody was told half an hour ago, and nothing was found when the status was written since."""
+    asked = DriftMonitorSpec.model_validate({**dumped(broken().seen.spec), "actions": [TELL]})
+    settings = replace(SETTINGS, outside_hosts="https://hooks.example.com", trainer_image="mlwright:1")
+    before = written(broken().now - 3 * MINUTES)
+    note = NoteSeen("flights-notify-1", "uid", "tell", "flights-v1", "r", before, "it had drifted", {})
+
+    (record,) = decide(replace(broken().seen, spec=asked, notes=(note,)), settings, moment(broken())).records
+
+    assert isinstance(record, Note)
+    assert record.name != note.name
+
+
+def test_a_break_is_over_when_no_minutes_say_so_any_more_and_the_day_denies_it() -> None:
+    """It lasted fifty minutes, and then so few ask that no ten minutes say anything for hours."""
+    live = copied(broken())
+    for counts in of_users(SAME)[BEGINS + 5 : BEGINS + 30]:
+        live.minutes(counts // 20)
+
+    assert {one["windows"] for one in live.seen.status["fast"]["features"]} == {0}
+    assert live.sudden(FEATURES) == [False] * FEATURES
+    assert live.told("Drifted").status == "False"
+
+
+def test_minutes_of_another_length_learn_anew() -> None:
+    """Users send thrice as many rows in half an hour: how much such spans differ is not known."""
+    live = before_the_break()
+    longer = spec(["DataDrift"], windows={"slow": {}, "fast": {"length": "30m", "baseline": "48h"}})
+
+    found = decide(replace(live.seen, spec=longer), SETTINGS, moment(live))
+
+    gone = {one.uid for one in found.intents if isinstance(one, ForgetRecord)}
+    assert gone >= {one.uid for one in live.seen.usual}
+    assert found.status.fields["fast"]["learned"] == 0
+
+
+def test_hours_in_which_nobody_asks_teach_nothing() -> None:
+    """A version that nobody asks in its first days learns what is usual when somebody does."""
+    nobody = np.zeros_like(of_users()[0])
+    live = watching([nobody] * 12)
+    assert live.seen.usual == ()
+
+    for counts in of_users()[:6]:
+        live.minutes(counts)
+
+    assert live.seen.status["fast"]["learned"] == 1
+
+
+def test_features_that_nobody_watches_hold_nothing_up() -> None:
+    """Nothing is learnt of them, and nothing is waited for."""
+    live = watching(of_users()[:6], features={"exclude": ["1"]})
+
+    assert set(live.seen.usual[0].hours) == {"feature:0", "feature:2"}
+    assert live.seen.status["fast"]["learned"] == 1
 
 
 def dumped(asked: DriftMonitorSpec) -> dict[str, Any]:
