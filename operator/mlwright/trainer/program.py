@@ -40,6 +40,8 @@ NOTIFY: Final = "notify"
 """What is no step either: it shows versions elsewhere."""
 Work = Callable[[Step, Path, Path], tuple[str, dict[str, Any]]]
 """A step: what to do, the mount root, and the folder to write into; its sentence and its results."""
+Said = tuple[str, str, dict[str, Any]]
+"""What is no step says: for which run it was done, if for any, its sentence and its results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
     if name in own.PARTS:
         return _own(name, env)
     if name in _NO_STEPS:
-        return _NO_STEPS[name](env)
+        return _apart(name, env)
+    if name == IMPORT:
+        return _import(env)
     try:
         step = replace(read_step(name, env.get(VARIABLE)), signing_key=env.get(signing.VARIABLE, ""))
     except UserError as problem:
@@ -134,39 +138,6 @@ def _own(part: str, env: Mapping[str, str]) -> Result:
     return result
 
 
-def _look(env: Mapping[str, str]) -> Result:
-    """Look at the dataset alone: this belongs to no run and writes nothing."""
-    try:
-        look = import_module("mlwright.trainer.revisions").look
-        sentence, results = look(read_dataset(env.get(VARIABLE)), addresses.mount_root(env))
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, REVISION, None)
-    return Result(REVISION, "", 0, Outcome.SUCCEEDED, sentence, results)
-
-
-def _sweep(env: Mapping[str, str]) -> Result:
-    """Remove what nothing uses: this belongs to no run either."""
-    try:
-        task = import_module("mlwright.trainer.sweep_task").read_task(env)
-        root = addresses.mount_root(env)
-        stores = read_artifacts(env, root).stores
-        sentence, results = import_module("mlwright.trainer.sweep").sweep(task, root, stores=stores)
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, SWEEP, None)
-    return Result(SWEEP, "", 0, Outcome.SUCCEEDED, sentence, results)
-
-
-def _progress(env: Mapping[str, str]) -> Result:
-    """Look at how far the tuning of a run is; this writes nothing either."""
-    try:
-        _fetched(env)
-        address = addresses.parse(read_run_uri(env.get(VARIABLE)), field="runUri", schemes=addresses.DATA)
-        sentence, results = progress.look(addresses.locate(address, addresses.mount_root(env)))
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, PROGRESS, None)
-    return Result(PROGRESS, "", 0, Outcome.SUCCEEDED, sentence, results)
-
-
 def _import(env: Mapping[str, str]) -> Result:
     """Take in a model that was trained elsewhere."""
     place = None
@@ -180,81 +151,77 @@ def _import(env: Mapping[str, str]) -> Result:
         return _failure(problem, IMPORT, place)
 
 
-def _mirror(env: Mapping[str, str]) -> Result:
+def _apart(name: str, env: Mapping[str, str]) -> Result:
+    """Do what is no step: it reports as steps do, and leaves no result in the folder of a run."""
+    try:
+        run, sentence, results = _NO_STEPS[name](env)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _failure(problem, name, None)
+    return Result(name, run, 0, Outcome.SUCCEEDED, sentence, results)
+
+
+def _look(env: Mapping[str, str]) -> Said:
+    """Look at the dataset alone: this belongs to no run and writes nothing."""
+    look = import_module("mlwright.trainer.revisions").look
+    return "", *look(read_dataset(env.get(VARIABLE)), addresses.mount_root(env))
+
+
+def _sweep(env: Mapping[str, str]) -> Said:
+    """Remove what nothing uses: this belongs to no run either."""
+    task, root = import_module("mlwright.trainer.sweep_task").read_task(env), addresses.mount_root(env)
+    return "", *import_module("mlwright.trainer.sweep").sweep(task, root, stores=read_artifacts(env, root).stores)
+
+
+def _progress(env: Mapping[str, str]) -> Said:
+    """Look at how far the tuning of a run is; this writes nothing either."""
+    _fetched(env)
+    address = addresses.parse(read_run_uri(env.get(VARIABLE)), field="runUri", schemes=addresses.DATA)
+    return "", *progress.look(addresses.locate(address, addresses.mount_root(env)))
+
+
+def _mirror(env: Mapping[str, str]) -> Said:
     """Show versions in MLflow: this belongs to no run and writes nothing here."""
-    try:
-        show = import_module("mlwright.trainer.mirror").show
-        sentence, results = show(env.get(VARIABLE), env, addresses.mount_root(env))
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, MIRROR, None)
-    return Result(MIRROR, "", 0, Outcome.SUCCEEDED, sentence, results)
+    show = import_module("mlwright.trainer.mirror").show
+    return "", *show(env.get(VARIABLE), env, addresses.mount_root(env))
 
 
-def _notify(env: Mapping[str, str]) -> Result:
+def _notify(env: Mapping[str, str]) -> Said:
     """Tell somebody of something: this belongs to no run and writes nothing."""
-    try:
-        tell = import_module("mlwright.trainer.notify").tell
-        sentence, results = tell(env.get(VARIABLE), env)
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, NOTIFY, None)
-    return Result(NOTIFY, "", 0, Outcome.SUCCEEDED, sentence, results)
+    return "", *import_module("mlwright.trainer.notify").tell(env.get(VARIABLE), env)
 
 
-def _predict(env: Mapping[str, str]) -> Result:
+def _predict(env: Mapping[str, str]) -> Said:
     """Answer the rows of a shard of a batch prediction."""
-    try:
-        task = import_module("mlwright.trainer.batch.task").read_task(env)
-        shard = int(env.get(NUMBER) or 0)
-        work = import_module("mlwright.trainer.batch.predict").predict
-        sentence, results = work(task, shard, addresses.mount_root(env), env)
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, PREDICT, None)
-    return Result(PREDICT, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+    task = import_module("mlwright.trainer.batch.task").read_task(env)
+    predict = import_module("mlwright.trainer.batch.predict").predict
+    return task.run, *predict(task, int(env.get(NUMBER) or 0), addresses.mount_root(env), env)
 
 
-def _publish(env: Mapping[str, str]) -> Result:
+def _publish(env: Mapping[str, str]) -> Said:
     """Let the answers of a batch prediction appear."""
-    try:
-        task = import_module("mlwright.trainer.batch.task").read_task(env)
-        publish = import_module("mlwright.trainer.batch.publish").publish
-        sentence, results = publish(task, addresses.mount_root(env), env)
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, PUBLISH, None)
-    return Result(PUBLISH, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+    task = import_module("mlwright.trainer.batch.task").read_task(env)
+    return task.run, *import_module("mlwright.trainer.batch.publish").publish(task, addresses.mount_root(env), env)
 
 
-def _learned(env: Mapping[str, str]) -> Result:
+def _learned(env: Mapping[str, str]) -> Said:
     """Tell a drift monitor what a version learned."""
-    try:
-        task = import_module("mlwright.trainer.batch.counting_task").read_counting_task(env)
-        work = import_module("mlwright.trainer.batch.count").learned
-        sentence, results = work(task, addresses.mount_root(env))
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, LEARNED, None)
-    return Result(LEARNED, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+    task = import_module("mlwright.trainer.batch.counting_task").read_counting_task(env)
+    return task.run, *import_module("mlwright.trainer.batch.count").learned(task, addresses.mount_root(env))
 
 
-def _count(env: Mapping[str, str]) -> Result:
+def _count(env: Mapping[str, str]) -> Said:
     """Count stored rows for a drift monitor."""
-    try:
-        task = import_module("mlwright.trainer.batch.counting_task").read_counting_task(env)
-        shard = int(env.get(NUMBER) or 0)
-        work = import_module("mlwright.trainer.batch.count").count
-        sentence, results = work(task, shard, addresses.mount_root(env), env)
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, COUNT, None)
-    return Result(COUNT, task.run, 0, Outcome.SUCCEEDED, sentence, results)
+    task = import_module("mlwright.trainer.batch.counting_task").read_counting_task(env)
+    count = import_module("mlwright.trainer.batch.count").count
+    return task.run, *count(task, int(env.get(NUMBER) or 0), addresses.mount_root(env), env)
 
 
-def _fetch(env: Mapping[str, str]) -> Result:
+def _fetch(env: Mapping[str, str]) -> Said:
     """Fetch a bundle for a program that has no client of object stores, or may not know the keys."""
-    try:
-        if _there(env):
-            return Result(FETCH, "", 0, Outcome.SUCCEEDED, "the bundle is there already", {})
-        _fetch_bundles(env)
-    except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, FETCH, None)
-    return Result(FETCH, "", 0, Outcome.SUCCEEDED, "the bundle is fetched", {})
+    if _there(env):
+        return "", "the bundle is there already", {}
+    _fetch_bundles(env)
+    return "", "the bundle is fetched", {}
 
 
 def _fetch_bundles(env: Mapping[str, str]) -> None:
@@ -294,11 +261,10 @@ def _is_whole(folder: Path, digest: str) -> bool:
     return True
 
 
-_NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Result]]] = {
+_NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Said]]] = {
     REVISION: _look,
     SWEEP: _sweep,
     PROGRESS: _progress,
-    IMPORT: _import,
     MIRROR: _mirror,
     NOTIFY: _notify,
     PREDICT: _predict,
