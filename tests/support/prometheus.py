@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -81,7 +82,7 @@ def prometheus(
     ]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            eventually(partial(_listening if secure else _ready, port), "Prometheus is ready")
+            eventually(partial(_ready, port, _trust(secure) if secure else None), "Prometheus is ready")
             yield f"{'https' if secure else 'http'}://localhost:{port}"
         finally:
             stop(process, "Prometheus")
@@ -129,8 +130,15 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _ready(port: int) -> bool | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+def _trust(secure: Path) -> ssl.SSLContext:
+    trust = ssl.create_default_context(cafile=secure / "ca.crt")
+    trust.load_cert_chain(secure / "tls.crt", secure / "tls.key")
+    return trust
+
+
+def _ready(port: int, trust: ssl.SSLContext | None) -> bool | None:
+    secure = partial(http.client.HTTPSConnection, context=trust) if trust else http.client.HTTPConnection
+    connection = secure("localhost", port, timeout=2)
     try:
         connection.request("GET", "/-/ready")
         return connection.getresponse().status == 200 or None
@@ -138,14 +146,6 @@ def _ready(port: int) -> bool | None:
         return None
     finally:
         connection.close()
-
-
-def _listening(port: int) -> bool | None:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return None
-    return True
 
 
 def _free_port() -> int:

@@ -181,6 +181,7 @@ def web() -> Iterator[WebServer]:
     "page, words",
     [
         ({"body": b"<html>", "status": 200}, "is no Prometheus: it sent no JSON"),
+        ({"body": b"Service Unavailable", "status": 503}, r"cannot answer now \(503\): it is starting, or what stands"),
         ({"body": b"[]", "status": 200}, "something else than its documented form"),
         ({"body": b"{}", "status": 401}, r"does not let us ask \(401\): correct the Secret of prometheus.secretName"),
         ({"body": b"", "status": 302, "headers": {"Location": "http://localhost:1/"}}, r"sends us elsewhere \(302\)"),
@@ -196,6 +197,7 @@ def web() -> Iterator[WebServer]:
     ],
     ids=[
         "html",
+        "starting",
         "a list",
         "forbidden",
         "a redirect",

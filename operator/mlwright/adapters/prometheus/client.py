@@ -152,6 +152,11 @@ class Prometheus:
         try:
             return _mapping(from_json(answer.body))
         except ValueError as error:
+            if answer.status in (502, 503, 504):
+                raise MetricsError(
+                    f"Prometheus at {self._url} cannot answer now ({answer.status}): it is starting, or what stands"
+                    " before it does not reach it"
+                ) from error
             raise MetricsError(
                 f"what answers at {self._url} ({answer.status}) is no Prometheus: it sent no JSON"
             ) from error
