@@ -31,6 +31,7 @@ from mlwright.trainer.possession import OWNED
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import Storage
 from mlwright.trainer.step_document import read_storage
+from mlwright.trainer.variables import document_in
 from mlwright.trainer.workspace import Workspace
 
 T = TypeVar("T")
@@ -296,6 +297,10 @@ class Artifacts:
                 remedy = "bring it back, train the model again, or use another version"
                 raise UserError(f"{store.where}.uri", "nothing lies at this address", remedy)
 
+    def holds(self, path: Path) -> bool:
+        """Tell whether a file is the copy of an object; no file on a volume is."""
+        return self._of(path) is not None
+
     def fetch(self, path: Path) -> None:
         """Fetch what may have been written since; nothing of what lies on a volume.
 
@@ -347,10 +352,7 @@ def read_artifacts(env: Mapping[str, str], root: Path) -> Artifacts:
     """
     if VARIABLE not in env:
         return Artifacts()
-    try:
-        document = Document.of(json.loads(env[VARIABLE]), "", _refuse)
-    except ValueError:
-        raise _refuse("", "is not JSON") from None
+    document = document_in(env, VARIABLE, _refuse)
     stores = tuple(_store(entry, env, root) for entry in document.children("stores"))
     fetched = (addresses.parse(uri, field=VARIABLE, schemes=(Scheme.S3,)) for uri in document.texts("fetch"))
     return Artifacts(stores, tuple(addresses.locate(address, root) for address in fetched))

@@ -8,6 +8,9 @@ from typing import Protocol
 class Copies(Protocol):
     """Keeps files where other pods find them, and finds what they keep."""
 
+    def holds(self, path: Path) -> bool:
+        """Tell whether others look at a copy of a file, rather than at the file itself."""
+
     def fetch(self, path: Path) -> None:
         """Fetch what may have been written since; what nobody wrote is not there afterwards either."""
 
@@ -18,6 +21,10 @@ class Copies(Protocol):
 @dataclass(frozen=True, slots=True)
 class OnVolume:
     """All pods look at the same files: nothing has to be copied."""
+
+    def holds(self, path: Path) -> bool:  # noqa: ARG002  # whichever file it is
+        """See Copies."""
+        return False
 
     def fetch(self, path: Path) -> None:
         """See Copies."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mlwright.bundle import addresses
-from mlwright.bundle.documents import Document
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.possession import Owner, read_owner
 from mlwright.trainer.results import RESULT, Outcome, Result
+from mlwright.trainer.variables import document_in
 from mlwright.trainer.workspace import Workspace
 
 VARIABLE: Final = "MLWRIGHT_OWN"
@@ -70,10 +70,7 @@ def read_task(env: Mapping[str, str]) -> Task:
     Raises:
         UserError: It is not there, or not what the contract says.
     """
-    try:
-        document = Document.of(json.loads(env[VARIABLE]), "", _refuse)
-    except (KeyError, ValueError):
-        raise _refuse("", "is not set, or not JSON") from None
+    document = document_in(env, VARIABLE, _refuse)
     shard = env.get(SHARD, "")
     return Task(
         run=document.text("run"),

@@ -1,6 +1,5 @@
 """The trainer as a process: one step, one result, one exit code."""
 
-import errno
 import logging
 import resource
 import time
@@ -14,7 +13,7 @@ from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError, BundleError
 from mlwright.constants import COUNT, FETCH, LEARNED, PREDICT, PUBLISH
 from mlwright.process.last_words import leave_last_words, termination_log
-from mlwright.trainer import own, signing
+from mlwright.trainer import disks, own, signing
 from mlwright.trainer.artifacts import Artifacts, read_artifacts
 from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import Outcome, Result
@@ -90,19 +89,20 @@ def _report(name: str, env: Mapping[str, str]) -> Result:
         return _apart(name, env)
     if name == IMPORT:
         return _import(env)
+    root = addresses.mount_root(env)
     try:
         step = replace(read_step(name, env.get(VARIABLE)), signing_key=env.get(signing.VARIABLE, ""))
     except UserError as problem:
-        return _failure(problem, name, None)
+        return _failure(problem, name, None, root)
     number = env.get(NUMBER, "0")
     try:
         kept = _fetched(_without_keys(env) if step.dataset.storage.secret else env)
         step = replace(step, copies=kept)
         if step.name is StepName.TUNE and number != "0":
-            return _join(step, addresses.mount_root(env), int(number))
-        return _run(step, kept, addresses.mount_root(env))
+            return _join(step, root, int(number))
+        return _run(step, kept, root)
     except Exception as problem:  # noqa: BLE001 - every end of a step is reported
-        return _failure(problem, name, Place(step.name, step.run.name, step.run.attempt))
+        return _failure(problem, name, Place(step.name, step.run.name, step.run.attempt), root)
 
 
 def _fetched(env: Mapping[str, str]) -> Artifacts:
@@ -128,27 +128,28 @@ def _join(step: Step, root: Path, number: int) -> Result:
 
 def _own(part: str, env: Mapping[str, str]) -> Result:
     """Do what stands before or behind a container of somebody's own."""
+    root = addresses.mount_root(env)
     try:
-        task, root, kept = own.read_task(env), addresses.mount_root(env), _fetched(env)
+        task, kept = own.read_task(env), _fetched(env)
         result = own.PARTS[part](task, root)
         if part == own.SEAL:
             result = kept.keep(task.workspace(root), result)
     except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, part, None)
+        return _failure(problem, part, None, root)
     return result
 
 
 def _import(env: Mapping[str, str]) -> Result:
     """Take in a model that was trained elsewhere."""
-    place = None
+    place, root = None, addresses.mount_root(env)
     try:
         work = import_module("mlwright.trainer.imports.work")
         task = import_module("mlwright.trainer.imports.task").read_task(env.get(VARIABLE))
         place = Place(IMPORT, task.run, task.attempt)
-        where, kept = work.workspace(task, addresses.mount_root(env)), _fetched(env)
-        return _recorded(place, where, kept, lambda folder: work.take_in(task, folder, env))
+        where, kept = work.workspace(task, root), _fetched(env)
+        return _recorded(place, where, kept, root, lambda folder: work.take_in(task, folder, env))
     except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, IMPORT, place)
+        return _failure(problem, IMPORT, place, root)
 
 
 def _apart(name: str, env: Mapping[str, str]) -> Result:
@@ -156,7 +157,7 @@ def _apart(name: str, env: Mapping[str, str]) -> Result:
     try:
         run, sentence, results = _NO_STEPS[name](env)
     except Exception as problem:  # noqa: BLE001 - as above
-        return _failure(problem, name, None)
+        return _failure(problem, name, None, addresses.mount_root(env))
     return Result(name, run, 0, Outcome.SUCCEEDED, sentence, results)
 
 
@@ -278,11 +279,16 @@ _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Said]]] = {
 def _run(step: Step, kept: Artifacts, root: Path) -> Result:
     """Run the step, or report the result that is already there."""
     place = Place(step.name, step.run.name, step.run.attempt)
-    return _recorded(place, Workspace.of(step, root), kept, lambda folder: _work(step.name)(step, root, folder))
+    where = Workspace.of(step, root)
+    return _recorded(place, where, kept, root, lambda folder: _work(step.name)(step, root, folder))
 
 
 def _recorded(
-    place: Place, workspace: Workspace, kept: Artifacts, work: Callable[[Path], tuple[str, dict[str, Any]]]
+    place: Place,
+    workspace: Workspace,
+    kept: Artifacts,
+    root: Path,
+    work: Callable[[Path], tuple[str, dict[str, Any]]],
 ) -> Result:
     """Do the work and record how it ended, or report the result that is already there."""
     earlier = workspace.finished()
@@ -293,7 +299,7 @@ def _recorded(
     try:
         sentence, results = work(folder)
     except Exception as problem:  # noqa: BLE001 - as above
-        return _record_failure(workspace, kept, _failure(problem, place.step, place))
+        return _record_failure(workspace, kept, _failure(problem, place.step, place, root))
     done = workspace.publish(Result(place.step, place.run, place.attempt, Outcome.SUCCEEDED, sentence, results))
     return kept.keep(workspace, done)
 
@@ -313,7 +319,7 @@ def _work(name: StepName) -> Work:
     return cast("Work", getattr(module, name))
 
 
-def _failure(problem: Exception, name: str, place: Place | None) -> Result:
+def _failure(problem: Exception, name: str, place: Place | None, root: Path) -> Result:
     run, attempt = (place.run, place.attempt) if place else ("", 0)
     if isinstance(problem, UserError):
         return Result(
@@ -332,24 +338,15 @@ def _failure(problem: Exception, name: str, place: Place | None) -> Result:
             name, run, attempt, Outcome.USER_ERROR, problem.sentence, field=problem.field, remedy=problem.remedy
         )
     logger.error("the step failed", exc_info=problem)
-    return Result(name, run, attempt, Outcome.FAILED, _sentence(problem))
+    return Result(name, run, attempt, Outcome.FAILED, _sentence(problem, root))
 
 
-def _sentence(problem: Exception) -> str:
+def _sentence(problem: Exception, root: Path) -> str:
     """What went wrong that was not the user's doing. Messages of libraries stay in the log: they may hold data."""
     if isinstance(problem, SurroundingsError):
         return str(problem)
     if isinstance(problem, MemoryError):
         return "the step needs more memory than the pod has: raise spec.pod.resources.limits.memory"
     if isinstance(problem, OSError):
-        return _io_sentence(problem)
+        return disks.in_words(problem, root)
     return f"the step failed unexpectedly with {type(problem).__name__}; its log says more"
-
-
-def _io_sentence(problem: OSError) -> str:
-    file = Path(str(problem.filename)).name if problem.filename else "a file"
-    if problem.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return "the artifacts volume is full: free space on its claim or use a larger one"
-    if problem.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return f"{file} cannot be written: let the user of the pod write to the artifacts claim"
-    return f"reading or writing {file} failed: {problem.strerror or type(problem).__name__}"

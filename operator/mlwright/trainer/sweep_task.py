@@ -1,6 +1,5 @@
 """What a sweep is told, in `MLWRIGHT_SWEEP`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from mlwright.bundle.addresses import Address
 from mlwright.bundle.documents import Document
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.possession import Owner
+from mlwright.trainer.variables import document_in
 
 VARIABLE: Final = "MLWRIGHT_SWEEP"
 FIELD: Final = "spec.retention.artifacts"
@@ -44,10 +44,7 @@ def read_task(env: Mapping[str, str]) -> SweepTask:
     Raises:
         UserError: It is not there, or not what the contract says.
     """
-    try:
-        document = Document.of(json.loads(env[VARIABLE]), "", _refuse)
-    except (KeyError, ValueError):
-        raise _refuse("", "is not set, or not JSON") from None
+    document = document_in(env, VARIABLE, _refuse)
     owner = document.child("owner")
     return SweepTask(
         name=document.text("name"),

@@ -20,7 +20,7 @@ from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.step import SplitType, Step, StepName
 from mlwright.trainer.tables import TRAIN_KEYS, read_learned
-from mlwright.trainer.tuning import line, progress, standing
+from mlwright.trainer.tuning import journal, line, progress, standing
 from mlwright.trainer.tuning import study as studies
 from mlwright.trainer.tuning.folds import Rows, folds
 from mlwright.trainer.tuning.settings import FIELD, Tuning
@@ -49,7 +49,7 @@ def tune(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     """
     tuning, run = _asked(step), Workspace.of(step, root).run
     judge = build_judge(step, tuning, root)
-    storage = line.open_journal(run, step.copies)
+    storage = journal.open_journal(run, step.copies)
     study = studies.open_study(storage, step.run_uri, tuning, step.training.seed)
     studies.queue(study, tuning, step.training.seed)
     if tuning.parallelism > 1:

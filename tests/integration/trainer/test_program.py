@@ -380,7 +380,7 @@ def test_a_full_disk_is_told_and_may_be_tried_again(shop: Workshop) -> None:
     ended = subprocess.run(["unshare", "-m", "sh", "-c", mount], env=env, capture_output=True, check=False)
 
     assert ended.returncode == 70
-    assert shop.message()["sentence"] == ("the artifacts volume is full: free space on its claim or use a larger one")
+    assert shop.message()["sentence"] == "claim store is full: free space on it or use a larger one"
 
 
 def test_threads_are_settled_before_numpy_is_imported() -> None:

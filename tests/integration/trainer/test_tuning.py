@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from mlwright.trainer.tuning import line, progress
+from mlwright.trainer.tuning import progress
+from mlwright.trainer.tuning.journal import JOURNAL
 from tests.support.training import Ended, Json, Workshop, document, flights_table
 from tests.support.waiting import exit_code
 
@@ -284,7 +285,7 @@ def free_port() -> int:
 
 def journal(workshop: Workshop) -> bytes:
     """Return what the study has noted so far."""
-    path = workshop.run_folder() / line.JOURNAL
+    path = workshop.run_folder() / JOURNAL
     return path.read_bytes() if path.exists() else b""
 
 

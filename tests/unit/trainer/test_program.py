@@ -17,14 +17,25 @@ from mlwright.trainer.results import Outcome
     "problem,sentence",
     [
         pytest.param(
-            OSError(errno.ENOSPC, "No space left on device", "/mnt/store/train.parquet"),
-            "the artifacts volume is full: free space on its claim or use a larger one",
-            id="a full disk",
+            OSError(errno.ENOSPC, "No space left on device", "/mnt/pvc/models/runs/train.parquet"),
+            "claim models is full: free space on it or use a larger one",
+            id="a full claim",
         ),
         pytest.param(
-            PermissionError(errno.EACCES, "Permission denied", "/mnt/store/runs"),
-            "runs cannot be written: let the user of the pod write to the artifacts claim",
-            id="a volume of somebody else",
+            OSError(errno.ENOSPC, "No space left on device", "/mnt/s3/models/runs/train.parquet"),
+            "the pod has no more room on the disk of its node, where it keeps temporary files and copies from object"
+            " stores: free that disk, or give the pod more ephemeral-storage in pod.resources",
+            id="a full disk of copies from a store",
+        ),
+        pytest.param(
+            PermissionError(errno.EACCES, "Permission denied", "/mnt/pvc/models/runs"),
+            "runs cannot be read or written: let the user of the pod do so in claim models",
+            id="a claim of somebody else",
+        ),
+        pytest.param(
+            PermissionError(errno.EACCES, "Permission denied", "/home/optuna"),
+            "optuna cannot be read or written: let the user of the pod do so in the folder that it is in",
+            id="a folder of somebody else",
         ),
         pytest.param(
             OSError(errno.EIO, "Input/output error"),
@@ -44,9 +55,29 @@ from mlwright.trainer.results import Outcome
 )
 def test_a_failure_is_one_sentence_without_data(problem: Exception, sentence: str) -> None:
     """Paths of the machine and messages of libraries stay in the log."""
-    failure = _failure(problem, "train", None)
+    failure = _failure(problem, "train", None, Path("/mnt"))
 
     assert (failure.outcome, failure.exit_code, failure.sentence) == (Outcome.FAILED, 70, sentence)
+
+
+@pytest.mark.parametrize(
+    "claims,sentence",
+    [
+        pytest.param((), "the pod has no more room on the disk of its node", id="there is no claim"),
+        pytest.param(("models",), "a disk is full: that of claim models, or what the pod may", id="one with room"),
+        pytest.param(("lake", "models"), "a disk is full: that of one of the claims lake, models, or", id="two"),
+    ],
+)
+def test_of_a_full_disk_that_nobody_names_it_is_said_what_it_may_be(
+    tmp_path: Path, claims: tuple[str, ...], sentence: str
+) -> None:
+    """Libraries tell no file: where no claim is full by now, it was one of them or the disk of the node."""
+    for claim in claims:
+        (tmp_path / "pvc" / claim).mkdir(parents=True)
+
+    failure = _failure(OSError(errno.ENOSPC, "No space left on device"), "train", None, tmp_path)
+
+    assert failure.sentence.startswith(sentence)
 
 
 @pytest.mark.parametrize(

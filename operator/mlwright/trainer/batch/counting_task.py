@@ -1,13 +1,12 @@
 """What a count of stored rows for a drift monitor is told, in `MLWRIGHT_COUNT`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mlwright.bundle.documents import Document
 from mlwright.trainer.batch.task import Input, Version, read_input, read_version
 from mlwright.trainer.errors import UserError
+from mlwright.trainer.variables import document_in
 
 VARIABLE: Final = "MLWRIGHT_COUNT"
 SCHEMA_VERSION: Final = 1
@@ -35,10 +34,7 @@ def read_counting_task(env: Mapping[str, str]) -> CountingTask:
     Raises:
         UserError: It is not there, or not what the contract says.
     """
-    try:
-        document = Document.of(json.loads(env[VARIABLE]), "", _refuse)
-    except (KeyError, ValueError, RecursionError):
-        raise _refuse("", "is not set, or not JSON") from None
+    document = document_in(env, VARIABLE, _refuse)
     if document.integer("schemaVersion") != SCHEMA_VERSION:
         raise _refuse("schemaVersion", f"is not {SCHEMA_VERSION}, which this trainer reads")
     label = document.optional_text("label")

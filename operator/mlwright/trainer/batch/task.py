@@ -1,6 +1,5 @@
 """What a batch prediction is told, in `MLWRIGHT_BATCH`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +9,7 @@ from mlwright.bundle.documents import Document
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.step import DataFormat, Dataset, Split, SplitType, Storage
 from mlwright.trainer.step_document import read_storage
+from mlwright.trainer.variables import document_in
 
 VARIABLE: Final = "MLWRIGHT_BATCH"
 SCHEMA_VERSION: Final = 1
@@ -81,10 +81,7 @@ def read_task(env: Mapping[str, str]) -> Task:
     Raises:
         UserError: It is not there, or not what the contract says.
     """
-    try:
-        document = Document.of(json.loads(env[VARIABLE]), "", _refuse)
-    except (KeyError, ValueError, RecursionError):
-        raise _refuse("", "is not set, or not JSON") from None
+    document = document_in(env, VARIABLE, _refuse)
     if document.integer("schemaVersion") != SCHEMA_VERSION:
         raise _refuse("schemaVersion", f"is not {SCHEMA_VERSION}, which this trainer reads")
     run = document.child("run")

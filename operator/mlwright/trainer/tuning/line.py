@@ -1,6 +1,6 @@
 """The way from the workers of a tuning to its coordinator: Optuna's storage proxy over gRPC.
 
-The coordinator keeps the study in a journal in the run's folder, and leaves its address beside it. Whoever loses it
+The coordinator keeps the study in a journal, and leaves its address beside it in the run's folder. Whoever loses it
 looks for the address again: another pod has another one.
 """
 
@@ -16,15 +16,13 @@ from typing import Any, Final, cast
 
 import grpc
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, run_grpc_proxy_server
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage, GrpcStorageProxy, run_grpc_proxy_server
 
 from mlwright.trainer.copies import Copies
 from mlwright.trainer.errors import SurroundingsError
 
 logger = logging.getLogger(__name__)
 
-JOURNAL: Final = "tune.journal"
 ADDRESS: Final = "tune.address"
 PORT: Final = 8765
 PATIENCE: Final = 300.0
@@ -35,48 +33,6 @@ _LOST: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED
 
 class OverError(Exception):
     """The coordinator has ended, and so has the tuning."""
-
-
-def open_journal(run: Path, copies: Copies) -> BaseStorage:
-    """The study's storage in the run's folder; one process at a time has it open.
-
-    Raises:
-        OSError: The volume cannot be written.
-    """
-    run.mkdir(parents=True, exist_ok=True)
-    path = run / JOURNAL
-    copies.fetch(path)
-    mend(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return JournalStorage(_Journal(path, copies))
-
-
-class _Journal(JournalFileBackend):
-    """A journal of which others find every entry as soon as it is written."""
-
-    def __init__(self, path: Path, copies: Copies) -> None:
-        super().__init__(str(path), lock_obj=JournalFileOpenLock(str(path)))
-        self._path = path
-        self._copies = copies
-        self._turn = threading.Lock()
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """See Optuna. Calls come from several threads, and no earlier state may follow a later one."""
-        with self._turn:
-            super().append_logs(logs)
-            self._copies.send(self._path)
-
-
-def mend(path: Path) -> None:
-    """Cut off the half line that a process left which died while it wrote: the journal could not be read beyond it."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with path.open("r+b") as stream:
-            stream.truncate(whole)
 
 
 def serve(storage: BaseStorage, run: Path, copies: Copies) -> None:
