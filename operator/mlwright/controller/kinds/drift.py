@@ -7,19 +7,18 @@ from datetime import datetime
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders import drift as builders
-from mlwright.constants import LABEL_MESSAGE, LABEL_REVISION, STEP_CONTAINER
+from mlwright.constants import LABEL_MESSAGE, LABEL_REVISION
 from mlwright.controller.kinds import deployments, jobs, parsing
 from mlwright.controller.kinds.deployments import decisions
-from mlwright.controller.kinds.stored import stored, strays
+from mlwright.controller.kinds.stored import Work, stored, strays, work_of
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.drift import MessageSeen, MonitorSeen, NoteSeen, ServedSeen, watched
 from mlwright.plan.plan import Plan
-from mlwright.plan.pods import moment, pod_seen
+from mlwright.plan.pods import moment
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
     DECISION,
     DRIFT_MONITOR,
-    JOB,
     MODEL_DEPLOYMENT,
     MODEL_VERSION,
     POD,
@@ -41,6 +40,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
     deployment = _sent_back(spec, serving, cache)
     served = _served(spec, serving, deployment, cache)
     records = cache.children(CONTROLLER_REVISION, owner)
+    work = work_of(owner, cache)
     return MonitorSeen(
         namespace=owner.namespace,
         name=owner.name,
@@ -54,11 +54,11 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         varied=builders.variations(records),
         usual=builders.usuals(records),
         tallied=cache.tallied(owner),
-        stored=stored(body, served, cache) if spec.target.batch and isinstance(served, ServedSeen) else None,
-        strays=strays(spec, owner, cache),
+        stored=stored(body, served, work, cache) if spec.target.batch and isinstance(served, ServedSeen) else None,
+        strays=strays(spec, work),
         deployment=deployment,
         notes=tuple(_notes(owner, cache)),
-        messages=tuple(_messages(owner, cache)),
+        messages=tuple(_messages(work)),
         pipelines=_pipelines(spec, owner.namespace, cache),
     )
 
@@ -90,12 +90,13 @@ def _notes(owner: Key, cache: CacheView) -> Iterator[NoteSeen]:
             )
 
 
-def _messages(owner: Key, cache: CacheView) -> Iterator[MessageSeen]:
-    found = [job for job in cache.children(JOB, owner) if LABEL_MESSAGE in job["metadata"]["labels"]]
-    pods = [pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner)] if found else []
-    for job in found:
-        meta, (state, final) = job["metadata"], jobs.state(job.get("status") or {})
-        own = sorted((pod for pod in pods if jobs.made(pod, meta)), key=lambda pod: (pod.created, pod.name))
+def _messages(work: Work) -> Iterator[MessageSeen]:
+    for job in work.jobs:
+        meta = job["metadata"]
+        if LABEL_MESSAGE not in meta["labels"]:
+            continue
+        state, final = jobs.state(job.get("status") or {})
+        own = sorted((pod.seen for pod in work.made(job)), key=lambda pod: (pod.created, pod.name))
         said = [pod.exit_message for pod in own if pod.exit_message]
         why = said[-1] if said else final.get("message", "")
         yield MessageSeen(meta["name"], meta["uid"], state, why, own[-1].waiting_reason if own else "")

@@ -21,43 +21,68 @@ from mlwright.constants import (
 from mlwright.controller.kinds import batches, jobs, parsing
 from mlwright.controller.reconciler import CacheView
 from mlwright.plan.drift import LookSeen, ServedSeen, StoredSeen
-from mlwright.plan.pods import moment, pod_seen
-from mlwright.plan.resources import DRIFT_MONITOR, JOB, POD, Body, Key
+from mlwright.plan.pods import PodSeen, moment, pod_seen
+from mlwright.plan.resources import JOB, POD, Body, Key
 
 
-def stored(body: Body, served: ServedSeen, cache: CacheView) -> StoredSeen:
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod, and what everybody reads of it."""
+
+    body: Body
+    seen: PodSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The Jobs of a monitor, whatever they do, and their pods."""
+
+    jobs: tuple[Body, ...]
+    pods: tuple[Pod, ...]
+
+    def made(self, job: Body) -> list[Pod]:
+        """Return the pods of a Job."""
+        return [pod for pod in self.pods if jobs.made(pod.seen, job["metadata"])]
+
+
+def work_of(owner: Key, cache: CacheView) -> Work:
+    """Return the Jobs of a monitor; without any it has no pods."""
+    found = cache.children(JOB, owner)
+    pods = cache.children(POD, owner) if found else ()
+    return Work(found, tuple(Pod(pod, pod_seen(pod, STEP_CONTAINER)) for pod in pods))
+
+
+def stored(body: Body, served: ServedSeen, work: Work, cache: CacheView) -> StoredSeen:
     """Return what is seen of the looks of a monitor, and the version that serves."""
     meta = body["metadata"]
-    owner = Key(DRIFT_MONITOR.name, meta["namespace"], meta["name"])
-    found = batches.source(served.version, "", owner.namespace, cache)
+    found = batches.source(served.version, "", meta["namespace"], cache)
     return StoredSeen(
         created=moment(meta.get("creationTimestamp")),
         request=parsing.annotation(body, ANNOTATION_RUN),
         version=found.told(found.version) if found.version else None,
-        looks=tuple(sorted(_looks(owner, cache), key=lambda look: (look.created, look.slot))),
+        looks=tuple(sorted(_looks(work), key=lambda look: (look.created, look.slot))),
     )
 
 
-def strays(spec: DriftMonitorSpec, owner: Key, cache: CacheView) -> tuple[tuple[str, str], ...]:
+def strays(spec: DriftMonitorSpec, work: Work) -> tuple[tuple[str, str], ...]:
     """Return name and uid of the Jobs that counted stored rows and of which nothing is read.
 
     Where requests are watched these are all; else those that do not say any more what asked for them.
     """
-    found = (job for job in _jobs(owner, cache) if spec.target.batch is None or _asked(job) is None)
+    found = (job for job in _counting(work) if spec.target.batch is None or _asked(job) is None)
     return tuple((job["metadata"]["name"], job["metadata"]["uid"]) for job in found)
 
 
-def _jobs(owner: Key, cache: CacheView) -> list[Body]:
-    found = (job for job in cache.children(JOB, owner) if job["metadata"]["labels"].get(LABEL_STEP) == COUNT)
+def _counting(work: Work) -> list[Body]:
+    found = (job for job in work.jobs if job["metadata"]["labels"].get(LABEL_STEP) == COUNT)
     return [job for job in found if "deletionTimestamp" not in job["metadata"]]
 
 
-def _looks(owner: Key, cache: CacheView) -> Iterator[LookSeen]:
-    found = [(job, asked) for job in _jobs(owner, cache) if (asked := _asked(job)) is not None]
-    pods = cache.children(POD, owner) if found else []
-    for job, asked in found:
-        own = [pod for pod in pods if jobs.made(pod_seen(pod, STEP_CONTAINER), job["metadata"])]
-        yield _look(job, asked, own)
+def _looks(work: Work) -> Iterator[LookSeen]:
+    for job in _counting(work):
+        asked = _asked(job)
+        if asked is not None:
+            yield _look(job, asked, work.made(job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +106,7 @@ def _asked(job: Body) -> _Asked | None:
     return _Asked(slot, since, token) if whole else None
 
 
-def _look(job: Body, asked: _Asked, pods: Sequence[Body]) -> LookSeen:
+def _look(job: Body, asked: _Asked, pods: Sequence[Pod]) -> LookSeen:
     meta, status = job["metadata"], job.get("status") or {}
     state, final = jobs.state(status)
     return LookSeen(
@@ -98,8 +123,8 @@ def _look(job: Body, asked: _Asked, pods: Sequence[Body]) -> LookSeen:
         started=moment(status.get("startTime") or meta.get("creationTimestamp")),
         ended=moment(status.get("completionTime") or final.get("lastTransitionTime")) if final else None,
         done=status.get("succeeded", 0),
-        pods=tuple(pod_seen(pod, STEP_CONTAINER) for pod in pods),
-        learned=next(filter(None, map(_learned, pods)), ""),
+        pods=tuple(pod.seen for pod in pods),
+        learned=next(filter(None, (_learned(pod.body) for pod in pods)), ""),
     )
 
 
