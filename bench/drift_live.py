@@ -13,6 +13,7 @@ import numpy as np
 from bench.drift_traffic import SLOTS, Counts
 from mlwright.api.conditions import Verdict
 from mlwright.api.drift import DriftMonitorSpec
+from mlwright.controller.status import compact
 from mlwright.plan.drift import (
     ForgetRecord,
     KeepBlock,
@@ -66,6 +67,7 @@ class Live:
         self.now = BEGIN
         self.verdicts: tuple[Verdict, ...] = ()
         self.passed: list[Counts] = []
+        self.writes = 0
 
     def hour(self, counts: Counts) -> float:
         """Count one more hour (features x slots); return the seconds of CPU of the looks, without parsing."""
@@ -76,9 +78,6 @@ class Live:
         found = decide(self.seen, SETTINGS, self._moment(20))
         took = time.process_time() - begun
         self._keep(found)
-        told = {"summary": found.status.summary, "conditions": []}
-        self.seen = replace(self.seen, status={**found.status.fields, **told})
-        self.verdicts = found.status.conditions
         return took
 
     def counted(self, counts: Counts) -> MonitorSeen:
@@ -96,9 +95,7 @@ class Live:
         found = decide(self.seen, SETTINGS, self._moment(20))
         while found.wanted and found.wanted.until <= self.now:
             found = self._count(found.wanted)
-        told = {"summary": found.status.summary, "conditions": []}
-        self.seen = replace(self.seen, status={**found.status.fields, **told})
-        self.verdicts = found.status.conditions
+        self._tell(found)
 
     def _count(self, wanted: Wanted) -> Decision:
         """Count a span that is over, record it, and return what is decided then."""
@@ -143,6 +140,19 @@ class Live:
         self.seen = replace(
             self.seen, blocks=tuple(blocks), varied=tuple(varied), usual=tuple(usual), references=references
         )
+        self._tell(decision)
+
+    def _tell(self, decision: Decision) -> None:
+        """Write the status where it says anything else than before."""
+        self.verdicts = decision.status.conditions
+        conditions = [
+            {"type": one.type, "status": one.status, "reason": one.reason, "message": one.message}
+            for one in self.verdicts
+        ]
+        told = compact({**decision.status.fields, "summary": decision.status.summary, "conditions": conditions})
+        if told != self.seen.status:
+            self.seen = replace(self.seen, status=told)
+            self.writes += 1
 
     def _moment(self, seconds: int) -> datetime:
         return datetime.fromtimestamp(self.now + seconds, UTC)

@@ -107,7 +107,13 @@ class WindowStatus(Schema):
 class FastStatus(Schema):
     """The newest minutes beside the same hour of other days."""
 
-    since: Timestamp | None = Field(default=None, description="Beginning of the newest span.")
+    since: Timestamp | None = Field(
+        default=None,
+        description=(
+            "Beginning of the span that is told of: the newest one while any feature is strange, else the one that was"
+            " newest when the long windows were told."
+        ),
+    )
     until: Timestamp | None = Field(default=None, description="Its end.")
     rows: int = Field(default=0, ge=0, description="Rows that were answered in it.")
     learned: int = Field(ge=0, description="Hours of what is usual that are learnt of every feature.")

@@ -30,14 +30,15 @@ from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
 from mlwright.planners.drift_batch import watching_stored
 from mlwright.planners.drift_judging import judge
+from mlwright.planners.drift_minutes import minutes, unless_only_figures
 from mlwright.planners.drift_notify import tidied
 from mlwright.planners.drift_records import outdated, with_bet
 from mlwright.planners.drift_spans import Known, known_of, next_span
-from mlwright.planners.drift_status import minutes, told, watches, with_action
+from mlwright.planners.drift_status import told, watches, with_action
 from mlwright.planners.drift_usual import Fast, length, with_hour
 from mlwright.planners.drift_usual import teaches as teaches_hour
 from mlwright.planners.drift_variation import teaches, varied
-from mlwright.planners.drift_verdicts import compared, suspected
+from mlwright.planners.drift_verdicts import compared, suspected, told_suspects
 from mlwright.settings import Settings
 
 Decision = Decided[DriftIntent]
@@ -103,7 +104,9 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
     newest = known.windows(seen.spec)
     judged = judge(seen, served, known.reference, known.blocks, newest, known.fast)
     surfaces = compared(seen.spec, known.reference.surfaces) if known.reference else {}
-    status = told(served, newest[-1] if newest else None, judged, tallied, minutes(known.fast, surfaces, judged.sudden))
+    last = newest[-1] if newest else None
+    fast = unless_only_figures(minutes(known.fast, surfaces, judged.sudden), seen.status, served, last)
+    status = told(served, last, judged, tallied, fast)
     acted = acting(seen, settings, served, judged.found, status.fields, broken=judged.broken)
     intents = (*outdated(seen, served, known.resting), *acted.intents, *tidied(seen, acted))
     return Decided(with_action(status, acted), records=acted.records, intents=intents, again=again, wanted=wanted)
@@ -153,5 +156,6 @@ def _usual(seen: MonitorSeen, known: Known, fast: Fast, block: Block) -> tuple[K
 
 
 def _suspects(seen: MonitorSeen, known: Known, reference: Reference) -> frozenset[str]:
-    """Return what may have drifted, by what the long windows say."""
-    return suspected(seen.spec, reference, known.windows(seen.spec), seen.status)
+    """Return what may have drifted, by what the long windows say; as a rule that was told when they were judged."""
+    told = told_suspects(seen.spec, reference, known.blocks[-1].until, seen.status) if known.blocks else None
+    return suspected(seen.spec, reference, known.windows(seen.spec), seen.status) if told is None else told

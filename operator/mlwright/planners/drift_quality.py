@@ -167,16 +167,19 @@ def _allowed(settings: Quality, values: str) -> float:
 
 def _asked(place: tuple[str, str], reference: Surfaces, settings: Quality, level: float) -> Asked:
     surface, values = place
-    learned = _count(reference[surface], values)
+    learned = _bad(reference[surface], values), sum(reference[surface].values())
     return ask(_name(surface), WORDS[values], learned, _allowed(settings, values), level)
 
 
 def _counted(places: Sequence[tuple[str, str]], window: Window) -> list[Count]:
-    return [_count(window.counts.get(surface, {}), values) for surface, values in places]
+    rows = {
+        surface: sum(window.counts.get(surface, {}).values()) for surface in dict.fromkeys(one for one, _ in places)
+    }
+    return [(_bad(window.counts.get(surface, {}), values), rows[surface]) for surface, values in places]
 
 
-def _count(counts: Counts, values: str) -> Count:
-    return sum(counts.get(slot, 0) for slot in _SLOTS[values]), sum(counts.values())
+def _bad(counts: Counts, values: str) -> int:
+    return sum([counts.get(slot, 0) for slot in _SLOTS[values]])
 
 
 def _name(surface: str) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, written
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import Acted, ServedSeen, Surfaces, Tallied
+from mlwright.plan.drift import Acted, ServedSeen, Tallied
 from mlwright.planners.drift_judging import Judged
+from mlwright.planners.drift_minutes import calm
 from mlwright.planners.drift_quality import Flaw
+from mlwright.planners.drift_shown import MOST_SHOWN, shown_finding
 from mlwright.planners.drift_truth import Truth
-from mlwright.planners.drift_usual import Fast
 from mlwright.planners.drift_verdicts import Finding
-from mlwright.planners.drift_windows import Window, rows
+from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import State
 from mlwright.stats.shares import percent
 
-MOST_SHOWN: Final = 64
 CALM_SHOWN: Final = 20
 """Shares of broken values that are shown although they are as they should be."""
 NAMED: Final = 3
@@ -51,7 +51,7 @@ def told(
         "version": served.version,
         "revision": served.revision,
         "window": _window(newest),
-        "features": [_shown(one) for one in (judged.drift or ())[:MOST_SHOWN]] or None,
+        "features": [shown_finding(one) for one in (judged.drift or ())[:MOST_SHOWN]] or None,
         "fast": fast,
         "quality": [_shown_share(one) for one in _worst(judged.quality or ())] or None,
         "performance": judged.truth.shown if judged.truth else None,
@@ -76,27 +76,6 @@ def watches(served: ServedSeen) -> str:
     return f"{served.version} is watched"
 
 
-def minutes(fast: Fast | None, compared: Surfaces, found: Sequence[Finding] | None) -> dict[str, Any] | None:
-    """Return what is told of the newest minutes; None where nobody asks for these.
-
-    Args:
-        fast: What was counted, and what is usual.
-        compared: The distributions that checks compare.
-        found: What they say.
-    """
-    if fast is None or found is None:
-        return None
-    newest = fast.blocks[-1] if fast.blocks else None
-    span = {"since": written(newest.since), "until": written(newest.until)} if newest else {}
-    return {
-        **span,
-        "rows": rows(newest.counts.values()) if newest else 0,
-        "learned": fast.learned(compared),
-        "needed": fast.needed,
-        "features": [_shown(one) for one in found[:MOST_SHOWN]],
-    }
-
-
 def _drifted(served: ServedSeen, slow: tuple[Finding, ...], sudden: tuple[Finding, ...] | None) -> Verdict:
     """Return whether anything has drifted, in words that need no statistics."""
     if far := [one for one in (*slow, *(sudden or ())) if one.lasting]:
@@ -104,20 +83,7 @@ def _drifted(served: ServedSeen, slow: tuple[Finding, ...], sudden: tuple[Findin
         sentence = f"{served.version} has drifted: {'; '.join(one.sentence for one in far[:NAMED])}{more}"
         return Verdict("Drifted", "True", Reason.DRIFTED, sentence)
     found = _undrifted(served, slow)
-    return found if sudden is None else replace(found, message=f"{found.message}; {_calm(sudden)}")
-
-
-def _calm(sudden: tuple[Finding, ...]) -> str:
-    """Return what the newest minutes say, which is not that anything has drifted."""
-    known = [one for one in sudden if one.shift.state is not State.NOT_ENOUGH_DATA]
-    if not known:
-        why = f" ({sudden[0].shift.sentence})" if sudden else ""
-        return f"the newest minutes cannot be held against what is usual at this hour{why}"
-    worst = known[0]
-    if worst.votes.over:
-        needed = worst.settings.persistence
-        return f"{worst.sentence}; it counts when {needed.required} of {needed.of} windows say so"
-    return f"in the newest {worst.minutes} nothing is proven to be far from what is usual at this hour"
+    return found if sudden is None else replace(found, message=f"{found.message}; {calm(sudden)}")
 
 
 def _undrifted(served: ServedSeen, judged: tuple[Finding, ...]) -> Verdict:
@@ -260,30 +226,6 @@ def _shown_share(one: Flaw) -> dict[str, Any]:
         "rows": share.rows,
         "usual": round(share.asked.usual, 4),
         "detectable": round(share.detectable, 4),
-        "over": one.votes.over,
-        "windows": sum(vote is not None for vote in one.votes.last),
-        **figures,
-    }
-
-
-def _shown(one: Finding) -> dict[str, Any]:
-    shift = one.shift
-    figures = (
-        {
-            "distance": round(shift.estimate, 4),
-            "lower": round(shift.low, 4),
-            "upper": round(shift.high, 4),
-            "moved": round(shift.moved, 4),
-        }
-        if shift.state is not State.NOT_ENOUGH_DATA
-        else {}
-    )
-    return {
-        "check": one.check,
-        "name": one.name,
-        "verdict": one.verdict,
-        "rows": shift.rows,
-        "detectable": round(shift.detectable, 4),
         "over": one.votes.over,
         "windows": sum(vote is not None for vote in one.votes.last),
         **figures,

@@ -60,7 +60,7 @@ def _denies(slow: Finding) -> bool:
 
 def _released(one: Finding) -> Finding:
     """Return what has not drifted any more where no kept minutes are over: at night there may be none that deny it."""
-    return one if one.votes.over else replace(one, votes=replace(one.votes, lasting=False))
+    return one if one.votes.over else replace(one, votes=one.votes._replace(lasting=False))
 
 
 def _of_check(
@@ -81,7 +81,7 @@ def _of_check(
         yield Finding(
             check.name,
             surface,
-            _young(shift, fast.needed, missing) if missing else shift,
+            _worded(spec, fast, shift, missing),
             last,
             settings,
             known=known,
@@ -90,9 +90,18 @@ def _of_check(
         )
 
 
-def _young(shift: Shift, needed: int, missing: int) -> Shift:
-    sentence = f"{shift.name}: {needed - missing} of {needed} hours of what is usual are learnt"
-    return replace(shift, sentence=sentence)
+def _worded(spec: DriftMonitorSpec, fast: Fast, shift: Shift, missing: int) -> Shift:
+    """Return why there is no verdict in words that stay: figures that move every ten minutes are no news."""
+    length = fast.settings.length
+    if missing:
+        why = f"{fast.needed - missing} of {fast.needed} hours of what is usual are learnt"
+    elif shift.state is not State.NOT_ENOUGH_DATA:
+        return shift
+    elif shift.rows < spec.min_samples:
+        why = f"fewer than {spec.min_samples} rows came in {length}"
+    else:
+        why = f"the rows of {length}, or those of this hour of the baseline, are too few to tell"
+    return replace(shift, sentence=f"{shift.name}: {why}")
 
 
 def _counted(spec: DriftMonitorSpec, names: Sequence[str], fast: Fast, block: Block) -> list[Counted]:

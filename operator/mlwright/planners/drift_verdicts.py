@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final, Protocol
 
+from mlwright.api.conditions import written
 from mlwright.api.drift import Check, Drift, DriftMonitorSpec, Quality
 from mlwright.api.drift import Persistence as Lasting
 from mlwright.plan.drift import Counts, Reference, Surfaces, Variation
@@ -203,6 +204,36 @@ def suspected(
     return frozenset(name for check in checks_of(spec) for name in _suspects(spec, check, reference, windows, before))
 
 
+def told_suspects(
+    spec: DriftMonitorSpec, reference: Reference, until: int, status: Mapping[str, Any]
+) -> frozenset[str] | None:
+    """Return what `suspected` says, from what was told of the same windows; None where that says too little.
+
+    The next span is counted after its windows were judged and told: to judge them once more would say the same.
+
+    Args:
+        spec: What is watched.
+        reference: What was learned, and how it varies.
+        until: When the newest window ended, seconds since 1970.
+        status: What was told before.
+    """
+    window = status.get("window") or {}
+    if (status.get("revision"), window.get("until")) != (reference.revision, written(until)):
+        return None
+    told = {(one.get("check"), one.get("name")): one for one in status.get("features") or ()}
+    asked = [(check, name) for check in checks_of(spec) for name in watched(spec, check, reference.surfaces)]
+    found = [(name, told.get((check.name, name.partition(":")[2]))) for check, name in asked]
+    if any(one is None for _, one in found):
+        return None
+    far = {name for name, one in found if one and (one.get("over") or one.get("verdict") == "Drifted")}
+    return frozenset(name for name in far if _is_learnt(spec, reference, name))
+
+
+def _is_learnt(spec: DriftMonitorSpec, reference: Reference, name: str) -> bool:
+    known = reference.variation.get(name)
+    return _known(spec, known.wobble if known else None)[0]
+
+
 def _suspects(
     spec: DriftMonitorSpec, check: Check, reference: Reference, windows: Sequence[Window], before: Drifted
 ) -> Iterator[str]:
@@ -323,7 +354,9 @@ def _counted(
 def _rows_of(surface: str, learned: Counts, windows: Sequence[Window], variation: Variation | None) -> list[Counted]:
     """Return the rows of one feature in each window."""
     counted = [window.counts.get(surface, {}) for window in windows]
-    slots = sorted(set(learned).union(*counted))
+    slots = [*learned]
+    if slots != sorted(slots) or any([*one] != slots for one in counted):
+        slots = sorted(set(learned).union(*counted))
     name, before = surface.partition(":")[2], _in_order(learned, slots)
     wobble = variation.wobble if variation and [*variation.slots] == slots else None
     return [Counted(name, before, _in_order(counts, slots), wobble) for counts in counted]

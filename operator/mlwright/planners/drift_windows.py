@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
 from operator import add, sub
 from typing import Final
 
@@ -61,32 +61,67 @@ def windows(blocks: Sequence[Block], several: int, of: int) -> tuple[Window, ...
     """
     ends = range(max(0, len(blocks) - of), len(blocks))
     firsts = [_first(blocks, end, several) for end in ends]
-    names = dict.fromkeys(name for block in blocks[firsts[0] if firsts else 0 :] for name in block.counts)
-    totals: list[dict[str, Counts]] = [{} for _ in ends]
-    for name in names:
-        for total, counts in zip(
-            totals, _sums([block.counts.get(name, {}) for block in blocks], firsts, ends), strict=True
-        ):
-            total[name] = counts
+    counted = [block.counts for block in blocks[firsts[0] if firsts else 0 :]]
+    layout = _layout(counted)
+    totals = _sums([_row(one, layout) for one in counted], firsts, ends) if firsts else ()
     return tuple(
-        Window(blocks[first].since, blocks[end].until, total)
+        Window(blocks[first].since, blocks[end].until, _surfaces(total, layout))
         for first, end, total in zip(firsts, ends, totals, strict=True)
     )
 
 
-def _sums(counts: Sequence[Counts], firsts: Sequence[int], ends: Sequence[int]) -> Iterator[Counts]:
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """In which order rows stand in a list: those of one distribution after the other, by slot.
+
+    Attributes:
+        slots: The slots of each distribution.
+        is_common: Whether each of the surfaces has all of them in this order, so that values can be taken as they are.
+    """
+
+    slots: Mapping[str, Sequence[str]]
+    is_common: bool
+
+
+def _layout(counted: Sequence[Surfaces]) -> _Layout:
+    """Return the order for some surfaces; as a rule all have the same slots, for they are counted in the same bins."""
+    first = {name: [*counts] for name, counts in counted[0].items()} if counted else {}
+    names, sizes, slots = [*first], [*map(len, first.values())], [*chain.from_iterable(first.values())]
+    if all(
+        [*one] == names and [*map(len, one.values())] == sizes and [*chain.from_iterable(one.values())] == slots
+        for one in counted
+    ):
+        return _Layout(first, is_common=True)
+    every_name = dict.fromkeys(chain.from_iterable(counted))
+    found = {name: sorted(set().union(*(one.get(name, ()) for one in counted))) for name in every_name}
+    return _Layout(found, is_common=False)
+
+
+def _row(counted: Surfaces, layout: _Layout) -> list[int]:
+    """Return the rows of all slots, one distribution after the other; a slot that is not named has none."""
+    if layout.is_common:
+        return [*chain.from_iterable(counts.values() for counts in counted.values())]
+    none: Counts = {}
+    return [rows for name, slots in layout.slots.items() for rows in map(counted.get(name, none).get, slots, repeat(0))]
+
+
+def _sums(rows: Sequence[Sequence[int]], firsts: Sequence[int], ends: Sequence[int]) -> Iterator[list[int]]:
     """Yield the sums of ranges that only move on: those that overlap are not added up twice, and sums run in C."""
     begin = firsts[0]
-    slots = sorted(set().union(*counts[begin:]))
-    rows = [[*one.values()] if [*one] == slots else [*map(one.get, slots, repeat(0))] for one in counts[begin:]]
     now = [*map(sum, zip(*rows[: ends[0] + 1 - begin], strict=True))]
-    yield dict(zip(slots, now, strict=True))
+    yield now
     for (left, passed), (first, end) in pairwise(zip(firsts, ends, strict=True)):
         for place in range(passed + 1, end + 1):
             now = [*map(add, now, rows[place - begin])]
         for place in range(left, first):
             now = [*map(sub, now, rows[place - begin])]
-        yield dict(zip(slots, now, strict=True))
+        yield now
+
+
+def _surfaces(total: Sequence[int], layout: _Layout) -> Surfaces:
+    """Return rows by distribution and slot."""
+    rows = iter(total)
+    return {name: dict(zip(slots, rows, strict=False)) for name, slots in layout.slots.items()}  # each takes its own
 
 
 def _first(blocks: Sequence[Block], end: int, several: int) -> int:

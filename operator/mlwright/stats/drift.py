@@ -164,6 +164,13 @@ class _Compared:
         noncentrality = self.sharpness * distance * distance
         return self.spread.law(noncentrality) if self.spread else noncentral(self.freedom, noncentrality)
 
+    def score(self, distance: float, value: float) -> float:
+        """How many standard deviations a value lies above the middle of the law of a distance."""
+        noncentrality = self.sharpness * distance * distance
+        if self.spread:
+            return self.spread.score(noncentrality, value)
+        return noncentral(self.freedom, noncentrality).score(value)
+
 
 def judge(features: Sequence[Counted], rule: Rule) -> tuple[Shift, ...]:
     """Judge all features of a window together; one that has too few rows takes no part.
@@ -310,7 +317,7 @@ def _problem(one: _Compared, rule: Rule) -> str:
 
 def _judged(one: _Compared, rule: Rule, tail: float, level: float, *, over: bool) -> Shift:
     seen = one.seen
-    low, high = _where(lambda distance: one.law(distance).score(seen), (_END, -_END))
+    low, high = _where(lambda distance: one.score(distance, seen), (_END, -_END))
     state = State.OVER if over else State.STABLE if high < 2 * rule.allowed else State.INCONCLUSIVE
     estimate, detectable = math.sqrt(max(0.0, one.divergence - one.excess)), _detectable(one, rule, level)
     return Shift(
@@ -355,7 +362,7 @@ def _unjudged(one: _Compared, rule: Rule, level: float, problem: str) -> Shift:
 def _detectable(one: _Compared, rule: Rule, level: float) -> float:
     """The smallest true distance that is found with the power, at the level of the first step of Holm's rule."""
     needed = one.law(rule.allowed).value(NormalDist().inv_cdf(1 - level))
-    (found,) = _where(lambda distance: one.law(distance).score(needed), (_POWER,))
+    (found,) = _where(lambda distance: one.score(distance, needed), (_POWER,))
     return found
 
 

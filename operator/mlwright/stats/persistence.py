@@ -7,6 +7,7 @@ them: one that hovers at the threshold does not begin anew every hour.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,10 @@ class Persistence:
     of: int = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Votes:
+class Votes(NamedTuple):
     """What the last windows said of one feature, oldest first, and what follows from it.
+
+    Hundreds are made in a look at fifty features, and a tuple is made in a third of the time.
 
     Attributes:
         last: True for over, False for not over, None for a window without a verdict.
@@ -47,5 +49,5 @@ def voted(votes: Votes, rule: Persistence, *, over: bool | None) -> Votes:
         over: Whether the feature was over; None without a verdict, which neither raises nor takes back.
     """
     last = (*votes.last, over)[-rule.of :]
-    quiet = last.count(False) == rule.of
-    return Votes(last, last.count(True) >= rule.required or (votes.lasting and not quiet))
+    stays = votes.lasting and last.count(False) < rule.of
+    return Votes(last, stays or last.count(True) >= rule.required)

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, combinations_with_replacement, pairwise, starmap
+from itertools import combinations, combinations_with_replacement, pairwise, repeat, starmap
 from operator import add, itemgetter, mul
 from typing import Final
 
@@ -148,6 +148,12 @@ class Spread:
         ninth = (self.variance + self.slope * noncentrality) / (9 * mean * mean)
         return Power(1 / 3, mean, 1 - ninth, math.sqrt(ninth))
 
+    def score(self, noncentrality: float, value: float) -> float:
+        """What that gamma says of a value; a thousand are asked in a look at fifty features, and no law is kept."""
+        mean = self.mean + noncentrality
+        ninth = (self.variance + self.slope * noncentrality) / (9 * mean * mean)
+        return (math.pow(max(0.0, value) / mean, 1 / 3) - (1 - ninth)) / math.sqrt(ninth)
+
 
 def spread(found: Inflation, freedom: int, window: float, reference: float) -> Spread:
     """What an inflation makes of the law.
@@ -185,14 +191,17 @@ def _square(wobble: Wobble, merged: Groups, lengths: Sequence[float]) -> float:
 
 def _along(wobble: Wobble, merged: Groups, shares: Sequence[tuple[float, float]]) -> float:
     """Variance along the gradient of the divergence, in that of independent rows."""
-    smallest = min((q for _, q in shares if q > 0), default=1.0) / 2  # the gradient of an empty bin is without end
-    slopes = [math.log(max(q, smallest) / ((p + max(q, smallest)) / 2)) for p, q in shares]
-    centre = sum(q * slope for (_, q), slope in zip(shares, slopes, strict=True))
+    window = [q for _, q in shares]
+    smallest = min([q for q in window if q > 0], default=1.0) / 2  # the gradient of an empty bin is without end
+    filled = [*map(max, window, repeat(smallest))]
+    slopes = [math.log(q / ((p + q) / 2)) for (p, _), q in zip(shares, filled, strict=True)]
+    centre = sum(map(mul, window, slopes))
+    slopes = [slope - centre for slope in slopes]
     gradient = [0.0] * wobble.slots
     for group, slope in zip(merged, slopes, strict=True):
         for place in group:
-            gradient[place] = slope - centre
-    independent = sum(q * (slope - centre) ** 2 for (_, q), slope in zip(shares, slopes, strict=True))
+            gradient[place] = slope
+    independent = sum([q * slope**2 for q, slope in zip(window, slopes, strict=True)])
     return _form(wobble.sums, gradient) / max(1, wobble.pairs) / independent if independent > 0 else 1.0
 
 

@@ -108,6 +108,44 @@ def test_while_it_is_learnt_what_is_usual_nothing_is_judged_and_the_monitor_says
     assert "2 of 48 hours of what is usual are learnt" in live.told("Drifted").message
 
 
+def writes_of(live: Live, windows: Iterable[Counts]) -> int:
+    """Return how often the status was written while some windows of ten minutes passed."""
+    before = live.writes
+    for counts in windows:
+        live.minutes(counts)
+    return live.writes - before
+
+
+def test_ten_minutes_that_say_what_those_before_said_write_no_status() -> None:
+    """Ten quiet looks, and an hour ends in between: the long windows tell of it, and of the newest minutes as well."""
+    live = copied(before_the_break())
+
+    writes = writes_of(live, of_users(SAME)[BEGINS : BEGINS + 10])
+
+    assert live.now % HOUR
+    assert live.seen.status["fast"]["until"] == written(live.now - live.now % HOUR - MINUTES)
+    assert writes == 1
+
+
+def test_nights_in_which_few_ask_write_no_status_every_ten_minutes() -> None:
+    """Each time other rows are too few to tell: that they are is told, and how many they are is not."""
+    live, chance = copied(before_the_break()), np.random.default_rng(SEED)
+    nights = [independent(chance, rows, [SAME] * FEATURES, 1)[0] for rows in range(20, 180, 10)]
+    writes_of(live, nights[:6])
+
+    writes = writes_of(live, nights[6:])
+
+    assert "(0: fewer than 200 rows came in 10m)" in live.told("Drifted").message
+    assert writes == 1
+
+
+def test_what_is_strange_is_told_every_ten_minutes() -> None:
+    """A break: its distance, and in how many windows it was seen, is what people look at."""
+    live = copied(before_the_break())
+
+    assert writes_of(live, of_users()[BEGINS : BEGINS + 5]) == 5
+
+
 def test_what_is_kept_is_bounded() -> None:
     """Spans of a day and an hour while it is learnt; of five windows when it is; one record of what is usual."""
     young, grown = watching(of_users()[: DAY + 30]), before_the_break()

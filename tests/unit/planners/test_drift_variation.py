@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +20,7 @@ from mlwright.plan.writes import Create
 from mlwright.planners import drift_verdicts
 from mlwright.planners.drift import decide
 from mlwright.planners.drift_variation import varied
-from mlwright.planners.drift_verdicts import findings, suspected
+from mlwright.planners.drift_verdicts import findings, suspected, told_suspects
 from mlwright.planners.drift_windows import Window, spans_of_a_day, windows
 from mlwright.stats.wobble import still
 
@@ -164,9 +165,34 @@ def test_what_is_suspected_is_what_the_verdicts_say() -> None:
         found = suspected(live.seen.spec, live.seen.references[0], newest_of(live), live.seen.status)
         told = findings(live.seen.spec, live.seen.references[0], newest_of(live), live.seen.status)
         assert found == {one.surface for one in told if one.known and (one.lasting or one.votes.over)}
+        assert found == told_of(live, live.seen.status)
         seen |= found
 
     assert "feature:0" in seen
+
+
+def told_of(live: Live, status: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return what is suspected by what was told of the newest windows."""
+    return told_suspects(live.seen.spec, live.seen.references[0], live.seen.blocks[-1].until, status)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"window": None}, id="lost"),
+        pytest.param({"window": {"until": "2026-01-01T00:00:00Z"}}, id="of another window"),
+        pytest.param({"revision": "another"}, id="of another version"),
+        pytest.param({"features": []}, id="not of all features"),
+    ],
+)
+def test_a_status_that_tells_something_else_tells_no_suspects(change: dict[str, Any]) -> None:
+    """Then windows are asked, from the records."""
+    live = Live(asked(), learned_of_users())
+    for counts in hours_of_users()[:3]:
+        live.hour(counts)
+
+    assert told_of(live, live.seen.status) == frozenset()
+    assert told_of(live, {**live.seen.status, **change}) is None
 
 
 def newest_of(live: Live) -> tuple[Window, ...]:

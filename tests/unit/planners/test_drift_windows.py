@@ -18,23 +18,30 @@ from tests.support.replay.operator import Operator
 from tests.support.replay.world import World
 
 pytestmark = pytest.mark.timeout(20)
-BLOCKS = st.lists(st.tuples(st.integers(1, 3), st.dictionaries(st.sampled_from("abc"), st.integers(1, 9))), max_size=12)
-"""Spans between two ends, and rows by bin."""
+ROWS = st.integers(1, 9)
+SAME = st.fixed_dictionaries(
+    {"x": st.fixed_dictionaries({"a": ROWS, "c": ROWS}), "y": st.fixed_dictionaries({"b": ROWS})}
+)
+OTHER = st.dictionaries(st.sampled_from("xy"), st.dictionaries(st.sampled_from("abc"), ROWS))
+BLOCKS = st.one_of(*(st.lists(st.tuples(st.integers(1, 3), counted), max_size=12) for counted in (SAME, OTHER)))
+"""Spans between two ends, and rows by distribution and bin: the same of them in all spans, or whichever."""
 SHORT: dict[str, Any] = {"slow": {"length": "10s", "every": "10s"}}
 
 
 @given(BLOCKS, st.integers(1, 5), st.integers(1, 5))
-def test_a_window_holds_the_rows_of_its_blocks(found: list[tuple[int, dict[str, int]]], several: int, of: int) -> None:
+def test_a_window_holds_the_rows_of_its_blocks(
+    found: list[tuple[int, dict[str, dict[str, int]]]], several: int, of: int
+) -> None:
     """Windows that overlap are not added up anew, and yet hold what adding up gives; spans may be missing."""
     ends = accumulate(gap for gap, _ in found)
-    blocks = [Block("r", 10 * end - 10, 10 * end, {"x": rows}) for end, (_, rows) in zip(ends, found, strict=True)]
+    blocks = [Block("r", 10 * end - 10, 10 * end, rows) for end, (_, rows) in zip(ends, found, strict=True)]
 
     for last, window in zip(blocks[-of:], windows(blocks, several, of), strict=True):
-        within = [one.counts["x"] for one in blocks if last.until - 10 * several <= one.since < last.until]
-        total = {slot: sum(counts.get(slot, 0) for counts in within) for slot in "abc"}
-        counted = window.counts.get("x", {})
-        assert {slot: counted.get(slot, 0) for slot in "abc"} == total
-        assert (window.until, window.rows) == (last.until, sum(total.values()))
+        within = [one.counts for one in blocks if last.until - 10 * several <= one.since < last.until]
+        total = {name: {slot: sum(one.get(name, {}).get(slot, 0) for one in within) for slot in "abc"} for name in "xy"}
+        counted = {name: {slot: window.counts.get(name, {}).get(slot, 0) for slot in "abc"} for name in "xy"}
+        assert counted == total
+        assert (window.until, window.rows) == (last.until, max(sum(rows.values()) for rows in total.values()))
 
 
 def watching(**spec: Any) -> Operator:
