@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What a number of requests took: seconds of each, and CPU seconds of the server for all of them."""
-
-    latencies: tuple[float, ...]
-    cpu_seconds: float
-
-    def percentile_ms(self, share: float) -> float:
-        """Milliseconds within which this share of the requests was answered."""
-        ordered = sorted(self.latencies)
-        return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-    @property
-    def requests_per_core_second(self) -> float:
-        """Requests for each second of CPU time that the server spent."""
-        return len(self.latencies) / self.cpu_seconds
+from bench.cores import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +23,35 @@ class Asked:
     right: Callable[[Any, int], bool]
     """Whether the answer to a request, decoded, is the one expected; by the number of the request."""
 
-    def load(self, total: int, connections: int) -> Load:
-        """Send requests in rounds: one on each connection, then read all answers."""
-        latencies: list[float] = []
-        with _connected(self.port, connections) as sockets:
-            before = cpu_seconds(self.pid)
-            for turn in range(total // connections):
-                latencies += self._round(sockets, turn)
-            spent = cpu_seconds(self.pid) - before
-        return Load(tuple(latencies), spent)
+    def one_by_one(self, total: int) -> list[float]:
+        """Send one request after the other on one connection; the seconds that each took, in ascending order."""
+        with _connected(self.port, 1) as sockets:
+            return sorted(self._round(sockets, turn) for turn in range(total))
 
-    def _round(self, sockets: Sequence[socket.socket], turn: int) -> list[float]:
+    def requests_per_core_second(self, connections: int, cpu_seconds: float) -> float:
+        """Send requests in rounds, one on each connection and then read all answers, until the server has spent this.
+
+        Returns:
+            Requests for each second of CPU time.
+        """
+        with _connected(self.port, connections) as sockets:
+            spent, rounds = Spent(self.pid), 0
+            while (seconds := spent.seconds) < cpu_seconds:
+                self._round(sockets, rounds)
+                rounds += 1
+        return rounds * connections / seconds
+
+    def _round(self, sockets: Sequence[socket.socket], turn: int) -> float:
+        """Seconds until all were answered."""
         number = turn % len(self.requests)
         started = time.perf_counter()
         for one in sockets:
             one.sendall(self.requests[number])
-        answers, latencies = [], []
-        for one in sockets:
-            answers.append(_answer(one))
-            latencies.append(time.perf_counter() - started)
+        answers = [_answer(one) for one in sockets]
+        seconds = time.perf_counter() - started
         if not all(self.right(json.loads(answer), number) for answer in answers):
             raise SystemExit("an answer is not the one expected: the figures would mean nothing")
-        return latencies
+        return seconds
 
 
 def message(path: str, document: Any) -> bytes:
@@ -106,21 +95,3 @@ def _answer(connection: socket.socket) -> bytes:
     while len(body) < length:
         body += connection.recv(65536)
     return body
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time so far of a process and of those that it started."""
-    return sum(_own_seconds(one) for one in family(pid))
-
-
-def family(pid: int) -> Iterator[int]:
-    """A process and its children, and theirs."""
-    yield pid
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            yield from family(int(child))
-
-
-def _own_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.asking import Asked, message
+from bench.cores import one_core
 from bench.figures import Figures
 from bench.trained import LOGISTIC_REGRESSION, RANDOM_FOREST, Trained, train
 from mlwright.bundle.tensors import Arrays
@@ -26,14 +27,14 @@ from mlwright.server.observer import Observer
 from mlwright.server.recording import Context
 from mlwright.server.settings import Settings
 from mlwright.server.shadow import Shadow
-from tests.support.serving import ServerProcess
+from tests.support.serving import SERVER, ServerProcess
 
 MODELS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "logreg": (LOGISTIC_REGRESSION, {}),
     "rf100": (RANDOM_FOREST, {"n_estimators": 100}),
 }
 CLIENTS: Final = 32
-REQUESTS: Final = 6_400
+CPU_SECONDS: Final = 1.0
 ROWS: Final = 1_600
 ROUNDS: Final = 7
 
@@ -42,9 +43,9 @@ def bounds() -> Figures:
     """For each model the most that collecting from 32 clients can make of requests per core-second, as a ratio."""
     figures: Figures = {}
     for name, (estimator, parameters) in MODELS.items():
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory() as scratch, one_core() as core:
             trained = train(Path(scratch) / "store", estimator, parameters, features=20, asked=CLIENTS)
-            whole = _microseconds_of_a_request(trained, Path(scratch))
+            whole = _microseconds_of_a_request(trained, Path(scratch), core)
             alone, together = _microseconds_of_a_row(_model(trained))
         figures |= {
             f"{name}_request_us": whole,
@@ -65,15 +66,16 @@ def _environment(trained: Trained) -> dict[str, str]:
     }
 
 
-def _microseconds_of_a_request(trained: Trained, folder: Path) -> float:
+def _microseconds_of_a_request(trained: Trained, folder: Path, core: int) -> float:
     """CPU time of the real server for one request, with so many clients at once; the best of some rounds."""
     requests = tuple(
         message("/v2/models/flights/infer", {"inputs": [_tensor(name, value) for name, value in row.items()]})
         for row in trained.rows
     )
-    with ServerProcess(_environment(trained), folder / "server.log") as server:
+    command = ["taskset", "-c", str(core), *SERVER]
+    with ServerProcess(_environment(trained), folder / "server.log", command) as server:
         asked = Asked(server.ready().process.pid, server.port, requests, lambda answer, _: "outputs" in answer)
-        return min(1e6 / asked.load(REQUESTS, CLIENTS).requests_per_core_second for _ in range(ROUNDS))
+        return min(1e6 / asked.requests_per_core_second(CLIENTS, CPU_SECONDS) for _ in range(ROUNDS))
 
 
 def _tensor(name: str, value: float) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 FOLDER: Final = Path(__file__).parents[1] / "build" / "bench"
 
@@ -33,7 +34,11 @@ class Benchmark:
     least: Mapping[str, float] = field(default_factory=dict)
 
     def run(self, phases: Mapping[str, Callable[[], Figures]], wanted: Sequence[str]) -> int:
-        """Measure the wanted phases, all of them when none is named; returns 1 when a goal is missed."""
+        """Measure the wanted phases, all of them when none is named; returns 1 when a goal is missed.
+
+        Who is told to end by SIGTERM ends what it has started as well, as after an error.
+        """
+        signal.signal(signal.SIGTERM, _leave)
         figures: Figures = {}
         skipped = [phase for phase in phases if wanted and phase not in wanted]
         for phase, measure in phases.items():
@@ -63,6 +68,11 @@ class Benchmark:
         if name in self.goals:
             return f"  goal <= {self.goals[name]:g}  {verdict}"
         return f"  goal >= {self.least[name]:g}  {verdict}" if name in self.least else ""
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    del frame
+    raise SystemExit(128 + number)
 
 
 def _machine() -> str:

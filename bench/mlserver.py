@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,8 +52,7 @@ def serving(folder: Path, model: Path, settings: dict[str, Any], core: int) -> I
             _wait(ports["http_port"], process, folder / "log")
             yield process.pid, ports["http_port"]
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            _end(process)
 
 
 def request(rows: list[dict[str, float]]) -> dict[str, Any]:
@@ -61,6 +60,17 @@ def request(rows: list[dict[str, float]]) -> dict[str, Any]:
     data = [value for row in rows for value in row.values()]
     tensor = {"name": "table", "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": data}
     return {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it with its workers; what does not go when it is told to is not waited for."""
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """The router beside a plain Python proxy: `python -m bench.router` writes build/bench/router.json.
 
 The router is the real HAProxy, with the configuration and the agent of the image; the pods are ports of another HAProxy
-that answer at once, so that nobody waits for them. CPU time is read from /proc. The Python proxy (aiohttp) does only
-what nobody could leave out: draw a version by the shares, pass the request on over kept connections, answer.
+that answer at once, so that nobody waits for them. The Python proxy (aiohttp) does only what nobody could leave out:
+draw a version by the shares, pass the request on over kept connections, answer. Both are alone on the same core, in
+turns, and in each turn spend the same CPU time, by the kernel's clock of the process; pods and clients are on another
+core.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from bench.cores import Spent, one_core, pin
 from bench.figures import Benchmark, Figures
 from bench.proxied import Answering, Proxy
 from mlwright.router.document import digest
@@ -31,8 +34,8 @@ from tests.support.waiting import soon
 SPLITS: Final = (5000, 1000, 100, 10)
 """Shares of the new version in 10,000: from a half to one in a thousand."""
 DRAWS: Final = 200_000
-SERIAL: Final = 3_000
-PARALLEL: Final = 20_000
+SERIAL: Final = 1_000
+CPU_SECONDS: Final = 0.5
 CONNECTIONS: Final = 16
 BATCH: Final = 100
 QUESTION: Final = b"GET /v2/models/flights HTTP/1.1\r\nHost: router\r\n\r\n"
@@ -40,7 +43,7 @@ WEIGHT_CHANGES: Final = 200
 POD_CHANGES: Final = 20
 EDITS: Final = 50
 WAKES: Final = 5
-ROUNDS: Final = 3
+ROUNDS: Final = 9
 
 LEAST: Final = {"ratio_requests_per_core": 9.0}
 GOALS: Final = {
@@ -85,26 +88,30 @@ async def _answering(running: Running, folder: Path, **numbers: int) -> AsyncIte
 
 async def _speed(running: Running, folder: Path) -> Figures:
     """Requests for each second of CPU time, and what is added to the time of a single request."""
-    async with _answering(running, folder, old=1, new=1) as addresses:
-        running.scene.route(split(1000))
-        await running.follows()
-        with Proxy(folder, addresses["old"][0], addresses["new"][0]) as proxy:
-            await proxy.listening()
-            subjects = {"router": (running.place.port, running.worker()), "python": (proxy.port, proxy.pid)}
-            rates: dict[str, list[float]] = {name: [] for name in subjects}
-            times: dict[str, list[float]] = {name: [] for name in (*subjects, "direct")}
-            for _ in range(ROUNDS):
-                times["direct"].append(await asyncio.to_thread(_serial, addresses["old"][0].port))
-                for name, (port, pid) in subjects.items():
-                    times[name].append(await asyncio.to_thread(_serial, port))
-                    rates[name].append(await asyncio.to_thread(_per_core_second, port, pid))
+    with one_core() as core:
+        async with _answering(running, folder, old=1, new=1) as addresses:
+            running.scene.route(split(1000))
+            await running.follows()
+            with Proxy(folder, addresses["old"][0], addresses["new"][0]) as proxy:
+                await proxy.listening()
+                subjects = {"router": (running.place.port, running.worker()), "python": (proxy.port, proxy.pid)}
+                for _, pid in subjects.values():
+                    pin(pid, core)
+                rates: dict[str, list[float]] = {name: [] for name in subjects}
+                times: dict[str, list[float]] = {name: [] for name in (*subjects, "direct")}
+                for _ in range(ROUNDS):
+                    times["direct"].append(await asyncio.to_thread(_serial, addresses["old"][0].port))
+                    for name, (port, pid) in subjects.items():
+                        times[name].append(await asyncio.to_thread(_serial, port))
+                        rates[name].append(await asyncio.to_thread(_per_core_second, port, pid))
     p50 = {name: statistics.median(found) * 1e3 for name, found in times.items()}
-    core = {name: statistics.median(found) for name, found in rates.items()}
     added = {name: p50[name] - p50["direct"] for name in subjects}
+    ratios = [ours / theirs for ours, theirs in zip(rates["router"], rates["python"], strict=True)]
+    print(f"  {min(ratios):.1f} to {max(ratios):.1f} times the Python proxy's requests per core-second")
     return {
-        "requests_per_core_second": core["router"],
-        "python_requests_per_core_second": core["python"],
-        "ratio_requests_per_core": core["router"] / core["python"],
+        "requests_per_core_second": statistics.median(rates["router"]),
+        "python_requests_per_core_second": statistics.median(rates["python"]),
+        "ratio_requests_per_core": statistics.median(ratios),
         "direct_p50_ms": p50["direct"],
         "added_p50_ms": added["router"],
         "python_added_p50_ms": added["python"],
@@ -122,10 +129,11 @@ def _serial(port: int) -> float:
 def _per_core_second(port: int, pid: int) -> float:
     """Return the requests for each second of CPU time, asked in rounds: one on each connection, then all answers."""
     with _connected(port, CONNECTIONS) as sockets:
-        before = _cpu_seconds(pid)
-        for _ in range(PARALLEL // CONNECTIONS):
+        spent, rounds = Spent(pid), 0
+        while (seconds := spent.seconds) < CPU_SECONDS:
             _round(sockets)
-        return PARALLEL / (_cpu_seconds(pid) - before)
+            rounds += 1
+        return rounds * CONNECTIONS / seconds
 
 
 @contextmanager
@@ -294,12 +302,6 @@ async def _seconds(act: Callable[[], Awaitable[Any]]) -> float:
     begun = time.perf_counter()
     await act()
     return time.perf_counter() - begun
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mb(pid: int) -> float:

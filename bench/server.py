@@ -6,34 +6,36 @@ has one core; the client is on another. Ours is the real program with all of its
 and is asked in the form that costs it least. The goals are against the better of its settings in which every request
 is answered for itself, as ours are. With adaptive batching it waits until several clients have asked and calls the
 model once for all; that figure stands beside (`..._ratio_mlserver_batching`, 16 clients at once). Every answer is
-looked at, and those of the two are compared. CPU time is read from /proc, so that the rate per core depends little on
-what else runs.
+looked at, and those of the two are compared. Rates are requests for each second of CPU time (see bench.cores), so that
+they depend little on what else runs; in each turn each server spends as much of it as the other.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from bench import mlserver
-from bench.asking import Asked, Load, ask, message
+from bench.asking import Asked, ask, message
 from bench.batching import bounds
+from bench.cores import one_core
 from bench.figures import Benchmark, Figures
 from bench.trained import LOGISTIC_REGRESSION, RANDOM_FOREST, Trained, train
 from tests.support.serving import SERVER, ServerProcess
 
-TURNS: Final = 3
+TURNS: Final = 7
 ROWS: Final = 50
 CONNECTIONS: Final = 16
-SERIAL: Final = 800
-PARALLEL: Final = 1_600
+SERIAL: Final = 400
+CPU_SECONDS: Final = 1.0
+"""What each server spends in each turn: the faster one is asked more often, and none is measured for longer."""
 TOLERANCE: Final = 1e-5
 GOALS: Final = {"rss_mb": 120, "logreg_c1_p99_ratio_mlserver": 0.6, "parity_max_abs_diff": TOLERANCE}
 LEAST: Final = {"logreg_ratio_mlserver": 8.0, "rf100_ratio_mlserver": 50.0}
@@ -51,56 +53,90 @@ def main() -> int:
     )
 
 
+@dataclass(slots=True)
+class Measured:
+    """What was measured of one server in each turn."""
+
+    rates: list[float] = field(default_factory=list)
+    """Requests for each second of CPU time."""
+    p50s: list[float] = field(default_factory=list)
+    p99s: list[float] = field(default_factory=list)
+    """Milliseconds of one request after the other."""
+
+    def turn(self, server: Asked) -> None:
+        """Measure once more."""
+        latencies = server.one_by_one(SERIAL)
+        self.p50s.append(1e3 * latencies[SERIAL // 2])
+        self.p99s.append(1e3 * latencies[99 * SERIAL // 100])
+        self.rates.append(server.requests_per_core_second(CONNECTIONS, CPU_SECONDS))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both servers, measured in turns: the middle of the turns counts, and of ratios the middle of those of one turn.
+
+    A machine that others use, too, is faster at one time than at another, for both.
+    """
+
+    ours: Measured = field(default_factory=Measured)
+    theirs: Measured = field(default_factory=Measured)
+
+    def ratio(self, what: Callable[[Measured], Sequence[float]]) -> float:
+        """Ours beside theirs."""
+        return statistics.median(a / b for a, b in zip(what(self.ours), what(self.theirs), strict=True))
+
+
 def _compare(name: str, estimator: str, parameters: Mapping[str, Any]) -> Figures:
-    own, others = _cores()
-    os.sched_setaffinity(0, others)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, one_core() as own:
         folder = Path(scratch)
         trained = train(folder / "store", estimator, parameters, features=20, asked=ROWS)
         with _ours(trained, folder, own) as (server, ours):
             measured = {words: _in_turns(trained, folder, own, ours, words) for words in mlserver.SETTINGS}
             batching = measured.pop(mlserver.BATCHING)
-            best = max(measured, key=lambda words: _rate(measured[words]["theirs"]))
+            best = max(measured, key=lambda words: statistics.median(measured[words].theirs.rates))
             print(f"  MLServer is best {best}")
             figures = _figures(name, measured[best]) | _size(name, server) | _parity(trained, ours, folder, own)
-            return figures | {f"{name}_ratio_mlserver_batching": _rate(batching["ours"]) / _rate(batching["theirs"])}
+            return figures | {f"{name}_ratio_mlserver_batching": batching.ratio(_rates)}
 
 
-def _in_turns(trained: Trained, folder: Path, core: int, ours: Asked, words: str) -> dict[str, list[Load]]:
+def _in_turns(trained: Trained, folder: Path, core: int, ours: Asked, words: str) -> Pair:
     """Load ours and MLServer with some of its settings, in turns."""
+    pair = Pair()
     with mlserver.serving(folder / words.replace(" ", "-"), trained.twin, mlserver.SETTINGS[words], core) as (
         pid,
         port,
     ):
-        servers = {"ours": ours, "theirs": _theirs(trained, pid, port)}
-        measured: dict[str, list[Load]] = {f"{whose}{how}": [] for whose in servers for how in ("", " c1")}
-        for server in servers.values():
-            server.load(PARALLEL // 8, CONNECTIONS)
+        theirs = _theirs(trained, pid, port)
+        for server in (ours, theirs):
+            server.requests_per_core_second(CONNECTIONS, CPU_SECONDS)  # to be warm
         for _ in range(TURNS):
-            for whose, server in servers.items():
-                measured[f"{whose} c1"].append(server.load(SERIAL, 1))
-                measured[whose].append(server.load(PARALLEL, CONNECTIONS))
-    rates = f"{_rate(measured['theirs']):.0f} requests per core-second, ours {_rate(measured['ours']):.0f}"
-    print(f"  MLServer {words}: {rates}", flush=True)
-    return measured
+            pair.ours.turn(ours)
+            pair.theirs.turn(theirs)
+    print(f"  MLServer {words}: {_told(pair.theirs.rates)} requests per core-second, ours {_told(pair.ours.rates)}")
+    print(f"    {pair.ratio(_rates):.1f} times as many", flush=True)
+    return pair
 
 
-def _rate(loads: Sequence[Load]) -> float:
-    return statistics.median(load.requests_per_core_second for load in loads)
+def _told(rates: Sequence[float]) -> str:
+    return f"{statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})"
 
 
-def _p99(loads: Sequence[Load]) -> float:
-    return statistics.median(load.percentile_ms(0.99) for load in loads)
+def _rates(of: Measured) -> Sequence[float]:
+    return of.rates
 
 
-def _figures(name: str, measured: Mapping[str, Sequence[Load]]) -> Figures:
+def _p99s(of: Measured) -> Sequence[float]:
+    return of.p99s
+
+
+def _figures(name: str, pair: Pair) -> Figures:
     return {
-        f"{name}_ratio_mlserver": _rate(measured["ours"]) / _rate(measured["theirs"]),
-        f"{name}_requests_per_core_second": _rate(measured["ours"]),
-        f"{name}_mlserver_requests_per_core_second": _rate(measured["theirs"]),
-        f"{name}_c1_p50_ms": statistics.median(load.percentile_ms(0.5) for load in measured["ours c1"]),
-        f"{name}_c1_p99_ms": _p99(measured["ours c1"]),
-        f"{name}_c1_p99_ratio_mlserver": _p99(measured["ours c1"]) / _p99(measured["theirs c1"]),
+        f"{name}_ratio_mlserver": pair.ratio(_rates),
+        f"{name}_requests_per_core_second": statistics.median(pair.ours.rates),
+        f"{name}_mlserver_requests_per_core_second": statistics.median(pair.theirs.rates),
+        f"{name}_c1_p50_ms": statistics.median(pair.ours.p50s),
+        f"{name}_c1_p99_ms": statistics.median(pair.ours.p99s),
+        f"{name}_c1_p99_ratio_mlserver": pair.ratio(_p99s),
     }
 
 
@@ -154,13 +190,6 @@ def _for_us(row: dict[str, float]) -> bytes:
 
 def _for_mlserver(row: dict[str, float]) -> bytes:
     return message(f"/v2/models/{mlserver.MODEL}/infer", mlserver.request([row]))
-
-
-@cache
-def _cores() -> tuple[int, set[int]]:
-    """A core for the servers, the others for the client; the same where there is only one."""
-    first, *others = sorted(os.sched_getaffinity(0))
-    return first, set(others) or {first}
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Final
 
 import numpy as np
 
+from bench.cores import one_core
 from bench.figures import Benchmark, Figures
 from bench.trained import LOGISTIC_REGRESSION, Trained, train
 from mlwright.bundle.manifest import Datatype
@@ -103,13 +104,11 @@ def shadow() -> Figures:
     Two servers on one core are asked in turn, one request every five milliseconds each: one copies everything, the
     other nothing. What is asked again runs on the client's core.
     """
-    with tempfile.TemporaryDirectory() as text, ExitStack() as running:
+    with tempfile.TemporaryDirectory() as text, one_core() as own, ExitStack() as running:
         folder = Path(text)
         trained = train(folder, LOGISTIC_REGRESSION, {}, features=FEATURES)
-        own, others = _cores()
-        os.sched_setaffinity(0, others)
         plain = running.enter_context(_server(trained, folder / "plain.log", own, {}))
-        other = running.enter_context(_server(trained, folder / "other.log", min(others), {}))
+        other = running.enter_context(_server(trained, folder / "other.log", min(os.sched_getaffinity(0)), {}))
         copying = running.enter_context(_server(trained, folder / "copying.log", own, _traffic(folder, other)))
         copying.wait_for("read again what is mounted")
         request = _request_bytes(trained)
@@ -121,12 +120,6 @@ def _traffic(folder: Path, other: ServerProcess) -> dict[str, str]:
     (folder / "traffic").mkdir()
     (folder / "traffic" / "shadow.json").write_text('{"revision": "other", "percent": 100}')
     return {"MLWRIGHT_TRAFFIC": str(folder / "traffic"), "MLWRIGHT_SHADOW_ADDRESS": f"127.0.0.1:{other.port}"}
-
-
-def _cores() -> tuple[int, set[int]]:
-    """A core for the servers that are compared, the others for the rest; the same where there is only one."""
-    first, *others = sorted(os.sched_getaffinity(0))
-    return first, set(others) or {first}
 
 
 def _server(trained: Trained, log: Path, core: int, more: Mapping[str, str]) -> ServerProcess:
