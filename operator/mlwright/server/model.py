@@ -1,7 +1,7 @@
 """One loaded model: from the bytes of a request to its answer, in every form in which it may be asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlwright.bundle import models
 from mlwright.bundle.manifest import PROBABILITIES, Core, Format
@@ -22,8 +22,7 @@ _PLATFORMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What the model says, and what is said with it."""
 
     outputs: Arrays

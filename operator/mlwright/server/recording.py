@@ -1,8 +1,7 @@
 """Where an answer is handed over to whoever counts, samples or copies it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from mlwright.bundle.tensors import Arrays
 
@@ -10,8 +9,7 @@ PREDICTION_ID: Final = "prediction_id"
 """The parameter of an answer that is a header as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a request says of itself beside its data."""
 
     id: str | None = None

@@ -4,25 +4,22 @@ What passes can be given to the model as it is: right names, right types, the sa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.tensors import Array
 from mlwright.server.columns import declared_as, from_bytes, from_list, read_list, rows_of, side_by_side
-from mlwright.server.datatypes import OWN
 from mlwright.server.phrases import json_name, listed, nearest, quoted
-from mlwright.server.problems import RefusedError, bad_request
+from mlwright.server.problems import bad_request
+from mlwright.server.usual import UsualReader
 
 _NO_BYTES = memoryview(b"")
-_NUMBER = OWN[Datatype.FP64].elements
+_NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """One decoded request."""
 
     id: str | None
@@ -37,7 +34,7 @@ class RequestDecoder:
     def __init__(self, inputs: Mapping[str, Datatype], outputs: Sequence[str]) -> None:
         """Take the datatype of each input by name, and the names of the outputs."""
         self._inputs = dict(inputs)
-        self._own = {name: (datatype, OWN[datatype]) for name, datatype in inputs.items()}
+        self._usual = UsualReader(inputs)
         self._outputs = tuple(outputs)
 
     def decode(self, body: bytes, json_bytes: int | None = None) -> InferRequest:
@@ -72,46 +69,17 @@ class RequestDecoder:
         if type(tensors) is not list or not tensors:
             came = "an empty list" if tensors == [] else json_name(tensors)
             raise bad_request(f'the request needs "inputs", a list with one tensor per feature; got {came}')
-        if (columns := self._usual(tensors)) is not None:
+        if (columns := self._usual.read(tensors)) is not None:
             return columns
         reading = _Reading(self._inputs, rest)
         for tensor in tensors:
             reading.add(tensor)
         return reading.columns()
 
-    def _usual(self, tensors: list[Any]) -> dict[str, Array] | None:
-        """The columns of a request in its commonest form, in a third of the time; None for any other, right or wrong.
-
-        That is: every input once, with the very datatype of the model, all of one shape, and flat lists.
-        """
-        numbers: dict[str, list[Any]] = {}
-        columns: dict[str, Array] = {}
-        try:
-            rows = rows_of("", shape := tensors[0]["shape"])
-            for tensor in tensors:
-                name, data = tensor["name"], tensor["data"]
-                datatype, own = self._own[name]
-                as_declared = tensor["datatype"] == own.name and tensor["shape"] == shape and "parameters" not in tensor
-                if not as_declared or type(data) is not list or len(data) != rows:
-                    return None
-                if datatype is Datatype.FP64:
-                    numbers[name] = data
-                elif own.elements.issuperset(map(type, data)):
-                    columns[name] = from_list(name, datatype, own, data)
-                else:
-                    return None
-        except (TypeError, LookupError, RefusedError):
-            return None
-        if len(numbers) + len(columns) != len(tensors) or len(tensors) != len(self._inputs):
-            return None
-        if not _NUMBER.issuperset(map(type, chain.from_iterable(numbers.values()))):
-            return None
-        return columns | side_by_side(numbers, rows) if numbers else columns
-
     def _asked(self, outputs: object, *, binary: bool) -> tuple[tuple[str, ...], frozenset[str]]:
         """The outputs asked for, and those of them that are wanted as bytes."""
         if outputs is None or outputs == []:
-            return self._outputs, frozenset(self._outputs if binary else ())
+            return self._outputs, frozenset(self._outputs) if binary else _NONE
         if type(outputs) is not list:
             raise bad_request(f'"outputs" must be a list of objects with a "name", got {json_name(outputs)}')
         named = {}

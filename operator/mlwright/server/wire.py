@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -15,8 +14,7 @@ _STARTS: Final[Mapping[int, bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A request without its body. Of a header that came twice, the last value counts."""
 
     method: str
@@ -25,8 +23,7 @@ class Head:
     keep_alive: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One answer, complete."""
 
     body: bytes

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps
 
 from mlwright.bundle.errors import BundleError
 from mlwright.bundle.manifest import Core, Datatype, Format, Signature, Tensor
-from mlwright.bundle.models import answer_all, load_model
+from mlwright.bundle.models import Model, answer_all, load_model
+from mlwright.bundle.tensors import Array, to_inputs
 from mlwright.scoring import Task
+from tests.support.bundles import FLIGHT_ROWS, write_flight_bundle
 
 SIGNATURE = Signature((Tensor("a", Datatype.FP64), Tensor("b", Datatype.INT64)), (Tensor("prediction", Datatype.FP64),))
 SKOPS = Core(Format.SKOPS, Task.REGRESSION, SIGNATURE, {}, (), ())
@@ -44,6 +48,81 @@ def test_any_number_of_rows_is_answered_in_batches(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("mlwright.bundle.models.BATCH_ROWS", 2)
 
     np.testing.assert_allclose(answer_all(load_model(tmp_path, SKOPS), ROWS)["prediction"], [2.0, 7.0, 8.0])
+
+
+def _one_by_one(model: Model, rows: dict[str, Array], number: int) -> dict[str, Array]:
+    answers = [model.predict({name: column[row : row + 1] for name, column in rows.items()}) for row in range(number)]
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+
+
+SWITCH = Signature(
+    (Tensor("a", Datatype.FP64), Tensor("on", Datatype.BOOL), Tensor("b", Datatype.FP64), Tensor("n", Datatype.INT64)),
+    (Tensor("label", Datatype.BOOL), Tensor("probabilities", Datatype.FP64)),
+    (False, True),
+)
+
+
+def _switch(folder: Path) -> Model:
+    """A model with inputs of all kinds but text: a, b and n side by side where the switch is on, and whether it is."""
+    nodes = [
+        helper.make_node("Cast", ["n"], ["n_"], to=TensorProto.DOUBLE),
+        helper.make_node("Cast", ["on"], ["on_"], to=TensorProto.DOUBLE),
+        helper.make_node("Concat", ["a", "b", "n_"], ["table"], axis=1),
+        helper.make_node("Mul", ["table", "on_"], ["probabilities"]),
+        helper.make_node("Squeeze", ["on", "column"], ["label"]),
+    ]
+    kinds = {"a": TensorProto.DOUBLE, "on": TensorProto.BOOL, "b": TensorProto.DOUBLE, "n": TensorProto.INT64}
+    inputs = [helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in kinds.items()]
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.BOOL, [None]),
+        helper.make_tensor_value_info("probabilities", TensorProto.DOUBLE, [None, 3]),
+    ]
+    column = helper.make_tensor("column", TensorProto.INT64, [1], [1])
+    graph = helper.make_graph(nodes, "switch", inputs, outputs, initializer=[column])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return load_model(folder, replace(ONNX, task=Task.CLASSIFICATION, signature=SWITCH))
+
+
+def _switched(number: int, seed: int) -> dict[str, Array]:
+    chance = np.random.default_rng(seed)
+    return {
+        "n": chance.integers(-9, 9, size=(number, 1)),
+        "b": chance.normal(size=(number, 1)),
+        "on": chance.random((number, 1)) > 0.5,
+        "a": chance.normal(size=(number, 1)),
+    }
+
+
+def test_a_row_is_answered_alone_as_among_others(tmp_path: Path) -> None:
+    """A single row of numbers takes another way through ONNX Runtime; what was answered before stays as it was."""
+    model, rows = _switch(tmp_path), _switched(50, seed=1)
+
+    together, alone = model.predict(rows), _one_by_one(model, rows, 50)
+
+    np.testing.assert_array_equal(alone["label"], together["label"])
+    np.testing.assert_array_equal(alone["probabilities"], together["probabilities"])
+
+
+def test_a_row_with_a_text_is_answered_alone_as_among_others(tmp_path: Path) -> None:
+    """It goes the way of many rows."""
+    bundle = write_flight_bundle(tmp_path / "flights")
+    model = load_model(bundle.folder, bundle.manifest.core)
+    rows = to_inputs(FLIGHT_ROWS, bundle.manifest.core.signature)
+
+    together, alone = model.predict(rows), _one_by_one(model, rows, len(FLIGHT_ROWS))
+
+    np.testing.assert_array_equal(alone["probabilities"], together["probabilities"])
+
+
+def test_rows_of_several_threads_do_not_meet(tmp_path: Path) -> None:
+    """Each answer is the one to its own row, however many are asked for at once."""
+    model, asked = _switch(tmp_path), [_switched(300, seed) for seed in range(4)]
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda rows: _one_by_one(model, rows, 300)["probabilities"], asked))
+
+    np.testing.assert_array_equal(found, [model.predict(rows)["probabilities"] for rows in asked])
 
 
 PICKLE = replace(SKOPS, format=Format.PICKLE)
