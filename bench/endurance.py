@@ -45,8 +45,8 @@ async def memory_and_restart(number: int, log: Path, *, finished: bool) -> dict[
 
 async def _finish(kube: Kube, number: int) -> None:
     """Play all Jobs until every run has its version."""
-    async with kubelet(kube):
-        await known(MODEL_VERSION.name, number)
+    async with kubelet(kube) as actor:
+        await known(MODEL_VERSION.name, number, actor.complain)
         await settled()
 
 

@@ -30,8 +30,8 @@ def kubelet(kube: Kube, *, finished: bool = True) -> Kubelet:
 
 async def run_pods(kube: Kube, number: int) -> None:
     """Give the first Job of so many runs a pod that runs."""
-    async with kubelet(kube, finished=False):
-        await subjects.known(POD.name, number)
+    async with kubelet(kube, finished=False) as actor:
+        await subjects.known(POD.name, number, actor.complain)
         await subjects.settled()
 
 

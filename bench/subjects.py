@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -178,16 +179,18 @@ def _last_heard(answer: object, before: float) -> float:
     return now if answer else before
 
 
-async def known(kind: str, number: int) -> None:
+async def known(kind: str, number: int, complain: Callable[[], None]) -> None:
     """Wait until mlwright knows so many objects of a kind. The API server is not bothered with the question.
 
     Raises:
         TimeoutError: it does not answer.
+        Exception: that with which `complain` says that there will never be as many.
     """
     series = f'mlwright_cache_objects{{kind="{kind}"}}'
     heard = time.monotonic()
     while (found := dict(await asyncio.to_thread(_exposed))).get(series, 0.0) < number:
         heard = _last_heard(found, heard)
+        complain()
         await asyncio.sleep(0.5)
 
 

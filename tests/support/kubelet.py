@@ -27,6 +27,9 @@ from tests.support.waiting import over, soon
 
 HASH: Final = "pod-template-hash"
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
+AT_ONCE: Final = 16
+"""Owners that are played at the same time. The real controllers are as modest: a thousand connections at once keep an
+API server from answering anybody, and take the Lease from an operator that does nothing wrong."""
 
 
 class Script(Protocol):
@@ -85,6 +88,7 @@ class Kubelet:
         """What is being done."""
         self._watches: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
+        self._hands = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
         for kind, take in ((POD, self._take_pod), (JOB, self._take), (DEPLOYMENT, self._take)):
@@ -101,7 +105,7 @@ class Kubelet:
             task.cancel()
         await over(tasks, "what the kubelet does has ended after it was cancelled")
         if error is None:
-            self._complain()
+            self.complain()
 
     async def rests(self) -> None:
         """Wait until it has done all that it heard of, so that no answer is awaited while its event loop stands still.
@@ -111,7 +115,7 @@ class Kubelet:
             Exception: what it failed with, since this was asked last.
         """
         await soon(lambda: not self._tasks, "the kubelet rests")
-        self._complain()
+        self.complain()
 
     async def look_again(self, namespace: str) -> None:
         """Look at everything in a namespace again, because the script says something else now."""
@@ -178,7 +182,12 @@ class Kubelet:
         if isinstance(error, Exception):
             self._failures.append(error)
 
-    def _complain(self) -> None:
+    def complain(self) -> None:
+        """Say what went wrong since this was asked last.
+
+        Raises:
+            Exception: what it failed with first.
+        """
         failures, self._failures = self._failures, []
         if failures:
             raise failures[0]
@@ -191,7 +200,8 @@ class Kubelet:
                 if turn.uid not in {"", body["metadata"]["uid"]}:  # a namesake: its pods are its own
                     await self._remove(owner, list(turn.pods))
                 turn.uid = body["metadata"]["uid"]
-                await self._play_once(owner, turn, body)
+                async with self._hands:
+                    await self._play_once(owner, turn, body)
         finally:
             turn.playing = False
 

@@ -82,9 +82,15 @@ class Column:
 
 
 class Schema(BaseModel):
-    """Base of every object and part of one: camelCase outside, snake_case inside, frozen, unknown fields ignored."""
+    """Base of every object and part of one: camelCase outside, snake_case inside, frozen, unknown fields ignored.
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    What validates a class is built when it is first needed: of statuses, which the operator writes and does not parse,
+    never.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True
+    )
 
     rules: ClassVar[tuple[Rule, ...]] = ()
     union: ClassVar[Union | None] = None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from mlwright.controller.indexes import INDEXES
 from mlwright.controller.loads import Loads
-from mlwright.controller.shelf import Change, Name, Shelf
+from mlwright.controller.shelf import Change, Holding, Name, Shelf
 from mlwright.controller.tallies import Tallies
 from mlwright.plan.drift import Tallied
 from mlwright.plan.experiments import Survey, Surveyed
@@ -146,13 +146,9 @@ class Cache:
         """Return all objects of a kind."""
         return _present(self._shelves[kind.name].get(name) for name in self._shelves[kind.name].names())
 
-    def sizes(self) -> dict[str, int]:
-        """Return the number of objects by kind."""
-        return {name: len(shelf) for name, shelf in self._shelves.items()}
-
-    def bytes(self) -> int:
-        """Return the size of all bodies as they are kept."""
-        return sum(shelf.bytes() for shelf in self._shelves.values())
+    def holdings(self) -> dict[str, Holding]:
+        """Return how much is held, by kind."""
+        return {name: shelf.holding for name, shelf in self._shelves.items()}
 
 
 class Relisting:

@@ -99,7 +99,7 @@ class Leader:
         metrics, pulse = self._gauges.metrics, self._gauges.pulse
         pulse.ready = False
         metrics.lead(leading=True)
-        metrics.watch(lambda: len(self._queue), self._cache.sizes, lambda: self._cache.bodies(DRIFT_MONITOR))
+        metrics.watch(lambda: len(self._queue), self._cache.holdings, lambda: self._cache.bodies(DRIFT_MONITOR))
         try:
             filling = asyncio.create_task(self._fill(), name="fill")
             if await first((filling, *ends)) is filling:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mlwright.controller.shelf import Holding
 from mlwright.plan.drift import JUDGED
 from mlwright.plan.resources import Body
 
@@ -77,27 +78,35 @@ class Metrics:
         self._leader.set(int(leading))
 
     def watch(
-        self, depth: Callable[[], int], objects: Callable[[], Mapping[str, int]], monitors: Callable[[], Iterable[Body]]
+        self,
+        depth: Callable[[], int],
+        holdings: Callable[[], Mapping[str, Holding]],
+        monitors: Callable[[], Iterable[Body]],
     ) -> None:
         """Read the length of the queue, the size of the cache and the monitors whenever metrics are asked for."""
-        self.registry.register(_Known(depth, objects, monitors))
+        self.registry.register(_Known(depth, holdings, monitors))
 
 
 class _Known(Collector):
     def __init__(
-        self, depth: Callable[[], int], objects: Callable[[], Mapping[str, int]], monitors: Callable[[], Iterable[Body]]
+        self,
+        depth: Callable[[], int],
+        holdings: Callable[[], Mapping[str, Holding]],
+        monitors: Callable[[], Iterable[Body]],
     ) -> None:
         self._depth = depth
-        self._objects = objects
+        self._holdings = holdings
         self._monitors = monitors
 
     def collect(self) -> list[GaugeMetricFamily]:
         """Return the gauges of what is known."""
         depth = GaugeMetricFamily("mlwright_queue_depth", "Objects that wait for a worker.", value=self._depth())
         objects = GaugeMetricFamily("mlwright_cache_objects", "Objects known, by kind.", labels=["kind"])
-        for kind, number in self._objects().items():
-            objects.add_metric([kind], number)
-        return [depth, objects, self._found()]
+        size = GaugeMetricFamily("mlwright_cache_bytes", "Size of what is kept of them, by kind.", labels=["kind"])
+        for kind, holding in self._holdings().items():
+            objects.add_metric([kind], holding.objects)
+            size.add_metric([kind], holding.bytes)
+        return [depth, objects, size, self._found()]
 
     def _found(self) -> GaugeMetricFamily:
         """Return what monitors found; what is not known to be so or not has no value."""

@@ -26,6 +26,11 @@ TOMBSTONES: Final = 4096
 """Deletions remembered against late answers to writes; each list makes the older ones unnecessary. Were one forgotten
 too early, the object would be thought alive until the next list."""
 
+WINDOW: Final = 13
+"""Bits of zlib's window: 8 KiB, as large as most objects. To set up the usual 32 KiB takes longer than to compress."""
+MEMORY: Final = 7
+"""zlib's level of memory that belongs to it."""
+
 
 class Change(IntEnum):
     """What an object brought that was not known."""
@@ -38,6 +43,14 @@ class Change(IntEnum):
     """A new object, or a spec of another generation."""
     GONE = 3
     """The object is no more."""
+
+
+class Holding(NamedTuple):
+    """How much is held of a kind."""
+
+    objects: int
+    bytes: int
+    """Of their bodies as they are kept."""
 
 
 class _Entry(NamedTuple):
@@ -55,13 +68,13 @@ class Shelf:
     def __init__(self, kind: ResourceKind) -> None:
         self.kind = kind
         self.list_version = 0
+        self._words = b""
+        """What the first object looked like: objects of a kind resemble each other, so it is what the others are
+        compressed against. It stays, for the same content must become the same bytes."""
         self._entries: dict[Name, _Entry] = {}
         self._owners: dict[Key, tuple[str, ...]] = {}
         self._values: dict[Name, tuple[str, ...]] = {}
         self._tombstones: OrderedDict[Name, int] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
     def put(self, body: Body, *, listed: bool = False) -> Change:
         """Take in an object that was listed, seen by an event, or returned by a write."""
@@ -96,11 +109,16 @@ class Shelf:
         return _Entry(
             version=version,
             generation=metadata.get("generation", 0),
-            blob=zlib.compress(to_json(small), 1),
+            blob=self._packed(to_json(small)),
             owner=owner_of(body),
             controller=sys.intern(_controller(metadata)),
             value=related_value(self.kind, body),
         )
+
+    def _packed(self, content: bytes) -> bytes:
+        self._words = self._words or content
+        packer = zlib.compressobj(1, zlib.DEFLATED, -WINDOW, MEMORY, zlib.Z_DEFAULT_STRATEGY, self._words)
+        return packer.compress(content) + packer.flush()
 
     def bury(self, body: Body) -> bool:
         """Forget an object whose deletion was seen; its resourceVersion is that of the deletion."""
@@ -136,7 +154,7 @@ class Shelf:
         entry = self._entries.get(name)
         if entry is None:
             return None
-        body: Body = from_json(zlib.decompress(entry.blob))
+        body: Body = from_json(zlib.decompressobj(-WINDOW, self._words).decompress(entry.blob))
         body["metadata"]["resourceVersion"] = str(entry.version)
         return body
 
@@ -165,9 +183,10 @@ class Shelf:
         lost = [n for n in names if self._entries[owner.namespace, n].controller != uid]
         return tuple(cast("Body", self.get((owner.namespace, name))) for name in lost)
 
-    def bytes(self) -> int:
-        """Return the size of all bodies as they are kept."""
-        return sum(len(entry.blob) for entry in self._entries.values())
+    @property
+    def holding(self) -> Holding:
+        """How much is held."""
+        return Holding(len(self._entries), sum(len(entry.blob) for entry in self._entries.values()))
 
     def _index(self, name: Name, entry: _Entry) -> None:
         if entry.owner is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -278,8 +279,19 @@ def test_sizes_count_objects_by_kind() -> None:
     cache = Cache()
     cache.put(job(5))
 
-    assert cache.sizes()["Job"] == 1
-    assert cache.sizes().keys() == {kind.name for kind in KINDS}
+    assert cache.holdings()["Job"].objects == 1
+    assert cache.holdings().keys() == {kind.name for kind in KINDS}
+
+
+def test_objects_that_resemble_each_other_take_little_room() -> None:
+    """Each is kept as what it differs in from the first of its kind: memory by the number of objects decides much."""
+    cache = Cache()
+    template = {f"parameter-{number}": hashlib.sha256(b"%d" % number).hexdigest() for number in range(50)}
+    for number in range(1, 4):
+        cache.put(job(number, name=f"job-{number}", spec=template))
+
+    assert cache.holdings()["Job"].bytes < 3 * 100
+    assert cache.get(JOB, "demo", "job-3") == job(3, name="job-3", spec=template)
 
 
 HISTORY = (

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from mlwright.controller.metrics import Metrics
+from mlwright.controller.shelf import Holding
 
 PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -25,7 +26,7 @@ MONITOR = {
 
 def complete() -> Metrics:
     metrics = Metrics()
-    metrics.watch(lambda: 3, lambda: {"Job": 2}, lambda: [MONITOR])
+    metrics.watch(lambda: 3, lambda: {"Job": Holding(2, 700)}, lambda: [MONITOR])
     return metrics
 
 
@@ -47,6 +48,7 @@ def test_the_queue_and_the_cache_are_read_when_asked_for() -> None:
 
     assert metrics.registry.get_sample_value("mlwright_queue_depth") == 3
     assert metrics.registry.get_sample_value("mlwright_cache_objects", {"kind": "Job"}) == 2
+    assert metrics.registry.get_sample_value("mlwright_cache_bytes", {"kind": "Job"}) == 700
 
 
 def test_what_monitors_found_is_told() -> None:

@@ -13,8 +13,9 @@ from mlwright.errors import NotFoundError
 from mlwright.plan.resources import DEPLOYMENT, KINDS, WRITTEN, Body, ResourceKind
 from mlwright.ports.cluster import Page
 
-PAGE: Final = 500
-"""Objects per page of a list: a few megabytes on the wire, some tens in memory."""
+PAGE: Final = 200
+"""Objects per page of a list. A page is parsed as a whole, and what that takes the process keeps: 24 KB for a run's
+Job or pod."""
 
 
 def collection(kind: ResourceKind, namespace: str) -> str:
