@@ -130,7 +130,7 @@ def shelf(begin: Callable[[str], Live], release: Release) -> Iterator[Shelf]:
 
 @pytest.fixture(scope="session")
 def trained(begin: Callable[[str], Live], release: Release) -> Iterator[Live]:
-    """A namespace in which three pipelines trained on three formats, and their models are served."""
+    """A namespace in which pipelines of every task trained on three formats, and their models are served."""
     live = begin("trained")
     table = customers()
     files = {"customers.jsonl": json_lines(table), "customers.parquet": parquet(table)}
@@ -151,7 +151,7 @@ def trained(begin: Callable[[str], Live], release: Release) -> Iterator[Live]:
     live.end()
 
 
-MODELS = ("churn", "spend", "recent")
+MODELS = ("churn", "spend", "recent", "strange")
 
 
 def _pipelines() -> tuple[Json, ...]:
@@ -189,7 +189,20 @@ def _pipelines() -> tuple[Json, ...]:
             evaluation={"metrics": ["accuracy", "roc_auc"]},
             artifacts=artifacts,
         ),
+        pipeline(
+            "strange",
+            "pvc://store/customers.parquet",
+            "sklearn.ensemble.IsolationForest",
+            dataset={"target": None},
+            training={"task": "AnomalyDetection"},
+            evaluation={"gates": [_few_alarms()]},
+            artifacts=artifacts,
+        ),
     )
+
+
+def _few_alarms() -> Json:
+    return {"name": "few", "type": "Threshold", "threshold": {"metric": "anomaly_rate", "max": 0.5}}
 
 
 def _gate(least: float) -> Json:

@@ -87,6 +87,20 @@ def test_json_lines_on_a_claim_make_a_regression(trained: Live) -> None:
     assert 10 < answer.output("prediction")[0] < 30
 
 
+def test_anomalies_are_found_without_a_target(trained: Live) -> None:
+    """The gate counts how many rows are called anomalous; a customer like no other scores above a usual one."""
+    spec = trained.there("ModelVersion", "strange-v1")["spec"]
+
+    assert set(spec["metrics"]) == {"anomaly_rate", "score_median", "score_p95", "score_p99"}
+    assert spec["verdict"]["outcome"] == "Passed"
+    assert spec["bundle"]["format"] == "ONNX"
+    with trained.port_forward("service/strange", 80) as url:
+        usual = ask(f"{url}/v2/models/strange/infer", question(calls=2.0, months=30, balance=100.0, active=True))
+        strange = ask(f"{url}/v2/models/strange/infer", question(calls=90.0, age=17, months=59, balance=-500.0))
+    assert (usual.output("label"), strange.output("label")) == ([0], [1])
+    assert usual.output("score")[0] < 0 < strange.output("score")[0]
+
+
 def test_a_temporal_split_of_the_newest_parquet_rows(trained: Live) -> None:
     """Only the last thirty days are read, and their newest fifth is held out."""
     dataset = trained.there("ModelVersion", "recent-v1")["spec"]["lineage"]["dataset"]

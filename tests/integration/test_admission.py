@@ -63,6 +63,8 @@ FAIR = {
     "type": "Fairness",
     "fairness": {"metric": "equalized_odds_difference", "column": "sex", "max": 0.1},
 }
+DETECTION: dict[str, Any] = {"spec.training.task": "AnomalyDetection", "spec.dataset.target": GONE}
+"""The changes that leave a pipeline without labels."""
 NAME = "metadata.name must begin with a letter"
 ENV = "spec.pod.env"
 BOTH = {"name": "A", "value": "x", "secretRef": {"name": "s", "key": "k"}}
@@ -308,6 +310,54 @@ REFUSALS: dict[str, Refusal] = {
         "TrainingPipeline.spec",
         "evaluation.gates: a Regression has",
         {"spec.evaluation.gates": gate(min=0.5), "spec.training.task": "Regression"},
+    ),
+    "a metric of another task than AnomalyDetection": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.metrics: an AnomalyDetection has",
+        {"spec.evaluation.metrics": ["log_loss"], "spec.training.task": "AnomalyDetection"},
+    ),
+    "a gate on a metric of another task than AnomalyDetection": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.gates: an AnomalyDetection has",
+        {"spec.evaluation.gates": slices(metric="r2", min=0.5), "spec.training.task": "AnomalyDetection"},
+    ),
+    "an objective that is better in neither direction": Refusal(
+        "TrainingPipeline.spec",
+        "training.tuning.objectives: an AnomalyDetection has",
+        tuning(objectives=[{"name": "few", "metric": "anomaly_rate"}]),
+        also={"spec.training.task": "AnomalyDetection"},
+    ),
+    "no target where one is learned": Refusal(
+        "TrainingPipeline.spec",
+        "dataset.target: name the column to be predicted; only an AnomalyDetection",
+        {"spec.dataset.target": GONE},
+    ),
+    "a metric of labels without labels": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.metrics: without dataset.target the metrics are anomaly_rate",
+        {"spec.evaluation.metrics": ["anomaly_rate", "roc_auc"]},
+        also=DETECTION,
+    ),
+    "a gate on a metric of labels without labels": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.gates: without dataset.target the metrics are anomaly_rate",
+        {"spec.evaluation.gates": gate(min=0.5)},
+        also=DETECTION,
+    ),
+    "a comparison with the champion without labels": Refusal(
+        "TrainingPipeline.spec",
+        "evaluation.gates: Champion and Fairness compare answers with labels: name the column",
+        {"spec.evaluation.gates": [{"name": "better", "type": "Champion", "champion": {"metric": "roc_auc"}}]},
+        also=DETECTION,
+    ),
+    "a tuning without labels": Refusal(
+        "TrainingPipeline.spec", "training.tuning compares trials by labels", tuning(), also=DETECTION
+    ),
+    "a stratified split without labels": Refusal(
+        "TrainingPipeline.spec.dataset",
+        "split Stratified needs dataset.target",
+        {"spec.dataset.split.type": "Stratified"},
+        also=DETECTION,
     ),
     "a storage address of an unknown scheme": Refusal(
         "TrainingPipeline.spec.dataset",
@@ -1569,9 +1619,49 @@ def test_the_same_entry_twice_is_refused(
 
 def test_a_required_field_that_is_missing_is_named(client: Client, namespace: str) -> None:
     """The first error of a newcomer is answered with the field."""
-    answer = client.create(changed(PIPELINE, {"spec.dataset.target": GONE}), namespace)
+    answer = client.create(changed(PIPELINE, {"spec.dataset.uri": GONE}), namespace)
 
-    assert ("spec.dataset.target", "Required value") in answer.causes
+    assert ("spec.dataset.uri", "Required value") in answer.causes
+
+
+ANOMALIES: dict[str, dict[str, Any]] = {
+    "nothing but the rows": DETECTION,
+    "gates that need no labels": {
+        **DETECTION,
+        "spec.evaluation": {
+            "metrics": ["anomaly_rate", "score_p99"],
+            "gates": [
+                {"name": "few", "type": "Threshold", "threshold": {"metric": "anomaly_rate", "max": 0.1}},
+                {
+                    "name": "everywhere",
+                    "type": "Slices",
+                    "slices": {"metric": "anomaly_rate", "column": "region", "max": 0.2},
+                },
+                {"name": "light", "type": "Cost", "cost": {"latencyP99": "5ms"}},
+            ],
+        },
+    },
+    "all that labels allow": {
+        "spec.training.task": "AnomalyDetection",
+        "spec.dataset.split.type": "Stratified",
+        "spec.evaluation.gates": [
+            *slices(metric="recall", min=0.5),
+            {"name": "better", "type": "Champion", "champion": {"metric": "roc_auc"}},
+            FAIR,
+        ],
+        **tuning(objectives=[{"name": "found", "metric": "average_precision"}]),
+    },
+}
+
+
+@pytest.mark.parametrize("changes", ANOMALIES.values(), ids=ANOMALIES.keys())
+def test_anomalies_are_looked_for_with_labels_and_without(
+    client: Client, namespace: str, changes: dict[str, Any]
+) -> None:
+    """A target is what judges; without one there are gates all the same."""
+    answer = client.create(changed(PIPELINE, changes), namespace)
+
+    assert answer.status == 201, answer.body
 
 
 def test_messages_hold_no_path_of_another_kind() -> None:

@@ -11,7 +11,13 @@ import yaml
 from mlwright.api.crds.__main__ import main, write
 from mlwright.api.crds.definition import MAX_BYTES, definition, file_name, text
 from mlwright.api.kinds import KINDS, Kind
-from mlwright.api.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from mlwright.api.metrics import (
+    ANOMALY_METRICS,
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    SCORE_METRICS,
+    MetricName,
+)
 from mlwright.scoring import Task, metrics_of
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +67,12 @@ def test_the_committed_pages_are_what_the_code_gives(page: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "task, metrics", [(Task.CLASSIFICATION, CLASSIFICATION_METRICS), (Task.REGRESSION, REGRESSION_METRICS)]
+    "task, metrics",
+    [
+        (Task.CLASSIFICATION, CLASSIFICATION_METRICS),
+        (Task.REGRESSION, REGRESSION_METRICS),
+        (Task.ANOMALY_DETECTION, ANOMALY_METRICS),
+    ],
 )
 def test_the_metrics_that_may_be_asked_for_are_those_that_can_be_computed(task: Task, metrics: tuple[str, ...]) -> None:
     """A name that admission takes and the evaluation does not know would fail a run at its very end."""
@@ -70,4 +81,9 @@ def test_the_metrics_that_may_be_asked_for_are_those_that_can_be_computed(task: 
 
 def test_every_metric_belongs_to_a_task() -> None:
     """A metric that no task takes would be a trap in the enum."""
-    assert set(get_args(MetricName)) == set(CLASSIFICATION_METRICS) | set(REGRESSION_METRICS)
+    assert set(get_args(MetricName)) == {*CLASSIFICATION_METRICS, *REGRESSION_METRICS, *ANOMALY_METRICS}
+
+
+def test_without_labels_the_metrics_are_those_that_need_none() -> None:
+    """Admission and the evaluation agree on what can be told of rows of which nobody knows what they are."""
+    assert set(SCORE_METRICS) == set(metrics_of(Task.ANOMALY_DETECTION, target=False))

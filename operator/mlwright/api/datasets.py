@@ -125,7 +125,13 @@ class Dataset(Schema):
         pattern=r"^[0-9]+$",
         description="Version of the Delta table that is read; the newest when absent.",
     )
-    target: ColumnName = Field(description="Column to be predicted.")
+    target: ColumnName | None = Field(
+        default=None,
+        description=(
+            "Column to be predicted; every task but AnomalyDetection needs it. There it may name labels (1 or true for"
+            " anomalous rows, else 0 or false), by which answers are judged and from which nothing is learned."
+        ),
+    )
     features: Annotated[tuple[ColumnName, ...] | None, ListSet()] = Field(
         default=None,
         min_length=1,
@@ -178,15 +184,19 @@ class Dataset(Schema):
             "dataset.revision is the version of a Delta table: set format to Delta, or remove revision",
         ),
         Rule(
-            "!has(self.features) || !self.features.exists(f, f == self.target)",
+            "!has(self.features) || !has(self.target) || !self.features.exists(f, f == self.target)",
             "dataset.features must not hold the target: a model that sees the answer learns nothing",
         ),
         Rule(
-            "(!has(self.idColumn) || self.idColumn != self.target) && (!has(self.timeColumn) || self.timeColumn !="
-            " self.target) && (!has(self.groupColumn) || self.groupColumn != self.target) &&"
-            " (!has(self.weightColumn) || self.weightColumn != self.target)",
+            "!has(self.target) || ((!has(self.idColumn) || self.idColumn != self.target) && (!has(self.timeColumn) ||"
+            " self.timeColumn != self.target) && (!has(self.groupColumn) || self.groupColumn != self.target) &&"
+            " (!has(self.weightColumn) || self.weightColumn != self.target))",
             "dataset.target must be another column than idColumn, timeColumn, groupColumn and weightColumn: name the"
             " column to be predicted",
+        ),
+        Rule(
+            "self.split.type != 'Stratified' || has(self.target)",
+            "split Stratified needs dataset.target: name the column, or use the split Hash or Random",
         ),
         Rule(
             "self.split.type != 'Temporal' || has(self.timeColumn)",

@@ -40,7 +40,13 @@ class Estimator(Schema):
 class Training(Schema):
     """How the model is fitted."""
 
-    task: Literal["Classification", "Regression"] = Field(description="What is learned.")
+    task: Literal["Classification", "Regression", "AnomalyDetection"] = Field(
+        description=(
+            "What is learned. Classification: which class a row is of. Regression: a number. AnomalyDetection: what is"
+            " usual, without a target; a row is answered with a score, the higher the more anomalous, and with label 1"
+            " where it is above 0."
+        )
+    )
     type: Literal["Estimator", "Container"] = Field(default="Estimator", description="How it is learned.")
     estimator: Estimator | None = Field(default=None, description="The estimator of type Estimator.")
     container: OwnContainer | None = Field(

@@ -76,7 +76,7 @@ class ModelImport(Schema):
         ),
     )
     mlflow: MlflowServer | None = Field(default=None, description="The server, for a uri that begins with models:/.")
-    task: Literal["Classification", "Regression"] | None = Field(
+    task: Literal["Classification", "Regression", "AnomalyDetection"] | None = Field(
         default=None, description="What the model does, where its files do not say."
     )
     features: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = Field(

@@ -22,12 +22,7 @@ from mlwright.api.fields import (
 from mlwright.api.fitting import (
     Training,
 )
-from mlwright.api.metrics import (
-    CLASSIFICATION_METRICS,
-    FAIRNESS_RULE,
-    REGRESSION_METRICS,
-    metric_rules,
-)
+from mlwright.api.metrics import task_rules
 from mlwright.api.mirrors import Mirror, MirrorStatus
 from mlwright.api.parts import (
     ArtifactStore,
@@ -45,7 +40,7 @@ from mlwright.api.triggers import (
     ScheduleStatus,
     Triggers,
 )
-from mlwright.api.tuning import WITHOUT_TUNING, objective_rules
+from mlwright.api.tuning import WITHOUT_TUNING
 
 
 class Signing(Schema):
@@ -103,10 +98,7 @@ class TrainingPipelineSpec(Schema):
     )
     paused: bool = Field(default=False, description="Start no run; a running one goes on to its end.")
     rules: ClassVar[tuple[Rule, ...]] = (
-        *metric_rules("Classification", CLASSIFICATION_METRICS),
-        *metric_rules("Regression", REGRESSION_METRICS),
-        FAIRNESS_RULE,
-        *objective_rules(),
+        *task_rules(),
         Rule(
             "!has(self.dataset.weightColumn) || self.training.type == 'Estimator'",
             "dataset.weightColumn is for estimators: remove it, and weigh the rows in the container",

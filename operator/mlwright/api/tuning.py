@@ -18,7 +18,7 @@ from mlwright.api.fields import (
     Timestamp,
     Union,
 )
-from mlwright.api.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, MetricName
+from mlwright.api.metrics import MetricName
 
 WITHOUT_TUNING: Final = (
     "the step tune needs training.tuning, which says what to look for: set it, or remove the step from steps"
@@ -144,24 +144,6 @@ class Tuning(Schema):
             " !p.int.log))",
             "a Grid needs values to count: set step of each float, and remove log of each int",
         ),
-    )
-
-
-def objective_rules() -> tuple[Rule, ...]:
-    """Return the rules that keep the objectives of a pipeline to the metrics of its task."""
-    return (
-        _objectives("Classification", CLASSIFICATION_METRICS),
-        _objectives("Regression", REGRESSION_METRICS),
-    )
-
-
-def _objectives(task: str, metrics: tuple[str, ...]) -> Rule:
-    known = "[" + ", ".join(f"'{name}'" for name in metrics) + "]"
-    return Rule(
-        f"self.training.task != '{task}' || !has(self.training.tuning) ||"
-        f" self.training.tuning.objectives.all(o, o.metric in {known})",
-        f"training.tuning.objectives: a {task} has the metrics {', '.join(metrics)}: choose one of them or correct"
-        " training.task",
     )
 
 

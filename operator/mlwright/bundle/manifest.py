@@ -24,6 +24,8 @@ RUN_RECORD: Final = "run.json"
 LABEL: Final = "label"
 PROBABILITIES: Final = "probabilities"
 PREDICTION: Final = "prediction"
+SCORE: Final = "score"
+"""How anomalous a row is: above 0 it is called anomalous, and higher is more so."""
 
 Label = bool | int | str
 
@@ -69,7 +71,8 @@ class Signature:
     """How the model is asked and answers.
 
     Each input has the shape `[n, 1]`. A classifier answers `label` `[n]` and `probabilities` `[n, classes]`, a
-    regressor `prediction` `[n]`. `classes` are in the order of the columns of `probabilities`; empty for a regressor.
+    regressor `prediction` `[n]`, a detector of anomalies `label` `[n]` and `score` `[n]`. `classes` are the labels, in
+    the order of the columns of `probabilities`; empty for a regressor.
     """
 
     inputs: tuple[Tensor, ...]

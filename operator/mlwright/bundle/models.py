@@ -11,19 +11,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from mlwright.bundle.errors import BundleError
-from mlwright.bundle.manifest import (
-    LABEL,
-    PREDICTION,
-    PROBABILITIES,
-    Core,
-    Datatype,
-    Format,
-    Signature,
-)
+from mlwright.bundle.manifest import Core, Datatype, Format, Signature
+from mlwright.bundle.outputs import outputs_of
 from mlwright.bundle.single_row import SingleRow
-from mlwright.bundle.tensors import Array, Arrays, class_array
+from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.trust import TRUSTED_TYPES
-from mlwright.scoring import Task
 
 BATCH_ROWS: Final = 5000  # large enough that the calls cost nothing, small beside any model's memory
 
@@ -97,9 +89,7 @@ class PipelineModel:
     def predict(self, inputs: Arrays) -> dict[str, Array]:
         """Answer all rows."""
         table = stack_inputs(inputs, self._core.signature)
-        if self._core.task is Task.REGRESSION:
-            return {PREDICTION: np.asarray(self._pipeline.predict(table), dtype=np.float64).reshape(-1)}
-        return label_outputs(self._pipeline.predict_proba(table), self._core.signature)
+        return outputs_of(self._pipeline, table, self._core.task, self._core.signature)
 
 
 def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
@@ -114,12 +104,6 @@ def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
 
 def _single(values: Array) -> Array:
     return values if values.dtype == object else values.astype(np.float32).astype(np.float64)
-
-
-def label_outputs(probabilities: Array, signature: Signature) -> dict[str, Array]:
-    """A classifier's answer: the most probable class (the first of equals) and all probabilities as float64."""
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    return {LABEL: class_array(signature.classes)[probabilities.argmax(axis=1)], PROBABILITIES: probabilities}
 
 
 def open_session(model: Path | bytes, *, threads: int) -> Any:

@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 
 from mlwright.bundle.golden import GoldenRow
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Signature
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, SCORE, Signature
 from mlwright.bundle.tensors import Array, Arrays, expected_outputs
 
 TOLERANCE: Final = 1e-5
-"""Absolute for probabilities; for predictions relative to the expected value, or absolute where that is below 1."""
+"""Absolute for probabilities; for predictions and scores relative to the expected value, or absolute where that is
+below 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,22 @@ class Parity:
 
 
 def compare(expected: Arrays, actual: Arrays) -> Parity:
-    """Compare answers: `label` `[n]` and `probabilities` `[n, classes]`, or `prediction` `[n]`.
+    """Compare answers: `label` `[n]` and `probabilities` `[n, classes]` or `score` `[n]`, or `prediction` `[n]`.
 
-    Labels must be equal, except where the two largest expected probabilities are within the tolerance of each other:
-    such a row is a tie, and either label is right.
+    Labels must be equal, except where the two largest expected probabilities are within the tolerance of each other,
+    or the expected score is within it of 0: such a row is a tie, and either label is right.
     """
     if PREDICTION in expected:
         return _compare_predictions(expected, actual)
-    wanted, given = expected[PROBABILITIES], actual[PROBABILITIES]
+    numbers = SCORE if SCORE in expected else PROBABILITIES
+    wanted, given = expected[numbers], actual[numbers]
     rows = len(wanted)
     if given.shape != wanted.shape or len(actual[LABEL]) != rows:
         return Parity(rows, rows, np.inf)
-    different = np.asarray(expected[LABEL] != actual[LABEL], dtype=bool) & ~_ties(wanted)
-    return Parity(rows, int(different.sum()), _largest(np.abs(given - wanted)))
+    ties = np.abs(wanted) <= TOLERANCE if numbers == SCORE else _ties(wanted)
+    different = np.asarray(expected[LABEL] != actual[LABEL], dtype=bool) & ~ties
+    size = np.maximum(np.abs(wanted), 1.0)  # no probability is above 1
+    return Parity(rows, int(different.sum()), _largest(np.abs(given - wanted) / size))
 
 
 def compare_golden(rows: Sequence[GoldenRow], actual: Arrays, signature: Signature) -> Parity:

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from mlwright.bundle.golden import GoldenRow
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Signature
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, SCORE, Datatype, Signature
 from mlwright.bundle.tensors import Array, Arrays
 
 _DATATYPES: Mapping[str, Datatype] = {
@@ -56,6 +56,8 @@ def agree(ours: Arrays, answer: bytes, tolerance: float) -> bool:
         if PREDICTION in ours:
             return _predictions_agree(ours[PREDICTION], _numbers(theirs[PREDICTION]), tolerance)
         same = theirs[LABEL] == ours[LABEL].tolist()
+        if SCORE in ours:
+            return same and _predictions_agree(ours[SCORE], _numbers(theirs[SCORE]), tolerance)
         return same and _close(ours[PROBABILITIES].ravel(), _numbers(theirs[PROBABILITIES]), tolerance)
     except (KeyError, TypeError) as problem:
         raise ValueError("the answer lacks an output that the other variant has") from problem

@@ -1,13 +1,16 @@
-"""A model's answers beside the truth, of either task, so that what measures them need not ask which."""
+"""A model's answers beside the truth, of any task, so that what measures them need not ask which."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Core, Label
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, SCORE, Label, Signature
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.scoring import Task
-from mlwright.trainer.scores import Judged, Mask, Numbers, class_score, number_score
+from mlwright.trainer.detections import Detected, detection_score, score_detections
+from mlwright.trainer.scores import Judged, Mask, Numbers, class_score, number_score, score_classes, score_numbers
 from mlwright.trainer.targets import class_places
 
 
@@ -19,14 +22,23 @@ class Estimated:
     answers: Numbers
 
 
-Answers = Judged | Estimated
+Answers = Judged | Estimated | Detected
+Labelled = Judged | Estimated
+"""Answers of which the truth is known."""
 
 
-def answers_of(core: Core, outputs: Arrays, target: Array) -> Answers:
-    """Put what a bundle answered beside the target, `[n]`."""
-    if core.task is Task.REGRESSION:
-        return Estimated(target, outputs[PREDICTION])
-    return judge(outputs, target, core.signature.classes)
+def answers_of(task: Task, signature: Signature, outputs: Arrays, target: Array | None) -> Answers:
+    """Put what a model answered beside the target, `[n]`, which only a detector of anomalies can do without."""
+    if task is Task.ANOMALY_DETECTION:
+        return Detected(outputs[LABEL], outputs[SCORE], target)
+    assert target is not None  # noqa: S101  # the step validate has refused such rows
+    match task:
+        case Task.CLASSIFICATION:
+            return judge(outputs, target, signature.classes)
+        case Task.REGRESSION:
+            return Estimated(target, outputs[PREDICTION])
+        case _:
+            assert_never(task)
 
 
 def judge(outputs: Arrays, target: Array, classes: tuple[Label, ...]) -> Judged:
@@ -38,15 +50,12 @@ def judge(outputs: Arrays, target: Array, classes: tuple[Label, ...]) -> Judged:
     return Judged(class_places(target, every), class_places(outputs[LABEL], every), probabilities)
 
 
-def count(answers: Answers) -> int:
-    """Number of rows."""
-    return len(answers.truth)
-
-
 def select(answers: Answers, rows: Mask) -> Answers:
     """The rows where the mask is true."""
     if isinstance(answers, Estimated):
         return Estimated(answers.truth[rows], answers.answers[rows])
+    if isinstance(answers, Detected):
+        return answers.select(rows)
     return Judged(answers.truth[rows], answers.called[rows], answers.probabilities[rows])
 
 
@@ -58,4 +67,28 @@ def value(answers: Answers, metric: str) -> float:
     """
     if isinstance(answers, Estimated):
         return number_score(answers.truth, answers.answers, metric)
+    if isinstance(answers, Detected):
+        return detection_score(answers, metric)
     return class_score(answers, metric)
+
+
+def score(answers: Answers, names: Sequence[str]) -> dict[str, float]:
+    """Values of metrics; without names all that are defined.
+
+    Raises:
+        UserError: A metric that is named is undefined on these rows.
+    """
+    if isinstance(answers, Estimated):
+        return score_numbers(answers.truth, answers.answers, names)
+    if isinstance(answers, Detected):
+        return score_detections(answers, names)
+    return score_classes(answers, names)
+
+
+def labelled(answers: Answers) -> Labelled:
+    """The answers beside their truth: those of a detector as answers about two classes.
+
+    Raises:
+        UndefinedError: The rows have no labels.
+    """
+    return answers.judged() if isinstance(answers, Detected) else answers

@@ -38,7 +38,7 @@ class Roles:
     """Which column does what. `features` are in the order of the file."""
 
     features: tuple[str, ...]
-    target: str
+    target: str | None
     id_column: str | None
     time_columns: tuple[str, ...]  # those of the temporal split and of the time range
     group_column: str | None = None
@@ -47,8 +47,8 @@ class Roles:
     @property
     def used(self) -> tuple[str, ...]:
         """Every column that is read, each once: features first."""
-        named = [name for name in (self.id_column, self.group_column, self.weight_column) if name]
-        return tuple(dict.fromkeys((*self.features, self.target, *named, *self.time_columns)))
+        beside = (self.target, self.id_column, self.group_column, self.weight_column)
+        return tuple(dict.fromkeys((*self.features, *filter(None, beside), *self.time_columns)))
 
 
 def choose(dataset: Dataset, names: tuple[str, ...]) -> Roles:

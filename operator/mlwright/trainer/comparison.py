@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlwright.scoring import METRICS, Goal
 from mlwright.stats.paired import mcnemar, tango, upper_tail
-from mlwright.trainer.answers import Answers, Estimated, value
+from mlwright.trainer.answers import Estimated, Labelled, value
 from mlwright.trainer.scores import Judged, Mask, Numbers, Places, UndefinedError
 from mlwright.trainer.wording import rows
 
@@ -40,8 +40,8 @@ class Pair:
     one day are no independent witnesses, so whole groups are drawn again.
     """
 
-    new: Answers
-    old: Answers
+    new: Labelled
+    old: Labelled
     groups: Places | None = None
 
 
@@ -177,43 +177,43 @@ def _summed(added: Numbers, places: Places) -> Numbers:
     return found
 
 
-def _right(answers: Answers) -> Numbers:
+def _right(answers: Labelled) -> Numbers:
     assert isinstance(answers, Judged)  # noqa: S101  # a metric of a classification
     return np.asarray(answers.truth == answers.called, dtype=np.float64)
 
 
-def _mean(each: Callable[[Answers], Numbers], last: Callable[[Numbers], Numbers] = lambda mean: mean) -> Any:
+def _mean(each: Callable[[Labelled], Numbers], last: Callable[[Numbers], Numbers] = lambda mean: mean) -> Any:
     """A metric that is a mean over rows, or a function of one."""
 
-    def sums(answers: Answers) -> Sums:
+    def sums(answers: Labelled) -> Sums:
         added = np.stack([each(answers), np.ones(len(answers.truth))], axis=1)
         return Sums(added, lambda total: last(total[..., 0] / total[..., 1]))
 
     return sums
 
 
-def _errors(power: int) -> Callable[[Answers], Numbers]:
-    def each(answers: Answers) -> Numbers:
+def _errors(power: int) -> Callable[[Labelled], Numbers]:
+    def each(answers: Labelled) -> Numbers:
         assert isinstance(answers, Estimated)  # noqa: S101  # the metrics of a regression
         return np.asarray(np.abs(answers.truth - answers.answers) ** power)
 
     return each
 
 
-def _r2(answers: Answers) -> Sums:
+def _r2(answers: Labelled) -> Sums:
     assert isinstance(answers, Estimated)  # noqa: S101  # a metric of a regression
     centred = answers.truth - answers.truth.mean()  # the same for both: r2 does not depend on it, its digits do
     added = np.stack([(answers.truth - answers.answers) ** 2, centred**2, centred, np.ones(len(centred))], axis=1)
     return Sums(added, lambda t: 1 - t[..., 0] / (t[..., 1] - t[..., 2] ** 2 / t[..., 3]))
 
 
-def _log_loss(answers: Answers) -> Numbers:
+def _log_loss(answers: Labelled) -> Numbers:
     assert isinstance(answers, Judged)  # noqa: S101  # a metric of a classification
     given = answers.probabilities[np.arange(len(answers.truth)), answers.truth]
     return np.asarray(-np.log(np.clip(given, _SMALLEST, 1.0)))
 
 
-def _brier(answers: Answers) -> Numbers:
+def _brier(answers: Labelled) -> Numbers:
     assert isinstance(answers, Judged)  # noqa: S101  # a metric of a classification
     return np.asarray(np.square(answers.probabilities - np.eye(answers.classes)[answers.truth]).sum(axis=1) / 2)
 
@@ -221,7 +221,7 @@ def _brier(answers: Answers) -> Numbers:
 def _counted(score: Callable[[Numbers, Numbers, Numbers], Numbers], *, of_truth: bool = False) -> Any:
     """A metric made of hits, rows called so and rows truly so, of the positive class or as a mean over the classes."""
 
-    def sums(answers: Answers) -> Sums:
+    def sums(answers: Labelled) -> Sums:
         assert isinstance(answers, Judged)  # noqa: S101  # a metric of a classification
         places = _places(answers, of_truth=of_truth)
         truth = (answers.truth[:, None] == places).astype(float)
@@ -246,7 +246,7 @@ def _ratio(part: Numbers, whole: Numbers) -> Numbers:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-_SUMS: Final[dict[str, Callable[[Answers], Sums]]] = {
+_SUMS: Final[dict[str, Callable[[Labelled], Sums]]] = {
     "accuracy": _mean(_right),
     "balanced_accuracy": _counted(lambda hits, _, true: _ratio(hits, true), of_truth=True),
     "f1": _counted(lambda hits, called, true: _ratio(2 * hits, called + true)),

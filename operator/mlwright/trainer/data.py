@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
 from mlwright.bundle.manifest import Datatype
+from mlwright.scoring import Task
 from mlwright.trainer import columns, sources, targets, times
 from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.errors import CHANGED, SurroundingsError, UserError
@@ -27,7 +28,7 @@ class Data:
 
     roles: columns.Roles
     features: tuple[Any, ...]  # Arrow arrays, in the order of the roles
-    target: Any
+    target: Any | None
     id_column: Any | None
     group: Any | None
     times: tuple[Any, ...]  # as read, in the order of the roles
@@ -36,7 +37,7 @@ class Data:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.target)
+        return len(self.features[0])
 
     @property
     def identity(self) -> Sequence[Any]:
@@ -106,7 +107,7 @@ def gather(step: Step, roles: columns.Roles, table: Any) -> Data:
     field = columns.FEATURES if step.dataset.features else sources.URI
     return Data(
         roles,
-        target=targets.prepare_target(roles.target, _plain(table, roles.target), step.training.task),
+        target=_target(roles.target, table, step.training.task),
         features=tuple(columns.canonical(name, _plain(table, name), field) for name in roles.features),
         id_column=_complete(roles.id_column, table, "spec.dataset.idColumn", "an id"),
         group=_complete(roles.group_column, table, "spec.dataset.groupColumn", "a group"),
@@ -117,8 +118,8 @@ def gather(step: Step, roles: columns.Roles, table: Any) -> Data:
 
 def row_digests(data: Data) -> NDArray[np.uint64]:
     """A hash of everything that a row holds, `[n, 2]`."""
-    named = [column for column in (data.id_column, data.group, data.weight) if column is not None]
-    arrays = (*data.features, data.target, *named, *map(times.comparable, data.times))
+    named = [column for column in (data.target, data.id_column, data.group, data.weight) if column is not None]
+    arrays = (*data.features, *named, *map(times.comparable, data.times))
     return hash_rows(arrays, person=_PERSON)
 
 
@@ -132,6 +133,10 @@ def digest(data: Data, hashes: NDArray[np.uint64]) -> str:
     found = hashlib.sha256(canonical_json(header))
     found.update(ordered.astype(">u8").tobytes())
     return DIGEST_PREFIX + found.hexdigest()
+
+
+def _target(name: str | None, table: Any, task: Task) -> Any | None:
+    return None if name is None else targets.prepare_target(name, _plain(table, name), task)
 
 
 def _complete(name: str | None, table: Any, field: str, what: str) -> Any | None:

@@ -1,8 +1,8 @@
 """Which estimators may be trained, and with which parameters.
 
-They are the public classifiers and regressors of the packages listed here, cut to what can be told in JSON: no class
-that needs another estimator. Only a package of the list is ever imported, and only the one that is asked for. The tests
-compare the list with scikit-learn's own.
+They are the public classifiers, regressors and detectors of outliers of the packages listed here, cut to what can be
+told in JSON: no class that needs another estimator. Only a package of the list is ever imported, and only the one that
+is asked for. The tests compare the list with scikit-learn's own.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final
 
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, OutlierMixin, RegressorMixin
 
 from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
@@ -26,6 +26,7 @@ PARAMETERS: Final = "spec.training.estimator.parameters"
 PACKAGES: Final = (
     "sklearn.calibration",
     "sklearn.compose",
+    "sklearn.covariance",
     "sklearn.cross_decomposition",
     "sklearn.discriminant_analysis",
     "sklearn.dummy",
@@ -42,7 +43,11 @@ PACKAGES: Final = (
     "sklearn.tree",
 )
 
-_MIXIN: Final[Mapping[Task, type]] = {Task.CLASSIFICATION: ClassifierMixin, Task.REGRESSION: RegressorMixin}
+_MIXIN: Final[Mapping[Task, type]] = {
+    Task.CLASSIFICATION: ClassifierMixin,
+    Task.REGRESSION: RegressorMixin,
+    Task.ANOMALY_DETECTION: OutlierMixin,
+}
 # Their target has several columns; ours has one.
 _SEVERAL_TARGETS: Final = ("MultiTask", "PLSCanonical", "CCA")
 
@@ -69,7 +74,7 @@ def build_estimator(training: Training) -> BaseEstimator:
     """The estimator that a pipeline asks for, not yet fitted, seeded where it is random.
 
     Raises:
-        UserError: The class is not on the list, gives no probabilities, or a parameter does not fit.
+        UserError: The class is not on the list, gives not what every answer holds, or a parameter does not fit.
     """
     kind = _choose(training)
     known = {name for name in inspect.signature(kind.__init__).parameters if name != "self"}
@@ -79,13 +84,24 @@ def build_estimator(training: Training) -> BaseEstimator:
         parameters["random_state"] = training.seed
     estimator = kind(**parameters)
     _check_values(estimator)
-    if training.task is Task.CLASSIFICATION and not hasattr(estimator, "predict_proba"):
+    _check_answers(estimator, training.task)
+    return estimator
+
+
+def _check_answers(estimator: BaseEstimator, task: Task) -> None:
+    name = type(estimator).__name__
+    if task is Task.CLASSIFICATION and not hasattr(estimator, "predict_proba"):
         raise UserError(
             CLASS,
-            f"{kind.__name__} gives no probabilities with these parameters, and every answer holds them",
+            f"{name} gives no probabilities with these parameters, and every answer holds them",
             "use another classifier, such as sklearn.linear_model.LogisticRegression",
         )
-    return estimator
+    if task is Task.ANOMALY_DETECTION and not hasattr(estimator, "decision_function"):
+        raise UserError(
+            f"{PARAMETERS}.novelty",
+            f"{name} as it is scores only the rows that it learned from",
+            "set it to true",
+        )
 
 
 def _is_allowed(kind: type, package: str, task: Task) -> bool:

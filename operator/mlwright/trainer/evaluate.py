@@ -1,6 +1,6 @@
 """The step `evaluate`: score the bundle, as it will be served, on the held-out rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,17 @@ from mlwright.bundle.errors import BundleError
 from mlwright.bundle.models import answer_all, load_model
 from mlwright.bundle.profile import read_profile
 from mlwright.bundle.verification import verify
-from mlwright.trainer.answers import Answers, Estimated, answers_of
+from mlwright.trainer.answers import Answers, answers_of, score
 from mlwright.trainer.errors import SurroundingsError
 from mlwright.trainer.evidence import Bundle, Found, gather, sliced
 from mlwright.trainer.gate_settings import ChampionGate
 from mlwright.trainer.opponent import NoAnswerError, answers_of_champion
 from mlwright.trainer.report.search import Searched
 from mlwright.trainer.report.version_report import REPORT, Measured, version_report
-from mlwright.trainer.scores import Places, check_metrics, score_classes, score_numbers
+from mlwright.trainer.scores import Places, check_metrics
 from mlwright.trainer.slice_columns import read_slices
 from mlwright.trainer.step import Step, StepName
-from mlwright.trainer.tables import TEST, TEST_KEYS, Side, read_side, to_array
+from mlwright.trainer.tables import TEST, TEST_KEYS, Side, read_side
 from mlwright.trainer.tuning.trials import read_trials
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, earlier_folder, read_earlier
@@ -42,12 +42,13 @@ def evaluate(step: Step, root: Path, _folder: Path) -> tuple[str, dict[str, Any]
         UserError: A metric does not exist, does not fit the task, or is undefined on the held-out rows.
         SurroundingsError: An earlier step left nothing, or its bundle is damaged.
     """
-    check_metrics(step.metrics, step.training.task)
+    check_metrics(step.metrics, step.training.task, target=step.dataset.target is not None)
     data = earlier_folder(step, StepName.VALIDATE, root)
     side = read_side(data / TEST, step.dataset.target)
     bundle = _load(earlier_folder(step, StepName.TRAIN, root))
-    answers = answers_of(bundle.core, answer_all(bundle.model, side.arrays()), to_array(side.target))
-    results: dict[str, Any] = {"metrics": _score(answers, step.metrics), "testRows": side.rows}
+    core, outputs = bundle.core, answer_all(bundle.model, side.arrays())
+    answers = answers_of(core.task, core.signature, outputs, side.truth())
+    results: dict[str, Any] = {"metrics": score(answers, step.metrics), "testRows": side.rows}
     columns, champion = read_slices(step.gates, data), _champion(step, side, bundle, root)
     found = Found(bundle, side, answers, columns, champion, step.training.seed, _groups(step, data))
     if evidence := gather(step.gates, found):
@@ -128,9 +129,3 @@ def _load(folder: Path) -> Bundle:
 def _digest(folder: Path) -> str:
     """The digest of the bundle as the step train reported it."""
     return str((read_earlier(folder).results or {})["bundle"]["digest"])
-
-
-def _score(answers: Answers, metrics: Sequence[str]) -> dict[str, float]:
-    if isinstance(answers, Estimated):
-        return score_numbers(answers.truth, answers.answers, metrics)
-    return score_classes(answers, metrics)

@@ -7,7 +7,7 @@ from typing import Any
 from mlwright.bundle.manifest import Core
 from mlwright.bundle.models import Model
 from mlwright.trainer import fairness, latency, slices
-from mlwright.trainer.answers import Answers
+from mlwright.trainer.answers import Answers, labelled
 from mlwright.trainer.comparison import Pair, compare
 from mlwright.trainer.gate_settings import ChampionGate, CostGate, FairnessGate, Gate, SlicesGate
 from mlwright.trainer.opponent import NoAnswerError
@@ -66,7 +66,8 @@ def _measure(gate: Gate, found: Found) -> dict[str, Any]:
             return slices.measure(gate, found.answers, divide(found.columns[gate.column]))
         case FairnessGate():
             division = divide(found.columns[gate.column])
-            return fairness.measure(gate, found.answers, division) if isinstance(found.answers, Judged) else {}
+            answers = labelled(found.answers)
+            return fairness.measure(gate, answers, division) if isinstance(answers, Judged) else {}
         case CostGate():
             return latency.measure(found.bundle.model, found.held_out) | {"megabytes": found.bundle.bytes / 1e6}
         case ChampionGate():
@@ -79,6 +80,7 @@ def _compare(gate: ChampionGate, found: Found) -> dict[str, Any]:
     if isinstance(found.champion, NoAnswerError):
         return {"problem": str(found.champion)}
     try:
-        return compare(Pair(found.answers, found.champion, found.groups), gate.metric, gate.margin, found.seed)
+        pair = Pair(labelled(found.answers), labelled(found.champion), found.groups)
+        return compare(pair, gate.metric, gate.margin, found.seed)
     except UndefinedError as problem:
         return {"problem": str(problem)}

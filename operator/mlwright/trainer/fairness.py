@@ -37,7 +37,22 @@ _RATES: Final[Mapping[str, tuple[Rate, ...]]] = MappingProxyType(
 """The rates whose largest difference between two groups each metric is."""
 
 
-def check_classes(gates: tuple[Gate, ...], target: str, classes: tuple[Label, ...]) -> None:
+def check_labelled(gates: tuple[Gate, ...], target: str | None) -> None:
+    """Check that the rows have a target where a gate is about fairness.
+
+    Raises:
+        UserError: They have none.
+    """
+    for gate in gates:
+        if isinstance(gate, FairnessGate) and target is None:
+            raise UserError(
+                field_of(gate, "metric"),
+                f"{gate.metric} compares answers with labels, and dataset.target names no column of them",
+                "name the column, or use a gate of type Slices with the metric anomaly_rate",
+            )
+
+
+def check_classes(gates: tuple[Gate, ...], target: str | None, classes: tuple[Label, ...]) -> None:
     """Check that the target has two classes where a gate is about fairness.
 
     Raises:

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Label, Signature, Tensor
-from mlwright.bundle.models import label_outputs
+from mlwright.bundle.manifest import Signature
+from mlwright.bundle.outputs import numbers_of, outputs_of
 from mlwright.bundle.tensors import Array
 from mlwright.scoring import Task
 from mlwright.trainer.answering import Answering
-from mlwright.trainer.columns import datatype_of
 from mlwright.trainer.encoding import Encoding, Matrix, learn_encoding
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import CLASS, build_estimator
 from mlwright.trainer.preparation import ESTIMATE, build_pipeline, check_prepared
+from mlwright.trainer.signatures import signature_of
 from mlwright.trainer.step import Preprocessing, Training
 from mlwright.trainer.tables import Side, to_array
-from mlwright.trainer.targets import class_places, classes_of
+from mlwright.trainer.targets import class_places
 from mlwright.trainer.wording import rows
 
 logger = logging.getLogger(__name__)
@@ -41,15 +41,14 @@ class Fitted:
 
     def answer(self, matrix: Matrix) -> dict[str, Array]:
         """The outputs of the signature for encoded rows."""
-        if self.task is Task.REGRESSION:
-            return {PREDICTION: np.asarray(self.pipeline.predict(matrix), dtype=np.float64).reshape(-1)}
-        return label_outputs(self.pipeline.predict_proba(matrix), self.signature)
+        return outputs_of(self.pipeline, matrix, self.task, self.signature)
 
 
 def fit(training: Training, side: Side) -> Fitted:
     """Fit what the pipeline asks for on the training rows.
 
-    A classifier learns the place of a class among the classes, so that all of them are treated alike.
+    A classifier learns the place of a class among the classes, so that all of them are treated alike. A detector of
+    anomalies never sees the target.
 
     Raises:
         UserError: The estimator cannot learn from these rows with these parameters.
@@ -59,10 +58,17 @@ def fit(training: Training, side: Side) -> Fitted:
     if training.preprocessing is Preprocessing.NONE:
         check_prepared(estimator, encoding, matrix)
     pipeline = build_pipeline(estimator, encoding, training.preprocessing)
-    classes = classes_of(side.target) if training.task is Task.CLASSIFICATION else ()
-    answers = class_places(to_array(side.target), classes) if classes else to_array(side.target)
-    _fit(pipeline, (matrix, answers, side.weights), training)
-    return Fitted(pipeline, encoding, training.task, _signature(side, classes))
+    signature = signature_of(training.task, side)
+    _fit(pipeline, (matrix, _taught(training.task, side, signature), side.weights), training)
+    return Fitted(pipeline, encoding, training.task, signature)
+
+
+def _taught(task: Task, side: Side, signature: Signature) -> Array | None:
+    """What an estimator is taught beside the features, `[n]`."""
+    if task is Task.ANOMALY_DETECTION:
+        return None
+    target = to_array(side.target)
+    return class_places(target, signature.classes) if task is Task.CLASSIFICATION else target
 
 
 def answer_soundly(fitted: Answering, matrix: Matrix, estimator: str) -> dict[str, Array]:
@@ -77,7 +83,7 @@ def answer_soundly(fitted: Answering, matrix: Matrix, estimator: str) -> dict[st
             answers = fitted.answer(matrix)
     except (ValueError, ArithmeticError) as problem:
         raise _unanswerable(estimator, _without_data(problem)) from problem
-    numbers = answers[PREDICTION if PREDICTION in answers else PROBABILITIES]
+    numbers = numbers_of(answers)
     broken = int(np.count_nonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)))
     if broken:
         raise _unanswerable(estimator, f"{rows(broken)} got no finite number")
@@ -90,7 +96,7 @@ def _unanswerable(estimator: str, why: str) -> UserError:
     )
 
 
-def _fit(pipeline: Pipeline, learned: tuple[Matrix, Array, Any | None], training: Training) -> None:
+def _fit(pipeline: Pipeline, learned: tuple[Matrix, Array | None, Any | None], training: Training) -> None:
     matrix, answers, weights = learned
     weighed = {} if weights is None else {f"{ESTIMATE}__sample_weight": to_array(weights)}
     try:
@@ -111,10 +117,3 @@ def _without_data(problem: Exception) -> str:
     """The first line of a message, with everything that might be a value of a row replaced."""
     lines = str(problem).strip().splitlines() or [type(problem).__name__]
     return _DATA.sub("...", lines[0])[:300].rstrip(".: ")
-
-
-def _signature(side: Side, classes: tuple[Label, ...]) -> Signature:
-    if not classes:
-        return Signature(side.inputs, (Tensor(PREDICTION, Datatype.FP64),))
-    outputs = (Tensor(LABEL, datatype_of(side.target)), Tensor(PROBABILITIES, Datatype.FP64))
-    return Signature(side.inputs, outputs, classes)

@@ -1,4 +1,4 @@
-"""Convert a fitted pipeline to ONNX: features in, label and probabilities (or prediction) out.
+"""Convert a fitted pipeline to ONNX: features in, label and probabilities (or label and score, or prediction) out.
 
 scikit-learn's part is converted by skl2onnx from one table of encoded numbers. Around it stand nodes of our own: each
 feature is an input of its own and is encoded as in training, and the most probable class is the label. Names, order
@@ -8,13 +8,13 @@ and metadata are fixed, so that the same pipeline always gives the same bytes.
 import warnings
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import numpy as np
 import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, SCORE, Datatype
 from mlwright.bundle.tensors import class_array
 from mlwright.scoring import Task
 from mlwright.trainer.encoding import UNKNOWN, Encoding, Feature
@@ -51,7 +51,7 @@ def to_onnx(fitted: Fitted) -> bytes:
     prefix = _free_prefix(fitted.encoding)
     core = compose.add_prefix(_convert(fitted), f"{prefix}sklearn/")
     table = core.graph.input[0].name
-    answer = core.graph.output[-1].name  # probabilities come after the label
+    answer = core.graph.output[-1].name  # probabilities and scores come after the label
     nodes = [
         *_encode(fitted.encoding, prefix, table),
         *core.graph.node,
@@ -115,14 +115,41 @@ def _encode_text(feature: Feature, code: str) -> onnx.NodeProto:
 
 
 def _decide(fitted: Fitted, prefix: str, answer: str) -> list[onnx.NodeProto]:
-    if fitted.task is Task.REGRESSION:
-        flat = f"{prefix}flat"
-        shape = _constant(f"{prefix}shape", np.array([-1], dtype=np.int64))
-        return [
-            shape,
-            helper.make_node("Reshape", [answer, shape.output[0]], [flat], name=f"{prefix}flatten"),
-            _cast(flat, PREDICTION, TensorProto.DOUBLE),
-        ]
+    match fitted.task:
+        case Task.CLASSIFICATION:
+            return _decide_class(fitted, prefix, answer)
+        case Task.REGRESSION:
+            return _flat_numbers(prefix, answer, PREDICTION)
+        case Task.ANOMALY_DETECTION:
+            return _decide_anomaly(prefix, answer)
+        case _:
+            assert_never(fitted.task)
+
+
+def _flat_numbers(prefix: str, answer: str, name: str) -> list[onnx.NodeProto]:
+    flat = f"{prefix}flat"
+    shape = _constant(f"{prefix}shape", np.array([-1], dtype=np.int64))
+    return [
+        shape,
+        helper.make_node("Reshape", [answer, shape.output[0]], [flat], name=f"{prefix}flatten"),
+        _cast(flat, name, TensorProto.DOUBLE),
+    ]
+
+
+def _decide_anomaly(prefix: str, answer: str) -> list[onnx.NodeProto]:
+    """As `outputs.anomaly_outputs`: the decision of scikit-learn turned round, and what lies above 0 is anomalous."""
+    usual, zero = f"{prefix}usual", _constant(f"{prefix}zero", np.array(0.0))
+    above = f"{prefix}above"
+    return [
+        *_flat_numbers(prefix, answer, usual),
+        zero,
+        helper.make_node("Sub", [zero.output[0], usual], [SCORE], name=f"{prefix}turn"),
+        helper.make_node("Greater", [SCORE, zero.output[0]], [above], name=f"{prefix}compare"),
+        _cast(above, LABEL, TensorProto.INT64),
+    ]
+
+
+def _decide_class(fitted: Fitted, prefix: str, answer: str) -> list[onnx.NodeProto]:
     classes = _constant(f"{prefix}classes", class_array(fitted.signature.classes))
     place = f"{prefix}place"
     return [

@@ -41,12 +41,12 @@ def answers_of_champion(champion: Champion, held_out: Side, core: Core, root: Pa
         raise NoAnswerError(f"the bundle of {champion.version} cannot be used: {problem}") from problem
     _check_question(champion, core, theirs)
     inputs = _inputs(champion, theirs, held_out)
-    return answers_of(theirs, answer_all(model, inputs), to_array(held_out.target))
+    return answers_of(theirs.task, theirs.signature, answer_all(model, inputs), held_out.truth())
 
 
 def _check_question(champion: Champion, ours: Core, theirs: Core) -> None:
     if ours.task is not theirs.task:
-        raise NoAnswerError(f"{champion.version} learned a {theirs.task}, this version a {ours.task}")
+        raise NoAnswerError(f"{champion.version} learned {theirs.task.named}, this version {ours.task.named}")
     if ours.signature.classes != theirs.signature.classes:
         raise NoAnswerError(f"{champion.version} tells other classes apart than this version")
 

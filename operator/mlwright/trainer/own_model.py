@@ -6,17 +6,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Format, Signature, Tensor
+from mlwright.bundle.manifest import PROBABILITIES, Datatype, Format, Signature, Tensor
 from mlwright.bundle.models import OnnxModel, answer_all, open_session
 from mlwright.bundle.tensors import DTYPES, Array
 from mlwright.scoring import Task
-from mlwright.trainer.columns import datatype_of
 from mlwright.trainer.encoding import Feature
 from mlwright.trainer.errors import UserError
+from mlwright.trainer.signatures import signature_of
 from mlwright.trainer.step import Training
 from mlwright.trainer.storing import Stored
 from mlwright.trainer.tables import Side
-from mlwright.trainer.targets import classes_of
 
 FILE: Final = "model.onnx"
 CONTAINER: Final = "spec.training.container"
@@ -78,9 +77,8 @@ class OwnModel:
         return answers
 
     def _shapes(self, rows: int) -> dict[str, tuple[int, ...]]:
-        if self.task is Task.REGRESSION:
-            return {PREDICTION: (rows,)}
-        return {LABEL: (rows,), PROBABILITIES: (rows, len(self.signature.classes))}
+        wide = {PROBABILITIES: (rows, len(self.signature.classes))}
+        return {tensor.name: wide.get(tensor.name, (rows,)) for tensor in self.signature.outputs}
 
 
 def load_own(path: Path, training: Training, learned: Side) -> OwnModel:
@@ -102,18 +100,11 @@ def load_own(path: Path, training: Training, learned: Side) -> OwnModel:
         session = open_session(content, threads=1)
     except Exception as problem:  # as above
         raise _refuse(f"its {FILE} is no model that ONNX Runtime can load: {type(problem).__name__}") from problem
-    signature = _signature(training.task, learned)
+    signature = signature_of(training.task, learned)
     _compare("inputs", session.get_inputs(), signature.inputs)
     _compare("outputs", session.get_outputs(), signature.outputs)
     encoding = RawEncoding(tuple(Feature(tensor) for tensor in signature.inputs))
     return OwnModel(training.task, signature, encoding, content, OnnxModel(session, signature))
-
-
-def _signature(task: Task, side: Side) -> Signature:
-    if task is Task.REGRESSION:
-        return Signature(side.inputs, (Tensor(PREDICTION, Datatype.FP64),))
-    outputs = (Tensor(LABEL, datatype_of(side.target)), Tensor(PROBABILITIES, Datatype.FP64))
-    return Signature(side.inputs, outputs, classes_of(side.target))
 
 
 def _compare(what: str, found: Any, wanted: tuple[Tensor, ...]) -> None:

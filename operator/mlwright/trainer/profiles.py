@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Tensor
+from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype, Tensor
+from mlwright.bundle.outputs import numbers_of
 from mlwright.bundle.profile import Distribution, Profile
 from mlwright.bundle.profiling import confidence, profile_booleans, profile_labels, profile_numbers, profile_texts
 from mlwright.bundle.tensors import Array, Arrays
-from mlwright.scoring import Task
 from mlwright.trainer.answering import Answering
 from mlwright.trainer.encoding import Matrix, text_counts
 from mlwright.trainer.tables import Side, to_array
@@ -52,18 +52,14 @@ def rank_features(fitted: Answering, matrix: Matrix, seed: int) -> Mapping[str, 
         seed: Of the shuffling.
     """
     chance = np.random.default_rng(seed)
-    usual = _surface(fitted.answer(matrix))
+    usual = numbers_of(fitted.answer(matrix))
     changes = {}
     for place, feature in enumerate(fitted.encoding.columns):
         shuffled = matrix.copy()
         shuffled[:, place] = chance.permutation(shuffled[:, place])
-        changes[feature.tensor.name] = float(np.abs(_surface(fitted.answer(shuffled)) - usual).mean())
+        changes[feature.tensor.name] = float(np.abs(numbers_of(fitted.answer(shuffled)) - usual).mean())
     order = sorted(changes, key=lambda name: -changes[name])
     return {name: place + 1 for place, name in enumerate(order)}
-
-
-def _surface(outputs: Arrays) -> Array:
-    return outputs[PREDICTION] if PREDICTION in outputs else outputs[PROBABILITIES]
 
 
 def _profile_feature(tensor: Tensor, column: Any) -> Distribution:
@@ -75,9 +71,12 @@ def _profile_feature(tensor: Tensor, column: Any) -> Distribution:
 
 
 def _profile_outputs(fitted: Answering, outputs: Arrays) -> tuple[Distribution, ...]:
-    if fitted.task is Task.REGRESSION:
-        return (profile_numbers(PREDICTION, Datatype.FP64, outputs[PREDICTION]),)
-    classes = fitted.signature.classes
-    counts = np.bincount(class_places(outputs[LABEL], classes), minlength=len(classes)).tolist()
-    labels = profile_labels(LABEL, fitted.signature.outputs[0].datatype, classes, counts)
-    return (labels, profile_numbers(PROBABILITIES, Datatype.FP64, confidence(outputs[PROBABILITIES])))
+    return tuple(_profile_output(fitted, tensor, outputs[tensor.name]) for tensor in fitted.signature.outputs)
+
+
+def _profile_output(fitted: Answering, tensor: Tensor, values: Array) -> Distribution:
+    if tensor.name == LABEL:
+        classes = fitted.signature.classes
+        counts = np.bincount(class_places(values, classes), minlength=len(classes)).tolist()
+        return profile_labels(LABEL, tensor.datatype, classes, counts)
+    return profile_numbers(tensor.name, Datatype.FP64, confidence(values) if tensor.name == PROBABILITIES else values)

@@ -57,18 +57,29 @@ class Counts:
     true: int
 
 
-def check_metrics(names: Sequence[str], task: Task) -> None:
+def check_metrics(names: Sequence[str], task: Task, *, target: bool = True) -> None:
     """Check that metrics exist and judge this task.
 
+    Args:
+        names: The metrics.
+        task: What is learned.
+        target: Whether the rows have a target.
+
     Raises:
-        UserError: One does not.
+        UserError: One does not exist, judges another task, or needs the target that there is not.
     """
+    usable = metrics_of(task, target=target)
     for name in names:
         if name not in METRICS:
-            raise UserError(FIELD, f"there is no metric {name!r}", did_you_mean(name, metrics_of(task)))
-        if METRICS[name].task is not task:
+            raise UserError(FIELD, f"there is no metric {name!r}", did_you_mean(name, usable))
+        if task not in METRICS[name].tasks:
+            judged = " or ".join(other.named for other in METRICS[name].tasks)
+            raise UserError(FIELD, f"{name} judges {judged}, the task is {task}", f"use {', '.join(usable)}")
+        if name not in usable:
             raise UserError(
-                FIELD, f"{name} judges a {METRICS[name].task}, the task is {task}", f"use {', '.join(metrics_of(task))}"
+                FIELD,
+                f"{name} compares answers with labels, and dataset.target names no column of them",
+                f"use {', '.join(usable)}, or name the column",
             )
 
 
@@ -78,7 +89,8 @@ def score_classes(judged: Judged, names: Sequence[str]) -> dict[str, float]:
     Raises:
         UserError: A metric that is named is undefined on these rows.
     """
-    return _score(names, Task.CLASSIFICATION, {name: partial(f, judged) for name, f in _CLASSIFICATION.items()})
+    functions = {name: partial(f, judged) for name, f in _CLASSIFICATION.items()}
+    return score_all(names, metrics_of(Task.CLASSIFICATION), functions)
 
 
 def score_numbers(truth: Numbers, answers: Numbers, names: Sequence[str]) -> dict[str, float]:
@@ -87,7 +99,8 @@ def score_numbers(truth: Numbers, answers: Numbers, names: Sequence[str]) -> dic
     Raises:
         UserError: A metric that is named is undefined on these rows.
     """
-    return _score(names, Task.REGRESSION, {name: partial(f, truth, answers) for name, f in _REGRESSION.items()})
+    functions = {name: partial(f, truth, answers) for name, f in _REGRESSION.items()}
+    return score_all(names, metrics_of(Task.REGRESSION), functions)
 
 
 def class_score(judged: Judged, metric: str) -> float:
@@ -108,9 +121,16 @@ def number_score(truth: Numbers, answers: Numbers, metric: str) -> float:
     return _REGRESSION[metric](truth, answers)
 
 
-def _score(names: Sequence[str], task: Task, functions: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+def score_all(
+    names: Sequence[str], every: Sequence[str], functions: Mapping[str, Callable[[], float]]
+) -> dict[str, float]:
+    """Values of the metrics that are named, or of every one that is defined.
+
+    Raises:
+        UserError: A metric that is named is undefined on these rows.
+    """
     values = {}
-    for name in names or metrics_of(task):
+    for name in names or every:
         try:
             values[name] = _finite(functions[name]())
         except UndefinedError as problem:

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlwright.trainer.answers import Answers, select, value
+from mlwright.scoring import METRICS
+from mlwright.trainer.answers import Answers, labelled, select, value
 from mlwright.trainer.arrow_types import is_number, is_text
 from mlwright.trainer.gate_settings import SlicesGate
 from mlwright.trainer.scores import Judged, Places, UndefinedError
@@ -115,6 +116,7 @@ def _measured(gate: SlicesGate, answers: Answers, division: Division, places: li
 
 def _value(part: Answers, metric: str) -> float:
     """The metric, undefined also where its usual 0 would only say that no row is positive."""
+    part = labelled(part) if METRICS[metric].needs_target else part
     if isinstance(part, Judged) and part.classes == 2:  # noqa: PLR2004 - a positive and a negative class
         asked = part.called if metric == "precision" else part.truth
         if metric in {"f1", "precision", "recall"} and not (asked == 1).any():

@@ -102,7 +102,7 @@ class Dataset:
 
     uri: str
     format: DataFormat | None
-    target: str
+    target: str | None  # None: nobody knows what the rows are, and a detector of anomalies learns from them
     features: tuple[str, ...] | None
     id_column: str | None
     time_column: str | None

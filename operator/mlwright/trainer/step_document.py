@@ -54,12 +54,15 @@ def read_step(name: str, text: str | None) -> Step:
         raise UserError("STEP", f"there is no step {name[:32]!r}", f"use {', '.join(StepName)}")
     document = Document.of(_parse(text), "", _refuse)
     _check_version(document)
+    dataset, training = _dataset(_spec(document, "dataset")), _training(_spec(document, "training"))
+    if dataset.target is None and training.task is not Task.ANOMALY_DETECTION:
+        raise _refuse("spec.dataset.target", f"should be a text: {training.task.named} learns to predict a column")
     return Step(
         name=StepName(name),
         run=_run(document.child("run")),
         model=document.text("model"),
-        dataset=_dataset(_spec(document, "dataset")),
-        training=_training(_spec(document, "training")),
+        dataset=dataset,
+        training=training,
         metrics=_spec(document, "evaluation").texts("metrics"),
         gates=read_gates(_spec(document, "evaluation")),
         run_uri=document.text("runUri"),
@@ -163,7 +166,7 @@ def _dataset(document: Document) -> Dataset:
     return Dataset(
         uri=document.text("uri"),
         format=document.choice("format", DataFormat) if document.has("format") else None,
-        target=document.text("target"),
+        target=document.optional_text("target"),
         features=document.texts("features") if document.has("features") else None,
         id_column=document.optional_text("idColumn"),
         time_column=document.optional_text("timeColumn"),

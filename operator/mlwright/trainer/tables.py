@@ -1,4 +1,4 @@
-"""The split data between the steps: one Parquet file for each side, features in order, then the target."""
+"""The split data between the steps: one Parquet file for each side, features in order, then the target, if any."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,13 +30,13 @@ class Side:
 
     inputs: tuple[Tensor, ...]
     features: tuple[Any, ...]
-    target: Any
+    target: Any  # None where the rows have none
     weights: Any | None = None  # float64, how much each row counts while it is learned from; None for all alike
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(self.target)
+        return len(self.features[0])
 
     def spread(self, most: int) -> "Side":
         """At most so many rows, evenly spread over all: files are often sorted, so the first rows are no sample."""
@@ -50,8 +50,13 @@ class Side:
 
     def _picked(self, how: str, chosen: Any) -> "Side":
         features = tuple(getattr(column, how)(chosen) for column in self.features)
-        weights = None if self.weights is None else getattr(self.weights, how)(chosen)
-        return Side(self.inputs, features, getattr(self.target, how)(chosen), weights)
+        beside = (self.target, self.weights)
+        target, weights = (None if column is None else getattr(column, how)(chosen) for column in beside)
+        return Side(self.inputs, features, target, weights)
+
+    def truth(self) -> Array | None:
+        """The target `[n]`, if there is one."""
+        return None if self.target is None else to_array(self.target)
 
     def arrays(self) -> dict[str, Array]:
         """The features as a model takes them: `[n, 1]` by name."""
@@ -83,8 +88,8 @@ def write_rows(table: Any, mask: NDArray[np.bool_], path: Path) -> None:
                 writer.write_table(piece)
 
 
-def read_side(path: Path, target: str) -> Side:
-    """Read one side.
+def read_side(path: Path, target: str | None) -> Side:
+    """Read one side; without the name of a target, every column is a feature.
 
     Raises:
         SurroundingsError: The file is not one that the step validate wrote.
@@ -95,12 +100,12 @@ def read_side(path: Path, target: str) -> Side:
     except (pa.ArrowException, FileNotFoundError):
         raise SurroundingsError(f"{path.name} of the step validate is missing or damaged") from None
     pieces = {name: plain(table.column(name)) for name in table.column_names}
-    answer = pieces.pop(target)
+    answer = pieces.pop(target) if target else None
     inputs = tuple(Tensor(name, datatype_of(column)) for name, column in pieces.items())
     return Side(inputs, tuple(pieces.values()), answer)
 
 
-def read_learned(folder: Path, target: str, *, weighted: bool) -> Side:
+def read_learned(folder: Path, target: str | None, *, weighted: bool) -> Side:
     """Read the side that is learned from, with the weights of its rows where the dataset has some.
 
     Raises:
@@ -126,4 +131,4 @@ def to_array(column: Any) -> NDArray[Any]:
 def side_of(arrays: Arrays, inputs: tuple[Tensor, ...]) -> Side:
     """Rows without a target, from arrays `[n, 1]` by name."""
     features = tuple(pa.array(arrays[tensor.name].ravel(), ARROW_TYPES[tensor.datatype]) for tensor in inputs)
-    return Side(inputs, features, features[0])
+    return Side(inputs, features, None)

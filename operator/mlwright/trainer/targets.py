@@ -22,9 +22,10 @@ _TASK: Final = "spec.training.task"
 
 
 def prepare_target(name: str, column: Any, task: Task) -> Any:
-    """The target in canonical form: bool, int64 or string classes, or float64 for a regression.
+    """The target in canonical form: bool, int64 or string classes, float64 for a regression, or marks of anomalies.
 
-    Numbers that are all whole, such as 0.0 and 1.0, are whole-number classes.
+    Numbers that are all whole, such as 0.0 and 1.0, are whole-number classes. A mark is 1 for a row that is anomalous,
+    else 0 (int64).
 
     Args:
         name: The column's name.
@@ -32,12 +33,15 @@ def prepare_target(name: str, column: Any, task: Task) -> Any:
         task: What is learned.
 
     Raises:
-        UserError: Values are missing or of the wrong kind, all equal, or too many to be classes.
+        UserError: Values are missing or of the wrong kind, all equal where they are to be learned, or too many to be
+            classes.
     """
     missing = count_missing(column)
     if missing:
         raise UserError(TARGET, f"column {name!r} has no value in {rows(missing)}", "remove these rows or fill them in")
     target = canonical(name, column, TARGET)
+    if task is Task.ANOMALY_DETECTION:
+        return _marks(name, target)
     prepared = _classes(name, target) if task is Task.CLASSIFICATION else _quantity(name, target)
     if len(pc.unique(prepared)) == 1:
         raise UserError(
@@ -48,21 +52,28 @@ def prepare_target(name: str, column: Any, task: Task) -> Any:
     return prepared
 
 
-def check_sides(name: str, train: Any, test: Any, task: Task) -> None:
-    """Check that the split left something to learn from and something to judge by.
+def check_sides(learned: int, held_out: int) -> None:
+    """Check that the split left so many rows to learn from, and others to judge by.
 
     Raises:
-        UserError: A side is empty, or the training side has one class only.
+        UserError: There are none on a side.
     """
-    field = "spec.dataset.split"
-    for side, called in ((train, "left to learn from"), (test, "held out")):
-        if len(side) == 0:
-            total = len(train) + len(test)
-            raise UserError(field, f"none of the {rows(total)} is {called}", "add rows or change the share held out")
-    if task is Task.CLASSIFICATION and len(pc.unique(train)) == 1:
+    for side, called in ((learned, "left to learn from"), (held_out, "held out")):
+        if side == 0:
+            sentence = f"none of the {rows(learned + held_out)} is {called}"
+            raise UserError("spec.dataset.split", sentence, "add rows or change the share held out")
+
+
+def check_classes_left(name: str | None, learned: Any, task: Task) -> None:
+    """Check that the rows left to learn from have several classes, where classes are learned.
+
+    Raises:
+        UserError: They have one only.
+    """
+    if task is Task.CLASSIFICATION and len(pc.unique(learned)) == 1:
         raise UserError(
             TARGET,
-            f"column {name!r} has one class only in the {rows(len(train))} left to learn from",
+            f"column {name!r} has one class only in the {rows(len(learned))} left to learn from",
             "add rows of the other classes, or change the split",
         )
 
@@ -104,6 +115,18 @@ def _not_classes(name: str, count: int) -> UserError:
         f"column {name!r} holds {count:,} different numbers, which are no classes",
         "set the task to Regression, or make it a column of texts, booleans or a few whole numbers",
     )
+
+
+def _marks(name: str, target: Any) -> Any:
+    """1 for a row that is anomalous, else 0; which of two texts is meant, nobody could tell."""
+    marks = target if datatype_of(target) is Datatype.BYTES else target.cast(pa.float64())
+    if datatype_of(marks) is Datatype.BYTES or not set(pc.unique(marks).to_pylist()) <= {0.0, 1.0}:
+        raise UserError(
+            TARGET,
+            f"column {name!r} holds other values than true and false, or 1 and 0",
+            "write 1 for rows that are anomalous and 0 for all others, or remove the field: labels only judge here",
+        )
+    return marks.cast(pa.int64())
 
 
 def _quantity(name: str, target: Any) -> Any:

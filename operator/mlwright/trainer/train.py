@@ -24,7 +24,7 @@ from mlwright.trainer.signing import sign
 from mlwright.trainer.step import Preprocessing, Step, StepName, Training
 from mlwright.trainer.storing import Trial, store
 from mlwright.trainer.tables import TEST, Side, read_learned, read_side, side_of
-from mlwright.trainer.targets import check_sides
+from mlwright.trainer.targets import check_classes_left, check_sides
 from mlwright.trainer.wording import rows
 from mlwright.trainer.workspace import BUNDLE, Workspace, earlier_folder, read_earlier
 
@@ -54,7 +54,8 @@ def train(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]:
     target = step.dataset.target
     learned = read_learned(data, target, weighted=step.dataset.weight_column is not None)
     held_out = read_side(data / TEST, target)
-    check_sides(target, learned.target, held_out.target, step.training.task)
+    check_sides(learned.rows, held_out.rows)
+    check_classes_left(target, learned.target, step.training.task)
     dataset = (read_earlier(data).results or {}).get("dataset")
     if step.training.own:
         return _take_in(step, root, folder, (learned, held_out), dataset)

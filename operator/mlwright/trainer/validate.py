@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
@@ -17,12 +18,12 @@ from mlwright.trainer.data import Data, digest, gather, load, row_digests, selec
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import build_estimator
 from mlwright.trainer.examining import examine
-from mlwright.trainer.fairness import check_classes
+from mlwright.trainer.fairness import check_classes, check_labelled
 from mlwright.trainer.gate_settings import metrics_named
 from mlwright.trainer.scores import check_metrics
 from mlwright.trainer.slice_columns import check_exist, write_slices
 from mlwright.trainer.split_record import describe
-from mlwright.trainer.step import Dataset, Split, SplitType, Step, Training
+from mlwright.trainer.step import Dataset, Split, SplitType, Step
 from mlwright.trainer.tables import TEST, TEST_KEYS, TRAIN, TRAIN_KEYS, write_rows
 from mlwright.trainer.wording import rows
 
@@ -46,8 +47,11 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     if not step.training.own:
         _check_weighing(build_estimator(step.training), step.dataset)
     if step.training.tuning:
-        _check_tuning(step.training)
-    check_metrics((*step.metrics, *metrics_named(step.gates)), step.training.task)
+        _check_tuning(step)
+    check_metrics(
+        (*step.metrics, *metrics_named(step.gates)), step.training.task, target=step.dataset.target is not None
+    )
+    check_labelled(step.gates, step.dataset.target)
     source = sources.find(step.dataset, root)
     revision = source.revision  # before the rows: what changes while they are read is new afterwards
     names = sources.column_names(source)
@@ -59,7 +63,8 @@ def validate(step: Step, root: Path, folder: Path) -> tuple[str, dict[str, Any]]
     table = load(source, tuple(dict.fromkeys((*roles.used, *divided_by))), kept, examined.rows)
     logger.info("read the dataset", extra={"files": len(source.files), "rows": table.num_rows})
     data = gather(step, roles, table)
-    check_classes(step.gates, roles.target, targets.classes_of(data.target))
+    if data.target is not None:
+        check_classes(step.gates, roles.target, targets.classes_of(data.target))
     hashes = row_digests(data)
     test = _hold_out(step, data, hashes)
     train_rows, test_rows = _write(data, test, step, folder)
@@ -95,12 +100,12 @@ def _check_weighing(estimator: BaseEstimator, dataset: Dataset) -> None:
         )
 
 
-def _check_tuning(training: Training) -> None:
+def _check_tuning(step: Step) -> None:
     """Look at the space. Optuna is imported by who tunes alone: starting is most of the time of a small run."""
     from mlwright.trainer.tuning.space import check_tuning  # noqa: PLC0415
 
-    if training.tuning:
-        check_tuning(training, training.tuning)
+    if step.training.tuning:
+        check_tuning(step.training, step.training.tuning, target=step.dataset.target is not None)
 
 
 def _words(span: times.Range | None) -> str:
@@ -115,6 +120,10 @@ def _hold_out(step: Step, data: Data, hashes: NDArray[Any]) -> splits.Mask:
     if split.type is SplitType.TEMPORAL:
         return splits.temporal_split(_order(step.dataset, data), test=split.test)
     if split.type is SplitType.STRATIFIED:
+        if data.target is None:
+            raise UserError(
+                columns.TARGET, "is not set, and the Stratified split needs it", "use the split Hash or Random"
+            )
         strata = splits.strata_of(data.target, quantity=step.training.task is Task.REGRESSION)
         order = (splits.row_order(data.identity, split.seed), hashes[:, 0])
         return splits.stratified_split(strata, order, test=split.test)
@@ -147,16 +156,19 @@ def _order(dataset: Dataset, data: Data) -> Any:
 
 
 def _write(data: Data, test: splits.Mask, step: Step, folder: Path) -> tuple[int, int]:
-    names = [*data.roles.features, data.roles.target]
-    table = pa.table(dict(zip(names, (*data.features, data.target), strict=True)))
+    held_out = int(np.count_nonzero(test))
+    targets.check_sides(data.rows - held_out, held_out)
+    held = dict(zip(data.roles.features, data.features, strict=True))
+    if data.target is not None:
+        targets.check_classes_left(data.roles.target, data.target.filter(pa.array(~test)), step.training.task)
+        held[str(data.roles.target)] = data.target
+    table = pa.table(held)
     keys = _keys(data, step.dataset)
-    learned, held_out = (data.target.filter(pa.array(mask)) for mask in (~test, test))
-    targets.check_sides(data.roles.target, learned, held_out, step.training.task)
     for mask, path, beside in ((~test, TRAIN, TRAIN_KEYS), (test, TEST, TEST_KEYS)):
         write_rows(table, mask, folder / path)
         if keys.num_columns:
             write_rows(keys, mask, folder / beside)
-    return len(learned), len(held_out)
+    return data.rows - held_out, held_out
 
 
 def _keys(data: Data, dataset: Dataset) -> Any:

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 import skops.io
 from onnx import TensorProto, helper
+from sklearn.ensemble import IsolationForest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from examples.mlflow import pyfunc_step
@@ -104,6 +107,27 @@ def test_a_file_of_skops_is_taken_in(shop: Workshop, web: WebServer) -> None:
     found = answered(served(shop, ended), **rows(("f0", "f1", "f2", "f3")))
 
     assert found["label"] == model.predict(iris()[0]).tolist()
+
+
+def test_a_detector_of_anomalies_is_taken_in(shop: Workshop, web: WebServer) -> None:
+    """Its score is turned round as that of one that was trained here: a higher one is more anomalous."""
+    table, _ = iris()
+    model = make_pipeline(StandardScaler(), IsolationForest(random_state=0)).fit(table)
+    ended = fetched(shop, web, "flowers.skops", skops.io.dumps(model))
+
+    found = answered(served(shop, ended), **rows(("f0", "f1", "f2", "f3")))
+
+    usual = model.decision_function(table.astype(np.float32).astype(np.float64))
+    assert found["score"] == pytest.approx(-usual)
+    assert found["label"] == (usual < 0).astype(int).tolist()
+
+
+def test_a_detector_as_onnx_is_refused(shop: Workshop, web: WebServer) -> None:
+    """In which direction its scores are anomalous, nobody could tell."""
+    ended = fetched(shop, web, "flowers.onnx", exported(line(), columns=3), task="AnomalyDetection")
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.importFrom.task")
+    assert ended.message["remedy"] == "take in the estimator of scikit-learn itself, saved with skops"
 
 
 def test_a_pickle_is_not_loaded(shop: Workshop, web: WebServer, tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ def _numbers(*values: float) -> Answers:
     return {"prediction": np.array(values)}
 
 
+def _scores(labels: list[int], *values: float) -> Answers:
+    return {"label": np.array(labels), "score": np.array(values)}
+
+
 SURE = _classes(["a", "b"], [[0.9, 0.1], [0.2, 0.8]])
 
 
@@ -41,6 +45,12 @@ SURE = _classes(["a", "b"], [[0.9, 0.1], [0.2, 0.8]])
         pytest.param(_numbers(0.0), _numbers(2e-5), False, id="a small number, too far off"),
         pytest.param(_numbers(1.0), _numbers(np.inf), False, id="an infinite number"),
         pytest.param(_numbers(1.0), _numbers(), False, id="no answer"),
+        pytest.param(_scores([1, 0], 0.2, -0.1), _scores([1, 0], 0.200005, -0.1), True, id="a score 5e-6 off"),
+        pytest.param(_scores([1, 0], 0.2, -0.1), _scores([1, 0], 0.20002, -0.1), False, id="a score 2e-5 off"),
+        pytest.param(_scores([0], -1e6), _scores([0], -1e6 - 5), True, id="a large score, relative"),
+        pytest.param(_scores([1], 0.2), _scores([0], 0.2), False, id="the same score with another label"),
+        pytest.param(_scores([0], 0.0), _scores([1], 1e-9), True, id="a score of 0 has two right labels"),
+        pytest.param(_scores([0, 0], -0.1, -0.1), _scores([0], -0.1), False, id="a score too few"),
     ],
 )
 def test_answers_are_equal_within_the_tolerance(

@@ -42,6 +42,20 @@ def test_predictions_agree_relative_to_their_size(theirs: float | None, *, same:
     assert agree(ours, answer(prediction=[theirs, 0.05]), tolerance=0.05) is same
 
 
+@pytest.mark.parametrize(
+    "theirs, same",
+    [
+        pytest.param(answer(label=[1, 0], score=[0.2, -0.1]), True, id="the same"),
+        pytest.param(answer(label=[1, 0], score=[0.16, -0.1]), True, id="nearly the same"),
+        pytest.param(answer(label=[1, 0], score=[0.3, -0.1]), False, id="another score"),
+        pytest.param(answer(label=[1, 1], score=[0.2, 0.01]), False, id="another label, with a score that is near"),
+    ],
+)
+def test_detectors_agree_on_labels_and_nearly_on_scores(theirs: bytes, *, same: bool) -> None:
+    """A row that one of them calls anomalous and the other does not is what somebody wants to know of."""
+    assert agree({"label": np.array([1, 0]), "score": np.array([0.2, -0.1])}, theirs, tolerance=0.05) is same
+
+
 def test_gaps_in_the_same_place_agree() -> None:
     """A number that neither variant can give is no difference."""
     assert agree({"prediction": np.array([np.nan])}, answer(prediction=[None]), tolerance=0.05)

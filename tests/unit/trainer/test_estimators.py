@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import pytest
+from sklearn.base import OutlierMixin
 from sklearn.utils import all_estimators
 
 from mlwright.scoring import Task
@@ -32,6 +33,13 @@ def test_the_list_holds_what_people_use() -> None:
         "sklearn.neural_network.MLPClassifier",
     } <= allowed_estimators(Task.CLASSIFICATION).keys()
     assert "sklearn.linear_model.PoissonRegressor" in allowed_estimators(Task.REGRESSION)
+
+
+def test_the_detectors_are_those_of_scikit_learn() -> None:
+    """Its list of estimators has no filter for them, so they are told by what they inherit."""
+    theirs = {name for name, estimator in all_estimators() if issubclass(estimator, OutlierMixin)}
+
+    assert {full.rpartition(".")[2] for full in allowed_estimators(Task.ANOMALY_DETECTION)} == theirs
 
 
 @pytest.mark.parametrize("task,kind", [(Task.CLASSIFICATION, "classifier"), (Task.REGRESSION, "regressor")])
@@ -112,6 +120,27 @@ def test_an_estimator_gets_its_parameters_and_the_seed() -> None:
             "SGDClassifier gives no probabilities",
             "use another classifier",
             id="no probabilities with this loss",
+        ),
+        pytest.param(
+            _training("sklearn.ensemble.IsolationForest"),
+            "class",
+            "sklearn.ensemble.IsolationForest is for AnomalyDetection, the task is Classification",
+            "set the task to AnomalyDetection",
+            id="a detector of anomalies",
+        ),
+        pytest.param(
+            _training("sklearn.neighbors.LocalOutlierFactor", Task.ANOMALY_DETECTION),
+            "parameters.novelty",
+            "LocalOutlierFactor as it is scores only the rows that it learned from",
+            "set it to true",
+            id="a detector of what it has learned",
+        ),
+        pytest.param(
+            _training("sklearn.ensemble.IsolationForest", Task.ANOMALY_DETECTION, contamination=0.9),
+            "parameters",
+            "The 'contamination' parameter of IsolationForest must be",
+            "correct the parameter",
+            id="more anomalies than usual rows",
         ),
         pytest.param(
             _training(max_iters=3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn import metrics as reference
 
 from mlwright.scoring import METRICS, Goal, Task, metrics_of
 from mlwright.trainer.answers import judge
+from mlwright.trainer.detections import Detected, score_detections
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.scores import Judged, check_metrics, score_classes, score_numbers
 
@@ -150,7 +152,18 @@ def test_a_share_of_nothing_is_undefined(name: str, truth: list[float], why: str
         pytest.param(
             ["r2"], Task.CLASSIFICATION, "r2 judges a Regression, the task is Classification", id="of another task"
         ),
-        pytest.param(["f1"], Task.REGRESSION, "f1 judges a Classification, the task is Regression", id="of classes"),
+        pytest.param(
+            ["f1"],
+            Task.REGRESSION,
+            "f1 judges a Classification or an AnomalyDetection, the task is Regression",
+            id="of labels",
+        ),
+        pytest.param(
+            ["brier"],
+            Task.ANOMALY_DETECTION,
+            "brier judges a Classification, the task is AnomalyDetection",
+            id="of probabilities",
+        ),
     ],
 )
 def test_a_metric_must_exist_and_judge_the_task(names: list[str], task: Task, message: str) -> None:
@@ -165,9 +178,11 @@ def test_a_metric_must_exist_and_judge_the_task(names: list[str], task: Task, me
 @pytest.mark.parametrize("task", list(Task))
 def test_every_metric_has_a_value_within_its_bounds(task: Task) -> None:
     """The list that the operator reads is the list that is computed."""
-    values: dict[str, Any] = (
-        score_classes(TWO, []) if task is Task.CLASSIFICATION else score_numbers(POSITIVE, POSITIVE + 0.1, [])
-    )
+    values: dict[str, Any] = {
+        Task.CLASSIFICATION: partial(score_classes, TWO, []),
+        Task.REGRESSION: partial(score_numbers, POSITIVE, POSITIVE + 0.1, []),
+        Task.ANOMALY_DETECTION: partial(score_detections, Detected(TRUTH, POSITIVE - 1, TRUTH), []),
+    }[task]()
 
     assert tuple(values) == metrics_of(task)
     for name, value in values.items():

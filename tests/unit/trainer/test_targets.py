@@ -10,9 +10,10 @@ import pytest
 
 from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
-from mlwright.trainer.targets import check_sides, classes_of, prepare_target
+from mlwright.trainer.targets import check_classes_left, check_sides, classes_of, prepare_target
 
-CLASSIFICATION, REGRESSION = Task.CLASSIFICATION, Task.REGRESSION
+CLASSIFICATION, REGRESSION, DETECTION = Task.CLASSIFICATION, Task.REGRESSION, Task.ANOMALY_DETECTION
+NO_MARKS = "column 'late' holds other values than true and false, or 1 and 0"
 EVERY = [float(number) / 7 for number in range(200)]
 
 
@@ -25,6 +26,9 @@ EVERY = [float(number) / 7 for number in range(200)]
         pytest.param(pa.array([1.0, 0.0]), CLASSIFICATION, [1, 0], id="fractions that are whole"),
         pytest.param(pa.array([3, 1]), REGRESSION, [3.0, 1.0], id="a quantity of whole numbers"),
         pytest.param(pa.array(EVERY), REGRESSION, EVERY, id="a quantity"),
+        pytest.param(pa.array([True, False]), DETECTION, [1, 0], id="truth as marks of anomalies"),
+        pytest.param(pa.array([0.0, 1.0]), DETECTION, [0, 1], id="fractions as marks of anomalies"),
+        pytest.param(pa.array([0, 0], pa.int8()), DETECTION, [0, 0], id="marks of which none is an anomaly"),
     ],
 )
 def test_a_target_is_prepared_for_its_task(column: Any, task: Task, values: list[Any]) -> None:
@@ -115,6 +119,14 @@ def test_a_target_is_prepared_for_its_task(column: Any, task: Task, values: list
             "column 'late' holds infinite or huge numbers in 1 row",
             id="infinity",
         ),
+        pytest.param(
+            pa.array([1, None]), DETECTION, "spec.dataset.target", "column 'late' has no value in 1 row", id="no mark"
+        ),
+        pytest.param(pa.array(["fraud", "fine"]), DETECTION, "spec.dataset.target", NO_MARKS, id="texts as marks"),
+        pytest.param(
+            pa.array([-1, 1]), DETECTION, "spec.dataset.target", NO_MARKS, id="marks as scikit-learn has them"
+        ),
+        pytest.param(pa.array([0.5, 1.0]), DETECTION, "spec.dataset.target", NO_MARKS, id="shares as marks"),
     ],
 )
 def test_a_target_that_cannot_be_learned_is_refused(column: Any, task: Task, field: str, sentence: str) -> None:
@@ -126,31 +138,33 @@ def test_a_target_that_cannot_be_learned_is_refused(column: Any, task: Task, fie
 
 
 @pytest.mark.parametrize(
-    "train,test,field,sentence",
+    "learned,held_out,sentence",
     [
-        pytest.param(
-            [], [True], "spec.dataset.split", "none of the 1 row is left to learn from", id="nothing to learn"
-        ),
-        pytest.param(
-            [True, False], [], "spec.dataset.split", "none of the 2 rows is held out", id="nothing to judge by"
-        ),
-        pytest.param(
-            [True, True],
-            [False],
-            "spec.dataset.target",
-            "column 'late' has one class only in the 2 rows left to learn from",
-            id="one class left",
-        ),
+        pytest.param(0, 1, "none of the 1 row is left to learn from", id="nothing to learn"),
+        pytest.param(2, 0, "none of the 2 rows is held out", id="nothing to judge by"),
     ],
 )
-def test_a_split_that_leaves_a_side_empty_is_refused(
-    train: list[bool], test: list[bool], field: str, sentence: str
-) -> None:
+def test_a_split_that_leaves_a_side_empty_is_refused(learned: int, held_out: int, sentence: str) -> None:
     """Nobody can learn from nothing or be judged by nothing."""
     with pytest.raises(UserError) as caught:
-        check_sides("late", pa.array(train, pa.bool_()), pa.array(test, pa.bool_()), CLASSIFICATION)
+        check_sides(learned, held_out)
 
-    assert (caught.value.field, caught.value.sentence) == (field, sentence)
+    assert (caught.value.field, caught.value.sentence) == ("spec.dataset.split", sentence)
+
+
+def test_one_class_cannot_be_told_from_others_that_are_not_there() -> None:
+    """What is left to learn from decides, not what was read."""
+    with pytest.raises(UserError) as caught:
+        check_classes_left("late", pa.array([True, True]), CLASSIFICATION)
+
+    assert caught.value.field == "spec.dataset.target"
+    assert caught.value.sentence == "column 'late' has one class only in the 2 rows left to learn from"
+
+
+@pytest.mark.parametrize("task", [REGRESSION, DETECTION])
+def test_only_classes_must_differ_in_what_is_left_to_learn_from(task: Task) -> None:
+    """Of marks nothing is learned, and a quantity of one value was refused when it was read."""
+    check_classes_left("late", pa.array([1, 1]), task)
 
 
 def test_classes_come_in_sorted_order() -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.exceptions import InconsistentVersionWarning
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Format, Label, Signature, Tensor
-from mlwright.bundle.models import forget_names, label_outputs, stack_inputs
+from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, SCORE, Datatype, Format, Label, Signature, Tensor
+from mlwright.bundle.models import forget_names, stack_inputs
+from mlwright.bundle.outputs import ANOMALY_LABELS, outputs_of
 from mlwright.bundle.skops_archive import canonical_archive
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.trust import TRUSTED_TYPES
@@ -37,15 +38,13 @@ class FittedElsewhere:
         self.estimator = estimator
         self._pickled = pickled
         classes = getattr(estimator, "classes_", None)
-        self.task = Task.REGRESSION if classes is None else Task.CLASSIFICATION
-        self.signature = _signature(columns, _labels(classes))
+        self.task = _task(estimator, classes)
+        self.signature = _signature(columns, self.task, _labels(classes))
 
     def answer(self, inputs: Arrays) -> dict[str, Array]:
         """The outputs of the signature for rows."""
         table = stack_inputs(inputs, self.signature)
-        if self.task is Task.REGRESSION:
-            return {PREDICTION: np.asarray(self.estimator.predict(table), dtype=np.float64).reshape(-1)}
-        return label_outputs(self.estimator.predict_proba(table), self.signature)
+        return outputs_of(self.estimator, table, self.task, self.signature)
 
     def stored(self, reason: str) -> Stored:
         """The model as skops keeps it, or, of a pickle that was allowed, as it came where skops would not do.
@@ -161,7 +160,15 @@ def _labels(classes: Any) -> tuple[Label, ...]:
     return tuple(found)
 
 
-def _signature(columns: tuple[Tensor, ...], classes: tuple[Label, ...]) -> Signature:
+def _task(estimator: BaseEstimator, classes: Any) -> Task:
+    if is_outlier_detector(estimator):
+        return Task.ANOMALY_DETECTION
+    return Task.REGRESSION if classes is None else Task.CLASSIFICATION
+
+
+def _signature(columns: tuple[Tensor, ...], task: Task, classes: tuple[Label, ...]) -> Signature:
+    if task is Task.ANOMALY_DETECTION:
+        return Signature(columns, (Tensor(LABEL, Datatype.INT64), Tensor(SCORE, Datatype.FP64)), ANOMALY_LABELS)
     if not classes:
         return Signature(columns, (Tensor(PREDICTION, Datatype.FP64),))
     kind = {bool: Datatype.BOOL, int: Datatype.INT64}.get(type(classes[0]), Datatype.BYTES)

@@ -31,6 +31,7 @@ _TYPES: Final = {
 _PREFIX: Final = "imported/"
 _OWN: Final = "mlwright/"
 _EXPORT: Final = "export it with one input for each column, or one of numbers, and with plain tensors as outputs"
+_AS_SAVED: Final = "take in the estimator of scikit-learn itself, saved with skops"
 _OLDEST: Final = 9
 """The first release of ONNX's operators in which all that stand around the model mean what they mean here."""
 
@@ -63,6 +64,8 @@ def adapt(content: bytes, wanted: Wanted) -> Graph:
     model = _read(content)
     answers = _Answers.of(model)
     task = wanted.task or answers.task
+    if task is Task.ANOMALY_DETECTION:
+        raise UserError(f"{FIELD}.task", "ONNX does not say which scores of a model are anomalous", _AS_SAVED)
     if task is Task.CLASSIFICATION and answers.probabilities is None:
         raise UserError(URI, "the model answers no probabilities for each class", _EXPORT)
     if task is Task.REGRESSION and answers.number is None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from mlwright.bundle.golden import ROWS, GoldenRow, Scalar
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, Datatype, Format, Signature, Tensor
+from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype, Format, Signature, Tensor
 from mlwright.bundle.models import OnnxModel, open_session
 from mlwright.bundle.parity import compare
 from mlwright.bundle.profile import Profile
@@ -67,9 +67,9 @@ class Taken:
             raise UserError(URI, said, remedy) from problem
         rows = len(next(iter(inputs.values())))
         classes = len(self.signature.classes)
-        shapes = {PREDICTION: (rows,), LABEL: (rows,), PROBABILITIES: (rows, classes)}
+        shapes = {PROBABILITIES: (rows, classes)}
         for name, values in answers.items():
-            if values.shape != shapes[name]:
+            if values.shape != shapes.get(name, (rows,)):
                 said = f"the answers to {rows} rows and {classes} classes have the shape {values.shape}"
                 raise UserError(f"{FIELD}.classes", said, "name all classes in their order")
         return answers
@@ -129,6 +129,8 @@ def _converted(fitted: FittedElsewhere) -> tuple[Taken | None, str]:
     from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
 
     signature = fitted.signature
+    if fitted.task is Task.ANOMALY_DETECTION:
+        return None, "a detector of anomalies is converted to ONNX only where it is trained"
     if any(tensor.datatype is Datatype.BYTES for tensor in signature.inputs):
         return None, "it learned from texts, which are converted only where we encode them"
     kind = [("table", FloatTensorType([None, len(signature.inputs)]))]

@@ -11,6 +11,7 @@ import numpy as np
 from mlwright.bundle.profile import Profile
 from mlwright.scoring import METRICS, Goal
 from mlwright.trainer.answers import Answers, Estimated
+from mlwright.trainer.detections import Detected
 from mlwright.trainer.report import plots
 from mlwright.trainer.report.curves import curve, matrix, table
 from mlwright.trainer.report.search import Searched, search
@@ -28,7 +29,8 @@ _BARS: Final = 24
 _CURVE: Final = (
     ".curve { stroke: var(--now); stroke-width: 2; } .matrix { width: auto; } .number { white-space: nowrap; }"
 )
-_BETTER: Final = {Goal.MAX: "higher", Goal.MIN: "lower"}
+_BETTER: Final = {Goal.MAX: "higher", Goal.MIN: "lower", Goal.NEITHER: "neither"}
+_USUAL, _ANOMALOUS = "0 (usual)", "1 (anomalous)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Measured:
     facts: Sequence[tuple[str, str]]
     metrics: Mapping[str, float]
     answers: Answers
-    classes: tuple[str, ...]  # none for a regression
+    classes: tuple[str, ...]  # of a classification
     profile: Profile
     slices: Mapping[str, Sequence[Slice]]  # by the gate's name
     evidence: Mapping[str, Mapping[str, Any]]  # by the gate's name
@@ -78,13 +80,34 @@ def _metrics(measured: Measured) -> str:
 def _answers(measured: Measured) -> str:
     if isinstance(measured.answers, Estimated):
         return _residuals(measured.answers)
+    if isinstance(measured.answers, Detected):
+        return _detections(measured.answers)
     names = [*measured.classes, *["unknown"] * (measured.answers.classes - len(measured.classes))]
-    curves = _all_curves(measured.answers, names)
+    return _judged(measured.answers, names)
+
+
+def _judged(judged: Judged, names: Sequence[str]) -> str:
+    curves = _all_curves(judged, names)
     if len(names) > _MOST_CLASSES:
         return curves
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
-    np.add.at(counts, (measured.answers.truth, measured.answers.called), 1)
+    np.add.at(counts, (judged.truth, judged.called), 1)
     return f"<h2>Confusion</h2>{matrix(counts, names)}{curves}"
+
+
+def _detections(detected: Detected) -> str:
+    """How scores lie, and beside labels, where there are some, how right they are."""
+    plot = _histogram(detected.scores, "histogram of the scores")
+    lines = [
+        (f"{share:.0%} of the scores are at most", f"{np.quantile(detected.scores, share):.4g}") for share in _SHARES
+    ]
+    called = int(detected.called.sum())
+    judged = "" if detected.truth is None else _judged(detected.judged(), (_USUAL, _ANOMALOUS))
+    return (
+        f"<h2>Scores</h2><p>A higher score is more anomalous; above 0 a row is called so: {called:,} of"
+        f" {len(detected.scores):,}. Shown without the outermost 1 %.</p>"
+        f'<div class="columns"><div class="column">{plot}</div></div>{table(("share", "score"), lines)}{judged}'
+    )
 
 
 def _all_curves(judged: Judged, names: Sequence[str]) -> str:
@@ -115,7 +138,7 @@ def roc_and_precision(truth: Mask, given: Numbers) -> tuple[Numbers, Numbers, Nu
 
     Args:
         truth: `[n]`, true for positive rows, of which there are some and not only.
-        given: `[n]`, the probability of the positive class.
+        given: `[n]`, the probability of the positive class, or a score that ranks alike.
     """
     order = np.argsort(-given, kind="stable")
     last = np.flatnonzero(np.append(np.diff(given[order]) != 0, np.True_))  # equal scores share a threshold
@@ -126,17 +149,22 @@ def roc_and_precision(truth: Mask, given: Numbers) -> tuple[Numbers, Numbers, Nu
 
 def _residuals(estimated: Estimated) -> str:
     errors = estimated.answers - estimated.truth
-    low, high = np.quantile(errors, (0.005, 0.995))
-    inside = errors[(errors >= low) & (errors <= high)]
-    counts, edges = np.histogram(inside, bins=_BARS, range=(low, high if high > low else low + 1))
-    shares = (counts / max(1, len(inside))).tolist()
-    titles = [f"{a:.4g} to {b:.4g}: {share:.1%}" for (a, b), share in zip(pairwise(edges), shares, strict=True)]
-    plot = plots.bars(shares, titles, (f"{edges[0]:.4g}", f"{edges[-1]:.4g}"), "histogram of the errors")
+    plot = _histogram(errors, "histogram of the errors")
     lines = [(f"{share:.0%} of the errors are at most", f"{np.quantile(errors, share):.4g}") for share in _SHARES]
     return (
         "<h2>Errors</h2><p>Answer minus truth, without the outermost 1 %.</p>"
         f'<div class="columns"><div class="column">{plot}</div></div>{table(("share", "error"), lines)}'
     )
+
+
+def _histogram(values: Numbers, label: str) -> str:
+    """Bars of numbers, without the outermost 1 % of them."""
+    low, high = np.quantile(values, (0.005, 0.995))
+    inside = values[(values >= low) & (values <= high)]
+    counts, edges = np.histogram(inside, bins=_BARS, range=(low, high if high > low else low + 1))
+    shares = (counts / max(1, len(inside))).tolist()
+    titles = [f"{a:.4g} to {b:.4g}: {share:.1%}" for (a, b), share in zip(pairwise(edges), shares, strict=True)]
+    return plots.bars(shares, titles, (f"{edges[0]:.4g}", f"{edges[-1]:.4g}"), label)
 
 
 _SHARES: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)

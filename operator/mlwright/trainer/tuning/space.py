@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from optuna.trial import Trial
 
+from mlwright.scoring import METRICS, Goal
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import build_estimator, find_estimator
 from mlwright.trainer.scores import check_metrics
@@ -25,8 +26,8 @@ _LONGEST_NUMBER: Final = 25
 """Characters of a number as JSON, at most."""
 
 
-def check_tuning(training: Training, tuning: Tuning) -> None:
-    """Refuse what no trial could work with, before anything is learned.
+def check_tuning(training: Training, tuning: Tuning, *, target: bool) -> None:
+    """Refuse what no trial could work with, before anything is learned; `target` tells whether the rows have one.
 
     Raises:
         UserError: A parameter does not exist, an end of a range is refused by the estimator, an objective does not
@@ -40,7 +41,8 @@ def check_tuning(training: Training, tuning: Tuning) -> None:
             raise UserError(parameter.field, sentence, did_you_mean(parameter.name, sorted(known)))
         for value in _ends(parameter):
             _check_value(training, parameter, value)
-    check_metrics([objective.metric for objective in tuning.objectives], training.task)
+    check_metrics([objective.metric for objective in tuning.objectives], training.task, target=target)
+    _check_directions(tuning)
     _check_search(tuning)
     _check_report(tuning)
 
@@ -57,6 +59,16 @@ def _check_value(training: Training, parameter: Parameter, value: Scalar) -> Non
         build_estimator(replace(training, parameters={**training.parameters, parameter.name: value}))
     except UserError as problem:
         raise UserError(parameter.field, f"with {value!r}: {problem.sentence}", "change the space") from problem
+
+
+def _check_directions(tuning: Tuning) -> None:
+    for objective in tuning.objectives:
+        if METRICS[objective.metric].goal is Goal.NEITHER:
+            raise UserError(
+                f"{FIELD}.objectives[{objective.name}].metric",
+                f"{objective.metric} describes, and is better in neither direction",
+                "use a metric that compares answers with labels (dataset.target)",
+            )
 
 
 def _check_search(tuning: Tuning) -> None:

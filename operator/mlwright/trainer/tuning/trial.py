@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from mlwright.bundle.manifest import PREDICTION
-from mlwright.scoring import Task
-from mlwright.trainer.answers import Answers, Estimated, judge, value
+from mlwright.trainer.answers import Answers, answers_of, value
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.fitting import Fitted, answer_soundly, fit
 from mlwright.trainer.scores import UndefinedError
 from mlwright.trainer.step import Training
-from mlwright.trainer.tables import Side, to_array
+from mlwright.trainer.tables import Side
 from mlwright.trainer.tuning.folds import Fold
 from mlwright.trainer.tuning.settings import Scalar
 
@@ -54,10 +52,7 @@ class Judge:
 
 def _answers(fitted: Fitted, side: Side, estimator: str) -> Answers:
     outputs = answer_soundly(fitted, fitted.encoding.matrix(side), estimator)
-    target = to_array(side.target)
-    if fitted.task is Task.REGRESSION:
-        return Estimated(target, outputs[PREDICTION])
-    return judge(outputs, target, fitted.signature.classes)
+    return answers_of(fitted.task, fitted.signature, outputs, side.truth())
 
 
 def _value(answers: Answers, metric: str) -> float:
