@@ -23,8 +23,8 @@ def pipeline(name: str, uri: str, estimator: str = LOGISTIC, **spec: Any) -> Jso
         name: its name.
         uri: where the data lies.
         estimator: class of the estimator.
-        **spec: parts of the spec; `dataset` and `training` are merged, `parameters` are those of the estimator; a field of the
-            dataset that is None is left out.
+        **spec: parts of the spec; `dataset` and `training` are merged, `parameters` are those of the estimator. A field
+            of the dataset that is None is left out.
     """
     named = {"uri": uri, **DEFAULTS, **spec.pop("dataset", {})}
     dataset = {field: value for field, value in named.items() if value is not None}

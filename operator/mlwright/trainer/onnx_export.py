@@ -19,6 +19,7 @@ from mlwright.bundle.tensors import class_array
 from mlwright.scoring import Task
 from mlwright.trainer.encoding import UNKNOWN, Encoding, Feature
 from mlwright.trainer.fitting import Fitted
+from mlwright.trainer.onnx_forest import convert_isolation_forest
 
 OPSETS: Final = {"": 21, "ai.onnx.ml": 3}
 IR_VERSION: Final = 10
@@ -64,6 +65,7 @@ def _convert(fitted: Fitted) -> onnx.ModelProto:
     """scikit-learn's part alone, from `[n, features]` numbers."""
     from skl2onnx import convert_sklearn  # noqa: PLC0415 - slow to import, and only the step train needs it
     from skl2onnx.common.data_types import FloatTensorType  # noqa: PLC0415
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415
 
     kind = FloatTensorType([None, len(fitted.encoding.features)])
     options = {"zipmap": False} if fitted.task is Task.CLASSIFICATION else None
@@ -71,7 +73,11 @@ def _convert(fitted: Fitted) -> onnx.ModelProto:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about versions of other libraries; parity is what counts
             model: onnx.ModelProto = convert_sklearn(
-                fitted.pipeline, initial_types=[("table", kind)], options=options, target_opset=OPSETS
+                fitted.pipeline,
+                initial_types=[("table", kind)],
+                options=options,
+                target_opset=OPSETS,
+                custom_conversion_functions={IsolationForest: convert_isolation_forest},
             )
             return model
     except Exception as problem:  # converters raise whatever they like

@@ -36,18 +36,18 @@ def bundle_of(shop: Workshop) -> Path:
     return shop.run_folder() / "train-0" / "bundle"
 
 
-DETECTORS: dict[str, tuple[str, Json, str]] = {
-    "an isolation forest": ("sklearn.ensemble.IsolationForest", {}, "ONNX"),
-    "a support vector machine": ("sklearn.svm.OneClassSVM", {"nu": 0.1}, "ONNX"),
-    "a linear machine": ("sklearn.linear_model.SGDOneClassSVM", {"nu": 0.1}, "ONNX"),
-    "local density": ("sklearn.neighbors.LocalOutlierFactor", {"novelty": True}, "Skops"),
-    "an ellipse": ("sklearn.covariance.EllipticEnvelope", {"contamination": 0.05}, "Skops"),
+DETECTORS: dict[str, tuple[str, Json, str, float]] = {
+    "an isolation forest": ("sklearn.ensemble.IsolationForest", {}, "ONNX", 0.8),
+    "a support vector machine": ("sklearn.svm.OneClassSVM", {"nu": 0.1}, "ONNX", 0.65),
+    "a linear machine": ("sklearn.linear_model.SGDOneClassSVM", {"nu": 0.1}, "ONNX", 0.65),
+    "local density": ("sklearn.neighbors.LocalOutlierFactor", {"novelty": True}, "Skops", 0.65),
+    "an ellipse": ("sklearn.covariance.EllipticEnvelope", {"contamination": 0.05}, "Skops", 0.8),
 }
 
 
-@pytest.mark.parametrize("name, parameters, stored", DETECTORS.values(), ids=DETECTORS.keys())
+@pytest.mark.parametrize("name, parameters, stored, least", DETECTORS.values(), ids=DETECTORS.keys())
 def test_every_detector_is_trained_without_labels_and_judged_by_them(
-    shop: Workshop, name: str, parameters: Json, stored: str
+    shop: Workshop, name: str, parameters: Json, stored: str, least: float
 ) -> None:
     """Its bundle answers golden rows as it did in training, in the format that answers alike."""
     told = detection(shop.write(tumours_table()), estimator={"class": name, "parameters": parameters})
@@ -64,7 +64,7 @@ def test_every_detector_is_trained_without_labels_and_judged_by_them(
         {"name": "score", "datatype": "FP64"},
     ]
     assert 0 <= metrics["anomaly_rate"] <= 1
-    assert (metrics["roc_auc"] > 0.8) == (name != "sklearn.linear_model.SGDOneClassSVM")  # no line divides these rows
+    assert metrics["roc_auc"] > least
 
 
 def test_scores_are_those_of_scikit_learn_the_other_way_round(shop: Workshop) -> None:

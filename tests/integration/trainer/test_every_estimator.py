@@ -26,6 +26,7 @@ REFUSED = {
     "LinearSVC", "NuSVC", "PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV",
     "SGDClassifier", "SVC",  # no probabilities as they come
     "SelfTrainingClassifier",  # needs another estimator
+    "LocalOutlierFactor",  # scores only what it has learned, unless it is asked for novelties
 }  # fmt: skip
 
 
@@ -42,10 +43,11 @@ def _document(shop: Workshop, task: Task, estimator: str | None) -> dict[str, ob
     default = {
         Task.CLASSIFICATION: "sklearn.linear_model.LogisticRegression",
         Task.REGRESSION: "sklearn.linear_model.Ridge",
+        Task.ANOMALY_DETECTION: "sklearn.ensemble.IsolationForest",
     }
     return document(
         shop.write(flights_table(120)),
-        target="late" if task is Task.CLASSIFICATION else "hour",
+        target="hour" if task is Task.REGRESSION else "late",
         training={"task": str(task)},
         estimator={"class": estimator or default[task], "parameters": {}},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
@@ -39,6 +40,10 @@ def _fit(side: Side, estimator: str = HGB, **parameters: object) -> Fitted:
     return fit(Training(Task.CLASSIFICATION, estimator, parameters, Preprocessing.AUTO, seed=7), side)
 
 
+def _detector(side: Side, estimator: str, **parameters: object) -> Fitted:
+    return fit(Training(Task.ANOMALY_DETECTION, estimator, parameters, Preprocessing.AUTO, seed=7), side)
+
+
 def _parity(fitted: Fitted, side: Side) -> bool:
     answers = OnnxModel(open_session(to_onnx(fitted), threads=1), fitted.signature).predict(side.arrays())
     return compare(fitted.answer(fitted.encoding.matrix(side)), answers).holds
@@ -51,6 +56,50 @@ def test_a_converted_model_answers_like_the_original(estimator: str, names: dict
     side = _side(names)
 
     assert _parity(_fit(side, estimator, max_iter=5), side)
+
+
+FORESTS: dict[str, dict[str, object]] = {
+    "as it comes": {},
+    "some features for each tree": {"max_features": 0.5},
+    "two rows for each tree": {"max_samples": 2},
+    "one row for each tree, so that no tree says anything": {"max_samples": 1},
+    "one tree": {"n_estimators": 1},
+    "rows that are drawn again": {"bootstrap": True, "max_samples": 50},
+    "a line that a share of the rows lies beyond": {"contamination": 0.1},
+}
+
+
+@pytest.mark.parametrize("parameters", FORESTS.values(), ids=FORESTS.keys())
+def test_an_isolation_forest_is_one_node_that_answers_like_it(parameters: dict[str, object]) -> None:
+    """Gaps and texts included; a node for each step of each tree would take seconds to load."""
+    side = _side()
+    fitted = _detector(side, "sklearn.ensemble.IsolationForest", **parameters)
+    kinds = [node.op_type for node in onnx.load_from_string(to_onnx(fitted)).graph.node]
+
+    assert _parity(fitted, side)
+    assert kinds.count("TreeEnsembleRegressor") == 1
+    assert len(kinds) < 40
+
+
+def test_a_row_on_a_threshold_goes_the_same_way_in_every_tree() -> None:
+    """Thresholds are of double precision and rows of single: rounded up, a threshold would let a row pass."""
+    side = _side()
+    distances = side.features[0].fill_null(500.0)
+    whole = Side(side.inputs[:1], (distances,), None)
+    fitted = _detector(whole, "sklearn.ensemble.IsolationForest", n_estimators=20)
+    trees = fitted.pipeline.steps[-1][1].estimators_
+    edges = np.concatenate([tree.tree_.threshold[tree.tree_.feature >= 0] for tree in trees]).astype(np.float32)
+    near = np.concatenate([np.nextafter(edges, np.float32(-np.inf)), edges, np.nextafter(edges, np.float32(np.inf))])
+
+    assert _parity(fitted, Side(whole.inputs, (pa.array(near.astype(np.float64)),), None))
+
+
+@pytest.mark.parametrize("estimator", ["sklearn.svm.OneClassSVM", "sklearn.linear_model.SGDOneClassSVM"])
+def test_other_detectors_answer_like_the_original(estimator: str) -> None:
+    """Their decisions are turned round as those of a forest."""
+    side = _side()
+
+    assert _parity(_detector(side, estimator), side)
 
 
 def test_the_same_model_gives_the_same_bytes() -> None:
