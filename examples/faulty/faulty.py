@@ -67,7 +67,7 @@ class FaultyModel:
 def spoiled(model: Model, faults: dict[str, str]) -> Model:
     """Give a loaded model the fault of its version, if it has one."""
     from mlwright.bundle.manifest import PROBABILITIES  # noqa: PLC0415 - after pools are pinned
-    from mlwright.bundle.models import label_outputs  # noqa: PLC0415 - as above
+    from mlwright.bundle.outputs import label_outputs  # noqa: PLC0415 - as above
 
     def invert(answers: Arrays) -> Arrays:
         return label_outputs(1 - answers[PROBABILITIES], model.signature)
