@@ -91,7 +91,7 @@ def test_anomalies_are_found_without_a_target(trained: Live) -> None:
     """The gate counts how many rows are called anomalous; a customer like no other scores above a usual one."""
     spec = trained.there("ModelVersion", "strange-v1")["spec"]
 
-    assert set(spec["metrics"]) == {"anomaly_rate", "score_median", "score_p95", "score_p99"}
+    assert 0 < spec["metrics"]["anomaly_rate"] < 0.5
     assert spec["verdict"]["outcome"] == "Passed"
     assert spec["bundle"]["format"] == "ONNX"
     with trained.port_forward("service/strange", 80) as url:
