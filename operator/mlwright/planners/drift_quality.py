@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final
 
 from mlwright.api.drift import Check, DriftMonitorSpec, Quality
@@ -179,7 +180,7 @@ def _counted(places: Sequence[tuple[str, str]], window: Window) -> list[Count]:
 
 
 def _bad(counts: Counts, values: str) -> int:
-    return sum([counts.get(slot, 0) for slot in _SLOTS[values]])
+    return sum(map(counts.get, _SLOTS[values], repeat(0)))
 
 
 def _name(surface: str) -> str:

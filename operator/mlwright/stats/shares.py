@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Final
 
 from mlwright.stats.beta import at_least
-from mlwright.stats.distance import SMALLEST_WINDOW, holm
+from mlwright.stats.distance import SMALLEST_WINDOW, beyond, holm
 from mlwright.stats.drift import Rule, State
 
 _END: Final = NormalDist().inv_cdf(0.95)
@@ -95,7 +95,7 @@ def ask(name: str, what: str, learned: Count, more: float, level: float) -> Aske
     """
     counted, rows = learned
     usual = counted / max(1, rows)
-    _, upper = _interval(usual, max(1, rows), NormalDist().inv_cdf(1 - level / 2))
+    _, upper = _interval(usual, max(1, rows), beyond(level / 2))
     return Asked(name, what, usual, more, min(1.0, upper + more))
 
 
@@ -148,7 +148,7 @@ def _judged(one: Asked, counted: Count, level: float, needed: int, *, over: bool
 
 def _detectable(one: Asked, rows: int, level: float) -> float:
     """The smallest true share that is found with the power, at the level of the first step of Holm's rule."""
-    needed = one.most + NormalDist().inv_cdf(1 - level) * _deviation(one.most, rows)
+    needed = one.most + beyond(level) * _deviation(one.most, rows)
     return min(1.0, needed + _POWER * _deviation(min(1.0, needed), rows))
 
 

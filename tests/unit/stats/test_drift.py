@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import gamma, ncx2, norm
 
 from mlwright.stats.distance import noncentral
-from mlwright.stats.drift import Counted, Rule, State, judge
+from mlwright.stats.drift import Counted, Rule, State, judge, overs
 from mlwright.stats.wobble import Inflation, Wobble, learned, spread, still
 
 SEED = 20_261_122
@@ -27,6 +27,25 @@ def counted(name: str, chance: np.random.Generator, rows: int, shift: float = 0.
     """A feature whose mean moved by so many standard deviations."""
     before, now = chance.multinomial(reference, shares_of()), chance.multinomial(rows, shares_of(shift))
     return Counted(name, before.tolist(), now.tolist())
+
+
+ROWS = st.lists(st.integers(0, 3000), min_size=8, max_size=8)
+TILTS = st.lists(st.integers(-30, 30), min_size=8, max_size=8)
+
+
+@given(st.lists(st.tuples(ROWS, TILTS, st.integers(1, 12)), min_size=1, max_size=4))
+def test_whether_features_are_over_is_what_their_verdicts_say(found: list[tuple[list[int], list[int], int]]) -> None:
+    """By a fraction of the work: near and far windows, with bins that the reference, or the window, does not know."""
+    features = [
+        Counted(str(place), rows, [max(0, count // part + tilt) for count, tilt in zip(rows, tilts, strict=True)])
+        for place, (rows, tilts, part) in enumerate(found)
+    ]
+
+    verdicts = [one.state for one in judge(features, Rule())]
+
+    assert list(overs(features, Rule())) == [
+        None if one is State.NOT_ENOUGH_DATA else one is State.OVER for one in verdicts
+    ]
 
 
 def test_a_worked_example_comes_out_as_computed_by_hand() -> None:
