@@ -118,6 +118,25 @@ def clustered(part: int) -> Figures:
     return figures
 
 
+def weekends(part: int) -> Figures:
+    """Ten minutes beside the usual hour, where users of Saturdays and Sundays are others than those of working days.
+
+    On the Wednesday of the third week one of eight features changes.
+    """
+    del part  # what is learnt of two weeks cannot be learnt of fewer
+    chance, people = np.random.default_rng((SEED, 8)), Population(weekend=0.5)
+    begins = 16 * DAY + 10 * HOUR
+    changes = [CHANGED["1_sd"], *[SAME] * 7]
+    windows = np.stack([people.feature(chance, 18 * DAY, begins, change) for change in changes], axis=1)
+    reference = np.stack([people.reference(chance, REFERENCE_ROWS) for _ in changes])
+    told = [now for _, now in lived_minutes(spec(["DataDrift"], windows={"slow": {}, "fast": {}}), reference, windows)]
+    delay = next((count + 1 for count, now in enumerate(told[begins:]) if now[0]), None)
+    return {
+        "weekends_fast_false_alarms": _alarms([*told[:begins], *([False, *now[1:]] for now in told[begins:])]),
+        "weekends_fast_1_sd_hours": 999.0 if delay is None else delay / HOUR,
+    }
+
+
 def quality(part: int) -> Figures:
     """A month of windows of 20 features of which each has just what is allowed, and a sender that breaks."""
     chance = np.random.default_rng((SEED, 7))
@@ -345,6 +364,7 @@ GOALS: Final = {
     "clustered_100_slow_false_alarms": 0.0,
     "clustered_20_fast_false_alarms": 0.0,
     "clustered_100_fast_false_alarms": 0.0,
+    "weekends_fast_false_alarms": 0.0,
     "labels_false_alarms": 0.0,
     "quality_as_usual_false_alarms": 0.0,
     "quality_at_the_limit_false_alarms": 0.0,
@@ -367,6 +387,7 @@ PHASES: Final[dict[str, Callable[[int], Figures]]] = {
     "tiny": tiny,
     "power": power,
     "clustered": clustered,
+    "weekends": weekends,
     "quality": quality,
     "labels": labels,
     "cost": cost,

@@ -33,8 +33,8 @@ from mlwright.settings import Settings
 
 HOUR: Final = 3600
 MINUTES: Final = 600
-BEGIN: Final = 1_780_002_000
-"""A full hour, in seconds since 1970."""
+BEGIN: Final = 1_780_272_000
+"""A Monday, in seconds since 1970."""
 SETTINGS: Final = Settings()
 SLOT_NAMES: Final = ("below", *(str(slot) for slot in range(SLOTS - 3)), "above", "missing")
 

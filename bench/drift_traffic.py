@@ -19,6 +19,9 @@ SLOTS: Final = BINS + 1
 """Bins of equal mass, and one for what is missing."""
 DAY: Final = 144
 """Windows of ten minutes in a day."""
+WEEK: Final = 7
+SATURDAY: Final = 5
+"""Of the days of a week from Monday, 0, on: windows begin on one."""
 MISSING: Final = 0.01
 
 
@@ -43,6 +46,7 @@ class Population:
         alike: Part of the variance that is a user's own.
         stay: Chance that a user is still there in the next window.
         daily: Standard deviations by which the mean swings in a day.
+        weekend: Standard deviations by which it is higher on the last two days of a week.
     """
 
     users: int = 40
@@ -50,6 +54,7 @@ class Population:
     alike: float = 0.9
     stay: float = 0.8
     daily: float = 0.5
+    weekend: float = 0.0
 
     def feature(self, chance: Generator, windows: int, begins: int, change: Change) -> Counts:
         """Counts (windows x slots) of one feature, which changes from a window on."""
@@ -75,7 +80,8 @@ class Population:
         return np.array((*(bins - lost), lost.sum()))
 
     def _mean(self, window: int) -> float:
-        return self.daily * float(np.sin(2 * np.pi * window / DAY))
+        more = self.weekend if window // DAY % WEEK >= SATURDAY else 0.0
+        return self.daily * float(np.sin(2 * np.pi * window / DAY)) + more
 
     def _edges(self) -> Floats:
         """Inner edges of bins of about equal mass over a day."""

@@ -83,8 +83,8 @@ class FastWindow(Schema):
     baseline: Duration = Field(
         default="168h",
         description=(
-            "For so many hours with rows it is learnt what is usual at each hour of the day; nothing is judged before"
-            " that. Whole weeks: each holds every weekday once."
+            "For so many hours with rows it is learnt what is usual at each hour of working days, and of Saturdays and"
+            " Sundays (UTC); nothing is judged before that. Whole weeks: each holds every weekday once."
         ),
     )
     rules: ClassVar[tuple[Rule, ...]] = (

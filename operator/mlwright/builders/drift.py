@@ -125,7 +125,7 @@ def _varied(varied: Varied) -> _Record:
 
 
 def _usual(usual: Usual) -> _Record:
-    """Return the record; hours of the day are keys, as texts."""
+    """Return the record; hours are keys, as texts."""
     found = {
         name: {
             "slots": list(one.slots),
@@ -233,7 +233,7 @@ def _variations(records: Iterable[Body]) -> Iterator[Varied]:
 
 
 def usuals(records: Iterable[Body]) -> tuple[Usual, ...]:
-    """Return what was recorded of what is usual at each hour of the day, the newest last."""
+    """Return what was recorded of what is usual at each hour, the newest last."""
     return tuple(sorted(_usuals(records), key=lambda usual: usual.until))
 
 

@@ -132,7 +132,7 @@ def strange(found: Told) -> Sequence[Traced]:
 
 
 def learning(found: Told) -> str:
-    """Return how much is learnt of what is usual at each hour of the day; empty where nothing is, or all of it."""
+    """Return how much is learnt of what is usual at each hour; empty where nothing is, or all of it."""
     fast = found.past.fast
     learned = hours_learned(found)
     if fast is None or learned >= fast.needed:

@@ -123,12 +123,12 @@ class Varied:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What is usual of a distribution at each hour of the day.
+    """What is usual of a distribution at each hour of working days, and of weekends.
 
     Attributes:
         slots: Its slots.
         learned: Hours that were learnt.
-        counts: For each hour of the day (UTC) that was, the rows of each slot.
+        counts: For each hour that was (UTC; 0 to 23 of working days, 24 to 47 of weekends), the rows of each slot.
         wobble: How spans that lie a day apart differ.
     """
 
@@ -345,7 +345,7 @@ class KeepVaried:
 
 @dataclass(frozen=True, slots=True)
 class KeepUsual:
-    """Record what is usual at each hour of the day."""
+    """Record what is usual at each hour."""
 
     usual: Usual
 

@@ -87,7 +87,7 @@ def past(
         status: What was told: the revision, and what had drifted before.
         blocks: What was counted, by their ends; of all revisions.
         references: What was learned; of all revisions.
-        usuals: What is usual at each hour of the day, the newest last; of all revisions.
+        usuals: What is usual at each hour, the newest last; of all revisions.
     """
     revision, clock = str(status.get("revision") or ""), Clockwork.of(spec)
     own = next((one for one in references if one.revision == revision), None)

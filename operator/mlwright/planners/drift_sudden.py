@@ -8,7 +8,7 @@ from typing import Any
 
 from mlwright.api.drift import Check, DriftMonitorSpec
 from mlwright.plan.drift import Block, Hours, Surfaces
-from mlwright.planners.drift_usual import Fast, hour_of_day, rows
+from mlwright.planners.drift_usual import Fast, hour_of, rows
 from mlwright.planners.drift_verdicts import (
     Drifted,
     Finding,
@@ -119,6 +119,6 @@ def _beside(spec: DriftMonitorSpec, surface: str, hours: Hours | None, block: Bl
     if hours is None:
         counts = block.counts.get(surface, {})
         return Counted(name, [0] * len(counts), [*counts.values()])
-    usual = hours.counts.get(hour_of_day(block), (0,) * len(hours.slots))
+    usual = hours.counts.get(hour_of(block), (0,) * len(hours.slots))
     wobble = None if spec.independent_rows else hours.wobble
     return Counted(name, usual, rows(block.counts, surface, hours.slots), wobble, learnt=True)

@@ -1,8 +1,9 @@
-"""What is usual at each hour of the day, learnt from the first healthy days of a version; and the spans it is of. Pure.
+"""What is usual at each hour of working days and weekends, learnt from a version's first healthy days; its spans. Pure.
 
 A window of ten minutes cannot be held against the training: night and day differ, and drift that is there every day
 would hide what breaks suddenly. So it is held against the same hour of other days, which is learnt once and then stays
-as it is: what would follow the newest days would forget a break within days.
+as it is: what would follow the newest days would forget a break within days. Working days and weekends are learnt
+apart: where they differ, an hour of both would be like neither, and pairs of them would call the difference chance.
 
 Invariants: an hour is learnt once, with the record of its last span; a feature that is suspected learns nothing from
 what may be its drift; when `baseline` is learnt nothing more is.
@@ -24,6 +25,10 @@ from mlwright.stats.wobble import learned, still
 
 HOUR: Final = 3600
 _OF_A_DAY: Final = 24
+_OF_A_WEEK: Final = 7
+_THURSDAY: Final = 3
+"""Of the days of a week from Monday, 0, on: that of the first day of 1970."""
+_SATURDAY: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,16 @@ def spans_kept(settings: FastWindow, *, learning: bool, windows: int) -> int:
     return max(windows, (DAY + HOUR) // length(settings) + 1 if learning else 0)
 
 
-def hour_of_day(block: Block) -> int:
-    """Return the hour of the day (UTC) in which a span lies."""
-    return block.since // HOUR % _OF_A_DAY
+def hour_of(block: Block) -> int:
+    """Return the hour (UTC) in which a span lies: 0 to 23 of working days, 24 to 47 of Saturdays and Sundays.
+
+    Worked example: half past nine on a Monday -> 9, and on a Sunday -> 33.
+    """
+    return block.since // HOUR % _OF_A_DAY + (_OF_A_DAY if _is_weekend(block) else 0)
+
+
+def _is_weekend(block: Block) -> bool:
+    return (block.since // DAY + _THURSDAY) % _OF_A_WEEK >= _SATURDAY
 
 
 def teaches(fast: Fast, block: Block, reference: Reference) -> bool:
@@ -108,9 +120,10 @@ def with_hour(fast: Fast, block: Block, reference: Reference, suspects: Collecti
 
 
 def _pairs(before: Sequence[Block], spans: Sequence[Block]) -> Iterator[tuple[Block, Block]]:
-    """Yield each span with the one a day earlier, where that is recorded."""
+    """Yield each span with the one a day earlier, where that is recorded and of the same kind of days."""
     known = {one.until: one for one in before}
-    return ((known[span.until - DAY], span) for span in spans if span.until - DAY in known)
+    found = ((known[span.until - DAY], span) for span in spans if span.until - DAY in known)
+    return (pair for pair in found if _is_weekend(pair[0]) == _is_weekend(pair[1]))
 
 
 def _nothing(counts: Counts) -> Hours:
@@ -119,7 +132,7 @@ def _nothing(counts: Counts) -> Hours:
 
 
 def _learned(known: Hours, name: str, spans: Sequence[Block], pairs: Sequence[tuple[Block, Block]]) -> Hours:
-    wobble, hour = known.wobble, hour_of_day(spans[-1])
+    wobble, hour = known.wobble, hour_of(spans[-1])
     for earlier, later in pairs:
         wobble = learned(wobble, rows(earlier.counts, name, known.slots), rows(later.counts, name, known.slots))
     total: Sequence[int] = known.counts.get(hour, (0,) * len(known.slots))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -69,9 +69,12 @@ def test_nothing_is_told_before_anything_was_recorded() -> None:
     assert past(spec, {}, (), ()) == Past()
 
 
+MONDAY = datetime(2026, 1, 5, 3, 4, 5, tzinfo=UTC)
+
+
 def in_minutes(*, since: timedelta) -> Operator:
-    """Return an operator some time after the season has changed, of a monitor that has learnt for two days."""
-    operator = Operator(World(), Actors(Surroundings()))
+    """Return an operator some time after the season has changed, that has learnt a Monday and a Tuesday."""
+    operator = Operator(World(now=MONDAY), Actors(Surroundings()))
     fast = {"slow": {"length": "24h", "every": "6h"}, "fast": {"length": "30m", "baseline": "48h"}}
     for thing in (people.pipeline(), people.deployment(), people.monitor(windows=fast, actions=[])):
         operator.world.add(thing)

@@ -1,4 +1,4 @@
-"""What breaks suddenly: ten minutes beside the same hour of other days, once it is learnt what is usual there."""
+"""What breaks suddenly: ten minutes beside the same hour of such days, once it is learnt what is usual there."""
 
 from __future__ import annotations
 
@@ -162,16 +162,16 @@ def minutes_of(live: Live) -> list[Block]:
 
 
 def test_a_record_of_all_features_is_far_from_what_a_cluster_takes() -> None:
-    """Twenty-four distributions of 23 slots with a million rows in each slot of each hour: a third of a mebibyte."""
+    """Twenty-four distributions of 23 slots with a million rows in each slot of each hour: half a mebibyte."""
     slots = tuple(f"slot{n}" for n in range(23))
     wobble = replace(still(23), pairs=1000, sums=(-123.456789,) * 276)
-    one = Hours(slots, 168, dict.fromkeys(range(24), (1000000,) * 23), wobble)
+    one = Hours(slots, 168, dict.fromkeys(range(48), (1000000,) * 23), wobble)
     write = renderer(watching([]).seen)(
         KeepUsual(Usual("r", HOUR, MINUTES, {f"feature:{'x' * 60}{n}": one for n in range(24)}))
     )
 
     assert isinstance(write, Create)
-    assert len(json.dumps(write.body)) < 400_000
+    assert len(json.dumps(write.body)) < 500_000
 
 
 def test_what_was_recorded_of_it_is_read_again() -> None:
@@ -232,6 +232,26 @@ def test_hours_of_the_day_are_learnt_apart() -> None:
     found = with_hour(fast([*night, *noon[:-1]], usual), noon[-1], LEARNED, ())
 
     assert dict(found.hours["feature:age"].counts) == {0: (54, 6), 12: (6, 54)}
+
+
+def test_working_days_and_weekends_are_learnt_apart() -> None:
+    """The first day of 1970 was a Thursday: the same hour two days later is one of a weekend."""
+    thursday, saturday = hour_of([(9, 1)] * 6), hour_of([(1, 9)] * 6, 48 * HOUR)
+    usual = with_hour(fast(thursday[:-1]), thursday[-1], LEARNED, ())
+
+    found = with_hour(fast([*thursday, *saturday[:-1]], usual), saturday[-1], LEARNED, ())
+
+    assert dict(found.hours["feature:age"].counts) == {0: (54, 6), 24: (6, 54)}
+
+
+@pytest.mark.parametrize("day, pairs", [(1, 6), (2, 0), (3, 6), (4, 0), (5, 6)])
+def test_how_much_minutes_differ_is_learnt_of_days_of_one_kind(day: int, pairs: int) -> None:
+    """A Saturday is other than the Friday before, and a Monday than the Sunday: that is no chance."""
+    before, newest = hour_of([(9, 1)] * 6, (day - 1) * 24 * HOUR), hour_of([(1, 9)] * 6, day * 24 * HOUR)
+
+    found = with_hour(fast([*before, *newest[:-1]]), newest[-1], LEARNED, ())
+
+    assert found.hours["feature:age"].wobble.pairs == pairs
 
 
 def test_an_hour_is_learnt_once_by_its_last_span() -> None:
