@@ -13,7 +13,7 @@ from mlwright.router.config import MAPS, Place, render
 from mlwright.router.document import DocumentError, Route, parse
 from mlwright.router.haproxy import Haproxy, HaproxyError
 from mlwright.router.hold import Hold
-from mlwright.router.maps import backend, maps
+from mlwright.router.maps import backend, maps, rules
 from mlwright.router.memory import Memory, replace_file
 from mlwright.router.servers import Address, Endpoints, Server, repair, wanted
 from mlwright.router.servers import parse as parse_servers
@@ -204,7 +204,7 @@ class Agent:
         routes = list(facts.routes.values())
         names = slots.variants(routes)
         most = max((len(facts.endpoints.get(service, {})) for service in names.values()), default=0)
-        shape = before.shape.grown(len(names), most, slots.headers(routes))
+        shape = before.shape.grown(len(names), most, slots.headers(routes), rules(routes))
         after = slots.assign(before.slots, routes, shape)
         now = Memory(after, shape, dict(facts.texts), dict(facts.endpoints), await self._began(after))
         if now != before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ QUEUE_SECONDS: Final = 60
 
 
 TEMPLATE: Final = Path(__file__).with_name("haproxy.cfg")
+_CONDITION: Final = re.compile(r"^  \?(!?)(\w+) (.*\n)", re.MULTILINE)
+"""A line that stands only where some route asks for the rules of a name, or with `!` only where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,14 @@ def render(shape: Shape, place: Place) -> str:
         "servers": str(shape.servers),
     }
     text = "\n".join([whole, *(backend.replace("<name>", f"v{n}") for n in range(shape.backends))])
+    text = _CONDITION.sub(lambda found: _line(shape, *found.groups()), text)
     for name, value in values.items():
         text = text.replace(f"<{name}>", value)
     return text
+
+
+def _line(shape: Shape, absent: str, rule: str, line: str) -> str:
+    return f"  {line}" if (rule in shape.rules) is not bool(absent) else ""
 
 
 def _headers(shape: Shape, rest: str) -> str:

@@ -13,6 +13,8 @@ SPARE_MS: Final = 5_000
 """The pod ends a request that takes too long; the router only when the pod does not."""
 
 
+_USUAL_MS: Final = 1000 * QUEUE_SECONDS + SPARE_MS
+"""The same as `timeout server` in the configuration."""
 SUSPENDED: Final = "suspended"
 """Name of the backend that refuses requests for which no pod will come."""
 
@@ -31,14 +33,28 @@ def maps(routes: Iterable[Route], slots: Slots, *, leaving: bool = False) -> dic
         number = slots.models[route.model]
         entries["models"].append((route.model, str(number)))
         entries["limits"].append((str(number), str(route.body_bytes)))
-        patience = max(route.timeout_ms + SPARE_MS, 1000 * QUEUE_SECONDS + SPARE_MS)
-        entries["timeouts"].append((str(number), str(patience)))
+        entries["timeouts"].append((str(number), str(_patience(route))))
         entries["sticky"] += [(str(number), route.sticky)] if route.sticky else []
         entries["overrides"] += [(str(number), route.override)] if route.override else []
         entries["force"] += _forced(route, number, slots)
         entries["split"] += sorted(_split(route, number, slots), key=lambda entry: int(entry[0].partition(":")[0]))
     entries["state"] = [("ready", "1"), *([("leaving", "1")] if leaving else [])]
     return {name: "".join(f"{key} {value}\n" for key, value in found) for name, found in entries.items()}
+
+
+def rules(routes: Iterable[Route]) -> set[str]:
+    """Return the names of the rules that only some routes ask for, and these do."""
+    known = list(routes)
+    asked = {
+        "cookies": any(route.sticky == "cookie" for route in known),
+        "timeouts": any(_patience(route) > _USUAL_MS for route in known),
+    }
+    return {name for name, some in asked.items() if some}
+
+
+def _patience(route: Route) -> int:
+    """Return the milliseconds that a pod may take, or a request may wait for one."""
+    return max(route.timeout_ms + SPARE_MS, _USUAL_MS)
 
 
 def _forced(route: Route, number: int, slots: Slots) -> Iterator[tuple[str, str]]:

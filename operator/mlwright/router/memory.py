@@ -38,7 +38,7 @@ def load(file: Path) -> Memory:
         shape = found["shape"]
         return Memory(
             slots=from_json(found["slots"]),
-            shape=Shape(int(shape["backends"]), int(shape["servers"]), tuple(shape["headers"])),
+            shape=Shape(int(shape["backends"]), int(shape["servers"]), tuple(shape["headers"]), tuple(shape["rules"])),
             routes=dict(found["routes"]),
             began={name: dict(counts) for name, counts in found["began"].items()},
             endpoints={name: _read(pods) for name, pods in found["endpoints"].items()},
@@ -52,7 +52,12 @@ def keep(file: Path, memory: Memory) -> None:
     shape = memory.shape
     told = {
         "slots": memory.slots.to_json(),
-        "shape": {"backends": shape.backends, "servers": shape.servers, "headers": list(shape.headers)},
+        "shape": {
+            "backends": shape.backends,
+            "servers": shape.servers,
+            "headers": list(shape.headers),
+            "rules": list(shape.rules),
+        },
         "routes": dict(memory.routes),
         "began": {name: dict(counts) for name, counts in memory.began.items()},
         "endpoints": {

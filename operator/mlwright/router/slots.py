@@ -25,11 +25,17 @@ class Shape:
     """Pods for each backend."""
     headers: tuple[str, ...] = ()
     """Headers that some route looks at, in lower case, sorted."""
+    rules: tuple[str, ...] = ()
+    """Names of rules that some route asks for, sorted."""
 
-    def grown(self, backends: int, servers: int, headers: Iterable[str]) -> Shape:
+    def grown(self, backends: int, servers: int, headers: Iterable[str], rules: Iterable[str]) -> Shape:
         """Return a shape that holds so much; never smaller than this one, and twice as large when it grows."""
-        wanted = tuple(sorted({*self.headers, *headers}))
-        return Shape(_doubled(self.backends, backends), _doubled(self.servers, servers), wanted)
+        return Shape(
+            _doubled(self.backends, backends),
+            _doubled(self.servers, servers),
+            tuple(sorted({*self.headers, *headers})),
+            tuple(sorted({*self.rules, *rules})),
+        )
 
 
 def _doubled(size: int, needed: int) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlwright.router.config import MAPS, Place, render
 from mlwright.router.document import Route, parse
-from mlwright.router.maps import maps
+from mlwright.router.maps import maps, rules
 from mlwright.router.memory import Memory, keep, load
 from mlwright.router.servers import Address, State
 from mlwright.router.slots import Shape, Slots, assign, headers, variants
@@ -52,10 +52,11 @@ def test_a_number_that_became_free_is_given_away_last() -> None:
 
 def test_a_shape_grows_by_doubling_and_never_shrinks() -> None:
     """A reload is rare."""
-    grown = Shape().grown(17, 3, {"x-user-id"})
+    grown = Shape().grown(17, 3, {"x-user-id"}, {"timeouts"})
 
-    assert (grown.backends, grown.servers, grown.headers) == (32, 8, ("x-user-id",))
-    assert grown.grown(1, 1, {"x-variant"}).headers == ("x-user-id", "x-variant")
+    assert (grown.backends, grown.servers, grown.headers, grown.rules) == (32, 8, ("x-user-id",), ("timeouts",))
+    assert grown.grown(1, 1, {"x-variant"}, ()).headers == ("x-user-id", "x-variant")
+    assert grown.grown(1, 1, (), {"cookies"}).rules == ("cookies", "timeouts")
 
 
 def test_maps_name_every_bucket_of_every_model() -> None:
@@ -75,11 +76,11 @@ def test_maps_name_every_bucket_of_every_model() -> None:
 
 def test_nothing_of_the_template_is_left_in_the_configuration(tmp_path: Path) -> None:
     """A word in brackets that nobody replaced would stop HAProxy at its start."""
-    text = render(Shape(backends=2, headers=("x-user-id",)), Place(tmp_path))
-    rules = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    text = render(Shape(backends=2, headers=("x-user-id",), rules=("cookies",)), Place(tmp_path))
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
 
-    assert not [line for line in rules if "<" in line]
-    assert [line for line in rules if line.startswith("backend ")] == [
+    assert not [line for line in lines if "<" in line or "?" in line]
+    assert [line for line in lines if line.startswith("backend ")] == [
         f"backend {name}" for name in ("agent", "nobody", "suspended", "filled", "v0", "v1")
     ]
 
@@ -95,11 +96,25 @@ def test_rules_for_headers_stand_only_where_a_route_looks_at_one(tmp_path: Path)
     assert all(f"{place.map(name)}" in without for name in MAPS), "a map that HAProxy has not loaded cannot be filled"
 
 
+def test_rules_for_cookies_and_long_waits_stand_only_where_a_route_asks_for_them(tmp_path: Path) -> None:
+    """Most routes divide requests by chance, and no request to them takes a minute."""
+    usual = [parse(document(split(1000)))]
+    by_cookie = [*usual, parse(document(split(1000), "spend", assignment={"type": "Cookie"}))]
+    slow = [*usual, parse(document(split(1000), "spend", timeoutSeconds=61))]
+
+    assert (rules(usual), rules(by_cookie), rules(slow)) == (set(), {"cookies"}, {"timeouts"})
+    without = render(Shape(), Place(tmp_path))
+    assert [word for word in ("req.cook", "set-cookie", "set-timeout server") if word in without] == []
+    assert without.count("set-var(txn.bucket)") == 1
+    with_all = render(Shape(rules=("cookies", "timeouts")), Place(tmp_path))
+    assert [word for word in ("req.cook", "set-cookie", "set-timeout server") if word not in with_all] == []
+
+
 def test_what_is_remembered_survives_and_what_is_broken_is_forgotten(tmp_path: Path) -> None:
     """An agent whose memory is lost begins anew rather than not at all."""
     memory = Memory(
         Slots({"a": 0}, {"a/r": 3}, 4),
-        Shape(32, 16, ("x-v",)),
+        Shape(32, 16, ("x-v",), ("cookies",)),
         {"a": document({"r": [(0, 9999)]}, "a")},
         {"a-r": {Address("10.0.0.1", 8080): State.READY}},
         {"a/r": {"hrsp_2xx": 7}},
