@@ -332,6 +332,11 @@ REFUSALS: dict[str, Refusal] = {
         "dataset.target: name the column to be predicted; only an AnomalyDetection",
         {"spec.dataset.target": GONE},
     ),
+    "names of anomalies for a classification": Refusal(
+        "TrainingPipeline.spec",
+        "dataset.anomalousLabels says which texts of dataset.target are anomalies",
+        {"spec.dataset.anomalousLabels": ["fraud"]},
+    ),
     "a metric of labels without labels": Refusal(
         "TrainingPipeline.spec",
         "evaluation.metrics: without dataset.target the metrics are anomaly_rate",
@@ -1643,6 +1648,7 @@ ANOMALIES: dict[str, dict[str, Any]] = {
     },
     "all that labels allow": {
         "spec.training.task": "AnomalyDetection",
+        "spec.dataset.anomalousLabels": ["fraud", "theft"],
         "spec.dataset.split.type": "Stratified",
         "spec.evaluation.gates": [
             *slices(metric="recall", min=0.5),

@@ -19,6 +19,8 @@ from mlwright.api.fields import (
 )
 from mlwright.api.storage import Storage
 
+LabelText = Annotated[str, Field(min_length=1, max_length=256)]
+
 
 class Until(Schema):
     """Where a time range ends."""
@@ -129,8 +131,15 @@ class Dataset(Schema):
         default=None,
         description=(
             "Column to be predicted; every task but AnomalyDetection needs it. There it may name labels (1 or true for"
-            " anomalous rows, else 0 or false), by which answers are judged and from which nothing is learned."
+            " anomalous rows, else 0 or false; or texts, with anomalousLabels), by which answers are judged and from"
+            " which nothing is learned."
         ),
+    )
+    anomalous_labels: Annotated[tuple[LabelText, ...] | None, ListSet()] = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="Texts of target that mark a row as anomalous, of an AnomalyDetection; all others are usual.",
     )
     features: Annotated[tuple[ColumnName, ...] | None, ListSet()] = Field(
         default=None,

@@ -44,6 +44,12 @@ def task_rules() -> tuple[Rule, ...]:
             "self.training.task == 'AnomalyDetection' || has(self.dataset.target)",
             "dataset.target: name the column to be predicted; only an AnomalyDetection learns without one",
         ),
+        Rule(
+            "!has(self.dataset.anomalousLabels) || (self.training.task == 'AnomalyDetection' &&"
+            " has(self.dataset.target))",
+            "dataset.anomalousLabels says which texts of dataset.target are anomalies: name the target of an"
+            " AnomalyDetection, or remove it",
+        ),
         *(rule for task, metrics in _METRICS.items() for rule in _rules_of(task, metrics)),
         *_rules_without_target(),
         Rule(

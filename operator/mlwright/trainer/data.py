@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mlwright.bundle.canonical import DIGEST_PREFIX, canonical_json
 from mlwright.bundle.manifest import Datatype
-from mlwright.scoring import Task
 from mlwright.trainer import columns, sources, targets, times
 from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.errors import CHANGED, SurroundingsError, UserError
@@ -107,7 +106,7 @@ def gather(step: Step, roles: columns.Roles, table: Any) -> Data:
     field = columns.FEATURES if step.dataset.features else sources.URI
     return Data(
         roles,
-        target=_target(roles.target, table, step.training.task),
+        target=_target(roles.target, table, step),
         features=tuple(columns.canonical(name, _plain(table, name), field) for name in roles.features),
         id_column=_complete(roles.id_column, table, "spec.dataset.idColumn", "an id"),
         group=_complete(roles.group_column, table, "spec.dataset.groupColumn", "a group"),
@@ -135,8 +134,10 @@ def digest(data: Data, hashes: NDArray[np.uint64]) -> str:
     return DIGEST_PREFIX + found.hexdigest()
 
 
-def _target(name: str | None, table: Any, task: Task) -> Any | None:
-    return None if name is None else targets.prepare_target(name, _plain(table, name), task)
+def _target(name: str | None, table: Any, step: Step) -> Any | None:
+    if name is None:
+        return None
+    return targets.prepare_target(name, _plain(table, name), step.training.task, step.dataset.anomalous_labels)
 
 
 def _complete(name: str | None, table: Any, field: str, what: str) -> Any | None:

@@ -113,6 +113,7 @@ class Dataset:
     storage: Storage = Storage()
     revision: str = ""  # version of a Delta table; empty for the newest
     weight_column: str | None = None
+    anomalous_labels: tuple[str, ...] = ()  # texts of the target that mark an anomaly
 
 
 @dataclass(frozen=True, slots=True)

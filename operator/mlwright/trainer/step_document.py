@@ -177,6 +177,7 @@ def _dataset(document: Document) -> Dataset:
         storage=read_storage(document.child("storage")) if document.has("storage") else Storage(),
         revision=document.optional_text("revision") or "",
         weight_column=document.optional_text("weightColumn"),
+        anomalous_labels=document.texts("anomalousLabels") if document.has("anomalousLabels") else (),
     )
 
 

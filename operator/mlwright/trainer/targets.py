@@ -18,10 +18,12 @@ MOST_NUMERIC_CLASSES: Final = 100
 MOST_CLASSES: Final = 1000
 """Each class is a column of every answer; more than this is another kind of problem."""
 
+ANOMALOUS: Final = "spec.dataset.anomalousLabels"
+
 _TASK: Final = "spec.training.task"
 
 
-def prepare_target(name: str, column: Any, task: Task) -> Any:
+def prepare_target(name: str, column: Any, task: Task, anomalous: tuple[str, ...] = ()) -> Any:
     """The target in canonical form: bool, int64 or string classes, float64 for a regression, or marks of anomalies.
 
     Numbers that are all whole, such as 0.0 and 1.0, are whole-number classes. A mark is 1 for a row that is anomalous,
@@ -31,6 +33,7 @@ def prepare_target(name: str, column: Any, task: Task) -> Any:
         name: The column's name.
         column: Its values, as `arrow_types.plain` gives them.
         task: What is learned.
+        anomalous: Texts that mark an anomaly.
 
     Raises:
         UserError: Values are missing or of the wrong kind, all equal where they are to be learned, or too many to be
@@ -41,7 +44,7 @@ def prepare_target(name: str, column: Any, task: Task) -> Any:
         raise UserError(TARGET, f"column {name!r} has no value in {rows(missing)}", "remove these rows or fill them in")
     target = canonical(name, column, TARGET)
     if task is Task.ANOMALY_DETECTION:
-        return _marks(name, target)
+        return _marks(name, target, anomalous)
     prepared = _classes(name, target) if task is Task.CLASSIFICATION else _quantity(name, target)
     if len(pc.unique(prepared)) == 1:
         raise UserError(
@@ -117,16 +120,34 @@ def _not_classes(name: str, count: int) -> UserError:
     )
 
 
-def _marks(name: str, target: Any) -> Any:
-    """1 for a row that is anomalous, else 0; which of two texts is meant, nobody could tell."""
-    marks = target if datatype_of(target) is Datatype.BYTES else target.cast(pa.float64())
-    if datatype_of(marks) is Datatype.BYTES or not set(pc.unique(marks).to_pylist()) <= {0.0, 1.0}:
+def _marks(name: str, target: Any, anomalous: tuple[str, ...]) -> Any:
+    """1 for a row that is anomalous, else 0; which of two texts is meant, somebody has to say."""
+    texts = datatype_of(target) is Datatype.BYTES
+    if anomalous and not texts:
+        raise UserError(ANOMALOUS, f"names texts, and column {name!r} holds none", "remove it: 1 marks an anomaly")
+    if anomalous:
+        return _named_marks(name, target, anomalous)
+    if texts:
+        raise UserError(
+            TARGET,
+            f"column {name!r} holds texts, and nothing says which of them are anomalies",
+            "name them in dataset.anomalousLabels",
+        )
+    marks = target.cast(pa.float64())
+    if not set(pc.unique(marks).to_pylist()) <= {0.0, 1.0}:
         raise UserError(
             TARGET,
             f"column {name!r} holds other values than true and false, or 1 and 0",
             "write 1 for rows that are anomalous and 0 for all others, or remove the field: labels only judge here",
         )
     return marks.cast(pa.int64())
+
+
+def _named_marks(name: str, target: Any, anomalous: tuple[str, ...]) -> Any:
+    found = pc.is_in(target, value_set=pa.array(anomalous))
+    if not pc.any(found).as_py():
+        raise UserError(ANOMALOUS, f"no row of column {name!r} holds one of them", "write them as the column does")
+    return found.cast(pa.int64())
 
 
 def _quantity(name: str, target: Any) -> Any:

@@ -13,8 +13,10 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from mlwright.bundle.models import answer_all, load_model
+from mlwright.bundle.packed import unpack
 from mlwright.bundle.profile import read_profile
 from mlwright.bundle.verification import verify
+from mlwright.trainer.program import main
 from mlwright.trainer.tables import read_side
 from tests.support.predicting import Office
 from tests.support.training import STEPS, Ended, Json, Workshop, flights_table
@@ -94,6 +96,20 @@ def test_labels_are_never_learned_from(shop: Workshop, tmp_path: Path) -> None:
     ]
 
     assert made[0] == made[1]
+
+
+def test_texts_judge_as_marks_do(shop: Workshop, tmp_path: Path) -> None:
+    """A column that says in words what a row is; only the digest of the data is another one."""
+    table, place = tumours_table(), tumours_table().column_names.index(LABEL)
+    words = pa.array(["malignant" if mark else "benign" for mark in table[LABEL].to_pylist()])
+    named = Workshop(tmp_path / "named")
+    uri = named.write(table.set_column(place, LABEL, words))
+
+    marks = ran(shop, detection(shop.write(table)))
+    texts = ran(named, detection(uri, dataset={"anomalousLabels": ["malignant"]}))
+
+    assert texts.code == 0, texts.message
+    assert texts.results["metrics"] == marks.results["metrics"]
 
 
 def test_without_labels_it_is_told_how_many_are_called_anomalous(shop: Workshop) -> None:
@@ -253,3 +269,19 @@ def test_stored_rows_get_labels_and_scores(shop: Workshop) -> None:
     assert (found.column("label").to_numpy() == (scores > 0)).all()
     counted = json.loads((office.folder / "profile.json").read_text())["outputs"]
     assert {output["name"]: output["n"] for output in counted} == {"label": table.num_rows, "score": table.num_rows}
+
+
+def test_stored_rows_are_counted_by_score_and_held_against_labels(shop: Workshop) -> None:
+    """What a drift monitor of stored rows reads: where the scores lie now, and how many labels were right."""
+    table = tumours_table()
+    made = ran(shop, detection(shop.write(table, "learned.parquet")), "train").results["bundle"]
+    version = {"name": "flights-v3", "model": "flights", "number": 3, "uri": made["uri"], "digest": made["digest"]}
+    told = {"schemaVersion": 1, "run": "count-1", "version": version, "dataset": {"uri": "pvc://lake/learned.parquet"}}
+    env = Office(shop).env({}) | {"MLWRIGHT_COUNT": json.dumps({**told, "shards": 1, "outputs": True, "label": LABEL})}
+
+    assert main(["count"], env) == 0, shop.message()
+
+    counts = unpack(shop.message()["results"]["count"]["counts"])
+    right, labelled = counts["labels"]
+    assert sum(counts["output:score"]) == sum(counts["output:label"]) == labelled == table.num_rows
+    assert 0.8 * labelled < right < labelled

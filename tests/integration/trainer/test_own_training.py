@@ -61,13 +61,14 @@ model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir
 
 
 @pytest.fixture
-def told(shop: Workshop) -> dict[str, Any]:
+def told(shop: Workshop, request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return what the steps of a run are told whose model a container fits; validate and prepare are done."""
     known = document(shop.write(flights_table()))
-    known["training"] = {"task": "Classification", "type": "Container", "seed": 7, "container": {"image": "mine:1"}}
+    task = getattr(request, "param", "Classification")
+    known["training"] = {"task": task, "type": "Container", "seed": 7, "container": {"image": "mine:1"}}
     assert shop.run("validate", known).code == 0
-    task = {"run": "run-1", "step": "own-train", "attempt": 0, "runUri": known["runUri"], "inputs": [], "outputs": []}
-    assert main(["prepare"], shop.env(known) | {"MLWRIGHT_OWN": json.dumps(task)}) == 0
+    work = {"run": "run-1", "step": "own-train", "attempt": 0, "runUri": known["runUri"], "inputs": [], "outputs": []}
+    assert main(["prepare"], shop.env(known) | {"MLWRIGHT_OWN": json.dumps(work)}) == 0
     return known
 
 
@@ -95,6 +96,45 @@ def test_a_model_that_a_script_has_fitted_becomes_a_version(shop: Workshop, told
         == (trained.results["bundle"]["digest"])
     )
     assert not (shop.run_folder() / ".own-train-0.tmp").exists()
+
+
+DETECTOR = """
+del model.graph.node[3:], model.graph.output[:]
+model.graph.node.extend([
+    helper.make_node("Reshape", ["d", "flat"], ["score"]),
+    helper.make_node("Greater", ["score", "zero"], ["above"]),
+    helper.make_node("Cast", ["above"], ["label"], to=T.INT64),
+])
+model.graph.initializer.append(helper.make_tensor("zero", T.DOUBLE, [], [0.0]))
+model.graph.output.extend([
+    helper.make_tensor_value_info("label", T.INT64, [None]),
+    helper.make_tensor_value_info("score", T.DOUBLE, [None]),
+])
+"""
+
+
+@pytest.mark.parametrize("told", ["AnomalyDetection"], indirect=True)
+def test_a_detector_that_a_script_has_fitted_becomes_a_version(shop: Workshop, told: dict[str, Any]) -> None:
+    """It answers labels and scores, and is judged by the column of labels that the pipeline names."""
+    write_model(shop, DETECTOR)
+
+    trained, evaluated = shop.run("train", told), shop.run("evaluate", told)
+
+    assert (trained.code, evaluated.code) == (0, 0), (trained.message, evaluated.message)
+    manifest = json.loads((shop.run_folder() / "train-0" / "bundle" / "manifest.json").read_text())
+    assert [output["name"] for output in manifest["core"]["signature"]["outputs"]] == ["label", "score"]
+    assert evaluated.results["metrics"]["roc_auc"] > 0.5
+
+
+@pytest.mark.parametrize("told", ["AnomalyDetection"], indirect=True)
+def test_a_classifier_is_no_detector(shop: Workshop, told: dict[str, Any]) -> None:
+    """The outputs are those of the task."""
+    write_model(shop)
+
+    ended = shop.run("train", told)
+
+    assert ended.code == 64
+    assert ended.message["sentence"].endswith("not label tensor(int64), score tensor(double)")
 
 
 MISTAKES: dict[str, tuple[str | None, str]] = {

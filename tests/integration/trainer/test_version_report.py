@@ -33,6 +33,11 @@ REGRESSION: Json = {
     "estimator": {"class": "sklearn.ensemble.HistGradientBoostingRegressor"},
 }
 
+DETECTION: Json = {
+    "training": {"task": "AnomalyDetection"},
+    "estimator": {"class": "sklearn.ensemble.IsolationForest", "parameters": {}},
+}
+
 
 def made(shop: Workshop, **changes: Json) -> Path:
     """Train a version; the folder of its bundle comes back."""
@@ -104,11 +109,11 @@ def test_the_page_is_no_part_of_the_digest(shop: Workshop) -> None:
     assert verify(folder, found.group(1)).digest == found.group(1)
 
 
-@pytest.mark.parametrize("task", ["Classification", "Regression", "Tuned"])
+@pytest.mark.parametrize("task", ["Classification", "Regression", "AnomalyDetection", "Tuned"])
 def test_a_real_browser_shows_the_page(shop: Workshop, browser: Browser, task: str, tmp_path: Path) -> None:
     """It understands the whole page and has nothing to complain of."""
     changes: dict[str, Json] = REGRESSION if task == "Regression" else {"evaluation": {"metrics": [], "gates": GATES}}
-    changes = changes | ({"training": {"tuning": TUNING}} if task == "Tuned" else {})
+    changes = changes | {"Tuned": {"training": {"tuning": TUNING}}, "AnomalyDetection": DETECTION}.get(task, {})
     page = made(shop, **changes) / "report.html"
 
     shown, complaints = browser.dump(page)

@@ -122,7 +122,13 @@ def test_a_target_is_prepared_for_its_task(column: Any, task: Task, values: list
         pytest.param(
             pa.array([1, None]), DETECTION, "spec.dataset.target", "column 'late' has no value in 1 row", id="no mark"
         ),
-        pytest.param(pa.array(["fraud", "fine"]), DETECTION, "spec.dataset.target", NO_MARKS, id="texts as marks"),
+        pytest.param(
+            pa.array(["fraud", "fine"]),
+            DETECTION,
+            "spec.dataset.target",
+            "column 'late' holds texts, and nothing says which of them are anomalies",
+            id="texts as marks",
+        ),
         pytest.param(
             pa.array([-1, 1]), DETECTION, "spec.dataset.target", NO_MARKS, id="marks as scikit-learn has them"
         ),
@@ -165,6 +171,28 @@ def test_one_class_cannot_be_told_from_others_that_are_not_there() -> None:
 def test_only_classes_must_differ_in_what_is_left_to_learn_from(task: Task) -> None:
     """Of marks nothing is learned, and a quantity of one value was refused when it was read."""
     check_classes_left("late", pa.array([1, 1]), task)
+
+
+def test_texts_mark_anomalies_where_they_are_named() -> None:
+    """Whatever their order, and several kinds of them; every other text is usual."""
+    column = pa.array(["theft", "fine", "fraud", "late"])
+
+    assert prepare_target("kind", column, DETECTION, ("fraud", "theft")).to_pylist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "column,sentence",
+    [
+        pytest.param(pa.array(["fine", "Fraud"]), "no row of column 'kind' holds one of them", id="written otherwise"),
+        pytest.param(pa.array([0, 1]), "names texts, and column 'kind' holds none", id="numbers"),
+    ],
+)
+def test_names_of_anomalies_that_mark_nothing_are_refused(column: Any, sentence: str) -> None:
+    """A typing error would make every row usual."""
+    with pytest.raises(UserError) as caught:
+        prepare_target("kind", column, DETECTION, ("fraud",))
+
+    assert (caught.value.field, caught.value.sentence) == ("spec.dataset.anomalousLabels", sentence)
 
 
 def test_classes_come_in_sorted_order() -> None:
