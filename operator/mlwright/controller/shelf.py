@@ -72,6 +72,8 @@ class Shelf:
         """What the first object looked like: objects of a kind resemble each other, so it is what the others are
         compressed against. It stays, for the same content must become the same bytes."""
         self._entries: dict[Name, _Entry] = {}
+        self._bytes = 0
+        """Of all their bodies, kept up to date: metrics are read by another thread, which must not walk the entries."""
         self._owners: dict[Key, tuple[str, ...]] = {}
         self._values: dict[Name, tuple[str, ...]] = {}
         self._tombstones: OrderedDict[Name, int] = OrderedDict()
@@ -85,6 +87,7 @@ class Shelf:
             return Change.NOTHING
         entry = self._entry(body, version)
         self._entries[name] = entry
+        self._bytes += len(entry.blob) - (len(known.blob) if known else 0)
         self._tombstones.pop(name, None)
         if known is None or (known.owner, known.value) != (entry.owner, entry.value):
             self._unindex(name, known)
@@ -135,6 +138,7 @@ class Shelf:
 
     def _drop(self, name: Name) -> bool:
         known = self._entries.pop(name, None)
+        self._bytes -= len(known.blob) if known else 0
         self._unindex(name, known)
         return known is not None
 
@@ -186,7 +190,7 @@ class Shelf:
     @property
     def holding(self) -> Holding:
         """How much is held."""
-        return Holding(len(self._entries), sum(len(entry.blob) for entry in self._entries.values()))
+        return Holding(len(self._entries), self._bytes)
 
     def _index(self, name: Name, entry: _Entry) -> None:
         if entry.owner is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND
 from mlwright.controller import shelf
 from mlwright.controller.cache import Cache
-from mlwright.controller.shelf import Change
+from mlwright.controller.shelf import Change, Holding
 from mlwright.plan.resources import (
     DECISION,
     JOB,
@@ -281,6 +283,27 @@ def test_sizes_count_objects_by_kind() -> None:
 
     assert cache.holdings()["Job"].objects == 1
     assert cache.holdings().keys() == {kind.name for kind in KINDS}
+
+
+def test_what_is_held_can_be_told_while_it_changes() -> None:
+    """Metrics are asked for by another thread, above all while the cache fills; afterwards nothing is left over."""
+    cache, told, full = Cache(), list[int](), threading.Event()
+
+    def scrape() -> None:
+        while not full.is_set():
+            told.append(cache.holdings()["Job"].bytes)
+
+    with ThreadPoolExecutor() as pool:
+        scraping = pool.submit(scrape)
+        for number in range(1, 3001):
+            cache.put(job(number, name=f"job-{number % 1000}", status={"active": number}))
+        full.set()
+        scraping.result()
+    for number in range(1000):
+        cache.bury(job(4000 + number, name=f"job-{number}"))
+
+    assert told
+    assert cache.holdings()["Job"] == Holding(0, 0)
 
 
 def test_objects_that_resemble_each_other_take_little_room() -> None:
