@@ -66,7 +66,8 @@ class FeedbackSeries:
     def lines(self) -> Iterator[str]:
         """All series in Prometheus' text format."""
         known = sorted(self._sums.items())
-        yield from head(FEEDBACK, "counter", "Labelled rows of a classifier, by the revision that predicted them.")
+        told = "Labelled rows of a classifier, or of a detector of anomalies, by the revision that predicted them."
+        yield from head(FEEDBACK, "counter", told)
         for revision, sums in known:
             yield f"{self._series(FEEDBACK, predicted_revision=revision, correct='true')} {sums.right}"
             yield f"{self._series(FEEDBACK, predicted_revision=revision, correct='false')} {sums.wrong}"

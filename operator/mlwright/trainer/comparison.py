@@ -84,9 +84,7 @@ def compare(pair: Pair, metric: str, margin: float, seed: int) -> dict[str, Any]
 def _check_groups(groups: Places, metric: str) -> None:
     count = len(np.unique(groups))
     if metric == "roc_auc":
-        raise UndefinedError(
-            "roc_auc has no paired test here for rows in groups (groupColumn): use log_loss or accuracy"
-        )
+        raise UndefinedError("roc_auc has no paired test here for rows in groups (groupColumn): use accuracy or f1")
     if count < FEWEST_GROUPS:
         raise UndefinedError(f"{FEWEST_GROUPS} groups held out are needed to compare, there are {count:,}")
 

@@ -45,8 +45,18 @@ def detection_score(detected: Detected, metric: str) -> float:
         UndefinedError: It has none on these rows.
     """
     if METRICS[metric].needs_target:
-        return class_score(detected.judged(), metric)
+        judged = detected.judged()
+        _check_positive(judged, metric)
+        return class_score(judged, metric)
     return _UNLABELLED[metric](detected)
+
+
+def _check_positive(judged: Judged, metric: str) -> None:
+    """Anomalies are rare: where none is there, 0 would call a detector bad that nothing could tell from a good one."""
+    if metric in {"f1", "recall"} and not (judged.truth == 1).any():
+        raise UndefinedError("no row held out is labelled anomalous")
+    if metric == "precision" and not (judged.called == 1).any():
+        raise UndefinedError("no row held out is called anomalous")
 
 
 def score_detections(detected: Detected, names: Sequence[str]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 from mlwright.bundle.manifest import Core
 from mlwright.bundle.models import Model
 from mlwright.trainer import fairness, latency, slices
-from mlwright.trainer.answers import Answers, labelled
+from mlwright.trainer.answers import Answers, labelled, value
 from mlwright.trainer.comparison import Pair, compare
 from mlwright.trainer.gate_settings import ChampionGate, CostGate, FairnessGate, Gate, SlicesGate
 from mlwright.trainer.opponent import NoAnswerError
@@ -80,6 +80,8 @@ def _compare(gate: ChampionGate, found: Found) -> dict[str, Any]:
     if isinstance(found.champion, NoAnswerError):
         return {"problem": str(found.champion)}
     try:
+        for answers in (found.answers, found.champion):
+            value(answers, gate.metric)  # of a detector more is undefined than of a classifier
         pair = Pair(labelled(found.answers), labelled(found.champion), found.groups)
         return compare(pair, gate.metric, gate.margin, found.seed)
     except UndefinedError as problem:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlwright.bundle.manifest import PROBABILITIES, Datatype, Format, Signature, Tensor
+from mlwright.bundle.manifest import LABEL, PROBABILITIES, SCORE, Datatype, Format, Signature, Tensor
 from mlwright.bundle.models import OnnxModel, answer_all, open_session
-from mlwright.bundle.tensors import DTYPES, Array
+from mlwright.bundle.tensors import DTYPES, Array, Arrays
 from mlwright.scoring import Task
 from mlwright.trainer.encoding import Feature
 from mlwright.trainer.errors import UserError
@@ -16,6 +16,7 @@ from mlwright.trainer.signatures import signature_of
 from mlwright.trainer.step import Training
 from mlwright.trainer.storing import Stored
 from mlwright.trainer.tables import Side
+from mlwright.trainer.wording import rows
 
 FILE: Final = "model.onnx"
 CONTAINER: Final = "spec.training.container"
@@ -65,7 +66,8 @@ class OwnModel:
         """The outputs of the signature for rows.
 
         Raises:
-            UserError: it fails on them, or its answers have another shape than they should.
+            UserError: it fails on them, its answers have another shape than they should, or a detector's label is not
+                1 exactly where its score is above 0.
         """
         try:
             answers = answer_all(self.session, self.encoding.arrays(matrix))
@@ -74,11 +76,13 @@ class OwnModel:
         for name, shape in self._shapes(len(matrix)).items():
             if answers[name].shape != shape:
                 raise _refuse(f"the output {name} of its {FILE} has the shape {answers[name].shape}, not {shape}")
+        if self.task is Task.ANOMALY_DETECTION:
+            _check_labels(answers)
         return answers
 
-    def _shapes(self, rows: int) -> dict[str, tuple[int, ...]]:
-        wide = {PROBABILITIES: (rows, len(self.signature.classes))}
-        return {tensor.name: wide.get(tensor.name, (rows,)) for tensor in self.signature.outputs}
+    def _shapes(self, count: int) -> dict[str, tuple[int, ...]]:
+        wide = {PROBABILITIES: (count, len(self.signature.classes))}
+        return {tensor.name: wide.get(tensor.name, (count,)) for tensor in self.signature.outputs}
 
 
 def load_own(path: Path, training: Training, learned: Side) -> OwnModel:
@@ -107,6 +111,18 @@ def load_own(path: Path, training: Training, learned: Side) -> OwnModel:
     return OwnModel(training.task, signature, encoding, content, OnnxModel(session, signature))
 
 
+def _check_labels(answers: Arrays) -> None:
+    """Refuse labels that are not 1 exactly where the score is above 0: who reads one may as well read the other."""
+    called, scores = answers[LABEL], answers[SCORE]
+    wrong = np.flatnonzero(called != (scores > 0))
+    if len(wrong):
+        shown = f"{called[wrong[0]]} for a score of {scores[wrong[0]]:.6g}"
+        raise _refuse(
+            f"the output {LABEL} of its {FILE} contradicts {SCORE} in {rows(len(wrong))}, such as {shown}",
+            f"let it answer {LABEL} 1 where {SCORE} is above 0, else 0; subtract a threshold of your own from {SCORE}",
+        )
+
+
 def _compare(what: str, found: Any, wanted: tuple[Tensor, ...]) -> None:
     there = [(value.name, value.type) for value in found]
     asked = [(tensor.name, ONNX_TYPES[tensor.datatype]) for tensor in wanted]
@@ -118,7 +134,8 @@ def _named(pairs: list[tuple[str, str]]) -> str:
     return ", ".join(f"{name} {type_}" for name, type_ in pairs[:20]) or "none"
 
 
-def _refuse(problem: str) -> UserError:
-    return UserError(
-        CONTAINER, problem, "write to the path in MLWRIGHT_OUTPUT_MODEL a model as the page on steps describes it"
-    )
+_AS_DESCRIBED: Final = "write to the path in MLWRIGHT_OUTPUT_MODEL a model as the page on steps describes it"
+
+
+def _refuse(problem: str, remedy: str = _AS_DESCRIBED) -> UserError:
+    return UserError(CONTAINER, problem, remedy)

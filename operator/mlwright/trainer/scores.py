@@ -57,13 +57,14 @@ class Counts:
     true: int
 
 
-def check_metrics(names: Sequence[str], task: Task, *, target: bool = True) -> None:
+def check_metrics(names: Sequence[str], task: Task, *, target: bool = True, field: str = FIELD) -> None:
     """Check that metrics exist and judge this task.
 
     Args:
         names: The metrics.
         task: What is learned.
         target: Whether the rows have a target.
+        field: Where they are named.
 
     Raises:
         UserError: One does not exist, judges another task, or needs the target that there is not.
@@ -71,13 +72,13 @@ def check_metrics(names: Sequence[str], task: Task, *, target: bool = True) -> N
     usable = metrics_of(task, target=target)
     for name in names:
         if name not in METRICS:
-            raise UserError(FIELD, f"there is no metric {name!r}", did_you_mean(name, usable))
+            raise UserError(field, f"there is no metric {name!r}", did_you_mean(name, usable))
         if task not in METRICS[name].tasks:
             judged = " or ".join(other.named for other in METRICS[name].tasks)
-            raise UserError(FIELD, f"{name} judges {judged}, the task is {task}", f"use {', '.join(usable)}")
+            raise UserError(field, f"{name} judges {judged}, the task is {task}", f"use {', '.join(usable)}")
         if name not in usable:
             raise UserError(
-                FIELD,
+                field,
                 f"{name} compares answers with labels, and dataset.target names no column of them",
                 f"use {', '.join(usable)}, or name the column",
             )

@@ -138,7 +138,8 @@ def _marks(name: str, target: Any, anomalous: tuple[str, ...]) -> Any:
         raise UserError(
             TARGET,
             f"column {name!r} holds other values than true and false, or 1 and 0",
-            "write 1 for rows that are anomalous and 0 for all others, or remove the field: labels only judge here",
+            "write 1 for rows that are anomalous and 0 for all others (labels only judge here), or remove the field and"
+            " list dataset.features without this column",
         )
     return marks.cast(pa.int64())
 

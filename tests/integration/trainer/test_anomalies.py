@@ -174,6 +174,20 @@ def test_gates_with_labels_are_those_of_two_classes(shop: Workshop) -> None:
     assert 0 <= ended.results["evidence"]["found"]["worst"] <= 1
 
 
+def test_a_champion_is_not_beaten_on_anomalies_that_are_not_there(shop: Workshop) -> None:
+    """Both would find none of none, and be as good."""
+    table = tumours_table()
+    uri = shop.write(table.set_column(table.column_names.index(LABEL), LABEL, pa.array([0] * table.num_rows)))
+    first = ran(shop, detection(uri, run="champion"), "train").results["bundle"]
+    gate = {"name": "no-worse", "type": "Champion", "champion": {"metric": "recall", "confidence": 0.95}}
+    told = detection(uri, run="challenger", evaluation={"metrics": ["accuracy"], "gates": [gate]})
+    told["champion"] = {"name": "flights-v1", "version": 1, "uri": first["uri"], "digest": first["digest"]}
+
+    ended = ran(shop, told)
+
+    assert ended.results["evidence"]["no-worse"] == {"problem": "no row held out is labelled anomalous"}
+
+
 @pytest.mark.parametrize("metric, test", [("accuracy", "Tango"), ("f1", "bootstrap")])
 def test_the_champion_answers_the_same_labelled_rows(shop: Workshop, metric: str, test: str) -> None:
     """The paired test of a classification; the same forest once more is as good."""
@@ -227,7 +241,11 @@ REFUSALS: dict[str, tuple[Json, str, str]] = {
         "spec.dataset.target",
         "is not set, and the Stratified split needs it",
     ),
-    "a search": ({"training": {"tuning": OBJECTIVE}}, "spec.evaluation.metrics", f"recall {NO_LABELS}"),
+    "a search": (
+        {"training": {"tuning": OBJECTIVE}},
+        "spec.training.tuning.objectives[found].metric",
+        f"recall {NO_LABELS}",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 import skops.io
 from onnx import TensorProto, helper
 from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -120,6 +121,16 @@ def test_a_detector_of_anomalies_is_taken_in(shop: Workshop, web: WebServer) -> 
     usual = model.decision_function(table.astype(np.float32).astype(np.float64))
     assert found["score"] == pytest.approx(-usual)
     assert found["label"] == (usual < 0).astype(int).tolist()
+
+
+def test_a_detector_of_its_own_rows_is_refused(shop: Workshop, web: WebServer) -> None:
+    """Only with `novelty` it can be asked about others, and the way over ONNX is closed to detectors."""
+    table, _ = iris()
+    ended = fetched(shop, web, "flowers.skops", skops.io.dumps(LocalOutlierFactor().fit(table)))
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.importFrom.uri")
+    assert ended.message["sentence"] == "the model scores only the rows that it learned from"
+    assert ended.message["remedy"] == "fit it with novelty=True"
 
 
 def test_a_detector_as_onnx_is_refused(shop: Workshop, web: WebServer) -> None:

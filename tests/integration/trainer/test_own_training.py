@@ -126,6 +126,32 @@ def test_a_detector_that_a_script_has_fitted_becomes_a_version(shop: Workshop, t
     assert evaluated.results["metrics"]["roc_auc"] > 0.5
 
 
+CONTRADICTIONS: dict[str, str] = {
+    "as scikit-learn has them": """
+del model.graph.node[-1]
+model.graph.node.extend([
+    helper.make_node("Where", ["above", "plus", "minus"], ["label"]),
+])
+model.graph.initializer.append(helper.make_tensor("plus", T.INT64, [], [1]))
+model.graph.initializer.append(helper.make_tensor("minus", T.INT64, [], [-1]))
+""",
+    "by a threshold of its own": "model.graph.initializer[-1].double_data[0] = 2.0",
+}
+
+
+@pytest.mark.parametrize("told", ["AnomalyDetection"], indirect=True)
+@pytest.mark.parametrize("change", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_labels_that_contradict_the_score_are_refused(shop: Workshop, told: dict[str, Any], change: str) -> None:
+    """What servers, drift monitors and pages say of a score is that it is anomalous above 0."""
+    write_model(shop, DETECTOR + change)
+
+    ended = shop.run("train", told)
+
+    assert (ended.code, ended.message["field"]) == (64, "spec.training.container")
+    assert ended.message["sentence"].startswith("the output label of its model.onnx contradicts score in ")
+    assert ended.message["remedy"].startswith("let it answer label 1 where score is above 0, else 0")
+
+
 @pytest.mark.parametrize("told", ["AnomalyDetection"], indirect=True)
 def test_a_classifier_is_no_detector(shop: Workshop, told: dict[str, Any]) -> None:
     """The outputs are those of the task."""

@@ -57,6 +57,24 @@ def test_with_labels_everything_is_told() -> None:
     assert tuple(score_detections(KNOWN, [])) == metrics_of(Task.ANOMALY_DETECTION)
 
 
+NONE = np.zeros(500, dtype=np.int64)
+UNDEFINED = {
+    "recall": (Detected(CALLED, SCORES, NONE), "no row held out is labelled anomalous"),
+    "f1": (Detected(CALLED, SCORES, NONE), "no row held out is labelled anomalous"),
+    "precision": (Detected(NONE, SCORES, TRUTH), "no row held out is called anomalous"),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_what_no_row_can_tell_is_undefined(name: str) -> None:
+    """Anomalies are rare, and 0 would say that the detector is bad."""
+    detected, why = UNDEFINED[name]
+
+    with pytest.raises(UndefinedError, match=why):
+        detection_score(detected, name)
+    assert name not in score_detections(detected, [])
+
+
 def test_a_metric_that_needs_labels_is_refused_by_name_without_them() -> None:
     """Before anything is learned, with what can be used instead."""
     with pytest.raises(UserError) as caught:

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from mlwright.bundle.manifest import Tensor
+from mlwright.bundle.manifest import Datatype, Tensor
 from mlwright.bundle.models import OnnxModel, open_session
 from mlwright.bundle.parity import compare
+from mlwright.bundle.tensors import Array, Arrays
 from mlwright.scoring import Task
 from mlwright.trainer.arrow_types import plain
 from mlwright.trainer.columns import canonical, datatype_of
@@ -92,6 +93,43 @@ def test_a_row_on_a_threshold_goes_the_same_way_in_every_tree() -> None:
     near = np.concatenate([np.nextafter(edges, np.float32(-np.inf)), edges, np.nextafter(edges, np.float32(np.inf))])
 
     assert _parity(fitted, Side(whole.inputs, (pa.array(near.astype(np.float64)),), None))
+
+
+def _asked(fitted: Fitted, side: Side, threads: int = 1) -> Arrays:
+    return OnnxModel(open_session(to_onnx(fitted), threads=threads), fitted.signature).predict(side.arrays())
+
+
+def _numbers(columns: Array) -> Side:
+    inputs = tuple(Tensor(f"f{place}", Datatype.FP64) for place in range(columns.shape[1]))
+    return Side(inputs, tuple(pa.array(column) for column in columns.T), None)
+
+
+@pytest.mark.parametrize("trees", [200, 300])
+def test_rows_on_the_line_are_usual_however_they_are_asked(trees: int) -> None:
+    """Repeated rows lie on the line that a share draws: what threads and batches add up must not flag all of them."""
+    chance = np.random.default_rng(0)
+    marks = np.column_stack([np.arange(2000) % 2, chance.random(2000) < 0.08]).astype(np.float64)
+    side = _numbers(marks)
+    fitted = _detector(side, "sklearn.ensemble.IsolationForest", contamination=0.05, n_estimators=trees)
+
+    theirs = fitted.answer(fitted.encoding.matrix(side))
+    together, spread = _asked(fitted, side), _asked(fitted, side, threads=4)
+    different, places = np.unique(marks, axis=0, return_inverse=True)
+    single = np.concatenate([_asked(fitted, _numbers(row.reshape(1, -1)))["label"] for row in different])[places]
+
+    assert (theirs["score"] == 0).sum() > 50
+    for labels in (together["label"], spread["label"], single):
+        assert (labels != theirs["label"]).sum() == 0
+
+
+def test_a_gap_that_only_a_server_sees_goes_the_same_way_in_every_tree() -> None:
+    """Without preprocessing nothing fills it, and each node of scikit-learn has its own way for it."""
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    training = Training(Task.ANOMALY_DETECTION, "sklearn.ensemble.IsolationForest", {}, Preprocessing.NONE, seed=7)
+    fitted = fit(training, _numbers(rows))
+    rows[::3, 0] = rows[1::3, 2] = np.nan
+
+    assert _parity(fitted, _numbers(rows))
 
 
 @pytest.mark.parametrize("estimator", ["sklearn.svm.OneClassSVM", "sklearn.linear_model.SGDOneClassSVM"])

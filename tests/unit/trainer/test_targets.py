@@ -143,6 +143,17 @@ def test_a_target_that_cannot_be_learned_is_refused(column: Any, task: Task, fie
     assert (caught.value.field, caught.value.sentence) == (field, sentence)
 
 
+def test_marks_of_another_kind_are_corrected_or_left_out_of_the_features() -> None:
+    """Without the field alone the column of labels would become a feature."""
+    with pytest.raises(UserError) as caught:
+        prepare_target("late", pa.array([-1, 1]), DETECTION)
+
+    assert caught.value.remedy == (
+        "write 1 for rows that are anomalous and 0 for all others (labels only judge here), or remove the field and"
+        " list dataset.features without this column"
+    )
+
+
 @pytest.mark.parametrize(
     "learned,held_out,sentence",
     [

@@ -75,6 +75,8 @@ def load(found: Found, task: ImportTask) -> FittedElsewhere:
     pickled = _allowed_pickle(found.path, task) if found.kind is Kind.PICKLE else b""
     with _one_release():
         estimator = _from_pickle(pickled) if pickled else _from_skops(found.path)
+    if _knows_its_own_rows_only(estimator):
+        raise UserError(URI, "the model scores only the rows that it learned from", "fit it with novelty=True")
     if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
         raise UserError(URI, "is no estimator of scikit-learn", _EXPORT)
     if hasattr(estimator, "classes_") and not hasattr(estimator, "predict_proba"):
@@ -82,6 +84,14 @@ def load(found: Found, task: ImportTask) -> FittedElsewhere:
     columns = found.columns or _columns(estimator, task.features)
     forget_names(estimator)
     return FittedElsewhere(estimator, columns, pickled)
+
+
+def _knows_its_own_rows_only(estimator: Any) -> bool:
+    return (
+        isinstance(estimator, BaseEstimator)
+        and is_outlier_detector(estimator)
+        and not hasattr(estimator, "decision_function")
+    )
 
 
 def _allowed_pickle(path: Path, task: ImportTask) -> bytes:

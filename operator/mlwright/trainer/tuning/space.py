@@ -15,7 +15,7 @@ from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import build_estimator, find_estimator
 from mlwright.trainer.scores import check_metrics
 from mlwright.trainer.step import Training
-from mlwright.trainer.tuning.settings import FIELD, Parameter, PrunerName, Range, SamplerName, Scalar, Tuning
+from mlwright.trainer.tuning.settings import FIELD, Objective, Parameter, PrunerName, Range, SamplerName, Scalar, Tuning
 from mlwright.trainer.wording import did_you_mean
 
 LARGEST_GRID: Final = 1_000_000
@@ -41,7 +41,8 @@ def check_tuning(training: Training, tuning: Tuning, *, target: bool) -> None:
             raise UserError(parameter.field, sentence, did_you_mean(parameter.name, sorted(known)))
         for value in _ends(parameter):
             _check_value(training, parameter, value)
-    check_metrics([objective.metric for objective in tuning.objectives], training.task, target=target)
+    for objective in tuning.objectives:
+        check_metrics([objective.metric], training.task, target=target, field=_metric_field(objective))
     _check_directions(tuning)
     _check_search(tuning)
     _check_report(tuning)
@@ -65,10 +66,14 @@ def _check_directions(tuning: Tuning) -> None:
     for objective in tuning.objectives:
         if METRICS[objective.metric].goal is Goal.NEITHER:
             raise UserError(
-                f"{FIELD}.objectives[{objective.name}].metric",
+                _metric_field(objective),
                 f"{objective.metric} describes, and is better in neither direction",
                 "use a metric that compares answers with labels (dataset.target)",
             )
+
+
+def _metric_field(objective: Objective) -> str:
+    return f"{FIELD}.objectives[{objective.name}].metric"
 
 
 def _check_search(tuning: Tuning) -> None:
