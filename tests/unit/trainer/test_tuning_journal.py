@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from mlwright.trainer.tuning import journal
-from mlwright.trainer.tuning.journal import JOURNAL, TAIL, open_journal
+from mlwright.trainer.tuning.journal import COUNTS, JOURNAL, open_journal
 
 SHORT = 2000
 """Bytes of the longest tail, so that few entries are many tails."""
@@ -30,13 +31,15 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.sent = 0
+        self.before_fetch: Callable[[Path], None] = lambda _: None
 
     def holds(self, path: Path) -> bool:
         """See Copies."""
-        return path.name in {JOURNAL, TAIL}
+        return path.name.startswith(JOURNAL)
 
     def fetch(self, path: Path) -> None:
         """See Copies."""
+        self.before_fetch(path)
         if path.name in self.objects:
             path.write_bytes(self.objects[path.name])
 
@@ -49,15 +52,25 @@ class Bucket:
 def with_trials(storage: BaseStorage, number: int) -> int:
     """Begin a study with some trials; return it."""
     study = storage.create_new_study([StudyDirection.MAXIMIZE], "search")
+    do_trials(storage, study, number)
+    return study
+
+
+def do_trials(storage: BaseStorage, study: int, number: int) -> None:
+    """Do some trials of a study."""
     for _ in range(number):
         storage.set_trial_state_values(storage.create_new_trial(study), TrialState.COMPLETE, [0.5])
-    return study
 
 
 def found(bucket: Bucket, run: Path) -> list[Any]:
     """Return the entries that a pod finds that comes next."""
     open_journal(run, bucket)
-    return [json.loads(line) for line in (run / JOURNAL).read_bytes().splitlines()]
+    return told(bucket, run)
+
+
+def told(bucket: Bucket, run: Path) -> list[Any]:
+    """Return the entries of the pod that opened the journal last."""
+    return [json.loads(line) for line in (run / bucket.objects[COUNTS].decode()).read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize("trials", range(0, 40, 3))
@@ -65,30 +78,82 @@ def test_a_pod_that_comes_next_finds_every_entry(tmp_path: Path, trials: int) ->
     """Wherever the one before was lost: before, while and after its tail became too long."""
     bucket, run = Bucket(), tmp_path / "first"
     with_trials(open_journal(run, bucket), trials)
-    told = [json.loads(line) for line in (run / JOURNAL).read_bytes().splitlines()]
+    wrote = told(bucket, run)
 
-    assert found(bucket, tmp_path / "second") == told
+    assert found(bucket, tmp_path / "second") == wrote
 
 
 def test_most_entries_are_sent_without_all_that_came_before(tmp_path: Path) -> None:
     """A hundred trials of two entries each: all of the journal with each of them would be the square of it."""
     bucket, run = Bucket(), tmp_path / "first"
     with_trials(open_journal(run, bucket), 100)
-    ends = accumulate(len(line) for line in (run / JOURNAL).read_bytes().splitlines(keepends=True))
+    ends = accumulate(len(json.dumps(entry)) for entry in told(bucket, run))
 
     assert bucket.sent < sum(ends) / 5
 
 
-def test_a_tail_of_somebody_who_was_given_up_is_passed_over(tmp_path: Path) -> None:
-    """It follows the journal of before: what the successor has sent whole since is what counts."""
+@pytest.mark.parametrize("late", [pytest.param(1, id="a tail"), pytest.param(60, id="all of it, and tails")])
+@pytest.mark.parametrize("more", [0, 3])
+def test_what_somebody_writes_who_was_given_up_counts_for_nothing(tmp_path: Path, late: int, more: int) -> None:
+    """Whatever it sends, and whether the successor goes on after it: what the successor has done is found."""
     bucket = Bucket()
-    with_trials(open_journal(tmp_path / "first", bucket), 3)
-    late = bucket.objects[TAIL]
-    told = len(found(bucket, tmp_path / "second"))
-    bucket.objects[JOURNAL] = (tmp_path / "second" / JOURNAL).read_bytes()
-    bucket.objects[TAIL] = late
+    given_up = open_journal(tmp_path / "first", bucket)
+    study = with_trials(given_up, 3)
+    successor = open_journal(tmp_path / "second", bucket)
+    do_trials(successor, study, 50)
+    do_trials(given_up, study, late)
+    do_trials(successor, study, more)
 
-    assert len(found(bucket, tmp_path / "third")) == told
+    assert len(open_journal(tmp_path / "third", bucket).get_all_trials(study)) == 3 + 50 + more
+
+
+def test_somebody_who_was_given_up_before_it_wrote_anything_takes_nothing(tmp_path: Path) -> None:
+    """Its first entry comes when another has gone on."""
+    bucket = Bucket()
+    study = with_trials(open_journal(tmp_path / "first", bucket), 3)
+    given_up = open_journal(tmp_path / "second", bucket)
+    do_trials(open_journal(tmp_path / "third", bucket), study, 5)
+    do_trials(given_up, study, 1)
+
+    assert len(open_journal(tmp_path / "fourth", bucket).get_all_trials(study)) == 3 + 5
+
+
+@pytest.mark.parametrize("object_", [1, 2, 3])
+@pytest.mark.parametrize("meanwhile", range(1, 30, 3))
+def test_what_is_sent_while_somebody_looks_leaves_no_gap(tmp_path: Path, object_: int, meanwhile: int) -> None:
+    """What is fetched one after the other may be of several times; all that was there at first is found."""
+    bucket = Bucket()
+    writer = open_journal(tmp_path / "first", bucket)
+    study = with_trials(writer, 3)
+    journal_of_writer = tmp_path / "first" / bucket.objects[COUNTS].decode()
+    before = journal_of_writer.read_bytes()
+    looks: list[Path] = []
+
+    def write_meanwhile(path: Path) -> None:
+        looks.append(path)
+        if len(looks) == object_:
+            do_trials(writer, study, meanwhile)
+
+    bucket.before_fetch = write_meanwhile
+    open_journal(tmp_path / "second", bucket)
+
+    seen = (tmp_path / "second" / bucket.objects[COUNTS].decode()).read_bytes()
+    assert journal_of_writer.read_bytes().startswith(seen)
+    assert seen.startswith(before)
+
+
+def test_a_tail_that_follows_something_else_is_passed_over_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as of a journal that somebody put back from yesterday."""
+    bucket = Bucket()
+    study = with_trials(open_journal(tmp_path / "first", bucket), 3)
+    do_trials(open_journal(tmp_path / "second", bucket), study, 2)
+    name = bucket.objects[COUNTS].decode()
+    bucket.objects[name] = bucket.objects[name].splitlines(keepends=True)[0]
+
+    assert len(found(bucket, tmp_path / "third")) == 1
+    assert "follows another journal; its trials are done again" in caplog.text
 
 
 def test_a_pod_goes_on_where_another_was_lost(tmp_path: Path) -> None:
@@ -107,7 +172,7 @@ def test_on_a_volume_there_is_one_file(tmp_path: Path) -> None:
     class Volume(Bucket):
         def holds(self, path: Path) -> bool:
             """See Copies."""
-            return path.name not in {JOURNAL, TAIL}
+            return not path.name.startswith(JOURNAL)
 
     bucket = Volume()
     with_trials(open_journal(tmp_path, bucket), 2)

@@ -1,13 +1,18 @@
 """The study of a tuning as it is kept: a journal in the run's folder, one line for each thing that happened.
 
 On a volume others look at the file itself. An object store knows no appending: to send all of a journal with each line
-would be the square of its bytes. There it is two objects: `tune.journal` as it was some time ago, and
-`tune.journal.tail` with what came since, which says in its first line what it follows. A tail that follows another
-journal than the one that is there is of somebody who did not know better, and is passed over.
+would be the square of its bytes. There it is two objects: the journal as it was some time ago, and its tail with what
+came since, which says in its first line what it follows.
+
+A process that was given up may still write while another goes on with its study. So each has a journal of its own,
+which begins with all that was found, and says once, before it does anything, that it is the one that counts: whatever
+the one before it writes from then on is nobody's.
 """
 
 import hashlib
 import json
+import logging
+import secrets
 import threading
 import warnings
 from pathlib import Path
@@ -19,28 +24,51 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from mlwright.trainer.copies import Copies
 
+logger = logging.getLogger(__name__)
+
 JOURNAL: Final = "tune.journal"
-TAIL: Final = "tune.journal.tail"
+"""On a volume; in a store names of journals begin with it."""
+COUNTS: Final = "tune.journal.counts"
+"""In a store it holds the name of the journal that counts."""
 LONGEST_TAIL: Final = 64 << 10
 """Bytes of a tail; with more of them all of the journal is sent, and another tail begins."""
 
 
 def open_journal(run: Path, copies: Copies) -> BaseStorage:
-    """The study's storage in the run's folder; one process at a time has it open.
+    """The study's storage in the run's folder; what another process does that has it open no longer counts.
 
     Raises:
         OSError: The volume cannot be written.
+        UserError: The store refuses, or is away.
     """
     run.mkdir(parents=True, exist_ok=True)
     path = run / JOURNAL
-    if copies.holds(path):
-        copies.fetch(path)
-        copies.fetch(run / TAIL)
-        join(path, run / TAIL)
+    is_copy = copies.holds(path)
+    if is_copy:
+        known = _found(run, copies)
+        path = run / f"{JOURNAL}-{secrets.token_hex(8)}"
+        path.write_bytes(known)
     mend(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return JournalStorage(_Journal(path, copies))
+        journal = _Journal(path, copies)
+        if is_copy:
+            journal.send_whole()
+            (run / COUNTS).write_text(path.name, encoding="ascii")
+            copies.send(run / COUNTS)  # last: it never names less than was there before
+        return JournalStorage(journal)
+
+
+def _found(run: Path, copies: Copies) -> bytes:
+    """What a store holds of the study; nothing before it was begun."""
+    copies.fetch(run / COUNTS)
+    if not (run / COUNTS).exists():
+        return b""
+    path = run / (run / COUNTS).read_text(encoding="ascii")
+    copies.fetch(tail_of(path))  # first: the journal is then the one that it follows, or a later one with all of it
+    copies.fetch(path)
+    content = path.read_bytes() if path.exists() else b""
+    return joined(content, tail_of(path).read_bytes()) if tail_of(path).exists() else content
 
 
 class _Journal(JournalFileBackend):
@@ -65,29 +93,38 @@ class _Journal(JournalFileBackend):
         with self._path.open("rb") as stream:
             stream.seek(self._sent)
             more = stream.read()
-        if self._sent and len(more) <= LONGEST_TAIL:
-            tail = self._path.with_name(TAIL)
+        if len(more) <= LONGEST_TAIL:
+            tail = tail_of(self._path)
             tail.write_bytes(self._follows + more)
             self._copies.send(tail)
         else:
-            self._copies.send(self._path)
-            whole = self._path.read_bytes()
-            self._sent, self._follows = len(whole), _follows(whole)
+            self.send_whole()
+
+    def send_whole(self) -> None:
+        """Let others find all of it without a tail; in a store that comes before anything is appended."""
+        self._copies.send(self._path)
+        whole = self._path.read_bytes()
+        self._sent, self._follows = len(whole), _follows(whole)
 
 
-def join(path: Path, tail: Path) -> None:
-    """Add the tail to the journal that it follows; one that follows another is passed over.
+def tail_of(path: Path) -> Path:
+    """Where the tail of a journal in a store lies."""
+    return path.with_name(f"{path.name}.tail")
+
+
+def joined(content: bytes, tail: bytes) -> bytes:
+    """Return a journal with its tail; one that follows the journal as it was earlier is in it already.
 
     Args:
-        path: The journal.
-        tail: What came after it; there may be none.
+        content: The journal.
+        tail: What came after it, with the line that says after what.
     """
-    if not (path.exists() and tail.exists()):
-        return
-    first, _, rest = tail.read_bytes().partition(b"\n")
-    if first + b"\n" == _follows(path.read_bytes()):
-        with path.open("ab") as stream:
-            stream.write(rest)
+    first, _, rest = tail.partition(b"\n")
+    earlier = content[: json.loads(first)["after"]["bytes"]]
+    if first + b"\n" != _follows(earlier):
+        logger.warning("the end of the tuning's journal follows another journal; its trials are done again")
+        return content
+    return max(content, earlier + rest, key=len)
 
 
 def _follows(content: bytes) -> bytes:
