@@ -63,7 +63,11 @@ def unless_only_figures(
 
 
 def _calmly(fast: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return what minutes say besides figures; None where any of them are strange."""
+    """Return what minutes say besides figures; None where any of them are strange.
+
+    Verdicts that are not strange are left out: of quiet minutes some are proven to be near and others are not, by
+    chance.
+    """
     features: Sequence[Mapping[str, Any]] = fast.get("features") or ()
     if any(one.get("verdict") == "Drifted" or one.get("over") for one in features):
         return None
