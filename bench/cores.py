@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -42,21 +42,37 @@ class Spent:
     """CPU seconds, user and system, that a process and those it has started spend from now on."""
 
     def __init__(self, pid: int) -> None:
-        self._clocks = [(~one << 3) | _OF_PROCESS for one in _family(pid)]  # as clock_getcpuclockid(3) makes them
+        self._pid = pid
+        self._family = frozenset(_family(pid))
         self._before = self._now()
 
     @property
     def seconds(self) -> float:
-        """What they have spent since this was made."""
+        """What they have spent since this was made.
+
+        Raises:
+            SystemExit: There are other processes than at the beginning, of which some would not be counted.
+        """
+        family = frozenset(_family(self._pid))
+        if family != self._family:
+            more, fewer = len(family - self._family), len(self._family - family)
+            raise SystemExit(
+                f"processes of {self._pid} started or ended while it was measured: {more} more, {fewer} fewer; what"
+                " these spent is not known, and the figure would mean nothing: measure again when all have started"
+            )
         return (self._now() - self._before) / 1e9
 
     def _now(self) -> int:
-        return sum(time.clock_gettime_ns(clock) for clock in self._clocks)
+        clocks = ((~one << 3) | _OF_PROCESS for one in self._family)  # as clock_getcpuclockid(3) makes them
+        return sum(time.clock_gettime_ns(clock) for clock in clocks)
 
 
 def _family(pid: int) -> Iterator[int]:
-    """A process and its children, and theirs."""
-    yield pid
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            yield from _family(int(child))
+    """A process and its children, and theirs; of those that end while this looks only some."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        yield pid
+        for thread in threads:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                for child in (thread / "children").read_text().split():
+                    yield from _family(int(child))
