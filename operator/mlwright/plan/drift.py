@@ -274,6 +274,8 @@ class MonitorSeen:
     uid: str
     spec: DriftMonitorSpec
     status: Mapping[str, Any]
+    generation: int = 0
+    """Of the spec."""
     served: ServedSeen | None = None
     missing: str = ""
     """What does not exist, and what is waited for; empty when something is served."""
@@ -300,6 +302,11 @@ class MonitorSeen:
     def watched(self) -> str:
         """Name of the deployment."""
         return watched(self.spec)
+
+    @property
+    def is_told_of_spec(self) -> bool:
+        """Whether the status speaks of the spec as it is, and not of one before an edit."""
+        return bool(self.status.get("observedGeneration", 0) == self.generation)
 
     def retrain_name(self, pipeline: str, revision: str) -> str:
         """Return the name of the Decision by which a pipeline is asked because of a revision, whoever asks."""

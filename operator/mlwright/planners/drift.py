@@ -59,7 +59,7 @@ def decide(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
 def _decided(seen: MonitorSeen, settings: Settings, now: datetime) -> Decision:
     if seen.served is None:
         verdicts = (ready(Reason.WAITING, seen.missing, "False"), reconciling(Reason.WAITING, seen.missing))
-        return Decided(StatusDraft(seen.missing, (*verdicts, *_kept(seen)), _fields(seen)))
+        return Decided(StatusDraft(seen.missing, (*verdicts, *_kept(seen)), _fields_of_spec(seen)))
     if seen.spec.paused:
         sentence = "nothing is judged while spec.paused is true"
         verdicts = (ready(Reason.PAUSED, sentence), Verdict("Paused", "True", Reason.PAUSED, sentence))
@@ -93,6 +93,15 @@ def _fields(seen: MonitorSeen) -> dict[str, Any]:
     return {name: seen.status.get(name) for name in (*found, "estimate", "lastLook", "schedule", "handledRequest")}
 
 
+def _fields_of_spec(seen: MonitorSeen) -> dict[str, Any]:
+    """Return what was told before; after an edit of no window.
+
+    Once that is written the status is one of the new spec, and nobody must take what was told of the old one for its
+    verdicts. A monitor that pauses needs no such care: to let it go on is another edit.
+    """
+    return _fields(seen) if seen.is_told_of_spec else {**_fields(seen), "window": None}
+
+
 def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: datetime) -> Decision:
     known = known_of(seen, served)
     wanted = next_span(seen, served, known, now)
@@ -115,7 +124,7 @@ def _watching(seen: MonitorSeen, settings: Settings, served: ServedSeen, now: da
 def _as_told(seen: MonitorSeen, served: ServedSeen) -> StatusDraft:
     """Return what was told before: what is recorded now is judged when it is in the world, by the next look."""
     summary = str(seen.status.get("summary") or watches(served))
-    return StatusDraft(summary, (ready(Reason.SETTLED, watches(served)), *_kept(seen)), _fields(seen))
+    return StatusDraft(summary, (ready(Reason.SETTLED, watches(served)), *_kept(seen)), _fields_of_spec(seen))
 
 
 def _records(seen: MonitorSeen, served: ServedSeen, known: Known, tallied: Tallied | None) -> tuple[DriftIntent, ...]:
@@ -157,5 +166,6 @@ def _usual(seen: MonitorSeen, known: Known, fast: Fast, block: Block) -> tuple[K
 
 def _suspects(seen: MonitorSeen, known: Known, reference: Reference) -> frozenset[str]:
     """Return what may have drifted, by what the long windows say; as a rule that was told when they were judged."""
-    told = told_suspects(seen.spec, reference, known.blocks[-1].until, seen.status) if known.blocks else None
+    is_told = known.blocks and seen.is_told_of_spec
+    told = told_suspects(seen.spec, reference, known.blocks[-1].until, seen.status) if is_told else None
     return suspected(seen.spec, reference, known.windows(seen.spec), seen.status) if told is None else told

@@ -15,7 +15,7 @@ from bench.drift_live import HOUR, SETTINGS, Live, lived, spec
 from bench.drift_traffic import DAY, SAME, Change, Counts, Population
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders.drift import renderer, variations
-from mlwright.plan.drift import Block, KeepBlock, KeepVaried, Reference, Variation, Varied
+from mlwright.plan.drift import Block, KeepBlock, KeepVaried, MonitorSeen, Reference, Variation, Varied
 from mlwright.plan.writes import Create
 from mlwright.planners import drift_verdicts
 from mlwright.planners.drift import decide
@@ -193,6 +193,42 @@ def test_a_status_that_tells_something_else_tells_no_suspects(change: dict[str, 
 
     assert told_of(live, live.seen.status) == frozenset()
     assert told_of(live, {**live.seen.status, **change}) is None
+
+
+def edited() -> tuple[Live, MonitorSeen]:
+    """Return a monitor that allowed all of a drift, and as it is seen with one more hour when that was edited."""
+    generous = spec(["DataDrift"], checks=[{"name": "x", "type": "DataDrift", "dataDrift": {"maxDistance": 0.9}}])
+    strict = spec(["DataDrift"], checks=[{"name": "x", "type": "DataDrift", "dataDrift": {"maxDistance": 0.1}}])
+    live = Live(generous, learned_of_users())
+    hours = hours_of_users(FAR)
+    for counts in hours[:84]:
+        live.hour(counts)
+    assert told_of(live, live.seen.status) == frozenset()
+    status = {**live.seen.status, "observedGeneration": 1}
+    return live, replace(live.counted(hours[84]), spec=strict, generation=2, status=status)
+
+
+def test_after_an_edit_suspects_are_those_of_the_spec_as_it_is() -> None:
+    """What was told before says who was far away from what was allowed then."""
+    live, seen = edited()
+
+    found = decide(seen, SETTINGS, datetime.fromtimestamp(live.now + 20, UTC))
+
+    (more,) = [record.varied.variation for record in found.records if isinstance(record, KeepVaried)]
+    before = live.seen.references[0].variation
+    taught = {name for name, one in more.items() if one.wobble.pairs > before[name].wobble.pairs}
+    assert taught == {"feature:1", "feature:2"}
+
+
+def test_what_was_told_before_an_edit_is_of_no_window_when_the_edit_was_seen() -> None:
+    """A look that only records tells it again, and from then on the status is one of the new spec."""
+    live, seen = edited()
+
+    found = decide(seen, SETTINGS, datetime.fromtimestamp(live.now + 20, UTC))
+
+    assert found.records
+    assert found.status.fields["features"] == live.seen.status["features"]
+    assert told_of(live, found.status.fields) is None
 
 
 def newest_of(live: Live) -> tuple[Window, ...]:

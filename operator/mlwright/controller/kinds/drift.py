@@ -47,6 +47,7 @@ def gather(body: Body, cache: CacheView) -> MonitorSeen:
         uid=meta["uid"],
         spec=spec,
         status=body.get("status") or {},
+        generation=meta.get("generation", 0),
         served=served if isinstance(served, ServedSeen) else None,
         missing=served if isinstance(served, str) else "",
         blocks=builders.blocks(records),
