@@ -39,6 +39,7 @@ class Asked:
             while (seconds := spent.seconds) < cpu_seconds:
                 self._round(sockets, rounds)
                 rounds += 1
+            spent.check()
         return rounds * connections / seconds
 
     def _round(self, sockets: Sequence[socket.socket], turn: int) -> float:

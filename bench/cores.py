@@ -48,10 +48,22 @@ class Spent:
 
     @property
     def seconds(self) -> float:
-        """What they have spent since this was made.
+        """What those have spent that were there when this was made; cheap enough to be asked after each request.
 
         Raises:
-            SystemExit: There are other processes than at the beginning, of which some would not be counted.
+            SystemExit: One of them has ended.
+        """
+        try:
+            return (self._now() - self._before) / 1e9
+        except OSError:
+            self.check()
+            raise
+
+    def check(self) -> None:
+        """Look, when all is measured, whether there was anybody else.
+
+        Raises:
+            SystemExit: There are other processes than at the beginning, and what these spent is not known.
         """
         family = frozenset(_family(self._pid))
         if family != self._family:
@@ -60,7 +72,6 @@ class Spent:
                 f"processes of {self._pid} started or ended while it was measured: {more} more, {fewer} fewer; what"
                 " these spent is not known, and the figure would mean nothing: measure again when all have started"
             )
-        return (self._now() - self._before) / 1e9
 
     def _now(self) -> int:
         clocks = ((~one << 3) | _OF_PROCESS for one in self._family)  # as clock_getcpuclockid(3) makes them

@@ -133,6 +133,7 @@ def _per_core_second(port: int, pid: int) -> float:
         while (seconds := spent.seconds) < CPU_SECONDS:
             _round(sockets)
             rounds += 1
+        spent.check()
         return rounds * CONNECTIONS / seconds
 
 
