@@ -36,6 +36,8 @@ MAX_PIPELINED: Final = 64
 log = logging.getLogger(__name__)
 
 _OFFERS = frozenset({b"connection", b"upgrade", b"http2-settings"})
+_MISTAKE = "a request could not be answered"
+_BLANK_LINE = b"\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -86,9 +88,11 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head_bytes = 0
         self._head_open = False
+        self._head_began = False  # in what came last
         self._seen = self._loop.time()
         self._stalled = False
         self._leaving = False
+        self._deaf = False  # reads no more, and leaves when what is complete is answered
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     # ------------------------------------------------------------------------------------------ what asyncio calls
@@ -102,8 +106,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, answer what is complete, and watch what is not."""
         self._seen = self._loop.time()
-        if self._leaving:
-            return  # the last answer is written: what comes now is the rest of a body
+        if self._leaving or self._deaf:
+            return  # what comes now is the rest of a body whose answer is written, or of a head that is given up
+        self._head_began = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
@@ -117,7 +122,7 @@ class Connection(asyncio.Protocol):
             self._refuse_noise()
             return
         if self._head_open:
-            self._watch_head(len(data))
+            self._watch_head(data)
         if self._queue:
             # What came on other connections at the same time is read first, and then all is answered: the processor's
             # cache holds the code of one of the two, and going back and forth costs a tenth of a small request.
@@ -152,7 +157,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url, self._headers = b"", {}
-        self._head_open, self._head_bytes = True, 0
+        self._head_open, self._head_began = True, True
 
     def on_url(self, url: bytes) -> None:
         """A piece of its address."""
@@ -190,7 +195,14 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------------------------------------------- answering
 
     def _advance(self) -> None:
-        """Answer the requests that can be answered now, in their order."""
+        """Answer the requests that can be answered now, in their order; a mistake of ours ends the connection."""
+        try:
+            self._answer_queue()
+        except Exception:
+            log.exception(_MISTAKE)
+            self._give_up()
+
+    def _answer_queue(self) -> None:
         while self._queue and self._task is None and not self._stalled and not self._leaving:
             exchange = self._queue[0]
             if exchange.written:
@@ -203,6 +215,8 @@ class Connection(asyncio.Protocol):
             else:
                 self._welcome(exchange)
                 break
+        if self._deaf and not self._queue:
+            self._leave()
         self._watch_body()
         self._watch_queue()
 
@@ -224,7 +238,11 @@ class Connection(asyncio.Protocol):
         self._task = None
         if task.cancelled() or not self._queue:
             return  # the client left meanwhile
-        self._write(self._queue[0], task.result())
+        try:
+            self._write(self._queue[0], task.result())
+        except Exception:
+            log.exception(_MISTAKE)
+            self._give_up()
         self._advance()
 
     def _write(self, exchange: Exchange, reply: Reply) -> None:
@@ -260,6 +278,11 @@ class Connection(asyncio.Protocol):
         if not self._queue and not self._head_open:
             self._leave()
 
+    def _give_up(self) -> None:
+        """Close now, for a mistake of ours: a client that waited for its answer would wait for ever."""
+        self._leaving = True
+        self._transport.abort()
+
     def abort(self) -> None:
         """Close now, whatever is under way."""
         self._transport.abort()
@@ -288,12 +311,24 @@ class Connection(asyncio.Protocol):
 
     # ---------------------------------------------------------------------------------------------------- limits
 
-    def _watch_head(self, size: int) -> None:
-        self._head_bytes += size
+    def _watch_head(self, data: bytes) -> None:
+        """Count what has come of a head, leaving out what came before it at the same time."""
+        if self._head_began:
+            # It has no blank line of its own, so it lies behind the last one, and behind the body of the one before.
+            before = self._queue[-1].announced_bytes if self._queue else 0
+            self._head_bytes = max(len(data) - max(data.rfind(_BLANK_LINE), 0) - before, 0)
+        else:
+            self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._leave()
+            self._give_up_head()
         elif "head" not in self._timers:
-            self._set("head", HEAD_SECONDS, self._leave)
+            self._set("head", HEAD_SECONDS, self._give_up_head)
+
+    def _give_up_head(self) -> None:
+        """Read no more of it, and leave when those before it are answered."""
+        self._forget("head")
+        self._deaf = True
+        self._advance()
 
     def _watch_body(self) -> None:
         """Give the body of the first request its time."""

@@ -13,7 +13,8 @@ import pytest
 from mlwright.server import connection
 from mlwright.server.application import Application, Limits
 from mlwright.server.connection import Connection
-from mlwright.server.wire import Dater
+from mlwright.server.exchange import Exchange
+from mlwright.server.wire import Dater, Reply
 from tests.support.flights import request
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -272,6 +273,85 @@ async def test_headers_that_are_too_large_are_cut_off(open_connection: Open) -> 
     writer.write(b"GET / HTTP/1.1\r\n" + b"X-More: 1\r\n" * (connection.MAX_HEAD_BYTES // 11 + 1))
 
     assert await reader.read() == b""
+
+
+async def test_many_requests_at_once_are_no_large_head(open_connection: Open) -> None:
+    """Only what belongs to the head that is not complete yet counts as its size."""
+    reader, writer = await open_connection()
+    number = 4 * connection.MAX_HEAD_BYTES // len(LIVE)
+    writer.write(LIVE * number + LIVE[:-3])
+    for _ in range(number):
+        assert (await answered(reader))[0] == 200
+    writer.write(LIVE[-3:])
+
+    assert (await answered(reader))[0] == 200
+
+
+async def test_a_large_body_is_no_part_of_the_head_behind_it(app: Application, open_connection: Open) -> None:
+    """It may come together with the first bytes of the next request."""
+    app.limits = Limits(timeout_seconds=1.0, max_body_bytes=1 << 20)
+    reader, writer = await open_connection()
+    body = BODY + b" " * 3 * connection.MAX_HEAD_BYTES
+    writer.write(HEAD.replace(b"%d" % len(BODY), b"%d" % len(body)) + b"\r\n" + body + LIVE[:-3])
+
+    assert (await answered(reader))[0] == 200
+    writer.write(LIVE[-3:])
+    assert (await answered(reader))[0] == 200
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_what_came_before_a_head_that_is_too_large_is_answered(
+    app: Application, open_connection: Open, pieces: int
+) -> None:
+    """What is wrong with a request is no fault of those before it, not even of one that takes its time."""
+    assert app.model is not None
+    reader, writer = await open_connection()
+    cheap, app.model.cheap_bytes = app.model.cheap_bytes, 0  # predictions are answered on a thread
+    writer.write(LIVE + INFER + b"GET / HTTP/1.1\r\n")
+    for _ in range(pieces):
+        writer.write(b"X-More: 1\r\n" * (connection.MAX_HEAD_BYTES // 11 // pieces + 1))
+        await asyncio.sleep(0)
+
+    statuses = [(await answered(reader))[0] for _ in range(2)]
+    app.model.cheap_bytes = cheap
+
+    assert statuses == [200, 200]
+    with suppress(ConnectionResetError):  # where the rest of the head comes after the end
+        assert await reader.read() == b""
+
+
+class Mistaken(Application):
+    """Fails where it must not, at once or later."""
+
+    when = "at once"
+
+    def answer(self, exchange: Exchange) -> Reply | asyncio.Task[Reply]:
+        """Fail."""
+        del exchange
+
+        async def fail() -> Reply:
+            raise RuntimeError("a mistake")
+
+        if self.when == "later":
+            return asyncio.get_running_loop().create_task(fail())
+        raise RuntimeError("a mistake")
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+async def test_a_mistake_of_ours_ends_the_connection(
+    app: Application, open_connection: Open, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    """A client that nobody will answer must not wait; the log tells why."""
+    app.__class__, app.when = Mistaken, when  # type: ignore[attr-defined] # only its answers change
+    reader, writer = await open_connection()
+    writer.write(LIVE)
+
+    async with asyncio.timeout(5):
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+
+    assert [record.message for record in caplog.records] == ["a request could not be answered"]
+    assert "RuntimeError: a mistake" in caplog.text
 
 
 @pytest.mark.usefixtures("impatient")
