@@ -104,6 +104,44 @@ def test_a_row_is_answered_alone_as_among_others(tmp_path: Path) -> None:
     np.testing.assert_array_equal(alone["probabilities"], together["probabilities"])
 
 
+@pytest.mark.parametrize(
+    "name, values",
+    [("a", np.array([[5]])), ("a", np.array([5.0])), ("n", np.array([[5.0]])), ("a", np.array([[[5.0]]]))],
+    ids=["whole number", "no column", "fraction", "too deep"],
+)
+def test_a_row_of_another_kind_is_refused_alone_as_among_others(tmp_path: Path, name: str, values: Array) -> None:
+    """Its bytes would fit into the memory of the right kind, and be answered as another number."""
+    model, rows = _switch(tmp_path), _switched(2, seed=1)
+
+    for columns in (
+        {**rows, name: np.concatenate([values, values])},
+        {**{other: column[:1] for other, column in rows.items()}, name: values},
+    ):
+        with pytest.raises(Exception, match=r"INVALID_ARGUMENT|[Ii]nvalid"):
+            model.predict(columns)
+    np.testing.assert_array_equal(_one_by_one(model, rows, 2)["label"], model.predict(rows)["label"])
+
+
+POSITIONS = Signature((Tensor("a", Datatype.BOOL),), (Tensor("prediction", Datatype.INT64),))
+
+
+def test_a_row_is_answered_whatever_the_length_of_the_answer_before(tmp_path: Path) -> None:
+    """A model may answer as many numbers as its inputs decide."""
+    graph = helper.make_graph(
+        [helper.make_node("NonZero", ["a"], ["prediction"])],
+        "positions",
+        [helper.make_tensor_value_info("a", TensorProto.BOOL, [None, 1])],
+        [helper.make_tensor_value_info("prediction", TensorProto.INT64, [2, None])],
+    )
+    onnx = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    (tmp_path / "model.onnx").write_bytes(onnx.SerializeToString())
+    model = load_model(tmp_path, replace(ONNX, signature=POSITIONS))
+
+    answers = [model.predict({"a": np.array([[value]])})["prediction"].shape for value in (True, False, False, True)]
+
+    assert answers == [(2, 1), (2, 0), (2, 0), (2, 1)]
+
+
 def test_a_row_with_a_text_is_answered_alone_as_among_others(tmp_path: Path) -> None:
     """It goes the way of many rows."""
     bundle = write_flight_bundle(tmp_path / "flights")
