@@ -137,12 +137,25 @@ def _published(client: Client, kind: str) -> Json | None:
     return schema
 
 
+def _descriptions(schema: Json, path: str = "") -> dict[str, str]:
+    """Return what is said of every field below a schema, by its path."""
+    found = {}
+    for name, field in schema.get("properties", {}).items():
+        found[f"{path}.{name}"] = field.get("description", "")
+        found |= _descriptions(field, f"{path}.{name}") | _descriptions(field.get("items", {}), f"{path}.{name}")
+    return found
+
+
 def test_kubectl_explain_has_something_to_say_about_every_field(client: Client) -> None:
     """The published schema of a kind carries the descriptions of the models."""
     schema = eventually(partial(_published, client, "TrainingPipeline"), "the schema is published")
+    kinds = {definition["spec"]["names"]["kind"]: definition for definition in definitions()}
+    written = kinds["TrainingPipeline"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
-    dataset = schema["properties"]["spec"]["properties"]["dataset"]
-    assert dataset["properties"]["target"]["description"] == "Column to be predicted."
+    told = _descriptions(schema["properties"]["spec"])
+    assert told == _descriptions(written["properties"]["spec"])
+    assert told[".dataset.target"].startswith("Column to be predicted")
+    assert all(told.values())
 
 
 def test_a_status_that_the_operator_writes_comes_back_as_it_was(client: Client, namespace: str) -> None:
