@@ -40,7 +40,7 @@ class Shelf:
         return cls(live, porter, bundle.digest)
 
     def asked(self, name: str, variant: str = "") -> str:
-        """Ask a deployment once, with much patience; return the status and the version that answered."""
+        """Ask a deployment once, with much patience; return the status and the version that answered, or why not."""
         headers = {"Content-Type": "application/json"} | ({"X-Mlwright-Variant": variant} if variant else {})
         lines = (
             "import json, urllib.error, urllib.request as u",
@@ -50,5 +50,7 @@ class Shelf:
             " print(a.status, json.load(a)['model_version'])",
             "except urllib.error.HTTPError as e:",
             " print(e.code, e.read().decode())",
+            "except urllib.error.URLError as e:",
+            " print('no answer:', e.reason)",
         )
         return self.live.kubectl("exec", self.porter.name, "--", "python", "-c", "\n".join(lines)).strip()

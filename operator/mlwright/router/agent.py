@@ -17,12 +17,16 @@ from mlwright.router.maps import backend, maps, rules
 from mlwright.router.memory import Memory, replace_file
 from mlwright.router.servers import Address, Endpoints, Server, repair, wanted
 from mlwright.router.servers import parse as parse_servers
-from mlwright.router.slots import Slots
+from mlwright.router.slots import Shape, Slots
 
 IDLE: Final = 0.25
 """Seconds between two looks when nothing is heard of: within them whatever happened to HAProxy is repaired."""
 SETTLE: Final = 0.02
 """Seconds between two looks while a request waits for a pod."""
+RENEWED: Final = 10.0
+"""Seconds until a new worker must answer after a reload."""
+SURE: Final = 3
+"""Answers in a row by which the new worker is taken to be the only one that answers."""
 WAKE_AGAIN: Final = 5.0
 """Seconds until a model that is still asked for and has no pod is woken once more."""
 
@@ -207,21 +211,36 @@ class Agent:
         shape = before.shape.grown(len(names), most, slots.headers(routes), rules(routes))
         after = slots.assign(before.slots, routes, shape)
         now = Memory(after, shape, dict(facts.texts), dict(facts.endpoints), await self._began(after))
-        if now != before:
+        if shape != before.shape:
+            await self._renew(shape)
+        if now != before:  # last: a reload that failed is still owed at the next look, and in the next life
             memory.keep(self.place.memory, now)
             self._memory = now
-        if shape != before.shape:
-            replace_file(self.place.config, render(shape, self.place))
-            logger.info("HAProxy is reloaded for a larger configuration", extra={"backends": shape.backends})
-            self._usable = {}
-            await self._haproxy.reload()
-            await self._renewed()
 
-    async def _renewed(self) -> None:
-        """Wait until the new worker answers; the old one answers the socket for a moment longer."""
-        async with asyncio.timeout(10):
-            while (await self._haproxy.observe())[0] == self._worker:  # noqa: ASYNC110  # another process tells no event
-                await asyncio.sleep(SETTLE)
+    async def _renew(self, shape: Shape) -> None:
+        """Let HAProxy read the configuration for a shape, and wait until it has.
+
+        Raises:
+            HaproxyError: it is away, or did not in time.
+        """
+        replace_file(self.place.config, render(shape, self.place))
+        old, _ = await self._haproxy.observe()
+        logger.info("HAProxy is reloaded for a larger configuration", extra={"backends": shape.backends})
+        self._usable = {}
+        await self._haproxy.reload()
+        try:
+            async with asyncio.timeout(RENEWED):
+                while await self._answers(old):  # noqa: ASYNC110  # another process tells no event
+                    await asyncio.sleep(SETTLE)
+        except TimeoutError as error:
+            raise HaproxyError(f"no new worker {RENEWED:g} s after a reload") from error
+
+    async def _answers(self, old: int) -> bool:
+        """Tell whether the old worker still is the one that answers, or nobody does; for a moment both may."""
+        try:
+            return old in {(await self._haproxy.observe())[0] for _ in range(SURE)}
+        except HaproxyError:
+            return True
 
     async def _write_maps(self, texts: Mapping[str, str]) -> None:
         """Change the maps that are not as they should be: the file for a HAProxy that starts, then the running one."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlwright.router.config import MOST_WAITING
+from mlwright.router.haproxy import Haproxy, HaproxyError
 from tests.support.routing import Client, Pod, Running, ask, split
 
 N = 4000
@@ -73,6 +74,35 @@ async def test_a_header_names_the_variant_and_an_unknown_one_is_refused(tmp_path
         refused = await ask(running, x_mlwright_variant="newer")
         assert refused.status == 400
         assert "no variant of this model has the name" in refused.body
+
+
+async def test_a_router_that_has_just_begun_knows_the_header(tmp_path: Path) -> None:
+    """It says that it follows a route only when HAProxy was reloaded for what the route asks, however it began."""
+    for turn in range(5):
+        running = Running(tmp_path / str(turn))
+        await pods(running, old=1, new=1)
+        running.scene.route(split(0), override="X-Mlwright-Variant")
+        async with running:
+            assert (await ask(running, x_mlwright_variant="newer")).status == 400
+
+
+async def test_a_reload_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its master did not answer: what the route asks for is not forgotten."""
+    tried, reload = list[int](), Haproxy.reload
+
+    async def fail_once(haproxy: Haproxy) -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise HaproxyError("master.sock does not answer")
+        await reload(haproxy)
+
+    async with Running(tmp_path) as running:
+        await pods(running, old=1, new=1)
+        monkeypatch.setattr(Haproxy, "reload", fail_once)
+        running.scene.route(split(0), override="X-Mlwright-Variant")
+        await running.follows()
+
+        assert (await ask(running, x_mlwright_variant="newer")).status == 400
 
 
 async def test_without_an_override_the_header_means_nothing(tmp_path: Path) -> None:
