@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from collections.abc import Iterable
+from typing import Final, Literal
 
 from mlwright.api.fields import Rule
-from mlwright.scoring import Task
+from mlwright.scoring import METRICS, Goal, Task, metrics_of
 
-LabelMetric = Literal[
+MetricName = Literal[
     "accuracy",
     "balanced_accuracy",
     "f1",
@@ -15,24 +16,20 @@ LabelMetric = Literal[
     "recall",
     "roc_auc",
     "average_precision",
+    "log_loss",
+    "brier",
+    "r2",
+    "mae",
+    "mse",
+    "rmse",
+    "mape",
+    "median_absolute_error",
+    "anomaly_rate",
+    "score_median",
+    "score_p95",
+    "score_p99",
 ]
-"""Metrics of labels, and of how rows are ranked."""
-ClassificationMetric = Literal[LabelMetric, "log_loss", "brier"]
-RegressionMetric = Literal["r2", "mae", "mse", "rmse", "mape", "median_absolute_error"]
-ScoreMetric = Literal["anomaly_rate", "score_median", "score_p95", "score_p99"]
-"""Metrics of an AnomalyDetection that need no labels."""
-MetricName = Literal[ClassificationMetric, RegressionMetric, ScoreMetric]
-CLASSIFICATION_METRICS: Final[tuple[str, ...]] = get_args(ClassificationMetric)
-REGRESSION_METRICS: Final[tuple[str, ...]] = get_args(RegressionMetric)
-SCORE_METRICS: Final[tuple[str, ...]] = get_args(ScoreMetric)
-ANOMALY_METRICS: Final[tuple[str, ...]] = (*get_args(LabelMetric), *SCORE_METRICS)
-_METRICS: Final = {
-    Task.CLASSIFICATION: CLASSIFICATION_METRICS,
-    Task.REGRESSION: REGRESSION_METRICS,
-    Task.ANOMALY_DETECTION: ANOMALY_METRICS,
-}
-_TUNABLE: Final = {**_METRICS, Task.ANOMALY_DETECTION: get_args(LabelMetric)}
-"""Metrics that are better in one direction, by task."""
+"""Those of `mlwright.scoring`, as the schema wants them."""
 
 _UNLABELLED: Final = "self.training.task == 'AnomalyDetection' && !has(self.dataset.target)"
 
@@ -50,7 +47,7 @@ def task_rules() -> tuple[Rule, ...]:
             "dataset.anomalousLabels says which texts of dataset.target are anomalies: name the target of an"
             " AnomalyDetection, or remove it",
         ),
-        *(rule for task, metrics in _METRICS.items() for rule in _rules_of(task, metrics)),
+        *(rule for task in Task for rule in _rules_of(task)),
         *_rules_without_target(),
         Rule(
             "self.training.task != 'Regression' || !has(self.evaluation) || !has(self.evaluation.gates)"
@@ -58,12 +55,13 @@ def task_rules() -> tuple[Rule, ...]:
             "evaluation.gates: Fairness compares the classes of a Classification; use a gate of type Slices for a"
             " Regression",
         ),
-        *(_objectives(task, metrics) for task, metrics in _TUNABLE.items()),
+        *map(_objectives, Task),
     )
 
 
-def _rules_of(task: Task, metrics: tuple[str, ...]) -> tuple[Rule, Rule]:
+def _rules_of(task: Task) -> tuple[Rule, Rule]:
     """Return the rules for the metrics and gates of a task, where there is a target."""
+    metrics = metrics_of(task)
     concerned = f"self.training.task == '{task}'"
     if task is Task.ANOMALY_DETECTION:
         concerned += " && has(self.dataset.target)"
@@ -73,12 +71,12 @@ def _rules_of(task: Task, metrics: tuple[str, ...]) -> tuple[Rule, Rule]:
 
 def _rules_without_target() -> tuple[Rule, ...]:
     """Return the rules about what compares answers with labels, where there are none."""
+    metrics = metrics_of(Task.ANOMALY_DETECTION, target=False)
     remedy = (
-        f"without dataset.target the metrics are {', '.join(SCORE_METRICS)}: choose one of them, or name the column of"
-        " labels"
+        f"without dataset.target the metrics are {', '.join(metrics)}: choose one of them, or name the column of labels"
     )
     return (
-        *_named_rules(_UNLABELLED, SCORE_METRICS, ("threshold", "slices"), remedy),
+        *_named_rules(_UNLABELLED, metrics, ("threshold", "slices"), remedy),
         Rule(
             f"!({_UNLABELLED}) || !has(self.evaluation) || !has(self.evaluation.gates)"
             " || self.evaluation.gates.all(g, !has(g.champion) && !has(g.fairness))",
@@ -94,7 +92,7 @@ def _rules_without_target() -> tuple[Rule, ...]:
 
 def _named_rules(concerned: str, metrics: tuple[str, ...], kinds: tuple[str, ...], remedy: str) -> tuple[Rule, Rule]:
     """Return the rules that metrics, and gates of these kinds, name one of these metrics wherever it concerns them."""
-    known = "[" + ", ".join(f"'{name}'" for name in metrics) + "]"
+    known = _list(metrics)
     unconcerned = f"!({concerned}) || !has(self.evaluation)"
     fits = " && ".join(f"(!has(g.{kind}) || g.{kind}.metric in {known})" for kind in kinds)
     return (
@@ -109,11 +107,17 @@ def _named_rules(concerned: str, metrics: tuple[str, ...], kinds: tuple[str, ...
     )
 
 
-def _objectives(task: Task, metrics: tuple[str, ...]) -> Rule:
-    known = "[" + ", ".join(f"'{name}'" for name in metrics) + "]"
+def _objectives(task: Task) -> Rule:
+    """Return the rule that keeps objectives to the metrics of a task that are better in one direction."""
+    metrics = [name for name in metrics_of(task) if METRICS[name].goal is not Goal.NEITHER]
     return Rule(
         f"self.training.task != '{task}' || !has(self.training.tuning) ||"
-        f" self.training.tuning.objectives.all(o, o.metric in {known})",
+        f" self.training.tuning.objectives.all(o, o.metric in {_list(metrics)})",
         f"training.tuning.objectives: {task.named} has the metrics {', '.join(metrics)}: choose one of them or correct"
         " training.task",
     )
+
+
+def _list(names: Iterable[str]) -> str:
+    """Return a list of texts as CEL writes it."""
+    return "[" + ", ".join(f"'{name}'" for name in names) + "]"
