@@ -4,7 +4,7 @@ Every check answers with a sentence that names the input, what was expected and 
 few steps: this is most of what a small request costs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -117,6 +117,11 @@ def _out_of_range(name: str, declared: Declared) -> str:
 
 def side_by_side(columns: Mapping[str, list[Any]], rows: int) -> dict[str, Array]:
     """Columns of numbers that have been checked as one block of memory: one conversion instead of one for each."""
+    return divided(columns, [*chain.from_iterable(columns.values())], rows)
+
+
+def divided(names: Collection[str], values: list[Any], rows: int) -> dict[str, Array]:
+    """The same, from the numbers of all columns, one column after the other."""
     # numpy reads one flat list in half the time of a list of lists
-    block = np.array([*chain.from_iterable(columns.values())], dtype=np.float64).reshape(len(columns), rows, 1)
-    return dict(zip(columns, block, strict=True))
+    block = np.array(values, dtype=np.float64).reshape(len(names), rows, 1)
+    return dict(zip(names, block, strict=True))

@@ -11,11 +11,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 
-import numpy as np
-
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.tensors import Array
-from mlwright.server.columns import from_list, rows_of
+from mlwright.server.columns import divided, from_list, rows_of
 from mlwright.server.datatypes import OWN
 from mlwright.server.problems import RefusedError
 
@@ -97,9 +95,7 @@ def _columns(layout: _Layout, data: Sequence[list[Any]]) -> dict[str, Array]:
         values = [*chain.from_iterable(layout.pick(data))]
         if not _NUMBER.issuperset(map(type, values)):
             raise _UnusualError
-        # numpy reads one flat list in half the time of a list of lists
-        block = np.array(values, dtype=np.float64).reshape(len(layout.numbers), layout.rows, 1)
-        columns = dict(zip(layout.numbers, block, strict=True))
+        columns = divided(layout.numbers, values, layout.rows)
     for place, name, datatype in layout.others:
         own = OWN[datatype]
         if not own.elements.issuperset(map(type, data[place])):
