@@ -144,15 +144,18 @@ class Spread:
 
     def law(self, noncentrality: float) -> Power:
         """The gamma of a noncentrality, by its cube root."""
-        mean = self.mean + noncentrality
-        ninth = (self.variance + self.slope * noncentrality) / (9 * mean * mean)
+        mean, ninth = self._moments(noncentrality)
         return Power(1 / 3, mean, 1 - ninth, math.sqrt(ninth))
 
     def score(self, noncentrality: float, value: float) -> float:
         """What that gamma says of a value; a thousand are asked in a look at fifty features, and no law is kept."""
-        mean = self.mean + noncentrality
-        ninth = (self.variance + self.slope * noncentrality) / (9 * mean * mean)
+        mean, ninth = self._moments(noncentrality)
         return (math.pow(max(0.0, value) / mean, 1 / 3) - (1 - ninth)) / math.sqrt(ninth)
+
+    def _moments(self, noncentrality: float) -> tuple[float, float]:
+        """The mean, and the variance of the cube root."""
+        mean = self.mean + noncentrality
+        return mean, (self.variance + self.slope * noncentrality) / (9 * mean * mean)
 
 
 def spread(found: Inflation, freedom: int, window: float, reference: float) -> Spread:
