@@ -18,7 +18,7 @@ from mlwright.trainer.encoding import Encoding, Matrix, learn_encoding
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.estimators import CLASS, build_estimator
 from mlwright.trainer.preparation import ESTIMATE, build_pipeline, check_prepared
-from mlwright.trainer.signatures import signature_of
+from mlwright.trainer.signatures import signature_learned
 from mlwright.trainer.step import Preprocessing, Training
 from mlwright.trainer.tables import Side, to_array
 from mlwright.trainer.targets import class_places
@@ -58,7 +58,7 @@ def fit(training: Training, side: Side) -> Fitted:
     if training.preprocessing is Preprocessing.NONE:
         check_prepared(estimator, encoding, matrix)
     pipeline = build_pipeline(estimator, encoding, training.preprocessing)
-    signature = signature_of(training.task, side)
+    signature = signature_learned(training.task, side)
     _fit(pipeline, (matrix, _taught(training.task, side, signature), side.weights), training)
     return Fitted(pipeline, encoding, training.task, signature)
 

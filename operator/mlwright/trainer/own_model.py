@@ -12,7 +12,7 @@ from mlwright.bundle.tensors import DTYPES, Array, Arrays
 from mlwright.scoring import Task
 from mlwright.trainer.encoding import Feature
 from mlwright.trainer.errors import UserError
-from mlwright.trainer.signatures import signature_of
+from mlwright.trainer.signatures import signature_learned
 from mlwright.trainer.step import Training
 from mlwright.trainer.storing import Stored
 from mlwright.trainer.tables import Side
@@ -104,7 +104,7 @@ def load_own(path: Path, training: Training, learned: Side) -> OwnModel:
         session = open_session(content, threads=1)
     except Exception as problem:  # as above
         raise _refuse(f"its {FILE} is no model that ONNX Runtime can load: {type(problem).__name__}") from problem
-    signature = signature_of(training.task, learned)
+    signature = signature_learned(training.task, learned)
     _compare("inputs", session.get_inputs(), signature.inputs)
     _compare("outputs", session.get_outputs(), signature.outputs)
     encoding = RawEncoding(tuple(Feature(tensor) for tensor in signature.inputs))

@@ -13,9 +13,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.exceptions import InconsistentVersionWarning
 
-from mlwright.bundle.manifest import LABEL, PREDICTION, PROBABILITIES, SCORE, Datatype, Format, Label, Signature, Tensor
+from mlwright.bundle.manifest import Datatype, Format, Label, Tensor
 from mlwright.bundle.models import forget_names, stack_inputs
-from mlwright.bundle.outputs import ANOMALY_LABELS, outputs_of
+from mlwright.bundle.outputs import outputs_of
 from mlwright.bundle.skops_archive import canonical_archive
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.bundle.trust import TRUSTED_TYPES
@@ -24,6 +24,7 @@ from mlwright.trainer.errors import UserError
 from mlwright.trainer.imports.fetching import URI
 from mlwright.trainer.imports.finding import Found, Kind
 from mlwright.trainer.imports.task import FIELD, ImportTask
+from mlwright.trainer.signatures import signature_of
 from mlwright.trainer.storing import Stored
 
 _EXPORT: Final = "export the model as ONNX"
@@ -39,7 +40,7 @@ class FittedElsewhere:
         self._pickled = pickled
         classes = getattr(estimator, "classes_", None)
         self.task = _task(estimator, classes)
-        self.signature = _signature(columns, self.task, _labels(classes))
+        self.signature = signature_of(self.task, columns, _labels(classes))
 
     def answer(self, inputs: Arrays) -> dict[str, Array]:
         """The outputs of the signature for rows."""
@@ -174,12 +175,3 @@ def _task(estimator: BaseEstimator, classes: Any) -> Task:
     if is_outlier_detector(estimator):
         return Task.ANOMALY_DETECTION
     return Task.REGRESSION if classes is None else Task.CLASSIFICATION
-
-
-def _signature(columns: tuple[Tensor, ...], task: Task, classes: tuple[Label, ...]) -> Signature:
-    if task is Task.ANOMALY_DETECTION:
-        return Signature(columns, (Tensor(LABEL, Datatype.INT64), Tensor(SCORE, Datatype.FP64)), ANOMALY_LABELS)
-    if not classes:
-        return Signature(columns, (Tensor(PREDICTION, Datatype.FP64),))
-    kind = {bool: Datatype.BOOL, int: Datatype.INT64}.get(type(classes[0]), Datatype.BYTES)
-    return Signature(columns, (Tensor(LABEL, kind), Tensor(PROBABILITIES, Datatype.FP64)), classes)

@@ -19,6 +19,7 @@ from mlwright.scoring import Task
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.imports.fetching import URI
 from mlwright.trainer.imports.task import FIELD
+from mlwright.trainer.signatures import signature_of
 
 _FLOATS: Final = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16}
 _WHOLE: Final = {TensorProto.INT64, TensorProto.INT32}
@@ -74,7 +75,7 @@ def adapt(content: bytes, wanted: Wanted) -> Graph:
     if taken := {LABEL, PROBABILITIES, PREDICTION} & {tensor.name for tensor in inputs}:
         raise UserError(URI, f"a column is called {min(taken)!r}, like an answer", "give the column another name")
     classes = _classes(answers, wanted.classes) if task is Task.CLASSIFICATION else ()
-    signature = _signature(task, inputs, classes)
+    signature = signature_of(task, inputs, classes)
     return Graph(_wrapped(model, signature, answers), signature, task)
 
 
@@ -218,13 +219,6 @@ def _datatype(value: onnx.ValueInfoProto) -> Datatype:
     if kind not in known:
         raise UserError(URI, f"its input {value.name[:64]!r} is of a type that no request can carry", _EXPORT)
     return known[kind]
-
-
-def _signature(task: Task, inputs: tuple[Tensor, ...], classes: tuple[Label, ...]) -> Signature:
-    if task is Task.REGRESSION:
-        return Signature(inputs, (Tensor(PREDICTION, Datatype.FP64),))
-    kind = {bool: Datatype.BOOL, int: Datatype.INT64}.get(type(classes[0]), Datatype.BYTES)
-    return Signature(inputs, (Tensor(LABEL, kind), Tensor(PROBABILITIES, Datatype.FP64)), classes)
 
 
 def _wrapped(model: onnx.ModelProto, signature: Signature, answers: _Answers) -> bytes:
