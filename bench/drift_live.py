@@ -14,19 +14,9 @@ from bench.drift_traffic import SLOTS, Counts
 from mlwright.api.conditions import Verdict
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.controller.status import compact
-from mlwright.plan.drift import (
-    ForgetRecord,
-    KeepBlock,
-    KeepReference,
-    KeepUsual,
-    KeepVaried,
-    MonitorSeen,
-    Reference,
-    ServedSeen,
-    Tallied,
-    Varied,
-    Wanted,
-)
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Reference, Tallied, Varied, Wanted
+from mlwright.plan.drift_intents import ForgetRecord, KeepBlock, KeepReference, KeepUsual, KeepVaried
 from mlwright.planners.drift import Decision, decide
 from mlwright.planners.drift_counts import LABELS
 from mlwright.settings import Settings

@@ -11,29 +11,23 @@ from mlwright.builders import drift_batch, drift_notify, meta
 from mlwright.builders.decisions import Told, decision
 from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION, LABEL_VERSION
 from mlwright.plan.digests import child_name
-from mlwright.plan.drift import (
+from mlwright.plan.drift import MonitorSeen
+from mlwright.plan.drift_counts import Bet, Block, Hours, Reference, Usual, Variation, Varied
+from mlwright.plan.drift_intents import (
     AskForRun,
-    Bet,
-    Block,
     DriftIntent,
     ForgetNote,
     ForgetRecord,
-    Hours,
     KeepBlock,
     KeepReference,
     KeepUsual,
     KeepVaried,
-    MonitorSeen,
     Note,
-    Reference,
     RemoveLook,
     RemoveMessage,
     SendBack,
     StartLook,
     StartMessage,
-    Usual,
-    Variation,
-    Varied,
 )
 from mlwright.plan.resources import CONTROLLER_REVISION, Body, Key
 from mlwright.plan.writes import Create, Delete, Write

@@ -21,7 +21,8 @@ from mlwright.constants import (
     STEP_CONTAINER,
 )
 from mlwright.plan.digests import canonical
-from mlwright.plan.drift import MonitorSeen, RemoveLook, StartLook
+from mlwright.plan.drift import MonitorSeen
+from mlwright.plan.drift_intents import RemoveLook, StartLook
 from mlwright.plan.resources import JOB, Key
 from mlwright.plan.writes import Create, Delete, Write
 

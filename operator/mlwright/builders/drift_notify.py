@@ -9,7 +9,8 @@ from mlwright.builders.decisions import Told, decision
 from mlwright.builders.pods import literal, pod_spec
 from mlwright.constants import EXIT_USER_ERROR, LABEL_MESSAGE, STEP_CONTAINER
 from mlwright.plan.digests import canonical
-from mlwright.plan.drift import ForgetNote, MonitorSeen, Note, RemoveMessage, StartMessage
+from mlwright.plan.drift import MonitorSeen
+from mlwright.plan.drift_intents import ForgetNote, Note, RemoveMessage, StartMessage
 from mlwright.plan.resources import DECISION, JOB, Key
 from mlwright.plan.writes import Create, Delete, Write
 

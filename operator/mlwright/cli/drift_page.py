@@ -10,7 +10,7 @@ from typing import Final
 from mlwright.api.conditions import written
 from mlwright.cli.answers import Code, CommandError
 from mlwright.cli.drift import Told, cut, estimate_of, learning, right
-from mlwright.plan.drift import Counts
+from mlwright.plan.drift_counts import Counts
 from mlwright.planners.drift_past import Traced, TracedFlaw
 from mlwright.planners.drift_quality import WORDS
 from mlwright.stats.drift import Shift, State

@@ -12,7 +12,7 @@ from mlwright.controller.indexes import INDEXES
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change, Holding, Name, Shelf
 from mlwright.controller.tallies import Tallies
-from mlwright.plan.drift import Tallied
+from mlwright.plan.drift_counts import Tallied
 from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measure, Measured

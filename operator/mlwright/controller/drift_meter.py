@@ -8,7 +8,7 @@ from typing import Final
 
 from mlwright.controller.tallies import Tallies
 from mlwright.errors import MetricsError
-from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.drift_counts import Tallied, Wanted
 from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Key
 from mlwright.planners.drift_counts import counted, names_of, profile_of, questions, surfaces_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from mlwright.plan.drift import Tallied
+from mlwright.plan.drift_counts import Tallied
 from mlwright.plan.experiments import Surveyed
 from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measured

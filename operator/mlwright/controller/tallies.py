@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.drift_counts import Tallied, Wanted
 from mlwright.plan.resources import Key
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
-from mlwright.plan.drift import Wanted
+from mlwright.plan.drift_counts import Wanted
 from mlwright.plan.experiments import Survey
 from mlwright.plan.loads import Bounds, Question
 from mlwright.plan.measuring import Measure

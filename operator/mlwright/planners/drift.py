@@ -12,20 +12,9 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, reconciling
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import (
-    JUDGED,
-    Block,
-    DriftIntent,
-    KeepBlock,
-    KeepReference,
-    KeepUsual,
-    KeepVaried,
-    MonitorSeen,
-    Reference,
-    RemoveLook,
-    ServedSeen,
-    Tallied,
-)
+from mlwright.plan.drift import JUDGED, MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Block, Reference, Tallied
+from mlwright.plan.drift_intents import DriftIntent, KeepBlock, KeepReference, KeepUsual, KeepVaried, RemoveLook
 from mlwright.plan.plan import Decided
 from mlwright.planners.drift_actions import acting
 from mlwright.planners.drift_batch import watching_stored

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.api.drift import Action
-from mlwright.plan.drift import Acted, AskForRun, MonitorSeen, ServedSeen
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_intents import Acted, AskForRun
 from mlwright.planners.drift_notify import notify
 from mlwright.planners.drift_rollback import send_back
 from mlwright.planners.drift_shown import observed, shown

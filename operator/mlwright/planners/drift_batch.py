@@ -19,19 +19,9 @@ from mlwright.api.reasons import Reason
 from mlwright.api.triggers import Schedule
 from mlwright.bundle.addresses import DATA
 from mlwright.plan.digests import child_name, short
-from mlwright.plan.drift import (
-    Block,
-    DriftIntent,
-    KeepBlock,
-    KeepReference,
-    LookSeen,
-    MonitorSeen,
-    Reference,
-    RemoveLook,
-    ServedSeen,
-    StartLook,
-    StoredSeen,
-)
+from mlwright.plan.drift import LookSeen, MonitorSeen, ServedSeen, StoredSeen
+from mlwright.plan.drift_counts import Block, Reference
+from mlwright.plan.drift_intents import DriftIntent, KeepBlock, KeepReference, RemoveLook, StartLook
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pipelines import RunBrief
 from mlwright.plan.plan import Decided

@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import Final
 
 from mlwright.errors import MetricsError
-from mlwright.plan.drift import Counts, Surfaces, Wanted
+from mlwright.plan.drift_counts import Counts, Surfaces, Wanted
 from mlwright.plan.measuring import Selection, Series
 from mlwright.planners.selections import FEEDBACK
 

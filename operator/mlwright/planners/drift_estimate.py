@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mlwright.bundle.bin_names import ranges
-from mlwright.plan.drift import Counts, Reference, ServedSeen
+from mlwright.plan.drift import ServedSeen
+from mlwright.plan.drift_counts import Counts, Reference
 from mlwright.planners.drift_windows import Window
 
 PROBABILITIES: Final = "output:probabilities"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Block, Reference
 from mlwright.planners.drift_estimate import Estimate, estimated
 from mlwright.planners.drift_quality import Flaw, flaws
 from mlwright.planners.drift_sudden import sudden

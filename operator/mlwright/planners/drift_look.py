@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from mlwright.api.conditions import timestamp
-from mlwright.plan.drift import Block, LookSeen
+from mlwright.plan.drift import LookSeen
+from mlwright.plan.drift_counts import Block
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import diagnose, plain
 from mlwright.planners.drift_shards import Merged, merged

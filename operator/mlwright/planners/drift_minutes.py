@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlwright.api.conditions import written
-from mlwright.plan.drift import ServedSeen, Surfaces
+from mlwright.plan.drift import ServedSeen
+from mlwright.plan.drift_counts import Surfaces
 from mlwright.planners.drift_shown import MOST_SHOWN, shown_finding
 from mlwright.planners.drift_usual import Fast
 from mlwright.planners.drift_verdicts import Finding

@@ -14,18 +14,8 @@ from mlwright.api.kinds import API_VERSION
 from mlwright.bundle.origins import Origin, entries
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name, short
-from mlwright.plan.drift import (
-    Acted,
-    DriftIntent,
-    ForgetNote,
-    MessageSeen,
-    MonitorSeen,
-    Note,
-    NoteSeen,
-    RemoveMessage,
-    ServedSeen,
-    StartMessage,
-)
+from mlwright.plan.drift import MessageSeen, MonitorSeen, NoteSeen, ServedSeen
+from mlwright.plan.drift_intents import Acted, DriftIntent, ForgetNote, Note, RemoveMessage, StartMessage
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pods import plain
 from mlwright.planners.drift_shown import observed, shown

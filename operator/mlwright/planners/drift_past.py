@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlwright.api.drift import DriftMonitorSpec
-from mlwright.plan.drift import Block, Reference, Surfaces, Usual
+from mlwright.plan.drift_counts import Block, Reference, Surfaces, Usual
 from mlwright.planners.drift_batch import stored_blocks
 from mlwright.planners.drift_quality import Flaw, flaws
 from mlwright.planners.drift_spans import Clockwork, fast_known

@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any, Final
 
 from mlwright.api.drift import Check, DriftMonitorSpec, Quality
-from mlwright.plan.drift import Counts, Surfaces
+from mlwright.plan.drift_counts import Counts, Surfaces
 from mlwright.planners.drift_verdicts import added, watched, windows_of
 from mlwright.planners.drift_windows import Window
 from mlwright.stats.drift import Rule, State

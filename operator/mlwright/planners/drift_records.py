@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlwright.api.drift import DriftMonitorSpec
-from mlwright.plan.drift import Block, DriftIntent, ForgetRecord, MonitorSeen, ServedSeen
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Block
+from mlwright.plan.drift_intents import DriftIntent, ForgetRecord
 from mlwright.planners.drift_truth import after, bet_of, least
 from mlwright.planners.drift_usual import newest_usual
 

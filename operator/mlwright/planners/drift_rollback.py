@@ -12,7 +12,8 @@ from typing import Any
 
 from mlwright.api.drift import Action, Rollback
 from mlwright.api.fields import parse_duration
-from mlwright.plan.drift import Acted, MonitorSeen, SendBack, ServedSeen
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_intents import Acted, SendBack
 from mlwright.plan.serving import DeploymentSeen, Target
 from mlwright.planners.decisions import decision_question, promotion, record_name
 from mlwright.planners.drift_shown import observed, shown

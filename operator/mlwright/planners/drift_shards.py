@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
 from mlwright.bundle.packed import unpack
-from mlwright.plan.drift import Counts, LookSeen, Surfaces
+from mlwright.plan.drift import LookSeen
+from mlwright.plan.drift_counts import Counts, Surfaces
 from mlwright.planners.drift_counts import LABELS
 from mlwright.planners.results import parse_result
 

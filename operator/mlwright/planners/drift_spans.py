@@ -9,7 +9,8 @@ from typing import Final
 
 from mlwright.api.drift import DriftMonitorSpec, FastWindow
 from mlwright.api.fields import parse_duration
-from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen, Usual, Wanted
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Block, Reference, Usual, Wanted
 from mlwright.planners.drift_usual import Fast, fast_of, length, newest_usual, spans_kept
 from mlwright.planners.drift_verdicts import compared, longest
 from mlwright.planners.drift_windows import Window, every, spans_of_a_day, windows

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from mlwright.api.conditions import StatusDraft, Verdict, ready, written
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import Acted, ServedSeen, Tallied
+from mlwright.plan.drift import ServedSeen
+from mlwright.plan.drift_counts import Tallied
+from mlwright.plan.drift_intents import Acted
 from mlwright.planners.drift_judging import Judged
 from mlwright.planners.drift_minutes import calm
 from mlwright.planners.drift_quality import Flaw

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlwright.api.drift import Check, DriftMonitorSpec
-from mlwright.plan.drift import Block, Hours, Surfaces
+from mlwright.plan.drift_counts import Block, Hours, Surfaces
 from mlwright.planners.drift_usual import Fast, hour_of, rows
 from mlwright.planners.drift_verdicts import (
     Drifted,

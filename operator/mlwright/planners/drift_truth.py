@@ -14,7 +14,8 @@ from typing import Any, Final
 from mlwright.api.conditions import State, Verdict, written
 from mlwright.api.drift import DriftMonitorSpec, Performance
 from mlwright.api.reasons import Reason
-from mlwright.plan.drift import Bet, Block, ServedSeen
+from mlwright.plan.drift import ServedSeen
+from mlwright.plan.drift_counts import Bet, Block
 from mlwright.planners.drift_counts import LABELS
 from mlwright.planners.drift_windows import Window
 from mlwright.stats.labels import Labels, floor, watched

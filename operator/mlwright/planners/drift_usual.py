@@ -19,7 +19,7 @@ from typing import Final
 
 from mlwright.api.drift import DriftMonitorSpec, FastWindow
 from mlwright.api.fields import parse_duration
-from mlwright.plan.drift import Block, Counts, Hours, Reference, Surfaces, Usual
+from mlwright.plan.drift_counts import Block, Counts, Hours, Reference, Surfaces, Usual
 from mlwright.planners.drift_windows import DAY
 from mlwright.stats.wobble import learned, still
 

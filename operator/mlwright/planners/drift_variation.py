@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Final
 
 from mlwright.api.drift import DriftMonitorSpec
-from mlwright.plan.drift import Block, Counts, Reference, Surfaces, Variation, Varied
+from mlwright.plan.drift_counts import Block, Counts, Reference, Surfaces, Variation, Varied
 from mlwright.planners.drift_windows import DAY, spans_of_a_day
 from mlwright.stats.wobble import learned, still
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from mlwright.api.conditions import written
 from mlwright.api.drift import Check, Drift, DriftMonitorSpec, Quality
 from mlwright.api.drift import Persistence as Lasting
-from mlwright.plan.drift import Counts, Reference, Surfaces, Variation
+from mlwright.plan.drift_counts import Counts, Reference, Surfaces, Variation
 from mlwright.planners.drift_windows import Window, spans_of_a_day
 from mlwright.stats.drift import Counted, Rule, Shift, State, judge, overs_of
 from mlwright.stats.persistence import Persistence, Votes, voted

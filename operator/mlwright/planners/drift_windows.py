@@ -10,7 +10,7 @@ from typing import Final
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.api.fields import parse_duration
-from mlwright.plan.drift import Block, Counts, Surfaces
+from mlwright.plan.drift_counts import Block, Counts, Surfaces
 from mlwright.planners.drift_counts import LABELS
 
 DAY: Final = 24 * 3600

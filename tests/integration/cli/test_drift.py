@@ -10,17 +10,9 @@ import pytest
 
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders.drift import renderer
-from mlwright.plan.drift import (
-    Block,
-    DriftIntent,
-    Hours,
-    KeepBlock,
-    KeepReference,
-    KeepUsual,
-    MonitorSeen,
-    Reference,
-    Usual,
-)
+from mlwright.plan.drift import MonitorSeen
+from mlwright.plan.drift_counts import Block, Hours, Reference, Usual
+from mlwright.plan.drift_intents import DriftIntent, KeepBlock, KeepReference, KeepUsual
 from mlwright.plan.writes import Create
 from mlwright.stats.wobble import still
 from tests.support.apiserver import Client, Json

@@ -11,7 +11,9 @@ from mlwright.adapters.prometheus.client import Prometheus
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.controller.drift_meter import DriftMeter
 from mlwright.controller.tallies import Tallies
-from mlwright.plan.drift import KeepBlock, MonitorSeen, Reference, ServedSeen, Tallied, Wanted
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Reference, Tallied, Wanted
+from mlwright.plan.drift_intents import KeepBlock
 from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Key
 from mlwright.planners.drift import decide

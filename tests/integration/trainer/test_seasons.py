@@ -21,7 +21,8 @@ from mlwright.bundle.bins import BinCounter, feature_counter, output_counter, sl
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profile import Distribution
 from mlwright.bundle.profiling import profile_numbers, profile_texts
-from mlwright.plan.drift import Block, Reference, ServedSeen, Surfaces
+from mlwright.plan.drift import ServedSeen
+from mlwright.plan.drift_counts import Block, Reference, Surfaces
 from mlwright.planners.drift_estimate import CLASSES, PROBABILITIES, estimated
 from mlwright.planners.drift_verdicts import Finding, findings, longest
 from mlwright.planners.drift_windows import Window, windows

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mlwright.plan.analysis import Counted
-from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.drift_counts import Tallied, Wanted
 from mlwright.plan.experiments import Sums, Survey, Surveyed
 from mlwright.plan.measuring import Measure, Measured
 from mlwright.plan.resources import Body, Key

@@ -27,7 +27,7 @@ from mlwright.constants import (
 from mlwright.controller.indexes import related_value
 from mlwright.controller.loads import Loads
 from mlwright.controller.shelf import Change
-from mlwright.plan.drift import Tallied
+from mlwright.plan.drift_counts import Tallied
 from mlwright.plan.experiments import Surveyed
 from mlwright.plan.loads import Answer, Glance, Question
 from mlwright.plan.measuring import Measured

@@ -10,7 +10,7 @@ import pytest
 from mlwright.controller.drift_meter import AGAIN, SETTLE, DriftMeter
 from mlwright.controller.tallies import Tallies
 from mlwright.errors import MetricsError
-from mlwright.plan.drift import Tallied, Wanted
+from mlwright.plan.drift_counts import Tallied, Wanted
 from mlwright.plan.measuring import Selection, Series
 from mlwright.plan.resources import Key
 from tests.support.clocks import HandClock

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwright.errors import MetricsError
-from mlwright.plan.drift import Wanted
+from mlwright.plan.drift_counts import Wanted
 from mlwright.plan.measuring import Series
 from mlwright.planners.drift_counts import (
     MOST_SAMPLES,

@@ -15,7 +15,8 @@ from mlwright.bundle.bins import output_counter, slot_counts
 from mlwright.bundle.manifest import Datatype
 from mlwright.bundle.profiling import profile_numbers
 from mlwright.bundle.tensors import Array
-from mlwright.plan.drift import Reference, ServedSeen
+from mlwright.plan.drift import ServedSeen
+from mlwright.plan.drift_counts import Reference
 from mlwright.plan.resources import Body
 from mlwright.planners.drift_estimate import CLASSES, PROBABILITIES, Estimate, estimated
 from mlwright.planners.drift_windows import Window

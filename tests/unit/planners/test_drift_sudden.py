@@ -19,7 +19,9 @@ from bench.drift_traffic import DAY, SAME, Change, Counts, Population, independe
 from mlwright.api.conditions import written
 from mlwright.api.drift import DriftMonitorSpec, FastWindow
 from mlwright.builders.drift import renderer, usuals
-from mlwright.plan.drift import Block, ForgetRecord, Hours, KeepUsual, Note, NoteSeen, Reference, Usual
+from mlwright.plan.drift import NoteSeen
+from mlwright.plan.drift_counts import Block, Hours, Reference, Usual
+from mlwright.plan.drift_intents import ForgetRecord, KeepUsual, Note
 from mlwright.plan.writes import Create
 from mlwright.planners.drift import decide
 from mlwright.planners.drift_usual import Fast, teaches, with_hour

@@ -8,7 +8,8 @@ from typing import Any
 
 from mlwright.api.conditions import StatusDraft, Verdict
 from mlwright.api.drift import DriftMonitorSpec
-from mlwright.plan.drift import Block, MonitorSeen, Reference, ServedSeen, Surfaces, Tallied
+from mlwright.plan.drift import MonitorSeen, ServedSeen
+from mlwright.plan.drift_counts import Block, Reference, Surfaces, Tallied
 from mlwright.planners.drift import decide
 from mlwright.settings import Settings
 

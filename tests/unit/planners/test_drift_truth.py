@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.plan.drift import Bet, Block, Wanted
+from mlwright.plan.drift_counts import Bet, Block, Wanted
 from mlwright.plan.measuring import Series
 from mlwright.plan.resources import Body
 from mlwright.planners.drift_counts import LABELS, counted, questions

@@ -15,7 +15,9 @@ from bench.drift_live import HOUR, SETTINGS, Live, lived, spec
 from bench.drift_traffic import DAY, SAME, Change, Counts, Population
 from mlwright.api.drift import DriftMonitorSpec
 from mlwright.builders.drift import renderer, variations
-from mlwright.plan.drift import Block, KeepBlock, KeepVaried, MonitorSeen, Reference, Variation, Varied
+from mlwright.plan.drift import MonitorSeen
+from mlwright.plan.drift_counts import Block, Reference, Variation, Varied
+from mlwright.plan.drift_intents import KeepBlock, KeepVaried
 from mlwright.plan.writes import Create
 from mlwright.planners import drift_verdicts
 from mlwright.planners.drift import decide

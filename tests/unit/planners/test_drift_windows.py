@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.plan.drift import Block
+from mlwright.plan.drift_counts import Block
 from mlwright.planners.drift_windows import windows
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings

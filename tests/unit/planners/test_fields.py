@@ -23,7 +23,9 @@ from mlwright.api.pipelines import TrainingPipelineSpec
 from mlwright.builders import drift_batch
 from mlwright.controller.kinds import batches, deployments, pipelines
 from mlwright.controller.kinds import drift as monitors
-from mlwright.plan.drift import ServedSeen, StartLook, StoredSeen, Wanted
+from mlwright.plan.drift import ServedSeen, StoredSeen
+from mlwright.plan.drift_counts import Wanted
+from mlwright.plan.drift_intents import StartLook
 from mlwright.plan.pods import moment
 from mlwright.plan.resources import Body
 from mlwright.plan.serving import Target
