@@ -23,8 +23,9 @@ from typing import Final
 
 from mlwright.adapters.clock import SystemClock
 from mlwright.adapters.kube.client import KubeCluster, served
-from mlwright.adapters.kube.connect import UnreachableError, connect
+from mlwright.adapters.kube.connect import connect
 from mlwright.adapters.kube.events import KubeEvents
+from mlwright.adapters.kube.failures import UnreachableError
 from mlwright.adapters.kube.leases import KubeLeases
 from mlwright.adapters.kube.transport import Transport
 from mlwright.adapters.prometheus.access import Credentials

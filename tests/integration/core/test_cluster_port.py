@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from cluster.apiserver import ApiServer
 from mlwright.adapters.kube import client as client_module
+from mlwright.adapters.kube import connect as connect_module
 from mlwright.adapters.kube.client import KubeCluster, item
-from mlwright.adapters.kube.connect import UnreachableError, connect
-from mlwright.adapters.kube.failures import ExpiredError
+from mlwright.adapters.kube.connect import connect
+from mlwright.adapters.kube.failures import ExpiredError, UnreachableError
+from mlwright.adapters.kube.transport import Call
 from mlwright.constants import FIELD_MANAGER
 from mlwright.controller.comparison import stamped
 from mlwright.controller.ownership import as_applied
@@ -296,6 +302,28 @@ async def test_an_api_server_that_is_away_is_unavailable(apiserver: ApiServer) -
 
     with pytest.raises(UnavailableError, match="get Model nothing"):
         await KubeCluster(transport).get(MODEL, "demo", "nothing")
+    await transport.close()
+
+
+async def test_a_pod_is_known_by_its_service_account(
+    apiserver: ApiServer, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the token and the authority that Kubernetes mounts; the API server's answer names who asked."""
+    monkeypatch.setattr(connect_module, "SERVICE_ACCOUNT", tmp_path)
+    cluster = json.loads(apiserver.kubeconfig.read_text())["clusters"][0]["cluster"]
+    (tmp_path / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    admin, _ = await connect({"KUBECONFIG": str(apiserver.kubeconfig)}, 1, lambda *_: None)
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    await admin.send(Call("create", "account", "POST", accounts, body={"metadata": {"name": "operator"}}))
+    token = await admin.send(Call("create", "token", "POST", f"{accounts}/operator/token", body={"spec": {}}))
+    await admin.close()
+    (tmp_path / "token").write_text(token["status"]["token"])
+    where = urlsplit(apiserver.url)
+
+    environ = {"KUBERNETES_SERVICE_HOST": str(where.hostname), "KUBERNETES_SERVICE_PORT": str(where.port)}
+    transport, _ = await connect(environ, 1, lambda *_: None)
+    with pytest.raises(RefusedError, match=f'"system:serviceaccount:{namespace}:operator" cannot list'):
+        await listed(KubeCluster(transport, namespace), MODEL)
     await transport.close()
 
 

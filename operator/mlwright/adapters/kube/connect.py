@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException
-from kubernetes.aio.config.incluster_config import load_incluster_config
-from kubernetes.aio.config.kube_config import load_kube_config
-
+from mlwright.adapters.kube import kubeconfig
+from mlwright.adapters.kube.credentials import FileToken, trust
+from mlwright.adapters.kube.failures import UnreachableError
 from mlwright.adapters.kube.transport import Call, Transport, Watcher
-from mlwright.errors import MlwrightError
 from mlwright.ports.access import Access
 
 OLDEST: Final = (1, 35)
 """First Kubernetes version whose resourceVersions may be compared as numbers, which the cache rests on."""
 
-
-class UnreachableError(MlwrightError):
-    """There is no usable way to the API server; the sentence says what to set."""
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where Kubernetes mounts what proves who the pod is."""
 
 
 async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher) -> tuple[Transport, Access]:
@@ -36,13 +32,7 @@ async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher
         UnreachableError: no configuration, or Kubernetes is too old.
         UnavailableError: the API server does not answer.
     """
-    configuration = await _configuration(environ)
-    access = Access(
-        server=configuration.host.rstrip("/"),
-        tls=RESTClientObject(configuration).ssl_context if configuration.host.startswith("https") else None,
-        authorization=lambda: configuration.get_api_key_with_prefix("BearerToken"),
-        proxy=configuration.proxy,
-    )
+    access = _inside(environ) if "KUBERNETES_SERVICE_HOST" in environ else kubeconfig.access(environ)
     transport = Transport(access, connections, watcher)
     try:
         await _check_version(transport)
@@ -52,18 +42,15 @@ async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher
     return transport, access
 
 
-async def _configuration(environ: Mapping[str, str]) -> Configuration:
-    configuration = Configuration()
+def _inside(environ: Mapping[str, str]) -> Access:
+    """Return the way of a pod's service account, by the address that the pod was told: no name has to be resolved."""
+    host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
-        if "KUBERNETES_SERVICE_HOST" in environ:
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        else:
-            file = environ.get("KUBECONFIG")
-            await load_kube_config(config_file=file, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
-        message = f"no way to the API server ({error}): run inside a pod, or let KUBECONFIG name a kubeconfig file"
-        raise UnreachableError(message) from error
-    return configuration
+        tls = trust((SERVICE_ACCOUNT / "ca.crt").read_bytes(), None, None, verify=True)
+        token = FileToken(SERVICE_ACCOUNT / "token")
+    except (OSError, ValueError) as error:
+        raise UnreachableError.because(error) from error
+    return Access(f"https://{f'[{host}]' if ':' in host else host}:{port}", tls, token)
 
 
 async def _check_version(transport: Transport) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic_core import from_json
 
@@ -13,6 +13,7 @@ from mlwright.errors import (
     ClusterError,
     ConflictError,
     FieldConflictError,
+    MlwrightError,
     NotFoundError,
     RefusedError,
     UnavailableError,
@@ -28,6 +29,15 @@ SHOWN: Final = 300
 
 class ExpiredError(ClusterError):
     """The list cannot be continued: its snapshot is compacted away. It starts again from its first page."""
+
+
+class UnreachableError(MlwrightError):
+    """There is no usable way to the API server; the sentence says what to set."""
+
+    @classmethod
+    def because(cls, error: Exception) -> Self:
+        """Return the error for a configuration that cannot be used."""
+        return cls(f"no way to the API server ({error}): run inside a pod, or let KUBECONFIG name a kubeconfig file")
 
 
 def translate(what: str, code: int, headers: Mapping[str, str], payload: bytes) -> ClusterError:
