@@ -14,8 +14,9 @@ from mlwright.plan.resources import Body
 from mlwright.plan.writes import Apply, Create, Write
 from tests.support.replay.actors import Actors
 from tests.support.replay.invariants import watch
+from tests.support.replay.moments import Rests, comparable
 from tests.support.replay.operator import SETTINGS, Operator
-from tests.support.replay.story import Story, comparable, copy_of, difference
+from tests.support.replay.story import Story, copy_of, difference
 from tests.support.replay.world import AliasTaken, NameTaken, Refusal, World
 
 
@@ -32,12 +33,12 @@ def stalled_leaders(story: Story) -> Replayed:
     """Play a story; then let a leader wake up for every moment of it, and compare where the world rests."""
     views, operator = _views(story)
     rest, writes, found = comparable(operator.world), 0, []
+    rests = Rests(operator.world.now + timedelta(minutes=1))
     for number, view in enumerate(views):
         after = Operator(operator.world.fork(), Actors(copy_of(operator.actors.around)))
         watch(after)
         writes += sum(1 for _ in _wake(view, after.world))
-        after.settle(timedelta(minutes=1))
-        if (now := comparable(after.world)) != rest:
+        if (now := rests.after(after)) != rest:
             found.append(f"view {number} of {len(views)}: {difference(rest, now)}")
     return Replayed(len(views), writes, found)
 

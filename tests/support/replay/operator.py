@@ -237,9 +237,13 @@ class Operator:
 
     def settle(self, within: timedelta = timedelta(minutes=3), each_round: Callable[[], object] = lambda: None) -> None:
         """Go on, letting time pass, until nothing changes any more or time is up."""
-        end = self.world.now + within
-        for _ in range(ROUNDS):
+        for _ in self.rounds(self.world.now + within):
             each_round()
+
+    def rounds(self, end: datetime) -> Iterator[None]:
+        """Go on as `settle` does, with a stop before each round of looks."""
+        for _ in range(ROUNDS):
+            yield
             if self._round() or self.late:
                 continue
             soonest = min([*self.due.values(), *self._next_answers()], default=end + timedelta(seconds=1))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
-from pydantic_core import to_json
-
-from mlwright.plan.resources import Body
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.invariants import watch
+from tests.support.replay.moments import Rests, comparable, resumed
 from tests.support.replay.operator import Fault, Mode, Operator
-from tests.support.replay.world import World, copied
-
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[^\"]*")
+from tests.support.replay.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +86,26 @@ def divergences(points: list[Checkpoint], mode: Mode) -> Iterator[str]:
     status is written at the version that was judged, so one that comes late or again has no effect.
     """
     for point in points:
+        beginnings, rests = _rehearsed(point)
         for at in range(point.written + 1, point.ends + 1):
             if at in point.of_status and mode in {Mode.LATE, Mode.TWICE}:
                 continue
-            found = _repeat(point, Fault(mode, at))
-            if found != point.rest:
+            written, beginning = next(one for one in beginnings if one[0] < at)
+            operator = resumed(beginning, Fault(mode, at), written)
+            watch(operator)
+            if (found := rests.after(operator)) != point.rest:
                 yield f"{point.act.name}, write {at - point.written} {mode}: {difference(point.rest, found)}"
 
 
-def _repeat(point: Checkpoint, fault: Fault) -> str:
-    operator = Operator(point.world.fork(), Actors(copy_of(point.around)), fault=fault, written=point.written)
+def _rehearsed(point: Checkpoint) -> tuple[list[tuple[int, bytes]], Rests]:
+    """Repeat an act without a fault; return its moments, the last first, each with the writes tried until then."""
+    operator = Operator(point.world.fork(), Actors(copy_of(point.around)), written=point.written)
     watch(operator)
     point.act.do(operator.world, operator.actors.around)
-    operator.settle(point.act.within + timedelta(seconds=30))
-    return comparable(operator.world)
-
-
-def comparable(world: World) -> str:
-    """Return all that is in a world, without what differs by nature: times, versions, and transitions told."""
-    found = {f"{body['kind']}/{body['metadata']['name']}": _essence(copied(body)) for body in world.everything()}
-    return _TIME.sub("T", to_json(found, indent=1).decode())
-
-
-def _essence(body: Body) -> Body:
-    for key in ("resourceVersion", "creationTimestamp"):
-        body["metadata"].pop(key, None)
-    status = body.get("status") or {}
-    status.pop("history", None)
-    (status.get("scaling") or {}).pop("sentence", None)  # tells the last move; how many there are follows from what is
-    return body
+    rests = Rests(operator.world.now + point.act.within + timedelta(seconds=30))
+    beginnings: list[tuple[int, bytes]] = []
+    rests.after(operator, lambda now: beginnings.append((operator.written, now)))
+    return beginnings[::-1], rests
 
 
 def difference(one: str, other: str) -> str:
