@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from bench import pod
 from mlwright.controller.cache import Cache
 from mlwright.controller.kinds import RECONCILERS
 from mlwright.plan.resources import KINDS, TRAINING_RUN
@@ -100,16 +101,15 @@ def template() -> tuple[Body, Body, Body]:
 
 
 class Process:
-    """A measured process; a context manager."""
+    """A measured process, started as in a pod; a context manager."""
 
     def __init__(self, module: str, kubeconfig: Path, log: Path, **settings: str) -> None:
-        environ = {**os.environ, **ENVIRONMENT, "KUBECONFIG": str(kubeconfig), **settings}
+        environ = {**os.environ, **ENVIRONMENT, **pod.environment(kubeconfig), **settings}
+        command = pod.inside(pod.service_account(kubeconfig), [sys.executable, "-m", module])
         self.begun = time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab")
-        self._popen = subprocess.Popen(
-            [sys.executable, "-m", module], cwd=ROOT, env=environ, stdout=self._log, stderr=self._log
-        )
+        self._popen = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=self._log, stderr=self._log)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 HEAVY = {
-    "kubernetes": "kopf takes it where it is installed: 11 MB",
+    "kubernetes": "reads kubeconfig files, which no pod has: 11 MB",
     "numpy": "belongs to trainer and server",
     "onnx": "belongs to trainer and server",
     "pandas": "nobody needs it",

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from mlwright.adapters.kube import client as client_module
-from mlwright.adapters.kube import connect as connect_module
+from mlwright.adapters.kube import service_account
 from mlwright.adapters.kube.client import KubeCluster, item
 from mlwright.adapters.kube.connect import connect
 from mlwright.adapters.kube.failures import ExpiredError, UnreachableError
@@ -309,7 +309,7 @@ async def test_a_pod_is_known_by_its_service_account(
     apiserver: ApiServer, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the token and the authority that Kubernetes mounts; the API server's answer names who asked."""
-    monkeypatch.setattr(connect_module, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr(service_account, "SERVICE_ACCOUNT", tmp_path)
     cluster = json.loads(apiserver.kubeconfig.read_text())["clusters"][0]["cluster"]
     (tmp_path / "ca.crt").write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
     admin, _ = await connect({"KUBECONFIG": str(apiserver.kubeconfig)}, 1, lambda *_: None)

@@ -1,1 +1,1 @@
-"""The API server, through the ApiClient of the official client."""
+"""The API server, over aiohttp."""

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
-from mlwright.adapters.kube import kubeconfig
-from mlwright.adapters.kube.credentials import FileToken, trust
+from mlwright.adapters.kube import service_account
 from mlwright.adapters.kube.failures import UnreachableError
 from mlwright.adapters.kube.transport import Call, Transport, Watcher
 from mlwright.ports.access import Access
 
 OLDEST: Final = (1, 35)
 """First Kubernetes version whose resourceVersions may be compared as numbers, which the cache rests on."""
-
-SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where Kubernetes mounts what proves who the pod is."""
 
 
 async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher) -> tuple[Transport, Access]:
@@ -32,7 +27,7 @@ async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher
         UnreachableError: no configuration, or Kubernetes is too old.
         UnavailableError: the API server does not answer.
     """
-    access = _inside(environ) if "KUBERNETES_SERVICE_HOST" in environ else kubeconfig.access(environ)
+    access = await _access(environ)
     transport = Transport(access, connections, watcher)
     try:
         await _check_version(transport)
@@ -42,15 +37,12 @@ async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher
     return transport, access
 
 
-def _inside(environ: Mapping[str, str]) -> Access:
-    """Return the way of a pod's service account, by the address that the pod was told: no name has to be resolved."""
-    host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
-    try:
-        tls = trust((SERVICE_ACCOUNT / "ca.crt").read_bytes(), None, None, verify=True)
-        token = FileToken(SERVICE_ACCOUNT / "token")
-    except (OSError, ValueError) as error:
-        raise UnreachableError.because(error) from error
-    return Access(f"https://{f'[{host}]' if ':' in host else host}:{port}", tls, token)
+async def _access(environ: Mapping[str, str]) -> Access:
+    if service_account.HOST in environ:
+        return service_account.access(environ)
+    from mlwright.adapters.kube import kubeconfig  # noqa: PLC0415 - brings the official client, which no pod needs
+
+    return await kubeconfig.access(environ)
 
 
 async def _check_version(transport: Transport) -> None:

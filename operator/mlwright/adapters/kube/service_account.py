@@ -1,0 +1,66 @@
+"""The way to the API server from inside a pod: the service account that Kubernetes mounts there.
+
+Read without the official client, whose models alone would be an eighth of the operator's memory and a fifth of its
+start; `kubeconfig` takes the client.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from mlwright.adapters.kube.failures import UnreachableError
+from mlwright.ports.access import Access
+
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where Kubernetes mounts what proves who the pod is."""
+HOST: Final = "KUBERNETES_SERVICE_HOST"
+"""Variable by which a process knows that it is in a pod."""
+RENEWED: Final = 60.0
+"""Seconds after which a token is read again; the kubelet renews it minutes before it ends."""
+
+
+class FileToken:
+    """A token that is renewed in its file while we run."""
+
+    def __init__(self, file: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read it for the first time.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        self._file = file
+        self._clock = clock
+        self._read()
+
+    def _read(self) -> None:
+        self._header = f"Bearer {self._file.read_text(encoding='utf-8').strip()}"
+        self._since = self._clock()
+
+    async def __call__(self) -> str:
+        """Return the value of the Authorization header.
+
+        Raises:
+            OSError: the file cannot be read any more.
+        """
+        if self._clock() - self._since >= RENEWED:
+            self._read()
+        return self._header
+
+
+def access(environ: Mapping[str, str]) -> Access:
+    """Return the way of a pod's service account, by the address that the pod was told: no name has to be resolved.
+
+    Raises:
+        UnreachableError: the pod has no service account, or it is not what it should be.
+    """
+    host, port = environ[HOST], environ.get("KUBERNETES_SERVICE_PORT", "443")
+    try:
+        tls = ssl.create_default_context(cadata=(SERVICE_ACCOUNT / "ca.crt").read_text(encoding="ascii"))
+        token = FileToken(SERVICE_ACCOUNT / "token")
+    except (OSError, ValueError) as error:
+        raise UnreachableError.because(error) from error
+    return Access(f"https://{f'[{host}]' if ':' in host else host}:{port}", tls, token)
