@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from mlwright.trainer.mlflow import Mlflow, MlflowError
 from mlwright.trainer.outside import Outside
 from mlwright.trainer.program import main
 from tests.support.imports import served, take_in
-from tests.support.mlflow import MlflowServer, serving
+from tests.support.mlflow import MlflowServer
 from tests.support.s3server import free_port
 from tests.support.training import Ended, Json, Workshop, document, flights_table
 
@@ -32,28 +34,28 @@ print(json.dumps(sorted(names & wanted) + sorted(set(model.flavors) & {"onnx"}))
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server with nothing in it."""
-    with serving(tmp_path_factory.mktemp("mlflow")) as found:
-        yield found
-
-
 @pytest.fixture
-def trained(shop: Workshop) -> Json:
-    """The record of a version that was trained in the workshop."""
+def server(mlflow_server: MlflowServer) -> MlflowServer:
+    """A server on which each test has a registered model of its own."""
+    return mlflow_server
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, Json]:
+    """A workshop in which a version was trained, and the record of it but for its folder."""
+    shop = Workshop(tmp_path_factory.mktemp("trained"))
     told = document(shop.write(flights_table()))
     ended = [shop.run(step, told) for step in ("validate", "train", "evaluate")]
     assert [step.code for step in ended] == [0, 0, 0]
     bundle, metrics = ended[1].results["bundle"], ended[2].results["metrics"]
     dataset = ended[0].results["dataset"]
-    lineage = {"run": "flights-1", "folder": f"flights-1-{shop.root.name[-8:]}", "pipeline": "flights", "seed": 7}
+    lineage = {"run": "flights-1", "pipeline": "flights", "seed": 7}
     lineage |= {
         "parameters": {"max_iter": 5},
         "estimator": "sklearn.ensemble.Any",
         "finishedAt": "2026-01-02T03:04:05Z",
     }
-    return {
+    return shop, {
         "modelRef": {"name": "flights"},
         "version": 1,
         "bundle": bundle,
@@ -61,6 +63,16 @@ def trained(shop: Workshop) -> Json:
         "metrics": {name: value for name, value in metrics.items() if value is not None},
         "verdict": {"outcome": "Passed", "gates": []},
     }
+
+
+@pytest.fixture
+def trained(shop: Workshop, lesson: tuple[Workshop, Json]) -> Json:
+    """The record of a version, in a workshop that is as it was after the training of it."""
+    made, record = lesson
+    shutil.copytree(made.root, shop.root, dirs_exist_ok=True)
+    found = copy.deepcopy(record)
+    found["lineage"]["folder"] = f"flights-1-{shop.root.name[-8:]}"
+    return found
 
 
 def show(

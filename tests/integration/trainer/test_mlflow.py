@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.imports import COLUMNS, answered, iris, served, take_in
-from tests.support.mlflow import MlflowServer, serving
+from tests.support.mlflow import MlflowServer
 from tests.support.s3server import free_port
 from tests.support.training import Ended, Workshop
 
@@ -35,11 +34,10 @@ print(json.dumps(model.predict(table).tolist()))
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server with nothing in it."""
-    with serving(tmp_path_factory.mktemp("mlflow")) as found:
-        yield found
+@pytest.fixture
+def server(mlflow_server: MlflowServer) -> MlflowServer:
+    """A server that has none of the models of these tests but those that they log."""
+    return mlflow_server
 
 
 def logged(server: MlflowServer, form: str, name: str) -> list[int]:
