@@ -136,7 +136,7 @@ class BusyOnce(Once):
     async def fail(self, call: Call, send: Send) -> Any:
         """Raise without sending; reads are refused as well."""
         del send
-        raise UnavailableError(f"{call}: too many requests, please try again later", retry_after=1.0)
+        raise UnavailableError(f"{call}: too many requests, please try again later", retry_after=0.1)
 
 
 class LostAnswerOnce(Once):

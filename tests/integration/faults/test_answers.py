@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from mlwright.controller import queue
 from tests.support.campaign import Lab, attempt, baseline
 from tests.support.flows import FLOWS
 from tests.support.operators import Call
@@ -16,7 +17,14 @@ from tests.support.schedules import BusyOnce, ConflictOnce, LostAnswerOnce, Once
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what failed be tried again ten times as soon: how long it waits is no matter here and tested elsewhere."""
+    monkeypatch.setattr(queue, "FIRST_DELAY", queue.FIRST_DELAY / 10)
+
+
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("schedule", [ConflictOnce, BusyOnce, LostAnswerOnce], ids=lambda kind: kind.__name__)
 async def test_every_call_failing_once_changes_nothing(
     lab: Lab, schedule: type[Once], tell: Callable[[object], None]

@@ -19,17 +19,18 @@ import json, mlflow, mlflow.sklearn, pandas, sys
 from mlflow.models import infer_signature
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
-columns, form, name = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
+columns, forms = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 rows, kinds = load_iris(return_X_y=True)
 table = pandas.DataFrame(rows, columns=columns)
 model = LogisticRegression(max_iter=500).fit(table, kinds)
 signature = infer_signature(table, model.predict(table))
-with mlflow.start_run():
-    mlflow.sklearn.log_model(
-        model, name="model", serialization_format=form, signature=signature, input_example=table.head(3),
-        registered_model_name=name, pip_requirements=["scikit-learn"], skops_trusted_types=None,
-    )
-mlflow.MlflowClient().set_registered_model_alias(name, "champion", "1")
+for name, form in forms.items():
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            model, name="model", serialization_format=form, signature=signature, input_example=table.head(3),
+            registered_model_name=name, pip_requirements=["scikit-learn"], skops_trusted_types=None,
+        )
+    mlflow.MlflowClient().set_registered_model_alias(name, "champion", "1")
 print(json.dumps(model.predict(table).tolist()))
 """
 
@@ -40,9 +41,11 @@ def server(mlflow_server: MlflowServer) -> MlflowServer:
     return mlflow_server
 
 
-def logged(server: MlflowServer, form: str, name: str) -> list[int]:
-    """Log a model as its author does; its answers to all flowers come back."""
-    said: list[int] = json.loads(server.run(LOG, json.dumps(COLUMNS), form, name).splitlines()[-1])
+@pytest.fixture(scope="module")
+def logged(mlflow_server: MlflowServer) -> list[int]:
+    """The answers to all flowers of a model that its author logged twice: as iris with skops, and as pickled."""
+    forms = {"iris": "skops", "pickled": "cloudpickle"}
+    said: list[int] = json.loads(mlflow_server.run(LOG, json.dumps(COLUMNS), json.dumps(forms)).splitlines()[-1])
     return said
 
 
@@ -51,25 +54,22 @@ def fetched(shop: Workshop, server: MlflowServer, uri: str, **wanted: Any) -> En
     return take_in(shop, uri, [server.uri], mlflow={"uri": server.uri}, **wanted)
 
 
-def test_a_model_saved_with_skops_is_taken_in(shop: Workshop, server: MlflowServer) -> None:
+def test_a_model_saved_with_skops_is_taken_in(shop: Workshop, server: MlflowServer, logged: list[int]) -> None:
     """By its number, and by an alias, whose number the record holds; columns are those of its signature."""
-    expected = logged(server, "skops", "iris")
-
     ended = fetched(shop, server, "models:/iris/1")
     again = fetched(shop, server, "models:/iris@champion", attempt=1)
 
     flowers = {name: iris()[0][:, place].tolist() for place, name in enumerate(COLUMNS)}
-    assert answered(served(shop, ended), **flowers)["label"] == expected
+    assert answered(served(shop, ended), **flowers)["label"] == logged
     assert again.results["source"]["uri"] == "models:/iris/1"
     assert again.results["source"]["digest"] == ended.results["source"]["digest"]
     assert ended.results["source"]["server"] == server.uri
     assert not [said for said in ended.results["source"]["missing"] if "input example" in said]
 
 
+@pytest.mark.usefixtures("logged")
 def test_a_model_that_mlflow_pickled_is_refused(shop: Workshop, server: MlflowServer) -> None:
     """That is what MLflow does by itself; the remedy says how to log it instead."""
-    logged(server, "cloudpickle", "pickled")
-
     ended = fetched(shop, server, "models:/pickled/1")
 
     assert (ended.code, ended.message["field"]) == (64, "spec.importFrom.allowUnsafeFormats")
