@@ -34,9 +34,10 @@ export PIP_CACHE_DIR="${XDG_CACHE_HOME:-$HOME/.cache}/mlwright/pip" PIP_DISABLE_
 if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   python3 -m venv --clear "$venv" # absent, or its interpreter has gone
 fi
-pip=("$venv/bin/python" -m pip install --quiet --progress-bar off)
+# The lock names every package, so nothing is resolved again; most modules are never imported, so none is compiled ahead.
+pip=("$venv/bin/python" -m pip install --quiet --progress-bar off --no-deps --no-compile)
 "${pip[@]}" --require-hashes --requirement requirements/dev.txt
-"${pip[@]}" --require-hashes --no-deps --no-build-isolation --requirement requirements/demo.txt
-"${pip[@]}" --no-deps --no-build-isolation --editable .
+"${pip[@]}" --require-hashes --no-build-isolation --requirement requirements/demo.txt
+"${pip[@]}" --no-build-isolation --editable .
 rm -f "$venv"/.ready-*
 touch "$stamp"
