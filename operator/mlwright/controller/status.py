@@ -43,6 +43,8 @@ def compact(value: Any) -> Any:  # JSON
     >>> compact({"rows": 1.2345678901234568e20, "share": 0.5, "note": None})
     {'rows': 123456789012345680000, 'share': 0.5}
     """
+    if isinstance(value, str | int):  # most of what there is
+        return value
     if isinstance(value, Mapping):
         return {key: compact(entry) for key, entry in value.items() if entry is not None}
     if isinstance(value, list | tuple):
