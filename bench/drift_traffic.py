@@ -74,7 +74,8 @@ class Population:
 
     def reference(self, chance: Generator, rows: int) -> Counts:
         """Counts of independent rows of whole days, as training data has them."""
-        values = chance.standard_normal(rows) + np.array([self._mean(w) for w in chance.integers(0, DAY, rows)])
+        means = np.array([self._mean(window) for window in range(DAY)])
+        values = chance.standard_normal(rows) + means[chance.integers(0, DAY, rows)]
         bins = np.bincount(np.searchsorted(self._edges(), values), minlength=BINS)
         lost = chance.binomial(bins, MISSING)
         return np.array((*(bins - lost), lost.sum()))

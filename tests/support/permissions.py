@@ -41,6 +41,7 @@ CALLS: Final = {
 Rights = frozenset[str]
 
 
+@cache
 def of_cluster() -> Rights:
     """Return the rights on the kinds that are watched, reconciled, written and owned."""
     done = {(call, kind) for write, kind in writes() for call in CALLS[write]}
@@ -83,6 +84,7 @@ def calls_of_the_cycle() -> frozenset[str]:
     )
 
 
+@cache
 def writes() -> frozenset[tuple[str, ResourceKind]]:
     """Return the writes that builders make, with the kind of object in each."""
     return frozenset(
@@ -94,6 +96,7 @@ def writes() -> frozenset[tuple[str, ResourceKind]]:
     )
 
 
+@cache
 def owners() -> frozenset[ResourceKind]:
     """Return the kinds that builders make the controller of children."""
     return frozenset(

@@ -44,6 +44,7 @@ def of_users(change: Change = FAR) -> Counts:
     return np.stack([people.feature(chance, DAYS * DAY, BEGINS, one) for one in changes], axis=1)
 
 
+@cache
 def learned_of_users() -> Counts:
     """Return the distributions of a training with rows of such users."""
     chance = np.random.default_rng(SEED + 1)

@@ -44,6 +44,7 @@ def hours_of_users(change: Change = SAME, begins: int = 3) -> Counts:
     return found
 
 
+@cache
 def learned_of_users() -> Counts:
     """Return the distributions of a training with rows of such users."""
     chance = np.random.default_rng(SEED + 1)
