@@ -7,11 +7,14 @@ import os
 import re
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 
 from tests.support.apiserver import Json
 from tests.support.asking import ask
 from tests.support.flights import request
+from tests.support.live import host_of
 from tests.support.manifests import FLIGHTS, deployment, model, secret, version
+from tests.support.s3server import serving
 from tests.support.shelf import Shelf
 
 NAME = "labelled"
@@ -72,6 +75,35 @@ def test_a_sample_of_requests_is_written_to_a_claim(shelf: Shelf) -> None:
 
     assert data(line["inputs"]) == data(request()["inputs"])
     assert data(line["outputs"]) == data(answer.body["outputs"])
+
+
+def test_a_sample_of_requests_goes_to_an_object_store_and_is_asked_again(shelf: Shelf, tmp_path: Path) -> None:
+    """It is there when its pod has ended; the pod that serves has no keys, and the preflight of the next finds it."""
+    live = shelf.live
+    host = host_of(live.api)
+    with serving(tmp_path / "s3", host=host) as store:
+        bucket = store.bucket("logs")
+        live.apply(secret("log-keys", {name: key.encode() for name, key in store.keys.items()}))
+        storage = {"endpointURL": store.endpoint, "secretRef": {"name": "log-keys"}}
+        log = {"drain": "0s", "payloadLog": {"sample": 1.0, "uri": "s3://logs/live", "storage": storage}}
+        asks = {"preflight": {"replay": {"requests": 10}}}
+        live.apply(model("sent"), version("sent", 1, FLIGHTS, shelf.digest))
+        live.apply(deployment("sent", "sent", server=log, rollout=asks))
+        live.reaches("ModelDeployment", "sent", "Ready", "1 of 1 pods ready")
+        with live.port_forward("service/sent", 80) as url:
+            answer = ask(f"{url}/v2/models/sent/infer", request())
+        [pod] = live.all("Pod", deployment="sent")
+        live.kubectl("delete", "pod", pod["metadata"]["name"])
+        [path] = live.until("the line is in the store", lambda: list(bucket.rglob("live/sent/*.jsonl")))
+        line = json.loads(path.read_text())
+        live.reaches("ModelDeployment", "sent", "Ready", "1 of 1 pods ready")
+        live.apply(version("sent", 2, FLIGHTS, shelf.digest))
+        live.reaches("ModelDeployment", "sent", "Ready", "sent-v2 serves with 1 of 1 pods ready")
+    [promoted] = [one for one in live.all("Decision") if one["spec"]["version"] == "sent-v2"]
+
+    assert "log-keys" not in str(pod["spec"]["containers"])
+    assert data(line["outputs"]) == data(answer.body["outputs"])
+    assert "1 recorded request" in promoted["spec"]["evidence"]["rollout"]["replayed"]
 
 
 def data(tensors: list[Json]) -> dict[str, list[object]]:

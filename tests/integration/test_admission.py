@@ -837,6 +837,11 @@ REFUSALS |= {
         "must be one plain address",
         {"spec.server": {"payloadLog": {"uri": "pvc://payloads/../other"}}},
     ),
+    "keys of a store for a payload log on a claim": Refusal(
+        "ModelDeployment.spec.server.payloadLog",
+        "storage belongs to s3:// addresses",
+        {"spec.server": {"payloadLog": {"uri": "pvc://payloads/live", "storage": {"region": "eu-1"}}}},
+    ),
     "no time for labels": Refusal(
         "ModelDeployment.spec.feedback.labelWindow", "must be longer than 0s", {"spec.feedback": {"labelWindow": "0s"}}
     ),

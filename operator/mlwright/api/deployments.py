@@ -10,7 +10,7 @@ from mlwright.api.access import Auth, Encryption
 from mlwright.api.autoscaling import Autoscaling
 from mlwright.api.experiments import Experiment
 from mlwright.api.fields import (
-    ClaimUri,
+    ArtifactUri,
     Duration,
     ObjectName,
     PositiveDuration,
@@ -19,9 +19,10 @@ from mlwright.api.fields import (
     ShortName,
 )
 from mlwright.api.gateways import GatewayRoute
-from mlwright.api.parts import ObjectRef, PodSurface, Ref
+from mlwright.api.parts import STORAGE_OF_S3, ObjectRef, PodSurface, Ref
 from mlwright.api.rollouts import Rollout
 from mlwright.api.runtime import Runtime
+from mlwright.api.storage import Storage
 
 
 class ModelSelector(Schema):
@@ -66,12 +67,16 @@ class PayloadLog(Schema):
     """A sample of requests with their answers, written as lines of JSON."""
 
     sample: float = Field(default=0.01, gt=0, le=1, description="Share of the requests that is written.")
-    uri: ClaimUri = Field(
+    uri: ArtifactUri = Field(
         description=(
-            "A folder on a PersistentVolumeClaim of this namespace: pvc://CLAIM/path. Every pod writes files of its own"
-            " there, at most 64 MiB; nobody removes those of pods that are gone."
+            "A folder on a PersistentVolumeClaim of this namespace, pvc://CLAIM/path, where every pod keeps files of"
+            " its own of at most 64 MiB, or in an object store, s3://BUCKET/path, where every pod leaves a file of at"
+            " most 16 MiB each minute. Nobody removes those of pods that are gone."
         ),
     )
+    storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")
+
+    rules: ClassVar[tuple[Rule, ...]] = (STORAGE_OF_S3,)
 
 
 class Server(Schema):

@@ -120,11 +120,6 @@ Latency = Annotated[
 ]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)]
 ShortName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=40)]
-ClaimUri = Annotated[
-    str,
-    Field(min_length=7, max_length=512, pattern=r"^pvc://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)*/?$"),
-    Cel((Rule("!self.matches('(^|/)[.][.]?(/|$)')", "must be one plain address: remove the segments . and .."),)),
-]
 ArtifactUri = Annotated[
     str,
     Field(min_length=7, max_length=512, pattern=r"^(pvc|s3)://[a-z0-9][-a-z0-9.]*(/[A-Za-z0-9._=-]+)*/?$"),

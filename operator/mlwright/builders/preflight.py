@@ -11,6 +11,7 @@ from mlwright.api.deployments import ModelDeploymentSpec
 from mlwright.api.fields import parse_duration, parse_latency
 from mlwright.api.preflight import PreflightContainer, Replay
 from mlwright.builders import access, meta
+from mlwright.builders.payloads import fetched_instead
 from mlwright.builders.pods import literal, pod_spec
 from mlwright.constants import (
     ANNOTATION_ASKED,
@@ -58,7 +59,7 @@ def preflight(seen: DeploymentSeen, owner: Key, intent: StartPreflight) -> dict[
         pod = _own_pod(seen, intent, container)
     else:
         limits = {"backoffLimit": TRIES, "activeDeadlineSeconds": LONGEST}
-        pod = _pod(intent, intent.asked.replay or Replay())
+        pod = _pod(seen.name, intent, intent.asked.replay or Replay())
     return _job(seen, owner, intent, labels, limits, pod)
 
 
@@ -96,9 +97,9 @@ def _job(
     }
 
 
-def _pod(intent: StartPreflight, replay: Replay) -> dict[str, Any]:
+def _pod(deployment: str, intent: StartPreflight, replay: Replay) -> dict[str, Any]:
     """Return the frozen pod of the revision with the program that asks instead of the one that answers."""
-    spec = dict(intent.revision.template["spec"])
+    spec = fetched_instead(intent.revision.template["spec"], deployment, intent.stable, replay.requests)
     server = spec["containers"][0]
     told = {"name": "MLWRIGHT_PREFLIGHT", "value": literal(canonical(document(intent, replay)))}
     container = {

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from mlwright.api.deployments import Feedback, PayloadLog
 from mlwright.api.fields import parse_duration
+from mlwright.builders.artifacts import Stored
 from mlwright.builders.pods import Mount, SecretMount
 from mlwright.plan.serving import DeploymentSeen
+from mlwright.planners.template import dump
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,19 @@ def _shadow(deployment: str) -> Recording:
 
 
 def _payloads(wanted: PayloadLog) -> Recording:
-    claim = Mount.of(wanted.uri.rstrip("/"), field="spec.server.payloadLog.uri", read_only=False)
+    stored = log_of(wanted)
+    place = Mount(stored.address, read_only=False)
     variables = {
-        "MLWRIGHT_PAYLOAD_LOG": f"{claim.folder}/{claim.address.path}",
+        "MLWRIGHT_PAYLOAD_LOG": f"{place.folder}/{place.address.path}",
         "MLWRIGHT_PAYLOAD_SAMPLE": str(wanted.sample),
+        **({"MLWRIGHT_PAYLOAD_SENT": "true"} if stored.is_remote else {}),
     }
-    return Recording(variables, (claim,))
+    return Recording(variables, (place,))
+
+
+def log_of(wanted: PayloadLog) -> Stored:
+    """Return where a payload log lies."""
+    return Stored(wanted.uri.rstrip("/"), "spec.server.payloadLog", dump(wanted.storage) if wanted.storage else {})
 
 
 def _feedback(wanted: Feedback) -> Recording:

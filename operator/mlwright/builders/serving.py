@@ -13,9 +13,10 @@ from mlwright.builders import access, keeping, meta, own_server
 from mlwright.builders.artifacts import Fetcher, Stored, mounts, with_bundles
 from mlwright.builders.decisions import Told, decision
 from mlwright.builders.gateways import http_route
+from mlwright.builders.payloads import with_sender
 from mlwright.builders.pods import merged, pod_spec
 from mlwright.builders.preflight import preflight
-from mlwright.builders.recording import recording
+from mlwright.builders.recording import log_of, recording
 from mlwright.builders.routers import (
     ROUTER_PODS,
     router_account,
@@ -218,6 +219,10 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         keeping.known(version.uri, version.digest, spec.server),
         keeping.mounts(spec.server, read_only=True),
     )
+    if spec.server.payload_log:
+        pod = with_sender(
+            pod, log_of(spec.server.payload_log), seen.name, settings.trainer_image, settings.image_pull_policy
+        )
     fetched = with_bundles(pod, (stored,), dump(spec.pod), fetcher)
     return {"terminationGracePeriodSeconds": grace, **fetched}
 

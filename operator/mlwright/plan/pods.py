@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from mlwright.constants import FETCH
+from mlwright.constants import FETCH, PAYLOADS
 from mlwright.plan.resources import Body
 
 _PASSING: Final = ("ContainerCreating", "PodInitializing", "")
@@ -104,9 +104,15 @@ def _ready_since(condition: Mapping[str, Any]) -> datetime | None:
 
 
 def _at_work(status: Mapping[str, Any], container: str) -> Mapping[str, Any]:
-    """Return the state of the first init container that has not ended well, else that of the container."""
+    """Return the state of the first init container that has not ended well, else that of the container.
+
+    What sends a payload log runs beside the server once it has started; then only the log's own series tell of it.
+    """
     for init in status.get("initContainerStatuses") or ():
-        over = (init.get("state") or {}).get("terminated")
+        state = init.get("state") or {}
+        over = state.get("terminated")
+        if init.get("name") == PAYLOADS and "waiting" not in state:
+            continue
         if over is None or over.get("exitCode"):
             return cast("Mapping[str, Any]", init)
     return next((c for c in status.get("containerStatuses") or () if c.get("name") == container), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlwright.api.reasons import Reason
-from mlwright.bundle.addresses import VOLUMES, Scheme
+from mlwright.bundle.addresses import ARTIFACTS, VOLUMES, Scheme
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import short
 from mlwright.plan.rollout import progress_told
@@ -82,8 +82,9 @@ def _servable(seen: DeploymentSeen, version: VersionSeen, settings: Settings) ->
     try:
         parse_address(version.uri, f"ModelVersion {version.name} spec.bundle.uri", (*VOLUMES, Scheme.S3))
         fetching_image(version.uri, settings)
-        if seen.spec.server.payload_log:
-            parse_address(seen.spec.server.payload_log.uri.rstrip("/"), "spec.server.payloadLog.uri")
+        if log := seen.spec.server.payload_log:
+            parse_address(log.uri.rstrip("/"), "spec.server.payloadLog.uri", ARTIFACTS)
+            fetching_image(log.uri, settings)
     except InvalidSpecError as error:
         return Obstacle(Reason.INVALID_SPEC, str(error))
     return Target(version, revision)

@@ -215,7 +215,7 @@ def storage_of(own: ArtifactStore | None, field: str, model: str, lent: Mapping[
 
 
 def fetching_image(uri: str, settings: Settings) -> str:
-    """Return the image that fetches a bundle out of an object store; empty where nothing is fetched.
+    """Return the image that speaks with the object store of an address; empty where it lies in none.
 
     It is always the installation's: whoever names another image may not be allowed to read the keys of the store.
 
@@ -226,7 +226,7 @@ def fetching_image(uri: str, settings: Settings) -> str:
         return ""
     if not settings.trainer_image:
         raise InvalidSpecError(
-            "images.trainer of the chart", f"is not set, and this image alone fetches what lies at {uri}: set it"
+            "images.trainer of the chart", f"is not set, and this image alone reaches what lies at {uri}: set it"
         )
     return settings.trainer_image
 

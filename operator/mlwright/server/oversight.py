@@ -78,7 +78,12 @@ class Oversight:
             return None
         chance = random.Random().random  # noqa: S311 - no secret
         found = PayloadLog(
-            settings.identity, settings.payload_log, socket.gethostname(), settings.payload_share, chance
+            settings.identity,
+            settings.payload_log,
+            socket.gethostname(),
+            settings.payload_share,
+            chance,
+            sent=settings.payload_sent,
         )
         self._telemetry.show(found.lines)
         found.start()

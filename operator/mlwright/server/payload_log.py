@@ -1,8 +1,8 @@
-"""A sample of requests with their answers, as lines of JSON on a volume, to be asked again of other versions.
+"""A sample of requests with their answers, as lines of JSON, to be asked again of other versions.
 
 The client never waits for it: what was sampled waits in a short queue for a thread that writes. A volume that is slow,
-full or away costs lines, which are counted, and no answer. Each line is a request of the protocol and its answer in
-one: `inputs` with their data, `outputs` with theirs.
+full or away costs lines, which are counted, and no answer; nor does an object store (`payload_parcels`). Each line is a
+request of the protocol and its answer in one: `inputs` with their data, `outputs` with theirs.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import orjson
 from mlwright.bundle.tensors import Arrays
 from mlwright.server.agreement import tensors
 from mlwright.server.exposition import head, labelled
+from mlwright.server.payload_parcels import Parcels
 from mlwright.server.settings import Identity
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ EVERY_SECONDS: Final = 1.0
 
 WRITTEN: Final = "mlwright_payloads_written_total"
 DROPPED: Final = "mlwright_payloads_dropped_total"
+WAITING: Final = "mlwright_payloads_waiting"
+AWAY: Final = "mlwright_payloads_store_away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,24 @@ class _Payload:
 class PayloadLog:
     """Samples the requests of one server. `offer` may be called on several threads."""
 
-    def __init__(self, identity: Identity, folder: Path, pod: str, share: float, chance: Callable[[], float]) -> None:
-        """Take who answers, where lines go, who writes there, which share, and numbers from 0 to 1 that choose."""
+    def __init__(
+        self,
+        identity: Identity,
+        folder: Path,
+        pod: str,
+        share: float,
+        chance: Callable[[], float],
+        *,
+        sent: bool = False,
+    ) -> None:
+        """Take who answers, where lines go, who writes there, which share, and numbers from 0 to 1 that choose.
+
+        `sent` says that another container takes the files away to an object store.
+        """
         self._identity = identity
-        self._files = _Files(folder / identity.deployment, f"{identity.revision}-{pod}")
+        place, prefix = folder / identity.deployment, f"{identity.revision}-{pod}"
+        self._parcels = Parcels(place, prefix) if sent else None
+        self._files = self._parcels or _Files(place, prefix)
         self._share = share
         self._chance = chance
         self._waiting: deque[_Payload] = deque()
@@ -82,15 +99,31 @@ class PayloadLog:
     def lines(self) -> Iterator[str]:
         """All series in Prometheus' text format."""
         own = {"deployment": self._identity.deployment, "revision": self._identity.revision}
-        yield from head(WRITTEN, "counter", "Sampled requests that were written to the payload log.")
-        yield f"{labelled(WRITTEN, own)} {self._written}"
+        parcels = self._parcels
+        yield from head(WRITTEN, "counter", "Sampled requests that lie in the payload log.")
+        yield f"{labelled(WRITTEN, own)} {parcels.arrived if parcels else self._written}"
         yield from head(DROPPED, "counter", "Sampled requests that were not written: too many, too large, no volume.")
-        yield f"{labelled(DROPPED, own)} {self._dropped}"
+        yield f"{labelled(DROPPED, own)} {self._dropped + (parcels.lost if parcels else 0)}"
+        if parcels:
+            yield from head(WAITING, "gauge", "Sampled requests that are not in the object store yet.")
+            yield f"{labelled(WAITING, own)} {parcels.waiting}"
+            yield from head(AWAY, "gauge", "1 while the object store does not take the payload log, else 0.")
+            yield f"{labelled(AWAY, own)} {int(parcels.away)}"
 
     def _run(self) -> None:
         while not self._over.wait(EVERY_SECONDS):
             self._write()
+            self._look()
         self._write()
+        self._look(over=True)
+
+    def _look(self, *, over: bool = False) -> None:
+        if self._parcels is None:
+            return
+        try:
+            self._parcels.look(over=over)
+        except OSError as problem:
+            log.warning("cannot give the payload log away", extra={"problem": str(problem)})
 
     def _write(self) -> None:
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]

@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from mlwright.bundle.addresses import Scheme, locate, mount_root, parse
+from mlwright.bundle.addresses import ARTIFACTS, locate, mount_root, parse
 from mlwright.bundle.errors import AddressError
 from mlwright.process import logs
 from mlwright.process.last_words import leave_last_words, termination_log
@@ -99,7 +99,7 @@ def _replay(settings: Settings, environ: MutableMapping[str, str]) -> Agreement:
 def _folder(environ: Mapping[str, str], root: Path) -> Path:
     uri = environ.get(URI, "")
     try:
-        folder = locate(parse(uri, field=URI, schemes=(Scheme.PVC,)), root)
+        folder = locate(parse(uri, field=URI, schemes=ARTIFACTS), root)
     except AddressError as problem:
         raise UnservableError(str(problem)) from problem
     if not folder.is_dir():

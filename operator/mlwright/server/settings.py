@@ -56,6 +56,7 @@ class Settings:
     traffic: Path | None = None  # folder with the document that says which revision gets copies of requests
     payload_log: Path | None = None  # folder into which a sample of requests is written; None: none is
     payload_share: float = 0.01  # which share of the requests is written
+    payload_sent: bool = False  # whether another container takes the files away to an object store
     shadow_address: tuple[str, int] | None = None  # where it is found; None: at the Service of its name
 
     @classmethod
@@ -89,6 +90,7 @@ class Settings:
             traffic=_folder(env, "MLWRIGHT_TRAFFIC"),
             payload_log=_folder(env, "MLWRIGHT_PAYLOAD_LOG"),
             payload_share=_read(env, "MLWRIGHT_PAYLOAD_SAMPLE", "0.01", _share),
+            payload_sent=_read(env, "MLWRIGHT_PAYLOAD_SENT", "false", _flag),
             shadow_address=_read(env, "MLWRIGHT_SHADOW_ADDRESS", "", _address),
         )
 

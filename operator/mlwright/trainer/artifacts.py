@@ -99,6 +99,19 @@ class Store:
             else:
                 self.check_bucket()
 
+    def beside(self, folder: Path) -> list[tuple[Path, int]]:
+        """Files and sizes of the objects in a folder, without those in folders below; none where there is none.
+
+        Raises:
+            UserError: The store refuses or is away, or has no such bucket.
+            SurroundingsError: The name of an object is no path.
+        """
+        with self.words():
+            found = self._listed(self._object(folder), recursive=False)
+            if not found:
+                self.check_bucket()
+        return [(self._place(name), size) for size, name in found]
+
     def check_bucket(self) -> None:
         """Look whether there is the bucket: clients list what does not exist as empty.
 

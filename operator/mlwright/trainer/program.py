@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from mlwright.bundle import addresses
 from mlwright.bundle.errors import AddressError, BundleError
-from mlwright.constants import COUNT, FETCH, LEARNED, PREDICT, PUBLISH
+from mlwright.constants import COUNT, FETCH, FETCH_PAYLOADS, LEARNED, PREDICT, PUBLISH, SEND_PAYLOADS
 from mlwright.process.last_words import leave_last_words, termination_log
 from mlwright.trainer import disks, own, signing
 from mlwright.trainer.artifacts import Artifacts, read_artifacts
@@ -225,6 +225,16 @@ def _fetch(env: Mapping[str, str]) -> Said:
     return "", "the bundle is fetched", {}
 
 
+def _send_payloads(env: Mapping[str, str]) -> Said:
+    """Send the payload log of a server for as long as it answers."""
+    return "", *import_module("mlwright.trainer.payloads").send(env)
+
+
+def _fetch_payloads(env: Mapping[str, str]) -> Said:
+    """Fetch recorded requests for a preflight."""
+    return "", *import_module("mlwright.trainer.payloads").fetch(env)
+
+
 def _fetch_bundles(env: Mapping[str, str]) -> None:
     """Fetch bundles, and check the one whose digest is told: who works with it may not check anything.
 
@@ -273,6 +283,8 @@ _NO_STEPS: Final[Mapping[str, Callable[[Mapping[str, str]], Said]]] = {
     LEARNED: _learned,
     COUNT: _count,
     FETCH: _fetch,
+    SEND_PAYLOADS: _send_payloads,
+    FETCH_PAYLOADS: _fetch_payloads,
 }
 
 

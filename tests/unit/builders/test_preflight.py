@@ -9,7 +9,7 @@ from typing import Any
 from mlwright.api.preflight import Preflight
 from mlwright.builders.serving import renderer
 from mlwright.constants import LABEL_DEPLOYMENT, LABEL_REVISION
-from mlwright.plan.serving import KeepGuard, RecordRevision, StartPreflight, Target
+from mlwright.plan.serving import DeploymentSeen, KeepGuard, RecordRevision, StartPreflight, Target
 from mlwright.plan.writes import Apply, Create
 from tests.support.podsecurity import violations
 from tests.unit.planners.given import SETTINGS, a_deployment, a_pod, a_version
@@ -27,14 +27,14 @@ PODS = (a_pod("churn-1", ready=True, address="10.0.0.2"), a_pod("churn-2", ready
 SEEN = TOLD.candidate(2, ready=2, pods=PODS).done()
 
 
-def job() -> dict[str, Any]:
+def job(seen: DeploymentSeen = SEEN) -> dict[str, Any]:
     """Return the Job for version 2."""
-    render = renderer(SEEN, SETTINGS)
+    render = renderer(seen, SETTINGS)
     frozen = render(RecordRevision(Target(a_version(2), "0a1b2c3d"), 2))
     assert isinstance(frozen, Create)
-    revision = replace(SEEN.revisions[1], template=frozen.body["data"]["template"])
-    asked = SEEN.spec.rollout.preflight or Preflight.model_validate({})
-    write = render(StartPreflight(revision, SEEN.variants[1], asked, "stable-1"))
+    revision = replace(seen.revisions[1], template=frozen.body["data"]["template"])
+    asked = seen.spec.rollout.preflight or Preflight.model_validate({})
+    write = render(StartPreflight(revision, seen.variants[1], asked, "stable-1"))
     assert isinstance(write, Create)
     return write.body
 
@@ -69,6 +69,19 @@ def test_it_finds_what_the_candidate_finds() -> None:
     assert (container["name"], container["command"][-1]) == ("step", "mlwright.server.preflight")
     assert "example.com/gpu" not in container["resources"]["limits"]
     assert container.keys().isdisjoint({"ports", "readinessProbe", "livenessProbe", "startupProbe"})
+
+
+def test_what_lies_in_a_store_is_fetched_before() -> None:
+    """By the container that sends it beside a server, which ends here; the program that asks never sees the keys."""
+    log = {"uri": "s3://logs/live", "storage": {"secretRef": {"name": "log-keys"}}}
+    told = a_deployment().asking(**{**SPEC, "server": {"payloadLog": log}}).stable(1, ready=2)
+    spec = job(told.candidate(2, ready=2, pods=PODS).done())["spec"]["template"]["spec"]
+    [fetching], [asking] = spec["initContainers"], spec["containers"]
+    env = {one["name"]: one.get("value") for one in fetching["env"]}
+
+    assert (fetching["args"], "restartPolicy" in fetching) == (["fetch-payloads"], False)
+    assert json.loads(env["MLWRIGHT_PAYLOADS"]) == {"deployment": "churn", "recordedBy": "stable-1", "requests": 50}
+    assert "log-keys" not in json.dumps(asking)
 
 
 def test_no_service_leads_to_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -161,6 +162,37 @@ def test_the_server_finds_where_requests_are_sampled_to() -> None:
     assert [m for m in shared if m["name"] == "pvc-artifacts"] == [
         {"name": "pvc-artifacts", "mountPath": "/mlwright/pvc/artifacts"}
     ]
+
+
+IN_A_STORE = {
+    "uri": "s3://logs/live/",
+    "storage": {
+        "endpointURL": "https://minio:9000",
+        "secretRef": {"name": "log-keys"},
+        "caBundleRef": {"name": "cas", "key": "ca.crt"},
+    },
+}
+
+
+def test_what_is_sampled_goes_to_a_store_by_a_container_beside_the_server() -> None:
+    """Only that one has the keys; it starts before the server and ends after it."""
+    payloads = IN_A_STORE
+    pod = revision(server={"payloadLog": payloads})["data"]["template"]["spec"]
+    [answering], [sending] = pod["containers"], pod["initContainers"]
+    told = {one["name"]: one for one in sending["env"]}
+    variables = {one["name"]: one.get("value") for one in answering["env"]}
+
+    assert (sending["name"], sending["args"], sending["restartPolicy"]) == ("payloads", ["send-payloads"], "Always")
+    assert sending["image"] == SETTINGS.trainer_image
+    assert json.loads(told["MLWRIGHT_PAYLOADS"]["value"]) == {"deployment": "churn"}
+    [store] = json.loads(told["MLWRIGHT_ARTIFACTS"]["value"])["stores"]
+    assert (store["uri"], store["field"]) == ("s3://logs/live", "spec.server.payloadLog")
+    assert told["MLWRIGHT_ARTIFACTS_0_AWS_ACCESS_KEY_ID"]["valueFrom"]["secretKeyRef"]["name"] == "log-keys"
+    assert (variables["MLWRIGHT_PAYLOAD_LOG"], variables["MLWRIGHT_PAYLOAD_SENT"]) == ("/mlwright/s3/logs/live", "true")
+    assert "log-keys" not in json.dumps(answering)
+    assert {v["name"]: v for v in pod["volumes"]}["s3-logs"] == {"name": "s3-logs", "emptyDir": {}}
+    assert "s3-logs" in {m["name"] for m in answering["volumeMounts"]} & {m["name"] for m in sending["volumeMounts"]}
+    assert violations(pod) == []
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,23 @@ def test_the_first_pod_in_trouble_speaks() -> None:
     good, bad, worse = a_pod("a", ready=True), a_pod("b", exit_code=1), a_pod("c", exit_code=2)
 
     assert diagnose([good, bad, worse]) == Diagnosis("pod b ended with exit code 1")
+
+
+@pytest.mark.parametrize(
+    "state, sentence",
+    [
+        ({"running": {}}, "pod p ended with exit code 64"),
+        ({"terminated": {"exitCode": 70}}, "pod p ended with exit code 64"),
+        ({"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "k" not found'}}, "waits"),
+    ],
+)
+def test_what_sends_a_payload_log_hides_the_server_only_until_it_has_started(
+    state: dict[str, Any], sentence: str
+) -> None:
+    """Beside a server it runs as long as that does."""
+    ended = {"name": "server", "state": {"terminated": {"exitCode": 64}}}
+    status = {"initContainerStatuses": [{"name": "payloads", "state": state}], "containerStatuses": [ended]}
+    found = diagnose([pod_seen(body({"phase": "Running", **status}), "server")])
+
+    assert found is not None
+    assert sentence in found.sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -553,6 +553,15 @@ def test_a_payload_log_without_a_folder_is_refused_before_a_pod_is_made() -> Non
 
     assert decision.status.summary.startswith("spec.server.payloadLog.uri: the path after the name is empty")
     assert words(seen, decision.intents) == KEPT
+
+
+def test_a_payload_log_in_a_store_needs_the_image_that_sends_it() -> None:
+    """The server's own has no client of a store; the sentence says what to set."""
+    seen = serving().asking(server={"payloadLog": {"uri": "s3://logs/live"}}).done()
+    decision = decide(seen, replace(SETTINGS, trainer_image=""), NOW)
+
+    assert decision.status.summary.startswith("images.trainer of the chart: is not set")
+    assert "s3://logs/live" in decision.status.summary
 
 
 def test_a_frozen_revision_needs_no_image_any_more() -> None:

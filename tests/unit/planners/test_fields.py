@@ -396,7 +396,16 @@ DEPLOYMENT: Final[dict[str, Any]] = {
         "timeout": "20s",
         "maxBodyMegabytes": 8,
         "drain": "5s",
-        "payloadLog": {"sample": 0.5, "uri": "pvc://payloads/live"},
+        "payloadLog": {
+            "sample": 0.5,
+            "uri": "s3://payloads/live",
+            "storage": {
+                "endpointURL": "https://minio:9000",
+                "region": "eu-1",
+                "caBundleRef": {"name": "cas", "key": "ca.crt"},
+                "secretRef": {"name": "keys"},
+            },
+        },
         "grpc": True,
         "cache": {"claimName": "bundles"},
         "auth": {"type": "Token", "secretRef": {"name": "tokens", "key": "token"}},
@@ -539,6 +548,10 @@ OF_DEPLOYMENT: Final = {
     "server.drain": ROLLS_OUT,
     "server.payloadLog.sample": ROLLS_OUT,
     "server.payloadLog.uri": ROLLS_OUT,
+    **{
+        f"server.payloadLog.storage.{name}": ROLLS_OUT
+        for name in ("endpointURL", "region", "caBundleRef.name", "caBundleRef.key", "secretRef.name")
+    },
     "server.grpc": ROLLS_OUT,
     "server.cache.claimName": ROLLS_OUT,
     "server.auth.type": ROLLS_OUT,

@@ -114,3 +114,19 @@ def test_a_pod_keeps_its_newest_files(tmp_path: Path, monkeypatch: pytest.Monkey
 
     kept = [json.loads(line).get("at") for line in lines(tmp_path)]
     assert kept == [3.0, 4.0, None]
+
+
+def test_in_an_object_store_a_line_counts_when_it_has_arrived(tmp_path: Path) -> None:
+    """Until then it waits, and a store that takes nothing is told."""
+    log = PayloadLog(IDENTITY, tmp_path, "pod-1", 1.0, lambda: 0.5, sent=True)
+    log.start()
+    log.offer(COLUMNS, OUTPUTS, at=0.0)
+    log.stop(5.0)
+    waiting = counts(log)
+    [path] = tmp_path.rglob("*.jsonl")
+    path.unlink()
+    log._look()
+
+    assert path.name.startswith("a1b2c3d4-pod-1-")
+    assert waiting == {"written": 0, "dropped": 0, "waiting": 1, "store": 0}
+    assert counts(log) == {"written": 1, "dropped": 0, "waiting": 0, "store": 0}

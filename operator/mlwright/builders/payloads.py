@@ -1,0 +1,59 @@
+"""What takes the payload log of a server to an object store, and brings it back for a preflight.
+
+As with bundles, the server needs no client of a store and never sees the keys: the installation's own image does both,
+in a container of its own, and nothing that people set concerns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mlwright.builders.artifacts import SMALL, Stored, certificates, mounts, variables
+from mlwright.builders.pods import merged, pod_spec
+from mlwright.constants import FETCH_PAYLOADS, PAYLOADS, SEND_PAYLOADS
+from mlwright.plan.digests import canonical
+
+VARIABLE: Final = "MLWRIGHT_PAYLOADS"
+
+
+def with_sender(pod: Mapping[str, Any], log: Stored, deployment: str, image: str, policy: str) -> dict[str, Any]:
+    """Return a pod in which a container sends what the server records; it starts before the server and ends after it.
+
+    Args:
+        pod: the pod, which mounts the folder of the log.
+        log: where the log lies.
+        deployment: whose log it is.
+        image: the trainer's, as the installation has it.
+        policy: when that is pulled.
+    """
+    if not log.is_remote:
+        return dict(pod)
+    container = {
+        "name": PAYLOADS,
+        "image": image,
+        "imagePullPolicy": policy,
+        "args": [SEND_PAYLOADS],
+        "env": [*variables((log,), ()), {"name": VARIABLE, "value": canonical({"deployment": deployment})}],
+        "resources": SMALL,
+        "terminationMessagePolicy": "File",
+    }
+    sending = pod_spec(container, {}, merged((*mounts(log, read_only=False), *certificates((log,)))))
+    known = {volume["name"] for volume in pod["volumes"]}
+    added = [volume for volume in sending["volumes"] if volume["name"] not in known]
+    (sender,) = sending["containers"]
+    beside = {**sender, "restartPolicy": "Always"}  # of an init container: it runs as long as the server does
+    return {**pod, "initContainers": [*pod.get("initContainers", ()), beside], "volumes": [*pod["volumes"], *added]}
+
+
+def fetched_instead(pod: Mapping[str, Any], deployment: str, revision: str, requests: int) -> dict[str, Any]:
+    """Return the pod of a server in which the sender fetches what a revision recorded before all else, and ends."""
+    told = canonical({"deployment": deployment, "recordedBy": revision, "requests": requests})
+    containers = [_fetching(init, told) if init["name"] == PAYLOADS else init for init in pod.get("initContainers", ())]
+    return {**pod, "initContainers": containers} if containers else dict(pod)
+
+
+def _fetching(sender: Mapping[str, Any], told: str) -> dict[str, Any]:
+    env = [{**one, "value": told} if one["name"] == VARIABLE else one for one in sender["env"]]
+    kept = {key: value for key, value in sender.items() if key != "restartPolicy"}
+    return {**kept, "args": [FETCH_PAYLOADS], "env": env}

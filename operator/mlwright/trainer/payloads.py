@@ -1,0 +1,148 @@
+"""Payload logs in an object store: sent from beside a server while it answers, and fetched before a preflight.
+
+The server names a file only when it is whole (`mlwright.server.payload_parcels`); what is sent is removed here, so a
+file that is there was not sent. An object has the name of its file below the address of the log and the deployment.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mlwright.bundle import addresses
+from mlwright.constants import PAYLOADS_AWAY
+from mlwright.trainer.artifacts import Store, read_artifacts
+from mlwright.trainer.errors import UserError
+from mlwright.trainer.variables import document_in
+
+logger = logging.getLogger(__name__)
+
+VARIABLE: Final = "MLWRIGHT_PAYLOADS"
+EVERY_SECONDS: Final = 1.0
+LARGEST: Final = 256 * 1024 * 1024
+"""Bytes that are fetched at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The payload log of one deployment: its store, and its folder in the pod."""
+
+    store: Store
+    folder: Path
+    revision: str = ""
+    """Whose requests are fetched."""
+    requests: int = 0
+    """How many are wanted at least, if there are so many."""
+
+
+def read_log(env: Mapping[str, str]) -> Log:
+    """Read the documents in `MLWRIGHT_PAYLOADS` and `MLWRIGHT_ARTIFACTS`.
+
+    Raises:
+        UserError: One is not there, or not what the contract says.
+    """
+    document = document_in(env, VARIABLE, _refuse)
+    stores = read_artifacts(env, addresses.mount_root(env)).stores
+    if len(stores) != 1:
+        raise _refuse("", "needs exactly one store in MLWRIGHT_ARTIFACTS")
+    folder = stores[0].folder / document.text("deployment")
+    if not document.has("recordedBy"):
+        return Log(stores[0], folder)
+    return Log(stores[0], folder, document.text("recordedBy"), document.integer("requests"))
+
+
+def send(env: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Send files until SIGTERM, and then what is left; the kubelet tells this container after the server has ended.
+
+    Raises:
+        Exception: What was left could not be sent, and why.
+    """
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    sender = Sender(read_log(env))
+    while not over.wait(EVERY_SECONDS):
+        sender.send()
+    sender.adopt()
+    if problem := sender.send():
+        raise problem
+    return f"{sender.sent} files of the payload log are in the store", {"files": sender.sent}
+
+
+class Sender:
+    """Sends the files of one pod, and tells once when the store does not take them.
+
+    Whatever goes wrong is tried again: were this container to end, the pod would be taken out of service meanwhile.
+    """
+
+    def __init__(self, log: Log) -> None:
+        """Take which log."""
+        self._log = log
+        self._mark = log.folder / PAYLOADS_AWAY
+        self._mark.unlink(missing_ok=True)
+        self.sent = 0
+
+    def adopt(self) -> None:
+        """Take drafts as they are: nobody writes them any more."""
+        for draft in sorted(self._log.folder.glob(".*.draft")):
+            draft.rename(draft.with_name(f"{draft.name[1:].removesuffix('.draft')}-{int(time.time()):010}.jsonl"))
+
+    def send(self) -> Exception | None:
+        """Send what is there, the oldest first; what is not taken stays, and why is returned."""
+        for path in sorted(self._log.folder.glob("*.jsonl")):
+            try:
+                self._log.store.send(path)
+            except FileNotFoundError:
+                continue  # too many waited, so the server removed it
+            except Exception as problem:  # noqa: BLE001 - see the class
+                self._tell(problem)
+                return problem
+            path.unlink(missing_ok=True)
+            self.sent += 1
+            self._well()
+        return None
+
+    def _tell(self, problem: Exception) -> None:
+        if not self._mark.exists():
+            cause = None if isinstance(problem, UserError) else problem
+            logger.warning(
+                "the payload log is not taken; answers go on", extra={"sentence": str(problem)}, exc_info=cause
+            )
+            self._mark.write_text(str(problem), "utf-8")
+
+    def _well(self) -> None:
+        if self._mark.exists():
+            logger.info("the payload log is taken again")
+            self._mark.unlink(missing_ok=True)
+
+
+def fetch(env: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Fetch the newest requests that a revision recorded; where nothing lies, nothing is fetched.
+
+    Raises:
+        UserError: The store refuses, or is away.
+    """
+    log = read_log(env)
+    found = [entry for entry in log.store.beside(log.folder) if entry[0].name.startswith(f"{log.revision}-")]
+    lines = size = 0
+    for path, of_file in sorted(found, key=lambda entry: _number(entry[0]), reverse=True):
+        size += of_file
+        if lines >= log.requests or size > LARGEST:
+            break
+        log.store.fetch(path)
+        with path.open("rb") as file:
+            lines += sum(1 for _ in file)
+    return f"{lines} recorded requests are fetched", {"requests": lines}
+
+
+def _number(path: Path) -> int:
+    """When a file was closed, in seconds since 1970; what is named otherwise is the oldest."""
+    number = path.stem.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _refuse(path: str, problem: str) -> UserError:
+    return UserError(path or VARIABLE, problem, f"correct it in {VARIABLE}")

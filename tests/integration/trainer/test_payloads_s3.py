@@ -1,0 +1,155 @@
+"""A payload log in a real S3 store: what a server records arrives whole, and a preflight finds it in another pod."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlwright.constants import PAYLOADS_AWAY
+from mlwright.server.payload_log import PayloadLog
+from mlwright.server.replay import newest
+from mlwright.server.settings import Identity
+from mlwright.trainer.payloads import Sender, fetch, read_log
+from tests.support.s3server import ACCESS, PASSWORD, S3Server, free_port, serving
+from tests.support.waiting import eventually, exit_code
+
+pytestmark = pytest.mark.timeout(120)
+
+IDENTITY = Identity(deployment="flights", model="flights", version="flights-7", revision="stable1")
+COLUMNS = {"distance": np.array([[1.5]])}
+OUTPUTS = {"label": np.array([True])}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A server; each test begins with an empty bucket."""
+    with serving(tmp_path_factory.mktemp("s3") / "server") as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(server: S3Server) -> Iterator[Path]:
+    """The bucket of the log."""
+    found = server.bucket("logs")
+    yield found
+    for left in found.iterdir():
+        shutil.rmtree(left)
+
+
+def told(root: Path, endpoint: str, password: str = PASSWORD, **wanted: str | int) -> dict[str, str]:
+    """Return what the container of a pod is told."""
+    storage = {"endpointURL": endpoint, "secretRef": {"name": "keys"}}
+    before = "MLWRIGHT_ARTIFACTS_0_"
+    store = {"uri": "s3://logs/live", "field": "spec.server.payloadLog", "storage": storage, "keys": before}
+    return {
+        "MLWRIGHT_MOUNT_ROOT": str(root),
+        "MLWRIGHT_TERMINATION_LOG": str(root / "termination-log"),
+        "MLWRIGHT_ARTIFACTS": json.dumps({"stores": [store], "fetch": []}),
+        "MLWRIGHT_PAYLOADS": json.dumps({"deployment": "flights", **wanted}),
+        f"{before}AWS_ACCESS_KEY_ID": ACCESS,
+        f"{before}AWS_SECRET_ACCESS_KEY": password,
+    }
+
+
+def record(root: Path, *moments: float, pod: str = "pod-1", revision: str = "stable1") -> PayloadLog:
+    """Let the server of a pod record requests and end."""
+    identity = Identity("flights", "flights", "flights-7", revision)
+    log = PayloadLog(identity, root / "s3/logs/live", pod, 1.0, lambda: 0.0, sent=True)
+    log.start()
+    for at in moments:
+        log.offer(COLUMNS, OUTPUTS, at)
+    log.stop(5.0)
+    return log
+
+
+def test_what_one_pod_recorded_another_one_finds(server: S3Server, bucket: Path, tmp_path: Path) -> None:
+    """Of the revision that is asked for; the names say revision, pod and number."""
+    record(tmp_path / "one", 1.0, 2.0)
+    record(tmp_path / "one", 3.0, revision="other")
+    failed = Sender(read_log(told(tmp_path / "one", server.endpoint))).send()
+    names = sorted(str(path.relative_to(bucket)) for path in bucket.rglob("*.jsonl"))
+    said, _ = fetch(told(tmp_path / "two", server.endpoint, recordedBy="stable1", requests=10))
+    lines = [json.loads(line) for line in newest(tmp_path / "two/s3/logs/live/flights", 10, "stable1-*.jsonl")]
+
+    assert failed is None
+    assert [name.rpartition("-")[0] for name in names] == ["live/flights/other-pod-1", "live/flights/stable1-pod-1"]
+    assert said == "2 recorded requests are fetched"
+    assert [line["at"] for line in lines] == [1.0, 2.0]
+    assert not list((tmp_path / "two").rglob("other-*"))
+    assert not list((tmp_path / "one").rglob("*.jsonl"))
+
+
+def test_only_as_much_is_fetched_as_is_wanted(server: S3Server, bucket: Path, tmp_path: Path) -> None:
+    """The newest files."""
+    folder = bucket / "live/flights"
+    folder.mkdir(parents=True)
+    for number in (100, 300, 200):
+        (folder / f"stable1-pod-{number:010}.jsonl").write_text(f'{{"at": {number}}}\n' * 2)
+    fetch(told(tmp_path, server.endpoint, recordedBy="stable1", requests=3))
+
+    assert sorted(path.stem[-3:] for path in tmp_path.rglob("*.jsonl")) == ["200", "300"]
+
+
+def test_where_nothing_was_recorded_nothing_is_fetched(server: S3Server, bucket: Path, tmp_path: Path) -> None:
+    """The first version of a deployment has nobody before it."""
+    said, _ = fetch(told(tmp_path, server.endpoint, recordedBy="stable1", requests=3))
+
+    assert said == "0 recorded requests are fetched"
+    assert list(bucket.rglob("*.jsonl")) == []
+
+
+def test_a_store_that_refuses_is_told_once_and_keeps_what_was_recorded(
+    server: S3Server, bucket: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server shows it; what waits is sent as soon as the store takes it."""
+    log = record(tmp_path, 1.0)
+    refused = Sender(read_log(told(tmp_path, server.endpoint, password="wrong")))  # noqa: S106 - a wrong one
+    problems = [str(refused.send()) for _ in range(2)]
+    away = "mlwright_payloads_store_away{" in "\n".join(log.lines()) and list(log.lines())[-1].endswith(" 1")
+    fine = Sender(read_log(told(tmp_path, server.endpoint)))
+    failed = fine.send()
+    log._look()
+
+    assert problems[0].startswith("spec.server.payloadLog.storage.secretRef: ")
+    assert len([one for one in caplog.records if one.message.startswith("the payload log is not taken")]) == 1
+    assert (away, failed, fine.sent) == (True, None, 1)
+    assert not list(tmp_path.rglob(PAYLOADS_AWAY))
+    assert any(line.startswith("mlwright_payloads_written_total{") and line.endswith(" 1") for line in log.lines())
+    assert len(list(bucket.rglob("*.jsonl"))) == 1
+
+
+def test_what_is_left_is_sent_when_the_pod_ends(server: S3Server, bucket: Path, tmp_path: Path) -> None:
+    """Also the draft of a server that was killed: nobody writes it any more."""
+    folder = tmp_path / "s3/logs/live/flights"
+    folder.mkdir(parents=True)
+    (folder / ".stable1-pod-1.draft").write_text('{"at": 1}\n')
+    env = {**os.environ, **told(tmp_path, server.endpoint)}
+    command = [sys.executable, "-m", "mlwright.trainer", "send-payloads"]
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
+        (folder / "stable1-pod-1-0000000001.jsonl").write_text('{"at": 0}\n')
+        eventually(lambda: list(bucket.rglob("*-0000000001.jsonl")) or None, "a whole file is in the store", 30)
+        before = len(list(bucket.rglob("*.jsonl")))
+        process.send_signal(signal.SIGTERM)
+        code = exit_code(process, "the sender has ended")
+
+    assert (before, code) == (1, 0)
+    assert sorted(path.read_text() for path in bucket.rglob("*.jsonl")) == ['{"at": 0}\n', '{"at": 1}\n']
+    assert json.loads((tmp_path / "termination-log").read_text())["sentence"].startswith("2 files")
+
+
+def test_a_store_that_is_away_does_not_end_the_sender(tmp_path: Path) -> None:
+    """Were it to end, the pod would be out of service."""
+    record(tmp_path, 1.0)
+    problem = Sender(read_log(told(tmp_path, f"http://127.0.0.1:{free_port()}"))).send()
+
+    assert "does not answer" in str(problem)
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 1
