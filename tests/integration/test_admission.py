@@ -842,6 +842,15 @@ REFUSALS |= {
         "storage belongs to s3:// addresses",
         {"spec.server": {"payloadLog": {"uri": "pvc://payloads/live", "storage": {"region": "eu-1"}}}},
     ),
+    "a password in the address of a payload log's store": Refusal(
+        "ModelDeployment.spec.server.payloadLog.storage.endpointURL",
+        "write an address such as https://minio.storage:9000",
+        {
+            "spec.server": {
+                "payloadLog": {"uri": "s3://logs/live", "storage": {"endpointURL": "https://u:p@minio:9000"}}
+            }
+        },
+    ),
     "no time for labels": Refusal(
         "ModelDeployment.spec.feedback.labelWindow", "must be longer than 0s", {"spec.feedback": {"labelWindow": "0s"}}
     ),
