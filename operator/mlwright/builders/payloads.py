@@ -56,4 +56,4 @@ def fetched_instead(pod: Mapping[str, Any], deployment: str, revision: str, requ
 def _fetching(sender: Mapping[str, Any], told: str) -> dict[str, Any]:
     env = [{**one, "value": told} if one["name"] == VARIABLE else one for one in sender["env"]]
     kept = {key: value for key, value in sender.items() if key != "restartPolicy"}
-    return {**kept, "args": [FETCH_PAYLOADS], "env": env}
+    return {**kept, "name": FETCH_PAYLOADS, "args": [FETCH_PAYLOADS], "env": env}

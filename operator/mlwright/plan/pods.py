@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from mlwright.constants import FETCH, PAYLOADS
+from mlwright.constants import FETCH, FETCH_PAYLOADS, PAYLOADS
 from mlwright.plan.resources import Body
 
 _PASSING: Final = ("ContainerCreating", "PodInitializing", "")
@@ -50,8 +50,12 @@ class PodSeen:
     """Its IP; empty while it has none."""
     ended_by: str = ""
     """Why the kubelet ended the whole pod, as one word such as DeadlineExceeded; empty where it did not."""
-    fetching: bool = False
-    """True when it could not fetch its bundle yet: what it ended with says nothing about the bundle."""
+    fetching: str = ""
+    """What it could not fetch yet, in words, else empty: what it ended with says nothing about the bundle."""
+
+
+_FETCHES: Final[Mapping[str, str]] = {FETCH: "its bundle", FETCH_PAYLOADS: "recorded requests"}
+"""What containers fetch, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         ready_since=_ready_since(conditions.get("Ready", {})),
         address=status.get("podIP", ""),
         ended_by=status.get("reason", ""),
-        fetching=state.get("name") == FETCH,
+        fetching=_FETCHES.get(state.get("name", ""), ""),
     )
 
 
@@ -161,7 +165,7 @@ def _died(pod: PodSeen) -> Diagnosis | None:
     if pod.exit_code in (None, 0):
         return None
     if pod.fetching:
-        sentence = f"pod {pod.name} cannot fetch its bundle: {_reported(pod)}; it is tried again by itself"
+        sentence = f"pod {pod.name} cannot fetch {pod.fetching}: {_reported(pod)}; it is tried again by itself"
         return Diagnosis(sentence, missing=True)
     why = f" ({pod.exit_reason})" if pod.exit_reason not in ("", "Error") else ""
     said = f": {plain(pod.exit_message)}" if pod.exit_message else ""

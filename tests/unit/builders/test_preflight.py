@@ -79,7 +79,8 @@ def test_what_lies_in_a_store_is_fetched_before() -> None:
     [fetching], [asking] = spec["initContainers"], spec["containers"]
     env = {one["name"]: one.get("value") for one in fetching["env"]}
 
-    assert (fetching["args"], "restartPolicy" in fetching) == (["fetch-payloads"], False)
+    assert (fetching["name"], fetching["args"]) == ("fetch-payloads", ["fetch-payloads"])
+    assert "restartPolicy" not in fetching
     assert json.loads(env["MLWRIGHT_PAYLOADS"]) == {"deployment": "churn", "recordedBy": "stable-1", "requests": 50}
     assert "log-keys" not in json.dumps(asking)
 

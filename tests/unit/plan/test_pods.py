@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -158,3 +159,14 @@ def test_what_sends_a_payload_log_hides_the_server_only_until_it_has_started(
 
     assert found is not None
     assert sentence in found.sentence
+
+
+@pytest.mark.parametrize("name, what", [("fetch", "its bundle"), ("fetch-payloads", "recorded requests")])
+def test_what_could_not_be_fetched_is_told(name: str, what: str) -> None:
+    """In the words of the program that fetches."""
+    said = json.dumps({"sentence": "the store does not answer", "field": "", "remedy": "start it"})
+    init = {"name": name, "state": {"terminated": {"exitCode": 64, "message": said}}}
+    found = diagnose([pod_seen(body({"phase": "Pending", "initContainerStatuses": [init]}), "step")])
+
+    assert found is not None
+    assert found.sentence.startswith(f"pod p cannot fetch {what}: the store does not answer; start it")

@@ -147,7 +147,7 @@ def test_a_job_that_could_not_ask_is_made_anew() -> None:
 def test_a_job_that_did_not_get_its_bundle_says_nothing_about_the_candidate() -> None:
     """The store is away, which is not the fault of the version; it is asked again."""
     job = a_job(JobState.FAILED, "the store does not answer", outcome="UserError")
-    away = replace(job, pods=tuple(replace(pod, fetching=True) for pod in job.pods))
+    away = replace(job, pods=tuple(replace(pod, fetching="its bundle") for pod in job.pods))
 
     found = decided(rolling(away))
 
