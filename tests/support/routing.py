@@ -173,6 +173,7 @@ class Running:
     async def __aenter__(self) -> Self:
         haproxy()
         self.start_haproxy()
+        await soon(self.place.admin.exists, "HAProxy has its socket", 15)
         self.start_agent()
         await self.follows()
         return self
