@@ -93,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._stalled = False
         self._leaving = False
         self._deaf = False  # reads no more, and leaves when what is complete is answered
+        self._noise = False  # and says before it leaves that what came then was no request
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     # ------------------------------------------------------------------------------------------ what asyncio calls
@@ -215,8 +216,8 @@ class Connection(asyncio.Protocol):
             else:
                 self._welcome(exchange)
                 break
-        if self._deaf and not self._queue:
-            self._leave()
+        if self._deaf and not self._queue and not self._leaving:
+            self._take_leave()
         self._watch_body()
         self._watch_queue()
 
@@ -289,8 +290,16 @@ class Connection(asyncio.Protocol):
 
     def _refuse_noise(self) -> None:
         """Answer what is no HTTP/1.1, once everything before it is answered, and close."""
+        self._noise = self._deaf = True
+        if self._queue and not self._queue[-1].complete:
+            broken = self._queue.pop()  # it never comes to its end
+            self._noise = not broken.written
+            self._app.close(broken, None)
         self._advance()
-        if self._task is None and not self._leaving:
+
+    def _take_leave(self) -> None:
+        """Close, all that came before is answered; to noise an answer is owed."""
+        if self._noise:
             reply = bad_request("this is not a request of HTTP/1.1").reply()
             self._transport.write(render(reply, self._dater.line(), closing=True, without_body=False))
         self._leave()

@@ -380,6 +380,31 @@ async def test_what_is_not_http_is_refused(open_connection: Open, noise: bytes) 
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
 
 
+async def test_noise_behind_a_request_does_not_cost_its_answer(app: Application, open_connection: Open) -> None:
+    """Also where that comes from a thread: first the answer, then the refusal, then the end."""
+    assert app.model is not None
+    reader, writer = await open_connection()
+    cheap, app.model.cheap_bytes = app.model.cheap_bytes, 0  # predictions are answered on a thread
+    writer.write(INFER + LIVE + b"\x16\x03\x01 hello\r\n\r\n")
+
+    statuses = [(await answered(reader))[0] for _ in range(3)]
+    rest = await reader.read()
+    app.model.cheap_bytes = cheap
+
+    assert (statuses, rest) == ([200, 200, 400], b"")
+
+
+async def test_noise_inside_of_a_body_is_refused(open_connection: Open) -> None:
+    """The request whose body it is never comes to its end, so it is not waited for."""
+    reader, writer = await open_connection()
+    head = HEAD.replace(b"Content-Length: %d" % len(BODY), b"Transfer-Encoding: chunked")
+    writer.write(LIVE + head + b"\r\nno length\r\n")
+
+    statuses = [(await answered(reader))[0] for _ in range(2)]
+
+    assert (statuses, await reader.read()) == ([200, 400], b"")
+
+
 async def test_a_length_that_is_said_twice_is_refused(open_connection: Open) -> None:
     """A body whose end is disputed could hide a second request."""
     reader, writer = await open_connection()
