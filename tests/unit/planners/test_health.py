@@ -107,7 +107,7 @@ def test_pods_that_cannot_start_say_nothing_about_a_version(what: str) -> None:
 )
 def test_a_store_that_does_not_give_the_bundle_is_told_and_waited_for(message: str, said: str) -> None:
     """In the words of what fetches it: field, what is wrong, remedy."""
-    pod = a_pod(fetching=True, exit_code=70, exit_message=message, restarts=5)
+    pod = a_pod(fetching="its bundle", exit_code=70, exit_message=message, restarts=5)
     variant = a_variant(1, created=NOW - timedelta(days=1), pods=(pod,))
     state = health(variant, 2)
 
