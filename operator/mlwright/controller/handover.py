@@ -76,7 +76,7 @@ class Handover:
             return response
         self.watched.add(kind.name)
         self.changed.set()
-        return Stream(response, self._known)
+        return Stream(response, kind, self._known)
 
     async def _list(self, kind: ResourceKind) -> Body:
         try:

@@ -109,13 +109,14 @@ class Shelf:
         small = pruned(self.kind, body)
         # resourceVersion is kept beside the content, so that the same content is told by the same bytes
         small["metadata"].pop("resourceVersion", None)
+        value = related_value(self.kind, body)
         return _Entry(
             version=version,
             generation=metadata.get("generation", 0),
             blob=self._packed(to_json(small)),
-            owner=owner_of(body),
+            owner=_shared(owner_of(body)),
             controller=sys.intern(_controller(metadata)),
-            value=related_value(self.kind, body),
+            value=None if value is None else sys.intern(value),
         )
 
     def _packed(self, content: bytes) -> bytes:
@@ -207,7 +208,12 @@ class Shelf:
 
 
 def _name(metadata: Body) -> Name:
-    return sys.intern(metadata["namespace"]), metadata["name"]
+    return sys.intern(metadata["namespace"]), sys.intern(metadata["name"])
+
+
+def _shared(owner: Key | None) -> Key | None:
+    """Return the key with texts that all children of an owner share: each event brings its own."""
+    return owner and Key(sys.intern(owner.kind), sys.intern(owner.namespace), sys.intern(owner.name))
 
 
 def _controller(metadata: Body) -> str:

@@ -56,7 +56,7 @@ def settings(kinds: Iterable[ResourceKind]) -> kopf.OperatorSettings:
     own.persistence.diffbase_storage = _NoDiffs()
     own.networking.error_backoffs = _Patience()
     own.networking.connect_timeout = 10.0
-    own.queueing.idle_timeout = 0.5  # a task per object that changed lives on for so long
+    own.queueing.idle_timeout = 0.05  # for so long a task per object that changed lives on, and holds it
     own.queueing.exit_timeout = 0.5
     own.process.ultimate_exiting_timeout = None  # Kubernetes kills what does not end
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""Echoes of own writes do not reach kopf."""
+"""Echoes of own writes do not reach kopf, nor what nobody reads of other news."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 from mlwright.controller.cache import Cache
 from mlwright.controller.echoes import Stream
+from mlwright.controller.pruning import pruned
+from mlwright.plan.resources import DEPLOYMENT, JOB, KINDS, TRAINING_RUN, Body, ResourceKind
 from tests.support.toys import run
 
 BOOKMARK = {"type": "BOOKMARK", "object": {"kind": "TrainingRun", "metadata": {"resourceVersion": "99"}}}
@@ -37,14 +39,20 @@ class Wire:
 
 async def heard(events: list[dict[str, Any]], size: int = 10_000, ending: bytes = b"") -> list[str]:
     """Return what kopf gets to hear when the cache holds flights-1 at version 7."""
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in events) + ending
+    passed = await told(TRAINING_RUN, data, size)
+    return [f"{line['type']} {line['object']['metadata']['resourceVersion']}" for line in passed]
+
+
+async def told(kind: ResourceKind, data: bytes, size: int = 10_000) -> list[Any]:
+    """Return the lines of a watch that reach kopf."""
     cache = Cache()
     cache.put(event("ADDED", 7)["object"])
-    data = b"".join(json.dumps(line).encode() + b"\n" for line in events) + ending
     response = SimpleNamespace(status=200, content=Wire(data, size), close=lambda: None)
-    stream = Stream(cast("aiohttp.ClientResponse", response), cache.knows)
+    stream = Stream(cast("aiohttp.ClientResponse", response), kind, cache.knows)
     async with stream:
         text = b"".join([chunk async for chunk in stream.content.iter_chunked(1)])
-    return [f"{line['type']} {line['object']['metadata']['resourceVersion']}" for line in _lines(text)]
+    return _lines(text)
 
 
 def _lines(text: bytes) -> list[Any]:
@@ -70,3 +78,32 @@ async def test_what_is_no_event_is_left_to_kopf() -> None:
     """Half a line at the end of a broken stream is kopf's to judge."""
     with pytest.raises(ValueError, match="Unterminated"):
         await heard([event("MODIFIED", 8)], ending=b'{"type": "MODI')
+
+
+def child(kind: ResourceKind) -> Body:
+    """Return a child as the API server tells it, which notes who set which field."""
+    stamp = {"name": "c", "namespace": "demo", "uid": "u", "resourceVersion": "8", "managedFields": [{"manager": "m"}]}
+    spec = {"replicas": 2, "template": {"spec": {"containers": [{"name": "step"}]}}}
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": stamp, "spec": spec}
+
+
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED", "DELETED"])
+async def test_of_news_goes_on_what_the_cache_keeps(type_: str) -> None:
+    """Each object is held for a while after it was told, which in a burst is more than all that is known."""
+    news = {"type": type_, "object": child(JOB)}
+
+    assert await told(JOB, json.dumps(news).encode() + b"\n") == [{**news, "object": pruned(JOB, child(JOB))}]
+
+
+async def test_a_deployment_goes_on_whole() -> None:
+    """Who set its number of pods is found when the cache takes it in."""
+    news = {"type": "ADDED", "object": child(DEPLOYMENT)}
+
+    assert await told(DEPLOYMENT, json.dumps(news).encode() + b"\n") == [news]
+
+
+def test_what_is_kept_of_news_is_what_is_kept_of_them_as_they_came() -> None:
+    """What the stream leaves out the cache would leave out as well; leaving out twice loses no more."""
+    for kind in set(KINDS) - {DEPLOYMENT}:
+        once = pruned(kind, child(kind))
+        assert pruned(kind, once) == once
