@@ -10,6 +10,7 @@ Exit codes: 0 stopped as told, 1 ended by a failure (start again), 2 wrong setti
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import gc
 import logging
 import os
@@ -48,6 +49,10 @@ WRONG: Final = 2
 SPARE: Final = 4
 """Connections beside those of the workers: Lease, lists, Events."""
 
+TLS_BUFFER: Final = 2**15
+"""Bytes that asyncio holds for a TLS connection as long as it lives. It would take 256 KiB, which for a watch of every
+kind and the workers' connections is 9 MB; a record of TLS has at most 16 KiB."""
+
 NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 logger = logging.getLogger("mlwright")
@@ -63,10 +68,16 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return WRONG
+    slim()
+    return _Process(settings, environ).run()
+
+
+def slim() -> None:
+    """Let the process need less than Python's defaults ask for."""
+    asyncio.sslproto.SSLProtocol.max_size = TLS_BUFFER
     # What was imported stays for good: without this each full collection walks it, and everything waits for 0.1 s.
     gc.collect()
     gc.freeze()
-    return _Process(settings, environ).run()
 
 
 class _Process:

@@ -25,7 +25,7 @@ from mlwright.controller.ownership import ADOPTED
 from mlwright.errors import AlreadyExistsError, ClusterError
 from mlwright.plan import resources
 from mlwright.plan.resources import BY_NAME, KINDS, RECONCILED, WHERE_SERVED, Body, ResourceKind
-from mlwright.ports.events import Notice
+from mlwright.ports.events import Notice, Subject
 from mlwright.ports.leases import Record
 
 CALLS: Final = {
@@ -249,7 +249,7 @@ async def _tell(notes: _Notes) -> None:
         "kind": "Pod",
         "metadata": {"namespace": "n", "name": "x", "uid": "u", "resourceVersion": "1"},
     }
-    await KubeEvents(notes, SystemClock(), "i").tell(Notice(about, "Normal", "Reason", "A sentence."))
+    await KubeEvents(notes, SystemClock(), "i").tell(Notice(Subject.of(about), "Normal", "Reason", "A sentence."))
 
 
 async def _lease(notes: _Notes) -> None:

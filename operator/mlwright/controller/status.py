@@ -14,7 +14,7 @@ import mlwright
 from mlwright.api.conditions import State, StatusDraft, Verdict, changed, ready, stalled
 from mlwright.api.reasons import Reason
 from mlwright.plan.resources import Body
-from mlwright.ports.events import Notice
+from mlwright.ports.events import Notice, Subject
 
 NUMBERS_EVERY: Final = 30.0
 """Seconds between writes of a status of which only numbers changed."""
@@ -129,10 +129,11 @@ def notices(body: Body, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     says it most exactly ("run-7: validate is running" rather than "the first run is going on").
     """
     told: dict[str, Notice] = {}
+    about = Subject.of(body)
     transitions = changed(before, after["conditions"])
     warned = {condition["message"] for condition in transitions if _bad(condition)}
     for condition in transitions:
-        notice = partial(Notice, body, reason=condition["reason"], sentence=condition["message"])
+        notice = partial(Notice, about, reason=condition["reason"], sentence=condition["message"])
         if _bad(condition):
             told[condition["message"]] = notice(type="Warning")
         elif condition["message"] not in warned:

@@ -7,7 +7,7 @@ import asyncio
 from mlwright.controller import announcer
 from mlwright.controller.announcer import Announcer
 from mlwright.errors import UnavailableError
-from mlwright.ports.events import Notice
+from mlwright.ports.events import Notice, Subject
 from tests.support.virtual_time import virtually
 
 
@@ -27,7 +27,7 @@ class Told:
 
 
 def notice(sentence: str) -> Notice:
-    return Notice({}, "Normal", "Settled", sentence)
+    return Notice(Subject("v1", "Run", "demo", "r", "u", "1"), "Normal", "Settled", sentence)
 
 
 def test_events_are_told_in_order_when_there_is_nothing_else_to_do() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,11 @@ from mlwright.api.reasons import Reason
 from mlwright.controller import status
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-BODY = {"kind": "Model", "metadata": {"name": "m", "namespace": "demo"}}
+BODY = {
+    "apiVersion": "mlwright.dev/v1alpha1",
+    "kind": "Model",
+    "metadata": {"name": "m", "namespace": "demo", "uid": "u", "resourceVersion": "7"},
+}
 
 NUMBERS: dict[str, tuple[Any, Any]] = {
     "a count in a sentence": ({"summary": "41 of 100 requests"}, {"summary": "42 of 100 requests"}),
@@ -105,6 +110,15 @@ def told(before: dict[str, Any], *verdicts: Verdict) -> list[tuple[str, str, str
 def test_a_transition_is_told_as_an_event() -> None:
     """The Event has the condition's reason and sentence."""
     assert told({}, ready(Reason.SETTLED, "fine")) == [("Normal", "Settled", "fine")]
+
+
+def test_an_event_that_waits_holds_only_what_names_its_object() -> None:
+    """A thousand may wait in a burst, and whole objects would be all of the operator's growth."""
+    large = {**BODY, "spec": {"much": "x" * 1000}}
+
+    [notice] = status.notices(large, {}, merge({}, StatusDraft("s", (ready(Reason.SETTLED, "fine"),), {}), 1, NOW))
+
+    assert astuple(notice.about) == ("mlwright.dev/v1alpha1", "Model", "demo", "m", "u", "7")
 
 
 def test_the_same_sentence_is_told_once_and_as_a_warning_if_it_is_one() -> None:

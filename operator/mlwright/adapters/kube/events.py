@@ -43,20 +43,20 @@ class KubeEvents:
 
 
 def _event(notice: Notice, now: str, instance: str) -> Body:
-    metadata = notice.about["metadata"]
-    said = f"{metadata['uid']}/{notice.type}/{notice.reason}/{notice.sentence}"
+    about = notice.about
+    said = f"{about.uid}/{notice.type}/{notice.reason}/{notice.sentence}"
     digest = hashlib.sha256(said.encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"namespace": metadata["namespace"], "name": f"{metadata['name'][:NAME_LENGTH]}.{digest}"},
+        "metadata": {"namespace": about.namespace, "name": f"{about.name[:NAME_LENGTH]}.{digest}"},
         "involvedObject": {
-            "apiVersion": notice.about["apiVersion"],
-            "kind": notice.about["kind"],
-            "namespace": metadata["namespace"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-            "resourceVersion": metadata["resourceVersion"],
+            "apiVersion": about.api_version,
+            "kind": about.kind,
+            "namespace": about.namespace,
+            "name": about.name,
+            "uid": about.uid,
+            "resourceVersion": about.resource_version,
         },
         "type": notice.type,
         "reason": notice.reason,
