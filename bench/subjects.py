@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from mlwright.plan.writes import Create
 from mlwright.settings import Settings
 
 ROOT: Final = Path(__file__).parents[1]
-IMAGE: Final = ROOT / "images" / "operator" / "Dockerfile"
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 HEALTH_PORT: Final = 18081
@@ -103,13 +101,6 @@ def template() -> tuple[Body, Body, Body]:
     return bodies[0], bodies[1], {"summary": plan.sentence, "conditions": conditions, "progress": "0/3"}
 
 
-def _as_in_the_image() -> dict[str, str]:
-    """Return what the operator's image sets for the interpreter and the allocator."""
-    return dict(
-        re.findall(r"^\W*(?:ENV )?((?:PYTHON|MALLOC_)\w*)=(\S+)", IMAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    )
-
-
 @functools.cache
 def _compile() -> None:
     """Let what is measured be compiled, as it is in the image; where one works, Python may be told not to keep it."""
@@ -121,7 +112,7 @@ class Process:
     """A measured process, started as in a pod; a context manager."""
 
     def __init__(self, module: str, kubeconfig: Path, log: Path, **settings: str) -> None:
-        environ = {**os.environ, **_as_in_the_image(), **ENVIRONMENT, **pod.environment(kubeconfig), **settings}
+        environ = {**os.environ, **ENVIRONMENT, **pod.environment(kubeconfig), **settings}
         command = pod.inside(pod.service_account(kubeconfig), [sys.executable, "-m", module])
         _compile()
         self.begun = time.monotonic()
