@@ -18,6 +18,7 @@ from mlwright.constants import PAYLOADS_AWAY
 from mlwright.server.payload_log import PayloadLog
 from mlwright.server.replay import newest
 from mlwright.server.settings import Identity
+from mlwright.trainer.errors import UserError
 from mlwright.trainer.payloads import Sender, fetch, read_log
 from tests.support.s3server import ACCESS, PASSWORD, S3Server, free_port, serving
 from tests.support.waiting import eventually, exit_code
@@ -144,6 +145,22 @@ def test_what_is_left_is_sent_when_the_pod_ends(server: S3Server, bucket: Path, 
     assert (before, code) == (1, 0)
     assert sorted(path.read_text() for path in bucket.rglob("*.jsonl")) == ['{"at": 0}\n', '{"at": 1}\n']
     assert json.loads((tmp_path / "termination-log").read_text())["sentence"].startswith("2 files")
+
+
+def test_a_bucket_that_is_not_there_is_told(server: S3Server, tmp_path: Path) -> None:
+    """By who sends, and by who fetches: nothing was recorded would be another story."""
+    env = told(tmp_path, server.endpoint, recordedBy="stable1", requests=3)
+    env["MLWRIGHT_ARTIFACTS"] = env["MLWRIGHT_ARTIFACTS"].replace("s3://logs/live", "s3://nowhere/live")
+    folder = tmp_path / "s3/nowhere/live/flights"
+    folder.mkdir(parents=True)
+    (folder / "stable1-pod-1-0000000001.jsonl").write_text('{"at": 0}\n')
+
+    problem = Sender(read_log(env)).send()
+    with pytest.raises(UserError) as raised:
+        fetch(env)
+
+    for said in (str(problem), str(raised.value)):
+        assert said.startswith("spec.server.payloadLog.uri: there is no bucket 'nowhere'")
 
 
 def test_a_store_that_is_away_does_not_end_the_sender(tmp_path: Path) -> None:
