@@ -17,6 +17,10 @@ from typing import Final
 import hypothesis
 import pytest
 
+from mlwright.process.threads import pin_pools
+
+pin_pools(os.environ, 1)  # as in a pod of one CPU: pools as large as the machine, one a worker, spin for each other
+
 TESTS = Path(__file__).parent
 
 # folder -> (mark, seconds that one test may take): limits catch what hangs, and must not catch a busy machine

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from mlwright.process.threads import pin_pools
 from mlwright.trainer.program import main
 from mlwright.trainer.step import DataFormat, Dataset, Split, SplitType, Storage
 
@@ -84,10 +85,12 @@ class Workshop:
         return Ended(code, self.message())
 
     def spawn(self, step: str, document: Mapping[str, Any], **env: str) -> Ended:
-        """Run a step as a program of its own."""
+        """Run a step as a program of its own, with one thread unless `env` says otherwise."""
+        told = {"PATH": os.environ["PATH"], **self.env(document)}
+        pin_pools(told, 1)
         ended = subprocess.run(
             [sys.executable, "-m", "mlwright.trainer", step],
-            env={"PATH": os.environ["PATH"], **self.env(document), **env},
+            env=told | env,
             capture_output=True,
             text=True,
             check=False,

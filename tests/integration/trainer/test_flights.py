@@ -33,7 +33,7 @@ def _spawn(shop: Workshop, step: str, iterations: int, name: str = "flights.parq
         estimator={"parameters": {"max_iter": iterations}},
         evaluation={"metrics": ["roc_auc"]},
     )
-    ended = shop.spawn(step, wanted, OMP_NUM_THREADS="1")
+    ended = shop.spawn(step, wanted)
     assert ended.code == 0, ended.log
     last = json.loads(ended.log.splitlines()[-1])
     assert last["cpuSeconds"] < SECONDS
