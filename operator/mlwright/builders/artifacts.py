@@ -117,10 +117,17 @@ def with_bundles(
     of_pod = {key: value for key, value in surface.items() if key not in {"resources", "env"}}
     folders = (mount for one in remote for mount in mounts(one, read_only=False))
     before = pod_spec(container, of_pod, merged((*folders, *certificates(remote), *fetcher.cached)))
-    (fetch,) = before["containers"]
-    # what the others leave in /tmp must not be there when it starts again, as after a restart of the node
-    fetch["volumeMounts"] = [mount for mount in fetch["volumeMounts"] if mount["name"] != "tmp"]
+    fetch = apart(before["containers"][0])
     known = {volume["name"] for volume in pod["volumes"]}
     added = [volume for volume in before["volumes"] if volume["name"] not in known]
     init = [fetch, *pod.get("initContainers", ())]
     return {**pod, "initContainers": init, "volumes": [*pod["volumes"], *added]}
+
+
+def apart(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a container that knows keys without the `/tmp` of its pod.
+
+    What the other containers leave there must not be found by it: neither beside them, nor when it starts again as
+    after a restart of the node.
+    """
+    return {**container, "volumeMounts": [mount for mount in container["volumeMounts"] if mount["name"] != "tmp"]}

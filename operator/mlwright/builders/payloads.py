@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mlwright.builders.artifacts import SMALL, Stored, certificates, mounts, variables
+from mlwright.builders.artifacts import SMALL, Stored, apart, certificates, mounts, variables
 from mlwright.builders.pods import merged, pod_spec
 from mlwright.constants import FETCH_PAYLOADS, PAYLOADS, SEND_PAYLOADS
 from mlwright.plan.digests import canonical
@@ -41,7 +41,7 @@ def with_sender(pod: Mapping[str, Any], log: Stored, deployment: str, image: str
     sending = pod_spec(container, {}, merged((*mounts(log, read_only=False), *certificates((log,)))))
     known = {volume["name"] for volume in pod["volumes"]}
     added = [volume for volume in sending["volumes"] if volume["name"] not in known]
-    (sender,) = sending["containers"]
+    sender = apart(sending["containers"][0])
     beside = {**sender, "restartPolicy": "Always"}  # of an init container: it runs as long as the server does
     return {**pod, "initContainers": [*pod.get("initContainers", ()), beside], "volumes": [*pod["volumes"], *added]}
 

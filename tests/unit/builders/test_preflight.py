@@ -83,6 +83,7 @@ def test_what_lies_in_a_store_is_fetched_before() -> None:
     assert "restartPolicy" not in fetching
     assert json.loads(env["MLWRIGHT_PAYLOADS"]) == {"deployment": "churn", "recordedBy": "stable-1", "requests": 50}
     assert "log-keys" not in json.dumps(asking)
+    assert "tmp" not in {mount["name"] for mount in fetching["volumeMounts"]}
 
 
 def test_no_service_leads_to_it() -> None:

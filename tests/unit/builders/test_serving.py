@@ -195,6 +195,16 @@ def test_what_is_sampled_goes_to_a_store_by_a_container_beside_the_server() -> N
     assert violations(pod) == []
 
 
+def test_who_has_the_keys_of_the_log_shares_no_other_folder_with_the_server() -> None:
+    """What the server leaves in /tmp must not be found by a program that knows keys which the server may not."""
+    pod = revision(server={"payloadLog": IN_A_STORE})["data"]["template"]["spec"]
+    [answering], [sending] = pod["containers"], pod["initContainers"]
+    writable = {mount["name"] for mount in answering["volumeMounts"] if not mount.get("readOnly")}
+
+    assert "tmp" in writable
+    assert writable & {mount["name"] for mount in sending["volumeMounts"]} == {"s3-logs"}
+
+
 @pytest.mark.parametrize(
     "drain, grace, told", [("10s", 60, "10"), ("1m", 60, "55"), ("10s", 12, "7"), ("3s", 3, "0"), ("0s", 60, "0")]
 )

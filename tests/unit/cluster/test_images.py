@@ -89,6 +89,14 @@ def test_an_image_runs_as_an_ordinary_user_with_locked_dependencies(image: str) 
         assert part in text
 
 
+def test_the_image_that_is_given_keys_imports_nothing_from_the_folder_that_it_works_in() -> None:
+    """Pods share /tmp with containers of somebody's own."""
+    text = (REPOSITORY / "images" / "trainer" / "Dockerfile").read_text()
+
+    assert "WORKDIR /tmp\n" in text
+    assert "PYTHONSAFEPATH=1 " in text
+
+
 def test_the_wheel_is_built_with_the_backend_that_the_project_names() -> None:
     """images/wheel.txt locks what pyproject.toml asks for."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
