@@ -262,12 +262,13 @@ def test_nobody_seals_predictions_with_a_key_that_is_not_theirs_to_read(person: 
     [
         ("spec.server.auth", {"type": "Token", "secretRef": {"name": "password", "key": "token"}}),
         ("spec.server.tls", {"secretRef": {"name": "password"}}),
+        ("spec.server.payloadLog", {"uri": "s3://logs/live", "storage": {"secretRef": {"name": "password"}}}),
     ],
 )
 def test_nobody_serves_with_a_secret_that_is_not_theirs_to_read(
     person: People, team: str, field: str, value: Json
 ) -> None:
-    """A server accepts what the Secret holds, and shows itself with its certificate."""
+    """A server accepts what the Secret holds, shows its certificate, and its payload log is sent with the keys."""
     thing = changed(DEPLOYMENT, {field: value})
 
     answer = person("dana", WRITE, _may("get", "secrets", "open")).create(thing, team)
