@@ -94,7 +94,7 @@ def test_a_sample_of_requests_goes_to_an_object_store_and_is_asked_again(shelf: 
             answer = ask(f"{url}/v2/models/sent/infer", request())
         [pod] = live.all("Pod", deployment="sent")
         live.kubectl("delete", "pod", pod["metadata"]["name"])
-        [path] = live.until("the line is in the store", lambda: list(bucket.rglob("live/sent/*.jsonl")))
+        [path] = live.until("the line is in the store", lambda: list(bucket.rglob("live/*/sent/*/*/*.jsonl")))
         line = json.loads(path.read_text())
         live.reaches("ModelDeployment", "sent", "Ready", "1 of 1 pods ready")
         live.apply(version("sent", 2, FLIGHTS, shelf.digest))

@@ -6,7 +6,7 @@ in a container of its own, and nothing that people set concerns it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.builders.artifacts import SMALL, Stored, apart, certificates, mounts, variables
@@ -15,15 +15,18 @@ from mlwright.constants import FETCH_PAYLOADS, PAYLOADS, SEND_PAYLOADS
 from mlwright.plan.digests import canonical
 
 VARIABLE: Final = "MLWRIGHT_PAYLOADS"
+CPU_LIMIT: Final = "500m"
 
 
-def with_sender(pod: Mapping[str, Any], log: Stored, deployment: str, image: str, policy: str) -> dict[str, Any]:
+def with_sender(
+    pod: Mapping[str, Any], log: Stored, whose: Mapping[str, str], image: str, policy: str
+) -> dict[str, Any]:
     """Return a pod in which a container sends what the server records; it starts before the server and ends after it.
 
     Args:
         pod: the pod, which mounts the folder of the log.
         log: where the log lies.
-        deployment: whose log it is.
+        whose: namespace, deployment and revision that record.
         image: the trainer's, as the installation has it.
         policy: when that is pulled.
     """
@@ -34,8 +37,8 @@ def with_sender(pod: Mapping[str, Any], log: Stored, deployment: str, image: str
         "image": image,
         "imagePullPolicy": policy,
         "args": [SEND_PAYLOADS],
-        "env": [*variables((log,), ()), {"name": VARIABLE, "value": canonical({"deployment": deployment})}],
-        "resources": SMALL,
+        "env": [*variables((log,), ()), {"name": VARIABLE, "value": canonical(dict(whose))}],
+        "resources": _resources(pod["containers"]),
         "terminationMessagePolicy": "File",
     }
     sending = pod_spec(container, {}, merged((*mounts(log, read_only=False), *certificates((log,)))))
@@ -46,11 +49,26 @@ def with_sender(pod: Mapping[str, Any], log: Stored, deployment: str, image: str
     return {**pod, "initContainers": [*pod.get("initContainers", ()), beside], "volumes": [*pod["volumes"], *added]}
 
 
-def fetched_instead(pod: Mapping[str, Any], deployment: str, revision: str, requests: int) -> dict[str, Any]:
-    """Return the pod of a server in which the sender fetches what a revision recorded before all else, and ends."""
-    told = canonical({"deployment": deployment, "recordedBy": revision, "requests": requests})
-    containers = [_fetching(init, told) if init["name"] == PAYLOADS else init for init in pod.get("initContainers", ())]
-    return {**pod, "initContainers": containers} if containers else dict(pod)
+def _resources(servers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return what sending takes; a limit of CPUs where the server has one, as a quota may ask all containers for it."""
+    if not any("cpu" in server["resources"].get("limits", {}) for server in servers):
+        return SMALL
+    return {**SMALL, "limits": {**SMALL["limits"], "cpu": CPU_LIMIT}}
+
+
+def fetched_instead(pod: Mapping[str, Any], whose: Mapping[str, str], requests: int) -> dict[str, Any]:
+    """Return the pod of a server in which the sender fetches what a revision recorded before all else, and ends.
+
+    Where no requests are wanted nothing is fetched: a store that is away is then no matter.
+    """
+    told = canonical({**whose, "requests": requests})
+    before = [
+        _fetching(init, told) if init["name"] == PAYLOADS else init
+        for init in pod.get("initContainers", ())
+        if requests or init["name"] != PAYLOADS
+    ]
+    rest = {key: value for key, value in pod.items() if key != "initContainers"}
+    return {**rest, "initContainers": before} if before else rest
 
 
 def _fetching(sender: Mapping[str, Any], told: str) -> dict[str, Any]:

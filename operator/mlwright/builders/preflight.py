@@ -59,7 +59,7 @@ def preflight(seen: DeploymentSeen, owner: Key, intent: StartPreflight) -> dict[
         pod = _own_pod(seen, intent, container)
     else:
         limits = {"backoffLimit": TRIES, "activeDeadlineSeconds": LONGEST}
-        pod = _pod(seen.name, intent, intent.asked.replay or Replay())
+        pod = _pod(seen, intent, intent.asked.replay or Replay())
     return _job(seen, owner, intent, labels, limits, pod)
 
 
@@ -97,9 +97,10 @@ def _job(
     }
 
 
-def _pod(deployment: str, intent: StartPreflight, replay: Replay) -> dict[str, Any]:
+def _pod(seen: DeploymentSeen, intent: StartPreflight, replay: Replay) -> dict[str, Any]:
     """Return the frozen pod of the revision with the program that asks instead of the one that answers."""
-    spec = fetched_instead(intent.revision.template["spec"], deployment, intent.stable, replay.requests)
+    whose = {"namespace": seen.namespace, "deployment": seen.name, "revision": intent.stable}
+    spec = fetched_instead(intent.revision.template["spec"], whose, replay.requests)
     server = spec["containers"][0]
     told = {"name": "MLWRIGHT_PREFLIGHT", "value": literal(canonical(document(intent, replay)))}
     container = {

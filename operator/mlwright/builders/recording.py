@@ -25,7 +25,7 @@ def recording(seen: DeploymentSeen) -> Recording:
     """Return all that a deployment's server needs to record what its spec asks for."""
     parts = [_shadow(seen.name)]
     if seen.spec.server.payload_log:
-        parts.append(_payloads(seen.spec.server.payload_log))
+        parts.append(_payloads(seen.spec.server.payload_log, seen.namespace))
     if seen.spec.feedback.enabled:
         parts.append(_feedback(seen.spec.feedback))
     variables = {name: value for part in parts for name, value in part.variables.items()}
@@ -37,11 +37,13 @@ def _shadow(deployment: str) -> Recording:
     return Recording({"MLWRIGHT_TRAFFIC": traffic.folder}, (traffic,))
 
 
-def _payloads(wanted: PayloadLog) -> Recording:
+def _payloads(wanted: PayloadLog, namespace: str) -> Recording:
     stored = log_of(wanted)
     place = Mount(stored.address, read_only=False)
+    # other namespaces may have deployments of this name, and a store is for all of them; a claim is for one
+    inside = f"/{namespace}" if stored.is_remote else ""
     variables = {
-        "MLWRIGHT_PAYLOAD_LOG": f"{place.folder}/{place.address.path}",
+        "MLWRIGHT_PAYLOAD_LOG": f"{place.folder}/{place.address.path}{inside}",
         "MLWRIGHT_PAYLOAD_SAMPLE": str(wanted.sample),
         **({"MLWRIGHT_PAYLOAD_SENT": "true"} if stored.is_remote else {}),
     }

@@ -220,9 +220,9 @@ def _server_pod(seen: DeploymentSeen, intent: RecordRevision, settings: Settings
         keeping.mounts(spec.server, read_only=True),
     )
     if spec.server.payload_log:
-        pod = with_sender(
-            pod, log_of(spec.server.payload_log), seen.name, settings.trainer_image, settings.image_pull_policy
-        )
+        whose = {"namespace": seen.namespace, "deployment": seen.name, "revision": intent.target.revision}
+        log = log_of(spec.server.payload_log)
+        pod = with_sender(pod, log, whose, settings.trainer_image, settings.image_pull_policy)
     fetched = with_bundles(pod, (stored,), dump(spec.pod), fetcher)
     return {"terminationGracePeriodSeconds": grace, **fetched}
 

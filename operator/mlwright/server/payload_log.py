@@ -65,9 +65,9 @@ class PayloadLog:
         `sent` says that another container takes the files away to an object store.
         """
         self._identity = identity
-        place, prefix = folder / identity.deployment, f"{identity.revision}-{pod}"
-        self._parcels = Parcels(place, prefix) if sent else None
-        self._files = self._parcels or _Files(place, prefix)
+        place = folder / identity.deployment
+        self._parcels = Parcels(place / identity.revision, pod) if sent else None
+        self._files = self._parcels or _Files(place, f"{identity.revision}-{pod}")
         self._share = share
         self._chance = chance
         self._waiting: deque[_Payload] = deque()

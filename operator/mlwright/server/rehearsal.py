@@ -71,7 +71,8 @@ def recorded(settings: Settings, most: int, by: str) -> Iterator[Question]:
     """
     if settings.payload_log is None or not most:
         return
-    lines = list(newest(settings.payload_log / settings.identity.deployment, most, f"{by}-*.jsonl"))
+    folder = settings.payload_log / settings.identity.deployment
+    lines = list(newest(folder / by, most) if settings.payload_sent else newest(folder, most, f"{by}-*.jsonl"))
     for number, line in enumerate(lines, start=1):
         told = orjson.loads(line)
         at = datetime.fromtimestamp(told["at"], UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

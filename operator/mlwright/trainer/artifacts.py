@@ -99,6 +99,22 @@ class Store:
             else:
                 self.check_bucket()
 
+    def folders(self, above: Path) -> list[Path]:
+        """Folders in a folder, whatever lies in them; none where there is none.
+
+        Raises:
+            UserError: The store refuses or is away, or has no such bucket.
+            SurroundingsError: The name of an object is no path.
+        """
+        import pyarrow.fs  # noqa: PLC0415  # only who needs a store pays for its library
+
+        below = pyarrow.fs.FileSelector(self._object(above), allow_not_found=True)
+        with self.words():
+            infos = self.system.get_file_info(below)
+            if not infos:
+                self.check_bucket()
+        return [self._place(info.path) for info in infos if info.type == pyarrow.fs.FileType.Directory]
+
     def beside(self, folder: Path) -> list[tuple[Path, int]]:
         """Files and sizes of the objects in a folder, without those in folders below; none where there is none.
 
@@ -199,14 +215,18 @@ class Store:
         with self.words(), self.system.open_output_stream(name) as stream:
             stream.write(content)
 
-    def send(self, path: Path) -> None:
+    def send(self, path: Path, place: Path | None = None) -> None:
         """Write a file as an object; one in the folder of an attempt where the files of that attempt are kept.
+
+        Args:
+            path: The file.
+            place: Of which path it becomes the object, if it is another.
 
         Raises:
             UserError: The store refuses, or is away.
         """
         folder = next((parent for parent in path.parents if parent in self.named), None)
-        inside = path if folder is None else folder / self.named[folder] / path.relative_to(folder)
+        inside = (place or path) if folder is None else folder / self.named[folder] / path.relative_to(folder)
         with self.words(), path.open("rb") as source, self.system.open_output_stream(self._object(inside)) as copy:
             shutil.copyfileobj(source, copy, _PIECE)
 

@@ -1,14 +1,15 @@
 """Payload logs in an object store: sent from beside a server while it answers, and fetched before a preflight.
 
 The server names a file only when it is whole (`mlwright.server.payload_parcels`); what is sent is removed here, so a
-file that is there was not sent. An object has the name of its file below the address of the log and the deployment.
+file that is there was not sent. An object has the name of its file, below the address of the log, the namespace, the
+deployment, the revision and the hour: a log grows for months, and whoever wants its newest files lists no others.
 """
 
 import logging
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,19 +25,22 @@ logger = logging.getLogger(__name__)
 VARIABLE: Final = "MLWRIGHT_PAYLOADS"
 EVERY_SECONDS: Final = 1.0
 LARGEST: Final = 256 * 1024 * 1024
-"""Bytes that are fetched at the most."""
+"""Bytes that are fetched at the most; the newest file always is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The payload log of one deployment: its store, and its folder in the pod."""
+    """The payload log of one revision: its store, and its folder in the pod."""
 
     store: Store
     folder: Path
-    revision: str = ""
-    """Whose requests are fetched."""
     requests: int = 0
-    """How many are wanted at least, if there are so many."""
+    """How many are wanted at least, if there are so many; it is only fetched that many are told."""
+
+    def object_of(self, path: Path) -> Path:
+        """Return of which path a file becomes the object."""
+        hour = time.strftime("%Y-%m-%dT%H", time.gmtime(_number(path)))
+        return self.folder / hour / path.name
 
 
 def read_log(env: Mapping[str, str]) -> Log:
@@ -49,10 +53,9 @@ def read_log(env: Mapping[str, str]) -> Log:
     stores = read_artifacts(env, addresses.mount_root(env)).stores
     if len(stores) != 1:
         raise _refuse("", "needs exactly one store in MLWRIGHT_ARTIFACTS")
-    folder = stores[0].folder / document.text("deployment")
-    if not document.has("recordedBy"):
-        return Log(stores[0], folder)
-    return Log(stores[0], folder, document.text("recordedBy"), document.integer("requests"))
+    names = (document.text(name) for name in ("namespace", "deployment", "revision"))
+    folder = stores[0].folder.joinpath(*names)
+    return Log(stores[0], folder, document.integer("requests") if document.has("requests") else 0)
 
 
 def send(env: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
@@ -94,7 +97,7 @@ class Sender:
         """Send what is there, the oldest first; what is not taken stays, and why is returned."""
         for path in sorted(self._log.folder.glob("*.jsonl")):
             try:
-                self._log.store.send(path)
+                self._log.store.send(path, self._log.object_of(path))
             except FileNotFoundError:
                 continue  # too many waited, so the server removed it
             except Exception as problem:  # noqa: BLE001 - see the class
@@ -126,16 +129,23 @@ def fetch(env: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
         UserError: The store refuses, or is away.
     """
     log = read_log(env)
-    found = [entry for entry in log.store.beside(log.folder) if entry[0].name.startswith(f"{log.revision}-")]
     lines = size = 0
-    for path, of_file in sorted(found, key=lambda entry: _number(entry[0]), reverse=True):
-        size += of_file
-        if lines >= log.requests or size > LARGEST:
+    found = _newest(log)
+    while lines < log.requests and (entry := next(found, None)):
+        path, of_file = entry
+        if size and size + of_file > LARGEST:
             break
+        size += of_file
         log.store.fetch(path)
         with path.open("rb") as file:
             lines += sum(1 for _ in file)
     return f"{lines} recorded requests are fetched", {"requests": lines}
+
+
+def _newest(log: Log) -> Iterator[tuple[Path, int]]:
+    """Yield files and sizes, the newest first; an hour is listed when those after it are used up."""
+    for hour in sorted(log.store.folders(log.folder), reverse=True):
+        yield from sorted(log.store.beside(hour), key=lambda entry: _number(entry[0]), reverse=True)
 
 
 def _number(path: Path) -> int:

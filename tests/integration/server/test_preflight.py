@@ -234,6 +234,19 @@ def test_only_what_the_stable_revision_recorded_is_asked(settings: Settings, mod
     assert list(recorded(replace(settings, payload_log=None), 3, STABLE.revision)) == []
 
 
+def test_what_was_fetched_from_a_store_lies_below_its_revision(settings: Settings, model: Model) -> None:
+    """By the hour; nothing else there is of the revision."""
+    log_requests(settings, model, 2)
+    assert settings.payload_log is not None
+    [recorded_here] = (settings.payload_log / IDENTITY.deployment).glob("*.jsonl")
+    hour = settings.payload_log / IDENTITY.deployment / STABLE.revision / "2023-11-14T22"
+    hour.mkdir(parents=True)
+    recorded_here.rename(hour / "pod-1-1700000000.jsonl")
+
+    assert len(list(recorded(replace(settings, payload_sent=True), 3, STABLE.revision))) == 2
+    assert list(recorded(replace(settings, payload_sent=True), 3, "other")) == []
+
+
 def test_what_could_not_be_answered_before_need_not_be_now() -> None:
     """A gap where the recorded answer has one as well is no fault of the candidate."""
     outputs = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from mlwright.constants import PAYLOADS_AWAY
 from mlwright.server.payload_log import PayloadLog
 from mlwright.server.replay import newest
 from mlwright.server.settings import Identity
+from mlwright.trainer import payloads
+from mlwright.trainer.artifacts import Store
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.payloads import Sender, fetch, read_log
 from tests.support.s3server import ACCESS, PASSWORD, S3Server, free_port, serving
@@ -55,7 +58,7 @@ def told(root: Path, endpoint: str, password: str = PASSWORD, **wanted: str | in
         "MLWRIGHT_MOUNT_ROOT": str(root),
         "MLWRIGHT_TERMINATION_LOG": str(root / "termination-log"),
         "MLWRIGHT_ARTIFACTS": json.dumps({"stores": [store], "fetch": []}),
-        "MLWRIGHT_PAYLOADS": json.dumps({"deployment": "flights", **wanted}),
+        "MLWRIGHT_PAYLOADS": json.dumps({"namespace": "ml", "deployment": "flights", "revision": "stable1", **wanted}),
         f"{before}AWS_ACCESS_KEY_ID": ACCESS,
         f"{before}AWS_SECRET_ACCESS_KEY": password,
     }
@@ -64,7 +67,7 @@ def told(root: Path, endpoint: str, password: str = PASSWORD, **wanted: str | in
 def record(root: Path, *moments: float, pod: str = "pod-1", revision: str = "stable1") -> PayloadLog:
     """Let the server of a pod record requests and end."""
     identity = Identity("flights", "flights", "flights-7", revision)
-    log = PayloadLog(identity, root / "s3/logs/live", pod, 1.0, lambda: 0.0, sent=True)
+    log = PayloadLog(identity, root / "s3/logs/live/ml", pod, 1.0, lambda: 0.0, sent=True)
     log.start()
     for at in moments:
         log.offer(COLUMNS, OUTPUTS, at)
@@ -73,36 +76,71 @@ def record(root: Path, *moments: float, pod: str = "pod-1", revision: str = "sta
 
 
 def test_what_one_pod_recorded_another_one_finds(server: S3Server, bucket: Path, tmp_path: Path) -> None:
-    """Of the revision that is asked for; the names say revision, pod and number."""
+    """Of the revision that is asked for; the names say namespace, deployment, revision, hour, pod and number."""
     record(tmp_path / "one", 1.0, 2.0)
     record(tmp_path / "one", 3.0, revision="other")
-    failed = Sender(read_log(told(tmp_path / "one", server.endpoint))).send()
-    names = sorted(str(path.relative_to(bucket)) for path in bucket.rglob("*.jsonl"))
-    said, _ = fetch(told(tmp_path / "two", server.endpoint, recordedBy="stable1", requests=10))
-    lines = [json.loads(line) for line in newest(tmp_path / "two/s3/logs/live/flights", 10, "stable1-*.jsonl")]
+    revisions = ("stable1", "other")
+    failed = [Sender(read_log(told(tmp_path / "one", server.endpoint, revision=one))).send() for one in revisions]
+    [name, other] = sorted((path.relative_to(bucket) for path in bucket.rglob("*.jsonl")), reverse=True)
+    said, _ = fetch(told(tmp_path / "two", server.endpoint, requests=10))
+    lines = [json.loads(line) for line in newest(tmp_path / "two/s3/logs/live/ml/flights/stable1", 10)]
 
-    assert failed is None
-    assert [name.rpartition("-")[0] for name in names] == ["live/flights/other-pod-1", "live/flights/stable1-pod-1"]
+    assert failed == [None, None]
+    assert re.fullmatch(r"live/ml/flights/stable1/20\d\d-\d\d-\d\dT\d\d/pod-1-\d{10}\.jsonl", str(name))
+    assert other.is_relative_to("live/ml/flights/other")
     assert said == "2 recorded requests are fetched"
     assert [line["at"] for line in lines] == [1.0, 2.0]
-    assert not list((tmp_path / "two").rglob("other-*"))
+    assert not list((tmp_path / "two").rglob("other"))
     assert not list((tmp_path / "one").rglob("*.jsonl"))
 
 
-def test_only_as_much_is_fetched_as_is_wanted(server: S3Server, bucket: Path, tmp_path: Path) -> None:
-    """The newest files."""
-    folder = bucket / "live/flights"
-    folder.mkdir(parents=True)
-    for number in (100, 300, 200):
-        (folder / f"stable1-pod-{number:010}.jsonl").write_text(f'{{"at": {number}}}\n' * 2)
-    fetch(told(tmp_path, server.endpoint, recordedBy="stable1", requests=3))
+def test_only_as_much_is_fetched_as_is_wanted(
+    server: S3Server, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest files; what is older than the hours of these is not even listed, however long the log grew."""
+    for hour, number in (("01", 4000), ("01", 3700), ("00", 3500), ("00", 3599)):
+        path = bucket / f"live/ml/flights/stable1/1970-01-01T{hour}/pod-{number:010}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'{{"at": {number}}}\n' * 2)
+    listed: list[str] = []
+    beside = Store.beside
 
-    assert sorted(path.stem[-3:] for path in tmp_path.rglob("*.jsonl")) == ["200", "300"]
+    def listing(store: Store, folder: Path) -> list[tuple[Path, int]]:
+        listed.append(folder.name)
+        return beside(store, folder)
+
+    monkeypatch.setattr(Store, "beside", listing)
+    fetch(told(tmp_path / "three", server.endpoint, requests=3))
+    of_three, listed[:] = list(listed), []
+    fetch(told(tmp_path / "five", server.endpoint, requests=5))
+
+    assert numbers(tmp_path / "three") == [3700, 4000]
+    assert (of_three, listed) == (["1970-01-01T01"], ["1970-01-01T01", "1970-01-01T00"])
+    assert numbers(tmp_path / "five") == [3599, 3700, 4000]
+
+
+def test_a_newest_file_that_is_too_large_is_fetched_alone(
+    server: S3Server, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preflight that found nothing would pass."""
+    monkeypatch.setattr(payloads, "LARGEST", 10)
+    for number in (1, 2):
+        path = bucket / f"live/ml/flights/stable1/1970-01-01T00/pod-{number:010}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"at": 1}\n' * 2)
+    said, _ = fetch(told(tmp_path, server.endpoint, requests=10))
+
+    assert (said, numbers(tmp_path)) == ("2 recorded requests are fetched", [2])
+
+
+def numbers(root: Path) -> list[int]:
+    """Of the files that were fetched."""
+    return sorted(int(path.stem.rpartition("-")[2]) for path in root.rglob("*.jsonl"))
 
 
 def test_where_nothing_was_recorded_nothing_is_fetched(server: S3Server, bucket: Path, tmp_path: Path) -> None:
     """The first version of a deployment has nobody before it."""
-    said, _ = fetch(told(tmp_path, server.endpoint, recordedBy="stable1", requests=3))
+    said, _ = fetch(told(tmp_path, server.endpoint, requests=3))
 
     assert said == "0 recorded requests are fetched"
     assert list(bucket.rglob("*.jsonl")) == []
@@ -130,13 +168,13 @@ def test_a_store_that_refuses_is_told_once_and_keeps_what_was_recorded(
 
 def test_what_is_left_is_sent_when_the_pod_ends(server: S3Server, bucket: Path, tmp_path: Path) -> None:
     """Also the draft of a server that was killed: nobody writes it any more."""
-    folder = tmp_path / "s3/logs/live/flights"
+    folder = tmp_path / "s3/logs/live/ml/flights/stable1"
     folder.mkdir(parents=True)
-    (folder / ".stable1-pod-1.draft").write_text('{"at": 1}\n')
+    (folder / ".pod-1.draft").write_text('{"at": 1}\n')
     env = {**os.environ, **told(tmp_path, server.endpoint)}
     command = [sys.executable, "-m", "mlwright.trainer", "send-payloads"]
     with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
-        (folder / "stable1-pod-1-0000000001.jsonl").write_text('{"at": 0}\n')
+        (folder / "pod-1-0000000001.jsonl").write_text('{"at": 0}\n')
         eventually(lambda: list(bucket.rglob("*-0000000001.jsonl")) or None, "a whole file is in the store", 30)
         before = len(list(bucket.rglob("*.jsonl")))
         process.send_signal(signal.SIGTERM)
@@ -149,11 +187,11 @@ def test_what_is_left_is_sent_when_the_pod_ends(server: S3Server, bucket: Path, 
 
 def test_a_bucket_that_is_not_there_is_told(server: S3Server, tmp_path: Path) -> None:
     """By who sends, and by who fetches: nothing was recorded would be another story."""
-    env = told(tmp_path, server.endpoint, recordedBy="stable1", requests=3)
+    env = told(tmp_path, server.endpoint, requests=3)
     env["MLWRIGHT_ARTIFACTS"] = env["MLWRIGHT_ARTIFACTS"].replace("s3://logs/live", "s3://nowhere/live")
-    folder = tmp_path / "s3/nowhere/live/flights"
+    folder = tmp_path / "s3/nowhere/live/ml/flights/stable1"
     folder.mkdir(parents=True)
-    (folder / "stable1-pod-1-0000000001.jsonl").write_text('{"at": 0}\n')
+    (folder / "pod-1-0000000001.jsonl").write_text('{"at": 0}\n')
 
     problem = Sender(read_log(env)).send()
     with pytest.raises(UserError) as raised:

@@ -81,9 +81,25 @@ def test_what_lies_in_a_store_is_fetched_before() -> None:
 
     assert (fetching["name"], fetching["args"]) == ("fetch-payloads", ["fetch-payloads"])
     assert "restartPolicy" not in fetching
-    assert json.loads(env["MLWRIGHT_PAYLOADS"]) == {"deployment": "churn", "recordedBy": "stable-1", "requests": 50}
+    assert json.loads(env["MLWRIGHT_PAYLOADS"]) == {
+        "namespace": "demo",
+        "deployment": "churn",
+        "revision": "stable-1",
+        "requests": 50,
+    }
     assert "log-keys" not in json.dumps(asking)
     assert "tmp" not in {mount["name"] for mount in fetching["volumeMounts"]}
+
+
+def test_where_no_recorded_request_is_wanted_no_store_is_asked() -> None:
+    """It may be away then."""
+    log = {"uri": "s3://logs/live", "storage": {"secretRef": {"name": "log-keys"}}}
+    asks = {**SPEC, "server": {"payloadLog": log}, "rollout": {"preflight": {"replay": {"requests": 0}}}}
+    told = a_deployment().asking(**asks).stable(1, ready=2)
+    spec = job(told.candidate(2, ready=2, pods=PODS).done())["spec"]["template"]["spec"]
+
+    assert "initContainers" not in spec
+    assert "log-keys" not in json.dumps(spec)
 
 
 def test_no_service_leads_to_it() -> None:

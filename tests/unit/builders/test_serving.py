@@ -184,11 +184,13 @@ def test_what_is_sampled_goes_to_a_store_by_a_container_beside_the_server() -> N
 
     assert (sending["name"], sending["args"], sending["restartPolicy"]) == ("payloads", ["send-payloads"], "Always")
     assert sending["image"] == SETTINGS.trainer_image
-    assert json.loads(told["MLWRIGHT_PAYLOADS"]["value"]) == {"deployment": "churn"}
+    whose = {"namespace": "demo", "deployment": "churn", "revision": variables["MLWRIGHT_REVISION"]}
+    assert json.loads(told["MLWRIGHT_PAYLOADS"]["value"]) == whose
     [store] = json.loads(told["MLWRIGHT_ARTIFACTS"]["value"])["stores"]
     assert (store["uri"], store["field"]) == ("s3://logs/live", "spec.server.payloadLog")
     assert told["MLWRIGHT_ARTIFACTS_0_AWS_ACCESS_KEY_ID"]["valueFrom"]["secretKeyRef"]["name"] == "log-keys"
-    assert (variables["MLWRIGHT_PAYLOAD_LOG"], variables["MLWRIGHT_PAYLOAD_SENT"]) == ("/mlwright/s3/logs/live", "true")
+    assert variables["MLWRIGHT_PAYLOAD_LOG"] == "/mlwright/s3/logs/live/demo"
+    assert variables["MLWRIGHT_PAYLOAD_SENT"] == "true"
     assert "log-keys" not in json.dumps(answering)
     assert {v["name"]: v for v in pod["volumes"]}["s3-logs"] == {"name": "s3-logs", "emptyDir": {}}
     assert "s3-logs" in {m["name"] for m in answering["volumeMounts"]} & {m["name"] for m in sending["volumeMounts"]}
@@ -203,6 +205,18 @@ def test_who_has_the_keys_of_the_log_shares_no_other_folder_with_the_server() ->
 
     assert "tmp" in writable
     assert writable & {mount["name"] for mount in sending["volumeMounts"]} == {"s3-logs"}
+
+
+@pytest.mark.parametrize("limits, limit", [({"cpu": "2", "memory": "1Gi"}, "500m"), ({"memory": "1Gi"}, None)])
+def test_what_sends_the_log_has_a_limit_of_cpus_where_the_server_has_one(
+    limits: dict[str, str], limit: str | None
+) -> None:
+    """A quota of CPU limits refuses a pod in which one container has none."""
+    pod = revision(server={"payloadLog": IN_A_STORE}, pod={"resources": {"limits": limits}})["data"]["template"]["spec"]
+    [sending] = pod["initContainers"]
+
+    assert sending["resources"]["limits"].get("cpu") == limit
+    assert sending["resources"]["requests"] == {"cpu": "50m", "memory": "128Mi"}
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def test_in_an_object_store_a_line_counts_when_it_has_arrived(tmp_path: Path) ->
     path.unlink()
     log._look()
 
-    assert path.name.startswith("a1b2c3d4-pod-1-")
+    assert path.parent == tmp_path / IDENTITY.deployment / IDENTITY.revision
+    assert path.name.startswith("pod-1-")
     assert waiting == {"written": 0, "dropped": 0, "waiting": 1, "store": 0}
     assert counts(log) == {"written": 1, "dropped": 0, "waiting": 0, "store": 0}
