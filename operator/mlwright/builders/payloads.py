@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.builders.artifacts import SMALL, Stored, apart, certificates, mounts, variables
-from mlwright.builders.pods import merged, pod_spec
+from mlwright.builders.pods import Mount, SecretMount, merged, pod_spec
 from mlwright.constants import FETCH_PAYLOADS, PAYLOADS, SEND_PAYLOADS
 from mlwright.plan.digests import canonical
 
@@ -41,12 +41,19 @@ def with_sender(
         "resources": _resources(pod["containers"]),
         "terminationMessagePolicy": "File",
     }
-    sending = pod_spec(container, {}, merged((*mounts(log, read_only=False), *certificates((log,)))))
+    wanted: tuple[Mount | SecretMount, ...] = (*mounts(log, read_only=False), *certificates((log,)), *_keys(log))
+    sending = pod_spec(container, {}, merged(wanted))
     known = {volume["name"] for volume in pod["volumes"]}
     added = [volume for volume in sending["volumes"] if volume["name"] not in known]
     sender = apart(sending["containers"][0])
     beside = {**sender, "restartPolicy": "Always"}  # of an init container: it runs as long as the server does
     return {**pod, "initContainers": [*pod.get("initContainers", ()), beside], "volumes": [*pod["volumes"], *added]}
+
+
+def _keys(log: Stored) -> tuple[SecretMount, ...]:
+    """Return the Secret as files: the variables of a container that runs as long as the server stay what they were."""
+    secret = log.storage.get("secretRef")
+    return (SecretMount(secret["name"]),) if secret else ()
 
 
 def _resources(servers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -67,7 +74,9 @@ def fetched_instead(pod: Mapping[str, Any], whose: Mapping[str, str], requests: 
         for init in pod.get("initContainers", ())
         if requests or init["name"] != PAYLOADS
     ]
-    rest = {key: value for key, value in pod.items() if key != "initContainers"}
+    mounted = {mount["name"] for one in (*before, *pod["containers"]) for mount in one["volumeMounts"]}
+    volumes = [volume for volume in pod["volumes"] if volume["name"] in mounted]  # of the keys, without the sender
+    rest = {**{key: value for key, value in pod.items() if key != "initContainers"}, "volumes": volumes}
     return {**rest, "initContainers": before} if before else rest
 
 

@@ -10,17 +10,20 @@ What no result names is nobody's: readers pass it over, and it goes with the run
 of what was sent, so they hold whoever writes what later.
 """
 
+import errno
 import json
+import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from mlwright.bundle import addresses
 from mlwright.bundle.addresses import Address, Scheme
@@ -224,10 +227,11 @@ class Store:
 
         Raises:
             UserError: The store refuses, or is away.
+            SurroundingsError: It is a link, or something else that is no regular file.
         """
         folder = next((parent for parent in path.parents if parent in self.named), None)
         inside = (place or path) if folder is None else folder / self.named[folder] / path.relative_to(folder)
-        with self.words(), path.open("rb") as source, self.system.open_output_stream(self._object(inside)) as copy:
+        with self.words(), _regular(path) as source, self.system.open_output_stream(self._object(inside)) as copy:
             shutil.copyfileobj(source, copy, _PIECE)
 
     @cached_property
@@ -420,6 +424,23 @@ def patiently(action: Callable[[], T], patience: float, pause: float = 1) -> T:
                 raise
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Open a file that others may have left, of which only the name was looked at.
+
+    A link would lead to what only this container may read, such as its keys, and opening a pipe may wait for ever.
+    """
+    try:
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    except OSError as problem:
+        if problem.errno != errno.ELOOP:
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    raise SurroundingsError(f"{path.name} is no regular file: remove it")
 
 
 def _is_kept(name: str, top: int) -> bool:

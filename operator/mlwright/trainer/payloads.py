@@ -6,11 +6,13 @@ deployment, the revision and the hour: a log grows for months, and whoever wants
 """
 
 import logging
+import re
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +28,9 @@ VARIABLE: Final = "MLWRIGHT_PAYLOADS"
 EVERY_SECONDS: Final = 1.0
 LARGEST: Final = 256 * 1024 * 1024
 """Bytes that are fetched at the most; the newest file always is."""
+_WHOLE: Final = re.compile(r"-\d{10}\.jsonl\Z")
+"""How the name of a file ends that is whole; the server still writes to any other."""
+_KEYS: Final = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,23 @@ class Log:
     folder: Path
     requests: int = 0
     """How many are wanted at least, if there are so many; it is only fetched that many are told."""
+    secret: Path | None = None
+    """Folder with the keys as files, which the kubelet changes when somebody changes the Secret."""
 
     def object_of(self, path: Path) -> Path:
         """Return of which path a file becomes the object."""
         hour = time.strftime("%Y-%m-%dT%H", time.gmtime(_number(path)))
         return self.folder / hour / path.name
+
+    def renewed(self) -> "Log":
+        """Return the log with the keys as they are now; with those that it has where none are found."""
+        if self.secret is None:
+            return self
+        try:
+            keys = {name: (self.secret / name).read_text("utf-8") for name in _KEYS}
+        except OSError:
+            return self
+        return self if keys == self.store.env else replace(self, store=replace(self.store, env=keys))
 
 
 def read_log(env: Mapping[str, str]) -> Log:
@@ -49,13 +66,15 @@ def read_log(env: Mapping[str, str]) -> Log:
     Raises:
         UserError: One is not there, or not what the contract says.
     """
-    document = document_in(env, VARIABLE, _refuse)
-    stores = read_artifacts(env, addresses.mount_root(env)).stores
+    document, root = document_in(env, VARIABLE, _refuse), addresses.mount_root(env)
+    stores = read_artifacts(env, root).stores
     if len(stores) != 1:
         raise _refuse("", "needs exactly one store in MLWRIGHT_ARTIFACTS")
     names = (document.text(name) for name in ("namespace", "deployment", "revision"))
     folder = stores[0].folder.joinpath(*names)
-    return Log(stores[0], folder, document.integer("requests") if document.has("requests") else 0)
+    requests = document.integer("requests") if document.has("requests") else 0
+    named = stores[0].storage.secret
+    return Log(stores[0], folder, requests, root / "secret" / named if named else None)
 
 
 def send(env: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
@@ -85,7 +104,9 @@ class Sender:
         """Take which log."""
         self._log = log
         self._mark = log.folder / PAYLOADS_AWAY
-        self._mark.unlink(missing_ok=True)
+        self._away = False
+        self._told_of_others = False
+        self._unmark()
         self.sent = 0
 
     def adopt(self) -> None:
@@ -95,31 +116,63 @@ class Sender:
 
     def send(self) -> Exception | None:
         """Send what is there, the oldest first; what is not taken stays, and why is returned."""
-        for path in sorted(self._log.folder.glob("*.jsonl")):
-            try:
-                self._log.store.send(path, self._log.object_of(path))
-            except FileNotFoundError:
-                continue  # too many waited, so the server removed it
-            except Exception as problem:  # noqa: BLE001 - see the class
-                self._tell(problem)
-                return problem
-            path.unlink(missing_ok=True)
-            self.sent += 1
-            self._well()
+        if self._away:
+            self._log = self._log.renewed()
+        try:
+            for path in self._whole():
+                self._send(path)
+        except Exception as problem:  # noqa: BLE001 - see the class
+            self._tell(problem)
+            return problem
         return None
 
-    def _tell(self, problem: Exception) -> None:
-        if not self._mark.exists():
-            cause = None if isinstance(problem, UserError) else problem
+    def _whole(self) -> list[Path]:
+        """Files that the server has named, and no longer writes; of others it is told once."""
+        folder = self._log.folder
+        named = sorted(folder.glob("*.jsonl"))
+        whole = [path for path in named if _WHOLE.search(path.name) and path.is_file() and not path.is_symlink()]
+        if not self._told_of_others:
+            # one that knows of no sender writes beside the folder of its revision, as it does on a claim
+            others = [path for path in (*named, *folder.parent.glob("*.jsonl")) if not _WHOLE.search(path.name)]
+            self._tell_of(others)
+        return whole
+
+    def _tell_of(self, others: list[Path]) -> None:
+        if others:
+            self._told_of_others = True
+            remedy = "take a server image of the same release as the installation"
             logger.warning(
-                "the payload log is not taken; answers go on", extra={"sentence": str(problem)}, exc_info=cause
+                "files whose names are not those of whole ones of the payload log are not sent",
+                extra={"file": others[0].name, "remedy": remedy},
             )
-            self._mark.write_text(str(problem), "utf-8")
+
+    def _send(self, path: Path) -> None:
+        try:
+            self._log.store.send(path, self._log.object_of(path))
+        except FileNotFoundError:
+            return  # too many waited, so the server removed it
+        path.unlink(missing_ok=True)
+        self.sent += 1
+        self._well()
+
+    def _tell(self, problem: Exception) -> None:
+        if self._away:
+            return
+        self._away = True
+        cause = None if isinstance(problem, UserError) else problem
+        logger.warning("the payload log is not taken; answers go on", extra={"sentence": str(problem)}, exc_info=cause)
+        with suppress(OSError), self._mark.open("x", encoding="utf-8") as mark:  # a full disk is no reason to end
+            mark.write(str(problem))
 
     def _well(self) -> None:
-        if self._mark.exists():
+        if self._away:
+            self._away = False
             logger.info("the payload log is taken again")
-            self._mark.unlink(missing_ok=True)
+            self._unmark()
+
+    def _unmark(self) -> None:
+        with suppress(OSError):
+            self._mark.unlink()
 
 
 def fetch(env: Mapping[str, str]) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from mlwright.server.replay import newest
 from mlwright.server.settings import Identity
 from mlwright.trainer import payloads
 from mlwright.trainer.artifacts import Store
-from mlwright.trainer.errors import UserError
+from mlwright.trainer.errors import SurroundingsError, UserError
 from mlwright.trainer.payloads import Sender, fetch, read_log
 from tests.support.s3server import ACCESS, PASSWORD, S3Server, free_port, serving
 from tests.support.waiting import eventually, exit_code
@@ -199,6 +199,103 @@ def test_a_bucket_that_is_not_there_is_told(server: S3Server, tmp_path: Path) ->
 
     for said in (str(problem), str(raised.value)):
         assert said.startswith("spec.server.payloadLog.uri: there is no bucket 'nowhere'")
+
+
+def test_only_files_are_sent_that_the_server_named(
+    server: S3Server, bucket: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To files that are called otherwise it may still write; what is not sent is told, once."""
+    folder = tmp_path / "s3/logs/live/ml/flights/stable1"
+    folder.mkdir(parents=True)
+    (folder / "pod-1-000000.jsonl").write_text('{"at": 0}\n')
+    (folder / "pod-1-0000000001.jsonl").write_text('{"at": 1}\n')
+    sender = Sender(read_log(told(tmp_path, server.endpoint)))
+    failed = [sender.send() for _ in range(2)]
+
+    assert failed == [None, None]
+    assert [path.name for path in bucket.rglob("*.jsonl")] == ["pod-1-0000000001.jsonl"]
+    assert [path.name for path in folder.iterdir()] == ["pod-1-000000.jsonl"]
+    assert [one.__dict__["file"] for one in caplog.records if "not sent" in one.message] == ["pod-1-000000.jsonl"]
+
+
+def test_a_server_of_an_older_release_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It writes as to a claim, beside the folder of its revision; nothing of that is sent."""
+    folder = tmp_path / "s3/logs/live/ml/flights"
+    folder.mkdir(parents=True)
+    (folder / "stable1-pod-1-000000.jsonl").write_text('{"at": 0}\n')
+    Sender(read_log(told(tmp_path, "http://127.0.0.1:9"))).send()
+
+    [said] = [one for one in caplog.records if "not sent" in one.message]
+    assert said.__dict__["file"] == "stable1-pod-1-000000.jsonl"
+    assert "server image" in said.__dict__["remedy"]
+
+
+def a_link(place: Path) -> None:
+    """Leave a link to what only this container may read."""
+    place.symlink_to("/proc/self/environ")
+
+
+def a_pipe(place: Path) -> None:
+    """Leave a file that whoever opens it waits for."""
+    os.mkfifo(place)
+
+
+@pytest.mark.parametrize("leave", [a_link, a_pipe])
+def test_what_is_no_file_is_never_followed(
+    server: S3Server, bucket: Path, tmp_path: Path, leave: Callable[[Path], None]
+) -> None:
+    """The server may run whose code may not see the keys, which this container has; what it recorded is sent."""
+    folder = tmp_path / "s3/logs/live/ml/flights/stable1"
+    folder.mkdir(parents=True)
+    leave(folder / "pod-1-0000000001.jsonl")
+    (folder / "pod-1-0000000002.jsonl").write_text('{"at": 2}\n')
+    Sender(read_log(told(tmp_path, server.endpoint))).send()
+
+    assert [path.name for path in bucket.rglob("*.jsonl")] == ["pod-1-0000000002.jsonl"]
+
+
+def test_an_object_is_never_made_of_what_a_link_leads_to(server: S3Server, bucket: Path, tmp_path: Path) -> None:
+    """Also of one that takes the place of a file after it was looked at."""
+    place = tmp_path / "s3/logs/live/one"
+    place.parent.mkdir(parents=True)
+    place.symlink_to("/proc/self/environ")
+    store = read_log(told(tmp_path, server.endpoint)).store
+
+    with pytest.raises(SurroundingsError, match="one is no regular file: remove it"):
+        store.send(place)
+    assert list(bucket.rglob("*")) == []
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_folder_that_takes_no_mark_does_not_end_the_sender(
+    server: S3Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when the disk is full: what the store does not take is told once, and tried again."""
+    record(tmp_path, 1.0)
+    in_the_way = tmp_path / "s3/logs/live/ml/flights/stable1" / PAYLOADS_AWAY
+    in_the_way.mkdir()
+    sender = Sender(read_log(told(tmp_path, server.endpoint, password="wrong")))  # noqa: S106 - a wrong one
+    problems = [str(sender.send()) for _ in range(2)]
+
+    assert all("refuses the keys" in problem for problem in problems)
+    assert len([one for one in caplog.records if one.message.startswith("the payload log is not taken")]) == 1
+
+
+@pytest.mark.usefixtures("bucket")
+def test_corrected_keys_are_taken_by_a_sender_that_runs(server: S3Server, tmp_path: Path) -> None:
+    """The kubelet changes the files of a Secret when somebody corrects it."""
+    record(tmp_path, 1.0)
+    keys = tmp_path / "secret/keys"
+    keys.mkdir(parents=True)
+    (keys / "AWS_ACCESS_KEY_ID").write_text(ACCESS)
+    (keys / "AWS_SECRET_ACCESS_KEY").write_text("wrong")
+    sender = Sender(read_log(told(tmp_path, server.endpoint, password="wrong")))  # noqa: S106 - a wrong one
+    refused = sender.send()
+    (keys / "AWS_SECRET_ACCESS_KEY").write_text(PASSWORD)
+    taken = sender.send()
+
+    assert "refuses the keys of Secret 'keys'" in str(refused)
+    assert (taken, sender.sent) == (None, 1)
 
 
 def test_a_store_that_is_away_does_not_end_the_sender(tmp_path: Path) -> None:

@@ -219,6 +219,17 @@ def test_what_sends_the_log_has_a_limit_of_cpus_where_the_server_has_one(
     assert sending["resources"]["requests"] == {"cpu": "50m", "memory": "128Mi"}
 
 
+def test_keys_of_the_log_are_seen_when_they_change() -> None:
+    """As files, which the kubelet changes: the container runs as long as the server."""
+    pod = revision(server={"payloadLog": IN_A_STORE})["data"]["template"]["spec"]
+    [answering], [sending] = pod["containers"], pod["initContainers"]
+    keys = {"name": "secret-log-keys", "mountPath": "/mlwright/secret/log-keys", "readOnly": True}
+
+    assert keys in sending["volumeMounts"]
+    assert keys not in answering["volumeMounts"]
+    assert {v["name"]: v for v in pod["volumes"]}["secret-log-keys"]["secret"]["secretName"] == "log-keys"
+
+
 @pytest.mark.parametrize(
     "drain, grace, told", [("10s", 60, "10"), ("1m", 60, "55"), ("10s", 12, "7"), ("3s", 3, "0"), ("0s", 60, "0")]
 )
