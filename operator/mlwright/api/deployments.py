@@ -70,8 +70,8 @@ class PayloadLog(Schema):
     uri: ArtifactUri = Field(
         description=(
             "A folder on a PersistentVolumeClaim of this namespace, pvc://CLAIM/path, where every pod keeps files of"
-            " its own of at most 64 MiB, or in an object store, s3://BUCKET/path, where every pod leaves a file of at"
-            " most 16 MiB each minute. Nobody removes those of pods that are gone."
+            " its own of at most 64 MiB, or in an object store, s3://BUCKET/path, where every pod leaves a file each"
+            " minute, and as soon as it has 16 MiB. Nobody removes those of pods that are gone."
         ),
     )
     storage: Storage | None = Field(default=None, description="How the object store of an s3:// address is reached.")

@@ -129,11 +129,12 @@ class PayloadLog:
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not taken:
             return
+        lines = [self._line(payload) for payload in taken]
         try:
-            self._files.append([self._line(payload) for payload in taken])
+            self._files.append(lines)
         except OSError as problem:
-            log.warning("cannot write the payload log", extra={"problem": str(problem), "lost": len(taken)})
-            self._drop(len(taken))
+            log.warning("cannot write the payload log", extra={"problem": str(problem), "lost": len(lines)})
+            self._drop(len(lines))
         else:
             self._written += len(taken)
 

@@ -7,6 +7,7 @@ that is away costs the oldest files, of which the newest few are kept, and never
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -28,14 +29,14 @@ class Parcels:
         self._prefix = prefix
         self._clock = clock
         self._draft = folder / f".{prefix}.draft"
-        self._lines = 0
+        self._lines = self._size = 0
         self._begun = 0.0
         self._number = 0
         self._waiting = dict.fromkeys(folder.glob(f"{prefix}-*.jsonl"), 0)  # of a container of this pod that died
         self.arrived = 0
         """Lines that lie in the store."""
         self.lost = 0
-        """Lines that do not, and never will."""
+        """Lines that do not, and never will: the store was away for too long, or no file holds them."""
 
     @property
     def waiting(self) -> int:
@@ -48,18 +49,25 @@ class Parcels:
         return (self._folder / PAYLOADS_AWAY).exists()
 
     def append(self, lines: list[bytes]) -> None:
-        """Write lines to the draft.
+        """Write lines to the draft, which is given away when the next one does not fit; they leave `lines` one by one.
 
         Raises:
-            OSError: The folder cannot be written to.
+            OSError: The folder cannot be written to; what is left in `lines` is not written.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._draft.exists() and not self._lines:  # as above
             self._close(self._clock())
-        self._begun = self._begun if self._lines else self._clock()
-        with self._draft.open("ab") as file:
-            file.write(b"".join(lines))
-        self._lines += len(lines)
+        while lines:
+            fitting = _fitting(lines, FILE_BYTES - self._size)
+            if fitting:
+                self._write(lines[:fitting])
+                del lines[:fitting]
+            elif len(lines[0]) > FILE_BYTES:
+                self.lost += 1
+                del lines[0]
+            else:
+                self._close(self._clock())
+                self._shed()
 
     def look(self, *, over: bool = False) -> None:
         """Give away a draft that is full or old enough, or any when it is `over`; count what has arrived or is lost.
@@ -68,10 +76,21 @@ class Parcels:
             OSError: The folder cannot be written to.
         """
         now = self._clock()
-        if self._lines and (over or now - self._begun >= CLOSE_SECONDS or self._draft.stat().st_size >= FILE_BYTES):
+        if self._lines and (over or now - self._begun >= CLOSE_SECONDS or self._size >= FILE_BYTES):
             self._close(now)
         for path in self._gone():
             self.arrived += self._waiting.pop(path)
+        self._shed()
+
+    def _write(self, lines: list[bytes]) -> None:
+        self._begun = self._begun if self._lines else self._clock()
+        content = b"".join(lines)
+        with self._draft.open("ab") as file:
+            file.write(content)
+        self._lines += len(lines)
+        self._size += len(content)
+
+    def _shed(self) -> None:
         while len(self._waiting) > FILES:
             path = min(self._waiting)
             self._remove(path)
@@ -94,4 +113,10 @@ class Parcels:
         path = self._folder / f"{self._prefix}-{self._number:010}.jsonl"
         self._draft.rename(path)
         self._waiting[path] = self._lines
-        self._lines = 0
+        self._lines = self._size = 0
+
+
+def _fitting(lines: list[bytes], room: int) -> int:
+    """How many of the first lines have at most so many bytes."""
+    ends = accumulate(map(len, lines))
+    return sum(1 for _ in takewhile(lambda end: end <= room, ends))

@@ -65,6 +65,54 @@ def test_a_full_file_does_not_wait(parcels: Parcels, tmp_path: Path, monkeypatch
     assert ready(tmp_path) == ["rev-pod-0000001000.jsonl", "rev-pod-0000001001.jsonl"]
 
 
+def test_no_file_is_larger_than_files_may_be(parcels: Parcels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is written at once: what does not fit begins the next one."""
+    monkeypatch.setattr(module, "FILE_BYTES", 5)
+    parcels.append([b"1\n", b"2\n", b"3\n", b"4\n"])
+    parcels.append([b"5\n"])
+    parcels.look(over=True)
+
+    assert [(tmp_path / name).read_bytes() for name in ready(tmp_path)] == [b"1\n2\n", b"3\n4\n", b"5\n"]
+    assert parcels.waiting == 5
+
+
+def test_a_line_that_is_larger_than_a_file_is_lost(
+    parcels: Parcels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted, and costs no other line."""
+    monkeypatch.setattr(module, "FILE_BYTES", 5)
+    parcels.append([b"1\n", b"too long\n", b"2\n"])
+    parcels.look(over=True)
+
+    assert [(tmp_path / name).read_bytes() for name in ready(tmp_path)] == [b"1\n2\n"]
+    assert (parcels.lost, parcels.waiting) == (1, 2)
+
+
+def test_what_is_written_at_once_leaves_no_more_files_than_may_wait(
+    parcels: Parcels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk stays bounded also while the store is away, and the newest are kept."""
+    monkeypatch.setattr(module, "FILE_BYTES", 2)
+    parcels.append([b"%d\n" % number for number in range(8)])
+
+    assert [(tmp_path / name).read_bytes() for name in ready(tmp_path)] == [b"3\n", b"4\n", b"5\n", b"6\n"]
+    assert (parcels.lost, parcels.waiting) == (3, 5)
+
+
+def test_lines_that_were_written_are_not_among_those_that_are_left(
+    parcels: Parcels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the folder takes no more, whoever counts what is lost counts no line twice."""
+    monkeypatch.setattr(module, "FILE_BYTES", 2)
+    (tmp_path / "rev-pod-0000001000.jsonl").mkdir()
+    lines = [b"1\n", b"2\n"]
+    with pytest.raises(IsADirectoryError):
+        parcels.append(lines)
+
+    assert lines == [b"2\n"]
+    assert parcels.waiting == 1
+
+
 def test_all_can_be_taken_when_the_server_ends(parcels: Parcels, tmp_path: Path) -> None:
     """However young it is."""
     parcels.append([b"1\n"])
