@@ -55,7 +55,7 @@ class Log:
             return self
         try:
             keys = {name: (self.secret / name).read_text("utf-8") for name in _KEYS}
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return self
         return self if keys == self.store.env else replace(self, store=replace(self.store, env=keys))
 
@@ -106,13 +106,16 @@ class Sender:
         self._mark = log.folder / PAYLOADS_AWAY
         self._away = False
         self._told_of_others = False
+        self._newest = 0
         self._unmark()
         self.sent = 0
 
     def adopt(self) -> None:
         """Take drafts as they are: nobody writes them any more."""
+        self._whole()
+        number = max(int(time.time()), self._newest + 1)  # the server's may run ahead of the clock
         for draft in sorted(self._log.folder.glob(".*.draft")):
-            draft.rename(draft.with_name(f"{draft.name[1:].removesuffix('.draft')}-{int(time.time()):010}.jsonl"))
+            draft.rename(draft.with_name(f"{draft.name[1:].removesuffix('.draft')}-{number:010}.jsonl"))
 
     def send(self) -> Exception | None:
         """Send what is there, the oldest first; what is not taken stays, and why is returned."""
@@ -131,6 +134,7 @@ class Sender:
         folder = self._log.folder
         named = sorted(folder.glob("*.jsonl"))
         whole = [path for path in named if _WHOLE.search(path.name) and path.is_file() and not path.is_symlink()]
+        self._newest = max([self._newest, *map(_number, whole)])
         if not self._told_of_others:
             # one that knows of no sender writes beside the folder of its revision, as it does on a claim
             others = [path for path in (*named, *folder.parent.glob("*.jsonl")) if not _WHOLE.search(path.name)]

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -296,6 +297,35 @@ def test_corrected_keys_are_taken_by_a_sender_that_runs(server: S3Server, tmp_pa
 
     assert "refuses the keys of Secret 'keys'" in str(refused)
     assert (taken, sender.sent) == (None, 1)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_keys_that_are_no_text_do_not_end_the_sender(server: S3Server, tmp_path: Path) -> None:
+    """It goes on with those that it has."""
+    record(tmp_path, 1.0)
+    keys = tmp_path / "secret/keys"
+    keys.mkdir(parents=True)
+    (keys / "AWS_ACCESS_KEY_ID").write_bytes(b"\xff")
+    sender = Sender(read_log(told(tmp_path, server.endpoint, password="wrong")))  # noqa: S106 - a wrong one
+    problems = [str(sender.send()) for _ in range(2)]
+
+    assert all("refuses the keys" in problem for problem in problems)
+
+
+def test_what_is_left_takes_no_name_that_was_sent(server: S3Server, bucket: Path, tmp_path: Path) -> None:
+    """A server that filled several files in a second gave them numbers that the clock has not reached."""
+    folder = tmp_path / "s3/logs/live/ml/flights/stable1"
+    folder.mkdir(parents=True)
+    ahead = int(time.time()) + 1000
+    (folder / f"pod-1-{ahead}.jsonl").write_text('{"at": 1}\n')
+    (folder / ".pod-1.draft").write_text('{"at": 2}\n')
+    sender = Sender(read_log(told(tmp_path, server.endpoint)))
+    sender.send()
+    sender.adopt()
+    sender.send()
+
+    names = sorted(path.name for path in bucket.rglob("*.jsonl"))
+    assert names == [f"pod-1-{ahead}.jsonl", f"pod-1-{ahead + 1}.jsonl"]
 
 
 def test_a_store_that_is_away_does_not_end_the_sender(tmp_path: Path) -> None:
