@@ -5,8 +5,10 @@ or old enough is renamed. Whoever sends files removes what lies in the store: a 
 that is away costs the oldest files, of which the newest few are kept, and never an answer.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Final
@@ -85,8 +87,13 @@ class Parcels:
     def _write(self, lines: list[bytes]) -> None:
         self._begun = self._begun if self._lines else self._clock()
         content = b"".join(lines)
-        with self._draft.open("ab") as file:
-            file.write(content)
+        try:
+            with self._draft.open("ab") as file:
+                file.write(content)
+        except OSError:
+            with suppress(OSError):
+                os.truncate(self._draft, self._size)  # of a full disk: the next line would continue a torn one
+            raise
         self._lines += len(lines)
         self._size += len(content)
 

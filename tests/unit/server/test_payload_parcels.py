@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,22 @@ def test_lines_that_were_written_are_not_among_those_that_are_left(
 
     assert lines == [b"2\n"]
     assert parcels.waiting == 1
+
+
+def test_a_full_disk_tears_no_line(parcels: Parcels, tmp_path: Path) -> None:
+    """What was written of one that did not fit goes: the next would continue it."""
+    parcels.append([b"1\n"])
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            parcels.append([b"22\n"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    parcels.append([b"3\n"])
+    parcels.look(over=True)
+
+    assert [(tmp_path / name).read_bytes() for name in ready(tmp_path)] == [b"1\n3\n"]
 
 
 def test_all_can_be_taken_when_the_server_ends(parcels: Parcels, tmp_path: Path) -> None:
