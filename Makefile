@@ -13,6 +13,8 @@ TYPED := $(sort $(dir $(wildcard operator/mlwright/*.py cluster/*.py bench/*.py 
 CHART_CRDS := charts/mlwright/files/crds
 GENERATED := crds $(CHART_CRDS) docs/reference.md docs/conditions.md
 SCRIPTS := $(wildcard scripts/*.sh examples/*/*.sh .ci/run)
+# A shell may forbid to keep what is compiled; then each of the thousands of starts in tests would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_CACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mlwright/pip
 
 .PHONY: help

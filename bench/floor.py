@@ -14,6 +14,9 @@ import copy
 import os
 from typing import Any
 
+from mlwright.controller.handover import session  # first: it keeps kopf from importing more here than in mlwright
+
+# isort: split
 import aiohttp
 import kopf
 
@@ -73,16 +76,14 @@ async def main() -> None:
     """Run until killed."""
     transport, access = await connect(os.environ, 1, lambda *_: None)
     await transport.close()
-    connector = aiohttp.TCPConnector(limit=WORKERS, ssl=access.tls or True)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        floor = Floor(session, access.server)
+    async with session(access, limit=WORKERS) as working:
+        floor = Floor(working, access.server)
         registry = kopf.OperatorRegistry()
         kopf.on.event(TRAINING_RUN.group, TRAINING_RUN.version, TRAINING_RUN.plural, registry=registry)(floor.seen)
 
         @kopf.on.login(registry=registry)
         async def login(**_: object) -> kopf.AiohttpSession:
-            own = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=access.tls or True))
-            return kopf.AiohttpSession(server=access.server, aiohttp_session=own)
+            return kopf.AiohttpSession(server=access.server, aiohttp_session=session(access))
 
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False

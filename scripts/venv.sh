@@ -34,10 +34,12 @@ export PIP_CACHE_DIR="${XDG_CACHE_HOME:-$HOME/.cache}/mlwright/pip" PIP_DISABLE_
 if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
   python3 -m venv --clear "$venv" # absent, or its interpreter has gone
 fi
-# The lock names every package, so nothing is resolved again; most modules are never imported, so none is compiled ahead.
+# The lock names every package, so nothing is resolved again. What pip would compile one by one is compiled on all cores.
 pip=("$venv/bin/python" -m pip install --quiet --progress-bar off --no-deps --no-compile)
 "${pip[@]}" --require-hashes --requirement requirements/dev.txt
 "${pip[@]}" --require-hashes --no-build-isolation --requirement requirements/demo.txt
 "${pip[@]}" --no-build-isolation --editable .
+"$venv/bin/python" -m compileall -qq -j 0 "$venv"/lib || true # templates and examples among it are no Python
+"$venv/bin/python" -m pip check --quiet >&2 # the lock is whole: nothing that a package needs is missing
 rm -f "$venv"/.ready-*
 touch "$stamp"

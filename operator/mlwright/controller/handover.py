@@ -72,6 +72,10 @@ class Handover:
 
     async def _watch(self, kind: ResourceKind, **request: Any) -> Any:
         response = await self._session.request(**request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            # kopf would take our login for used up and end; a token that is renewed is asked for with the next request
+            response.close()
+            raise aiohttp.ClientConnectionError(f"the watch of {kind.name} is refused: {response.reason}")
         if response.status != HTTPStatus.OK:
             return response
         self.watched.add(kind.name)
@@ -133,8 +137,13 @@ class Served:
         )
 
 
-def session(access: Access) -> aiohttp.ClientSession:
-    """Return an HTTP session that proves who we are anew with every request, as tokens change."""
+def session(access: Access, limit: int = 0) -> aiohttp.ClientSession:
+    """Return an HTTP session that proves who we are anew with every request, as tokens change.
+
+    Args:
+        access: where the API server is, and who we are.
+        limit: connections at the same time; 0 for as many as are asked for.
+    """
 
     async def authorize(
         request: aiohttp.ClientRequest, proceed: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -144,7 +153,7 @@ def session(access: Access) -> aiohttp.ClientSession:
         return await proceed(request)
 
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=access.tls or True),
+        connector=aiohttp.TCPConnector(limit=limit, ssl=access.tls or True),
         middlewares=(authorize,),
         proxy=access.proxy,
         read_bufsize=READ_BUFFER,

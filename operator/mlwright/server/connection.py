@@ -292,9 +292,13 @@ class Connection(asyncio.Protocol):
         """Answer what is no HTTP/1.1, once everything before it is answered, and close."""
         self._noise = self._deaf = True
         if self._queue and not self._queue[-1].complete:
-            broken = self._queue.pop()  # it never comes to its end
-            self._noise = not broken.written
-            self._app.close(broken, None)
+            broken = self._queue[-1]  # it never comes to its end
+            self._noise = not broken.written and broken.reply is None
+            if broken.reply is not None and not broken.written:
+                broken.complete = True  # what it is refused with is the answer, and the last one
+            else:
+                self._queue.pop()
+                self._app.close(broken, None)
         self._advance()
 
     def _take_leave(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mlwright.adapters.kube import connect, kubeconfig, service_account
 from mlwright.adapters.kube.failures import UnreachableError
 from mlwright.adapters.kube.service_account import RENEWED, FileToken
+from tests.support.keys import certificate
 
 Content = dict[str, Any]
 HERE: Content = {"server": "http://127.0.0.1:8001"}
@@ -86,6 +87,38 @@ async def test_a_token_that_is_renewed_in_its_file_is_followed(tmp_path: Path) -
     assert await token() == "Bearer old"
     now = RENEWED
     assert await token() == "Bearer new"
+
+
+@pytest.mark.parametrize("empty", ["ca.crt", "token"])
+async def test_a_file_of_the_service_account_that_holds_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    """Without an authority anybody with a public certificate would be trusted."""
+    monkeypatch.setattr(service_account, "SERVICE_ACCOUNT", tmp_path)
+    for file, content in {"ca.crt": certificate(tmp_path).read_text(), "token": "abc"}.items():
+        (tmp_path / file).write_text("" if file == empty else content)
+
+    with pytest.raises(UnreachableError, match=f"{empty} is empty"):
+        await connect.connect({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, 1, lambda *_: None)
+
+
+def test_an_authority_may_have_remarks_in_any_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As bundles that are published have them."""
+    monkeypatch.setattr(service_account, "SERVICE_ACCOUNT", tmp_path)
+    (tmp_path / "ca.crt").write_text(f"# Főtanúsítvány\n{certificate(tmp_path).read_text()}", encoding="utf-8")
+    (tmp_path / "token").write_text("abc")
+    found = service_account.access({"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "6443"})
+
+    assert found.tls is not None
+    assert (found.server, len(found.tls.get_ca_certs())) == ("https://[fd00::1]:6443", 1)
+
+
+async def test_an_empty_variable_is_no_pod(tmp_path: Path) -> None:
+    """The kubeconfig counts."""
+    with pytest.raises(UnreachableError, match="current-context"):
+        await connect.connect(
+            {"KUBERNETES_SERVICE_HOST": "", "KUBECONFIG": str(tmp_path / "nowhere")}, 1, lambda *_: None
+        )
 
 
 async def test_a_pod_without_a_service_account_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ class Session:
     async def request(self, method: str, url: str, **_: Any) -> Any:
         """Answer."""
         self.asked.append(f"{method} {url}")
-        return SimpleNamespace(status=self._status, content=None)
+        return SimpleNamespace(status=self._status, reason="so it is", content=None, close=lambda: None)
 
 
 def handover(session: Session, error: Exception | None = None) -> tuple[Handover, list[str]]:
@@ -77,6 +77,15 @@ async def test_a_refused_watch_is_not_noted() -> None:
 
     await shim.request(method="get", url=f"{SERVER}/api/v1/pods?watch=true")
 
+    assert shim.watched == set()
+
+
+async def test_a_watch_without_a_valid_token_is_tried_again() -> None:
+    """A token may end a moment before it is renewed; kopf would give up for good."""
+    shim, _ = handover(Session(status=401))
+
+    with pytest.raises(aiohttp.ClientConnectionError, match="Pod"):
+        await shim.request(method="get", url=f"{SERVER}/api/v1/pods?watch=true")
     assert shim.watched == set()
 
 

@@ -405,6 +405,15 @@ async def test_noise_inside_of_a_body_is_refused(open_connection: Open) -> None:
     assert (statuses, await reader.read()) == ([200, 400], b"")
 
 
+async def test_noise_inside_of_a_body_costs_no_refusal(open_connection: Open) -> None:
+    """What was refused by its head is answered with that: it says what to do, such as when to come again."""
+    reader, writer = await open_connection()
+    head = HEAD.replace(b"Content-Length: %d" % len(BODY), b"Transfer-Encoding: chunked")
+    writer.write(head + b"Content-Encoding: gzip\r\n\r\nno length\r\n")
+
+    assert ((await answered(reader))[0], await reader.read()) == (415, b"")
+
+
 async def test_a_length_that_is_said_twice_is_refused(open_connection: Open) -> None:
     """A body whose end is disputed could hide a second request."""
     reader, writer = await open_connection()

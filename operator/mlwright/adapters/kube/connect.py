@@ -38,7 +38,7 @@ async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher
 
 
 async def _access(environ: Mapping[str, str]) -> Access:
-    if service_account.HOST in environ:
+    if environ.get(service_account.HOST):
         return service_account.access(environ)
     from mlwright.adapters.kube import kubeconfig  # noqa: PLC0415 - brings the official client, which no pod needs
 

@@ -30,21 +30,24 @@ class FileToken:
         """Read it for the first time.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: the file cannot be read, or holds nothing.
         """
         self._file = file
         self._clock = clock
         self._read()
 
     def _read(self) -> None:
-        self._header = f"Bearer {self._file.read_text(encoding='utf-8').strip()}"
+        token = self._file.read_text(encoding="utf-8").strip()
+        if not token:
+            raise OSError(f"{self._file} is empty")
+        self._header = f"Bearer {token}"
         self._since = self._clock()
 
     async def __call__(self) -> str:
         """Return the value of the Authorization header.
 
         Raises:
-            OSError: the file cannot be read any more.
+            OSError: the file cannot be read any more, or holds nothing.
         """
         if self._clock() - self._since >= RENEWED:
             self._read()
@@ -59,8 +62,14 @@ def access(environ: Mapping[str, str]) -> Access:
     """
     host, port = environ[HOST], environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
-        tls = ssl.create_default_context(cadata=(SERVICE_ACCOUNT / "ca.crt").read_text(encoding="ascii"))
+        tls = _trust(SERVICE_ACCOUNT / "ca.crt")
         token = FileToken(SERVICE_ACCOUNT / "token")
-    except (OSError, ValueError) as error:
+    except OSError as error:  # of ssl as well
         raise UnreachableError.because(error) from error
     return Access(f"https://{f'[{host}]' if ':' in host else host}:{port}", tls, token)
+
+
+def _trust(authority: Path) -> ssl.SSLContext:
+    if not authority.stat().st_size:  # which Python would take for the authorities of the system
+        raise OSError(f"{authority} is empty")
+    return ssl.create_default_context(cafile=str(authority))
