@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from mlwright.router import memory, metrics, slots, telling
 from mlwright.router.config import MAPS, Place, render
-from mlwright.router.document import DocumentError, Route, parse
+from mlwright.router.document import Route, read
 from mlwright.router.haproxy import Haproxy, HaproxyError
 from mlwright.router.hold import Hold
 from mlwright.router.maps import backend, maps, rules
@@ -194,12 +194,7 @@ class Agent:
 
     def _remembered(self) -> Facts | None:
         """Return what was known in the last life: without the API server requests still find their pods."""
-        routes: dict[str, Route] = {}
-        for model, text in self._memory.routes.items():
-            try:
-                routes[model] = parse(text)
-            except DocumentError:
-                continue
+        routes, _ = read(self._memory.routes)
         return Facts(routes, self._memory.endpoints, self._memory.routes) if routes else None
 
     async def _place(self, facts: Facts) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_WAKES, ROUTER_NAME
 from mlwright.router.agent import Facts
+from mlwright.router.document import read
 from mlwright.router.kube import Body, Kube, KubeError
 from mlwright.router.world import World
 
@@ -38,12 +39,13 @@ class Cluster:
         """Return what is known; None before everything was listed once."""
         if not self._world.synced:
             return None
-        routes, wrong = self._world.routes()
+        texts = self._world.texts()
+        routes, wrong = read(texts)
         for model, sentence in wrong.items():
             if self._wrong.get(model) != sentence:
                 logger.error("a route cannot be followed", extra={"model": model, "error": sentence})
         self._wrong = wrong
-        return Facts(routes, self._world.endpoints(), self._world.texts())
+        return Facts(routes, self._world.endpoints(), texts)
 
     async def wake(self, model: str, sleep: str) -> None:
         """Ask for one pod: through the scale subresource, or of the operator where that put the model to sleep."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 SCHEMA: Final = 1
 BUCKETS: Final = 10_000
+
+# They are written into HAProxy's configuration, maps and commands, where a space, newline or semicolon ends a word.
+_NAME: Final = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,251}[A-Za-z0-9])?")
+_HEADER: Final = re.compile(r"[A-Za-z][-A-Za-z0-9]{0,62}")
 
 
 class DocumentError(ValueError):
@@ -56,19 +61,43 @@ def parse(text: str) -> Route:
     """Read a route document.
 
     Raises:
-        DocumentError: it is not JSON, of another version, lacks a member, or its ranges are no division of all buckets.
+        DocumentError: it is not JSON, of another version, lacks a member, has one of another form, or its ranges are no
+            division of all buckets.
     """
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DocumentError(f"the route is no JSON: {error}") from error
     version = found.get("schemaVersion") if isinstance(found, dict) else None
     if version != SCHEMA:
         raise DocumentError(f"the route is of version {version}, this router reads {SCHEMA}: bring both to one release")
     try:
         return _route(found, digest(text))
-    except (KeyError, TypeError, AttributeError) as error:
+    except DocumentError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise DocumentError(f"the route lacks a member or has one of another form: {error!r}") from error
+
+
+def read(texts: Mapping[str, str]) -> tuple[dict[str, Route], dict[str, str]]:
+    """Return the routes that Services carry, by model, and what is wrong with the others, which harm no route.
+
+    Args:
+        texts: the documents, by the name of the Service that carries each.
+    """
+    routes: dict[str, Route] = {}
+    wrong: dict[str, str] = {}
+    for name, text in texts.items():
+        try:
+            route = parse(text)
+        except DocumentError as error:
+            wrong[name] = str(error)
+            continue
+        if route.model == name:
+            routes[name] = route
+        else:
+            wrong[name] = f"the route is of model {route.model}, the Service that carries it of {name}"
+    return routes, wrong
 
 
 def _route(found: Mapping[str, Any], of: str) -> Route:
@@ -78,11 +107,11 @@ def _route(found: Mapping[str, Any], of: str) -> Route:
     if [first for first, _ in parts] != ends[:-1] or ends[-1] != BUCKETS:
         raise DocumentError(f"the ranges of the route of {found['model']} are no division of {BUCKETS} buckets")
     return Route(
-        model=str(found["model"]),
+        model=_name(found, "model"),
         digest=of,
         shares=shares,
         sticky=_sticky(found["assignment"]),
-        override=str(found["override"]).lower(),
+        override=_header(found, "override") if found["override"] != "" else "",
         wakes=bool(found["wakes"]),
         suspended=found.get("suspended") is True,
         sleep=str(found.get("sleep", "")),
@@ -93,9 +122,26 @@ def _route(found: Mapping[str, Any], of: str) -> Route:
 
 def _share(found: Mapping[str, Any]) -> Share:
     ranges = tuple((int(first), int(last)) for first, last in found["ranges"])
-    return Share(str(found["variant"]), str(found["revision"]), str(found["service"]), ranges)
+    return Share(_name(found, "variant"), _name(found, "revision"), _name(found, "service"), ranges)
 
 
 def _sticky(assignment: Mapping[str, Any]) -> str:
     kind = assignment["type"]
-    return f"header:{assignment['header'].lower()}" if kind == "Header" else "cookie" if kind == "Cookie" else ""
+    return f"header:{_header(assignment, 'header')}" if kind == "Header" else "cookie" if kind == "Cookie" else ""
+
+
+def _name(found: Mapping[str, Any], member: str) -> str:
+    name = found[member]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DocumentError(f"{member} of the route must be letters, digits, '-', '_' and '.', not {name!r:.80}")
+    return name
+
+
+def _header(found: Mapping[str, Any], member: str) -> str:
+    """Return the name of a header in lower case."""
+    name = found[member]
+    if not isinstance(name, str) or not _HEADER.fullmatch(name):
+        raise DocumentError(
+            f"{member} of the route must be the name of a header (letters, digits and '-'), not {name!r:.80}"
+        )
+    return name.lower()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mlwright.constants import ANNOTATION_ROUTE, MANAGED_SELECTOR
-from mlwright.router.document import DocumentError, Route, parse
 from mlwright.router.kube import GONE, Body, Kube, KubeError
 from mlwright.router.servers import Address, Endpoints, State
 
@@ -21,20 +20,10 @@ PAUSE: Final = 1.0
 logger = logging.getLogger("mlwright.router")
 
 
-def routes_of(services: Iterable[Body]) -> tuple[dict[str, Route], dict[str, str]]:
-    """Return the routes that Services carry, by model, and what is wrong with those that cannot be read."""
-    routes: dict[str, Route] = {}
-    wrong: dict[str, str] = {}
-    for body in services:
-        name = body["metadata"]["name"]
-        text = (body["metadata"].get("annotations") or {}).get(ANNOTATION_ROUTE)
-        if text is None:
-            continue
-        try:
-            routes[name] = parse(text)
-        except DocumentError as error:
-            wrong[name] = str(error)
-    return routes, wrong
+def texts_of(services: Iterable[Body]) -> dict[str, str]:
+    """Return the route documents that Services carry, by the name of the Service."""
+    found = ((body["metadata"]["name"], body["metadata"].get("annotations") or {}) for body in services)
+    return {name: annotations[ANNOTATION_ROUTE] for name, annotations in found if ANNOTATION_ROUTE in annotations}
 
 
 def endpoints_of(slices: Iterable[Body]) -> dict[str, Endpoints]:
@@ -42,6 +31,8 @@ def endpoints_of(slices: Iterable[Body]) -> dict[str, Endpoints]:
     found: dict[str, dict[Address, State]] = {}
     for body in slices:
         service = body["metadata"]["labels"].get(SERVICE_NAME, "")
+        if body.get("addressType") != "IPv4":  # HAProxy takes no other where pods come and go
+            continue
         port = next((p["port"] for p in body.get("ports") or () if p.get("name") == "http" and p.get("port")), None)
         for endpoint in (body.get("endpoints") or ()) if port else ():
             state = _state(endpoint.get("conditions") or {})
@@ -128,16 +119,9 @@ class World:
         """Whether both were listed once."""
         return self._services.synced and self._slices.synced
 
-    def routes(self) -> tuple[dict[str, Route], dict[str, str]]:
-        """Return the routes by model, and what is wrong with the others."""
-        return routes_of(self._services.items.values())
-
     def texts(self) -> dict[str, str]:
-        """Return the route documents by model, to remember them."""
-        found = (
-            (b["metadata"]["name"], (b["metadata"].get("annotations") or {})) for b in self._services.items.values()
-        )
-        return {name: annotations[ANNOTATION_ROUTE] for name, annotations in found if ANNOTATION_ROUTE in annotations}
+        """Return the route documents by model, whether they can be read or not."""
+        return texts_of(self._services.items.values())
 
     def endpoints(self) -> dict[str, Endpoints]:
         """Return the pods of each headless Service."""

@@ -68,9 +68,29 @@ def test_the_router_learns_which_sleep_a_request_ends() -> None:
         (document({"a": [(0, 9998)]}), "no division of 10000 buckets"),
         (document({"a": [(0, 5000)], "b": [(5000, 9999)]}), "no division of 10000 buckets"),
         (document({"a": [(0, 9999)]}, assignment={"type": "Header"}), "lacks a member"),
+        (document({"a": [(0, 9999)]}, timeoutSeconds="soon"), "has one of another form"),
+        (document({"a": [(0, 9999)]}, timeoutSeconds=float("inf")), "has one of another form"),
+        (document({"a": [(0, 9999)]}).replace("[0, 9999]", "[0]"), "has one of another form"),
+        (document({"a": [(0, 9999)]}).replace("[0, 9999]", '["x", 9999]'), "has one of another form"),
+        ("[" * 100_000, "no JSON"),
     ],
 )
 def test_other_documents_are_refused_with_what_is_wrong(text: str, sentence: str) -> None:
     """A route that is not understood must not divide requests by chance."""
     with pytest.raises(DocumentError, match=sentence):
         parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "x-user\n", "x}\n  http-request deny", "x;disable server v0/p1", "x y", "ü", 7])
+@pytest.mark.parametrize("member", ["model", "variant", "revision", "service", "header", "override"])
+def test_no_text_of_a_route_ends_a_word_of_haproxy(member: str, text: object) -> None:
+    """Names are written into its configuration, its maps and its commands: a space, newline or semicolon is refused."""
+    found = json.loads(document({"a": [(0, 9999)]}, assignment={"type": "Header", "header": "x-user"}))
+    held = {"model": found, "override": found, "header": found["assignment"]}.get(member, found["shares"][0])
+    held[member] = text
+
+    if (member, text) == ("override", ""):
+        assert parse(json.dumps(found)).override == ""
+    else:
+        with pytest.raises(DocumentError, match=f"{member} of the route must be"):
+            parse(json.dumps(found))

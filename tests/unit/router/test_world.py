@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_ROUTE, ANNOTATION_WAKES
 from mlwright.router.cluster import reported
+from mlwright.router.document import read
 from mlwright.router.servers import Address, State
-from mlwright.router.world import endpoints_of, pods_of, routes_of
+from mlwright.router.world import endpoints_of, pods_of, texts_of
 from tests.support.routing import document
 
+WHOLE = document({"r": [(0, 9999)]}, "a")
 
-def a_slice(*endpoints: dict[str, Any], service: str = "flights-a", port: str = "http") -> dict[str, Any]:
+
+def a_slice(
+    *endpoints: dict[str, Any], service: str = "flights-a", port: str = "http", kind: str = "IPv4"
+) -> dict[str, Any]:
     """Return an EndpointSlice."""
-    labels = {"kubernetes.io/service-name": service}
-    return {"metadata": {"labels": labels}, "ports": [{"name": port, "port": 8080}], "endpoints": list(endpoints)}
+    metadata = {"labels": {"kubernetes.io/service-name": service}}
+    ports = [{"name": port, "port": 8080}]
+    return {"metadata": metadata, "addressType": kind, "ports": ports, "endpoints": list(endpoints)}
 
 
 def an_endpoint(ip: str, **conditions: bool | None) -> dict[str, Any]:
@@ -30,6 +38,7 @@ def test_ready_pods_take_requests_and_those_that_go_finish_theirs() -> None:
             a_slice(an_endpoint("3", ready=False, serving=True, terminating=True)),
             a_slice(an_endpoint("4", ready=False, serving=False, terminating=True), an_endpoint("5")),
             a_slice(an_endpoint("6", ready=True), port="metrics"),
+            a_slice(an_endpoint("pods.example.org", ready=True), kind="FQDN"),
         ]
     )
 
@@ -42,13 +51,18 @@ def test_ready_pods_take_requests_and_those_that_go_finish_theirs() -> None:
     }
 
 
-def test_routes_stand_in_annotations_and_a_broken_one_harms_no_other() -> None:
-    """One model whose route is of another release does not take the others with it."""
-    good = {"metadata": {"name": "a", "annotations": {ANNOTATION_ROUTE: document({"r": [(0, 9999)]}, "a")}}}
-    broken = {"metadata": {"name": "b", "annotations": {ANNOTATION_ROUTE: "{}"}}}
-    plain = {"metadata": {"name": "c"}}
+@pytest.mark.parametrize(
+    "broken", ["{}", WHOLE.replace("[0, 9999]", '["x", 9999]'), WHOLE], ids=["old", "text", "else"]
+)
+def test_routes_stand_in_annotations_and_a_broken_one_harms_no_other(broken: str) -> None:
+    """One of another release, one that somebody edited, one of another model: the others are followed."""
+    services: list[dict[str, Any]] = [
+        {"metadata": {"name": "a", "annotations": {ANNOTATION_ROUTE: WHOLE}}},
+        {"metadata": {"name": "b", "annotations": {ANNOTATION_ROUTE: broken}}},
+        {"metadata": {"name": "c"}},
+    ]
 
-    routes, wrong = routes_of([good, broken, plain])
+    routes, wrong = read(texts_of(services))
 
     assert list(routes) == ["a"]
     assert list(wrong) == ["b"]
