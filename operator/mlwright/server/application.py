@@ -55,7 +55,7 @@ class Application:
         self.model: Model | None = None  # set once, when the model has proven itself
         self.draining = False
         self.limits = limits
-        self.admission = Admission(max_held_bytes=max(MAX_HELD_BYTES, limits.max_body_bytes))
+        self.admission = Admission(max_held_bytes=MAX_HELD_BYTES + limits.max_body_bytes)
         self.feedback: Feedback | None = None  # set once, where the deployment takes any
         self._identity = identity
         self._workers = workers
@@ -81,7 +81,7 @@ class Application:
             exchange.route = self._route(head)
             if exchange.route.admitted:
                 self.loaded()
-                exchange.admit(self.admission.admit(), min(self.limits.max_body_bytes, exchange.route.limit))
+                exchange.admit(self.admission.expect(), min(self.limits.max_body_bytes, exchange.route.limit))
         except RefusedError as refusal:
             exchange.refuse(refusal)
         return exchange
@@ -91,6 +91,8 @@ class Application:
         if exchange.reply is not None or exchange.route is None:
             return exchange.reply or _failed()
         try:
+            if exchange.ticket is not None:
+                exchange.ticket.begin()
             outcome = exchange.route.handler(exchange.head, exchange.take_body())
         except RefusedError as refusal:
             return refusal.reply()

@@ -33,7 +33,7 @@ class Exchange:
     """A request from its head to its answer. `reply` is set as soon as its body no longer matters."""
 
     __slots__ = (
-        *("_chunks", "_limit", "_size"),
+        *("_body", "_limit"),
         *("complete", "expects", "head", "reply", "route", "started", "ticket", "written"),
     )
 
@@ -47,8 +47,7 @@ class Exchange:
         self.complete = False
         self.expects = False  # that somebody says that its body is welcome
         self.written = False
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._body: bytes | bytearray = b""
         self._limit = 0
 
     def admit(self, ticket: Ticket, limit: int) -> None:
@@ -59,9 +58,7 @@ class Exchange:
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is compressed: send it without Content-Encoding"
             )
-        announced = self.announced_bytes
-        self._check(announced)
-        ticket.hold(announced)
+        self._check(self.announced_bytes)
 
     @property
     def announced_bytes(self) -> int:
@@ -72,21 +69,25 @@ class Exchange:
         """Take a piece of the body; raises RefusedError when it does not fit."""
         if self.reply is not None or self.ticket is None:
             return  # nobody will read it
-        self._size += len(chunk)
-        self._check(self._size)
-        if self._size > self.ticket.held_bytes:
-            self.ticket.hold(self._size - self.ticket.held_bytes)
-        self._chunks.append(chunk)
+        self._check(len(self._body) + len(chunk))
+        self.ticket.hold(len(chunk))
+        if not self._body:
+            self._body = chunk  # the whole of most bodies, which is copied nowhere
+            return
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += chunk  # pieces that are kept apart could be a byte each, and take forty times as much
 
     def refuse(self, refusal: RefusedError) -> None:
         """Answer without the body, or without the rest of it."""
         self.reply = refusal.reply()
-        self._chunks.clear()
+        self._body = b""
+        if self.ticket is not None:
+            self.ticket.drop()  # now: its answer may have to wait for those before it
 
     def take_body(self) -> bytes:
         """What came; it is not kept twice, since it may be large."""
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
+        body, self._body = bytes(self._body), b""
         return body
 
     def _check(self, size: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,6 +18,8 @@ from mlwright.bundle.tensors import Array, Arrays
 from mlwright.server.admission import MAX_HELD_BYTES
 from mlwright.server.application import Application, Limits
 from mlwright.server.model import Model
+from mlwright.server.problems import RefusedError
+from mlwright.server.wire import Head, Reply
 from tests.support.bundles import Bundle
 from tests.support.exchanges import Answer, ask, get, infer
 from tests.support.flights import request, tensor
@@ -311,13 +314,57 @@ async def test_turns_away_bodies_that_memory_cannot_hold(app: Application) -> No
 
 
 async def test_a_body_that_may_be_large_is_held(model: Model) -> None:
-    """A limit above the memory usually set aside raises that, too: else no such body would ever be read."""
+    """One body of the largest size leaves the memory that is usually set aside to all others."""
     with ThreadPoolExecutor(1) as workers:
         app = Application(IDENTITY, Limits(1.0, max_body_bytes=2 * MAX_HELD_BYTES), workers)
         app.model = model
         padding = b" " * (MAX_HELD_BYTES + 1)
+        upload = app.open(Head("POST", "/predict", {b"content-length": b"%d" % (2 * MAX_HELD_BYTES)}))
+        for _ in range(2):
+            upload.feed(bytes(MAX_HELD_BYTES))
 
+        assert (await infer(app, request())).status == 200
+        app.close(upload, None)
         assert (await infer(app, json.dumps(request()).encode() + padding)).status == 200
+
+
+async def test_bodies_that_fill_the_memory_between_them_do_not_wait_for_one_another(app: Application) -> None:
+    """The one whose next piece does not fit is turned away, and what it held is free for the others."""
+    body = json.dumps(request()).encode()
+    app.admission.max_held_bytes = len(body) + 10
+    early, late = (app.open(Head("POST", "/v2/models/flights/infer", {})) for _ in range(2))
+    for upload in (early, late):
+        upload.feed(body[: len(body) // 2])
+
+    with pytest.raises(RefusedError, match="fill the memory") as refused:
+        early.feed(body[len(body) // 2 :])
+    early.refuse(refused.value)
+    late.feed(body[len(body) // 2 :])
+    answers = [app.answer(upload) for upload in (early, late)]
+
+    assert [answer.status for answer in answers if isinstance(answer, Reply)] == [429, 200]
+
+
+def test_a_body_in_small_pieces_takes_no_more_memory_than_in_one(app: Application) -> None:
+    """What is counted is what is held: else bytes sent one by one would fill many times the memory set aside."""
+    upload = app.open(Head("POST", "/predict", {}))
+    tracemalloc.start()
+    for _ in range(2000):
+        upload.feed(b"{}")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert upload.take_body() == b"{}" * 2000
+    assert held < 2 * 4000
+
+
+def test_a_refused_body_is_held_no_more(app: Application) -> None:
+    """Its answer may have to wait for those before it on its connection; its memory does not."""
+    upload = app.open(Head("POST", "/predict", {}))
+    upload.feed(b"{")
+    app.late(upload)
+
+    assert app.admission.held_bytes == 0
 
 
 @pytest.mark.timeout(20)

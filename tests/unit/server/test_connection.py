@@ -184,6 +184,18 @@ async def test_a_body_in_chunks_has_a_limit(open_connection: Open) -> None:
     assert (await answered(reader))[0] == 413
 
 
+async def test_what_is_only_announced_takes_no_place(app: Application, open_connection: Open) -> None:
+    """Clients that say how much they will send, and do not, keep no other from being answered."""
+    app.admission.max_under_way, app.admission.max_held_bytes = 2, 4096
+    for _ in range(3):
+        _, announcing = await open_connection()
+        announcing.write(HEAD.partition(b"Content")[0] + b"Content-Length: 4000\r\n\r\n")
+    reader, writer = await open_connection()
+    writer.write(INFER)
+
+    assert (await answered(reader))[0] == 200
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_a_body_that_comes_too_slowly_is_given_up(open_connection: Open) -> None:
     """A client that does not finish its request is told so and loses its connection."""
