@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from mlwright.constants import FETCH, FETCH_PAYLOADS, PAYLOADS
@@ -43,7 +43,7 @@ class PodSeen:
     """Termination message of that container."""
     restarts: int = 0
     started: datetime | None = None
-    """When the container started for the first time, as far as its state still tells."""
+    """When the container started for the first time, or the latest that this can have been; None before it did."""
     ready_since: datetime | None = None
     """Since when it is ready; None while it is not."""
     address: str = ""
@@ -128,12 +128,26 @@ def _ended(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _first_start(state: Mapping[str, Any]) -> datetime | None:
-    """Return when a container started first; only its last two runs are told, so later ones have forgotten it."""
-    restarts = state.get("restartCount", 0)
-    last, now = state.get("lastState") or {}, state.get("state") or {}
-    run = now.get("running") or now.get("terminated") if restarts == 0 else last.get("terminated")
-    told = (run or {}).get("startedAt")
-    return moment(told) if told and restarts <= 1 else None
+    """Return when a container started first, never earlier than that; None before it did.
+
+    Its state tells the last two runs. Of those before only their number is known, and that the kubelet let a pause pass
+    before each but the first repetition: 10 s, 20 s, ... up to 5 min.
+    """
+    now, last = state.get("state") or {}, (state.get("lastState") or {}).get("terminated")
+    run = now.get("running") or now.get("terminated")
+    told = (last or run or {}).get("startedAt")
+    earlier = state.get("restartCount", 0) - (1 if run and last else 0)
+    return moment(told) - _pauses(earlier) if told else None
+
+
+def _pauses(restarts: int) -> timedelta:
+    """Return the least time that so many restarts take.
+
+    >>> str(_pauses(1)), str(_pauses(3)), str(_pauses(7))
+    ('0:00:00', '0:00:30', '0:10:10')
+    """
+    doubled = max(0, min(restarts - 1, 5))
+    return timedelta(seconds=10 * (2**doubled - 1) + 300 * max(0, restarts - 1 - doubled))
 
 
 def diagnose(pods: Iterable[PodSeen]) -> Diagnosis | None:

@@ -56,14 +56,14 @@ def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetim
     """Return why a candidate has failed for good; empty while it may still become ready.
 
     A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has
-    until the deadline. A version whose pods cannot start (a Secret, a claim, the image, room or the store of
-    its bundle is missing) has not had its chance, and is not judged.
+    until the deadline. A version of which a pod has not started (a Secret, a claim, the image, room or the store of
+    its bundle is missing, or its container is still being made) has not had its chance, and is not judged.
     """
     refused = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR and not pod.fetching), None)
     if refused is not None:
         said = plain(refused.exit_message) or "it left no message"
         return f"pod {refused.name} ended with exit code {refused.exit_code}: {said}"
-    if time_left(variant, deadline, now) > timedelta(0) or _blocked(variant):
+    if time_left(variant, deadline, now) > timedelta(0) or not _lacking(variant) or _blocked(variant):
         return ""
     state = health(variant, wanted)
     return f"{state.counted} after {_words(deadline)}{': ' + state.trouble if state.trouble else ''}"
@@ -114,7 +114,8 @@ def _blocked(variant: VariantSeen) -> bool:
     if any(pod.exit_code is not None and not pod.fetching for pod in lacking):
         return False
     fetching = any(pod.fetching for pod in lacking)  # a store may also be slow, which says no more of the version
-    return bool(variant.refused) or fetching or diagnose(lacking) is not None
+    unstarted = any(pod.started is None for pod in lacking)
+    return bool(variant.refused) or fetching or unstarted or diagnose(lacking) is not None
 
 
 def _words(length: timedelta) -> str:

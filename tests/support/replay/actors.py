@@ -329,13 +329,13 @@ class Actors:
             over = ended(container["name"], code, words, pod["status"]["startTime"])
             return over | (self._first() if "initContainers" in pod["spec"] and told["name"] == "count" else {})
         if container["name"] == "haproxy":
-            return running(ready=not self.around.unrouted)
+            return running("haproxy", _runs_since(pod, now), ready=not self.around.unrouted)
         version = f"{env['MLWRIGHT_MODEL']}-v{env['MLWRIGHT_MODEL_VERSION']}"
         if version in self.around.broken:
             return crashing(container["name"], EXIT_USER_ERROR, "the bundle's digest is not the one asked for")
         if version in self.around.unsigned and "MLWRIGHT_VERIFY_KEYS" in env:
             return crashing(container["name"], EXIT_USER_ERROR, "it carries no signature (model.sig)")
-        return running(ready=version not in self.around.slow)
+        return running(container["name"], _runs_since(pod, now), ready=version not in self.around.slow)
 
 
 def is_ready(pod: Body) -> bool:
@@ -378,9 +378,17 @@ def ended(container: str, code: int, message: str, started: str = "") -> Body:
     return {"phase": phase, "containerStatuses": [{"name": container, "state": state}]}
 
 
-def running(*, ready: bool) -> Body:
-    """Return the status of a pod that runs."""
-    return {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}], "podIP": "10.0.0.1"}
+def running(container: str, since: str, *, ready: bool) -> Body:
+    """Return the status of a pod whose container runs."""
+    state = {"name": container, "restartCount": 0, "ready": ready, "state": {"running": {"startedAt": since}}}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    return {"phase": "Running", "conditions": conditions, "podIP": "10.0.0.1", "containerStatuses": [state]}
+
+
+def _runs_since(pod: Body, now: datetime) -> str:
+    """Return when the container of a pod started: now, where it has not run so far."""
+    [state, *_] = pod["status"].get("containerStatuses") or [{}]
+    return str(state.get("state", {}).get("running", {}).get("startedAt") or timestamp(now))
 
 
 def _job_end(pod: Body) -> Body:

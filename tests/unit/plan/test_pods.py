@@ -18,8 +18,8 @@ def body(status: dict[str, Any], **meta: Any) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[dict[str, Any], Diagnosis | None]] = {
-    "it runs": (running(ready=True), None),
-    "it is not ready yet": (running(ready=False), None),
+    "it runs": (running("server", "2026-01-01T00:00:01Z", ready=True), None),
+    "it is not ready yet": (running("server", "2026-01-01T00:00:01Z", ready=False), None),
     "it has just been made": ({}, None),
     "it is done": (ended("server", 0, "done"), None),
     "its container is being made": (waiting("server", "ContainerCreating", ""), None),
@@ -92,21 +92,27 @@ def test_a_pod_is_diagnosed(name: str) -> None:
 @pytest.mark.parametrize(
     "restarts, state, last, started",
     [
-        (0, {"running": {"startedAt": "2026-01-01T01:00:00Z"}}, {}, 1),
-        (0, {"terminated": {"startedAt": "2026-01-01T01:00:00Z", "exitCode": 1}}, {}, 1),
-        (0, {"waiting": {"reason": "ErrImagePull"}}, {}, None),
-        (1, {"running": {"startedAt": "2026-01-01T02:00:00Z"}}, {"startedAt": "2026-01-01T01:00:00Z"}, 1),
-        (2, {"running": {"startedAt": "2026-01-01T03:00:00Z"}}, {"startedAt": "2026-01-01T02:00:00Z"}, None),
+        (0, {"running": {"startedAt": "2026-01-01T01:00:00Z"}}, "", "01:00:00"),
+        (0, {"terminated": {"startedAt": "2026-01-01T01:00:00Z", "exitCode": 1}}, "", "01:00:00"),
+        (0, {"waiting": {"reason": "ErrImagePull"}}, "", None),
+        (0, {"waiting": {"reason": "CrashLoopBackOff"}}, "2026-01-01T01:00:00Z", "01:00:00"),
+        (1, {"running": {"startedAt": "2026-01-01T02:00:00Z"}}, "2026-01-01T01:00:00Z", "01:00:00"),
+        (2, {"running": {"startedAt": "2026-01-01T03:00:00Z"}}, "2026-01-01T02:00:00Z", "02:00:00"),
+        (2, {"waiting": {"reason": "CrashLoopBackOff"}}, "2026-01-01T02:00:00Z", "01:59:50"),
+        (3, {"terminated": {"startedAt": "2026-01-01T03:00:00Z"}}, "2026-01-01T02:00:00Z", "01:59:50"),
+        (7, {"waiting": {"reason": "CrashLoopBackOff"}}, "2026-01-01T02:00:00Z", "01:49:50"),
+        (8, {"running": {"startedAt": "2026-01-01T02:10:00Z"}}, "", "01:54:50"),
     ],
 )
-def test_the_first_start_of_a_container_is_known_for_a_while(
-    restarts: int, state: dict[str, Any], last: dict[str, Any], started: int | None
+def test_a_container_started_first_before_all_of_which_its_state_tells(
+    restarts: int, state: dict[str, Any], last: str, started: str | None
 ) -> None:
-    """Its state tells two runs; a restart does not begin anew what counts from the first."""
-    container = {"name": "server", "restartCount": restarts, "state": state, "lastState": {"terminated": last}}
+    """It tells two runs; of those before the number and the pauses are known; no restart begins anew."""
+    before = {"terminated": {"startedAt": last}} if last else {}
+    container = {"name": "server", "restartCount": restarts, "state": state, "lastState": before}
     seen = pod_seen(body({"phase": "Running", "containerStatuses": [container]}), "server")
 
-    assert (seen.started.hour if seen.started else None) == started
+    assert (f"{seen.started:%H:%M:%S}" if seen.started else None) == started
 
 
 def test_the_reason_of_a_container_that_was_killed_is_told() -> None:

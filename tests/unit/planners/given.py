@@ -75,8 +75,8 @@ def a_version(number: int, *, passed: bool = True, model: str = "churn", **known
 
 
 def a_pod(name: str = "churn-1", *, ready: bool = False, **state: Any) -> PodSeen:
-    """Return a pod."""
-    state = {"phase": "Running", "deleting": False, "labels": {}, "created": NOW, **state}
+    """Return a pod whose container has run for long, unless it is told that it did not start."""
+    state = {"phase": "Running", "deleting": False, "labels": {}, "created": NOW, "started": LONG_AGO, **state}
     return PodSeen(name=name, ready=ready, **state)
 
 

@@ -76,6 +76,8 @@ def test_when_a_candidate_has_failed(minutes: int, pod: object, why: str) -> Non
 
 
 CANNOT_START: dict[str, dict[str, Any]] = {
+    "no volume yet": {"waiting_reason": "ContainerCreating", "started": None},
+    "no word of its kubelet": {"phase": "Pending", "started": None},
     "no Secret": {"waiting_reason": "CreateContainerConfigError", "waiting_message": 'secret "key" not found'},
     "no image": {"waiting_reason": "ImagePullBackOff", "waiting_message": "no such host"},
     "no room": {"scheduling": "0/1 nodes are available: 1 Insufficient memory."},
@@ -85,13 +87,16 @@ CANNOT_START: dict[str, dict[str, Any]] = {
 }
 
 
+SILENT = {"no volume yet", "no word of its kubelet", "a slow store of its bundle"}
+
+
 @pytest.mark.parametrize("what", CANNOT_START)
 def test_pods_that_cannot_start_say_nothing_about_a_version(what: str) -> None:
     """It is not judged, however long that takes; it goes on by itself when the cause goes away."""
     variant = a_variant(0, created=NOW - timedelta(days=1), pods=(a_pod(**CANNOT_START[what]),))
 
     assert failure(variant, 2, DEADLINE, NOW) == ""
-    assert (health(variant, 2).trouble != "") == (what != "a slow store of its bundle")
+    assert (health(variant, 2).trouble == "") == (what in SILENT)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +125,20 @@ def test_pods_that_may_not_be_created_say_nothing_about_a_version() -> None:
     variant = a_variant(0, created=NOW - timedelta(days=1), refused="exceeded quota")
 
     assert failure(variant, 2, DEADLINE, NOW) == ""
+
+
+def test_a_version_of_which_no_pod_was_made_is_not_judged() -> None:
+    """Who makes pods is away, and nobody says so."""
+    variant = a_variant(0, created=NOW - timedelta(days=1), pods=())
+
+    assert failure(variant, 2, DEADLINE, NOW) == ""
+
+
+def test_a_pod_that_starts_slowly_elsewhere_takes_nothing_from_a_version_that_was_ready() -> None:
+    """Its node was drained, and the image is large."""
+    variant = a_variant(1, pods=(a_pod(waiting_reason="ContainerCreating", started=None),))
+
+    assert fault(variant, health(variant, 2), NOW - timedelta(days=1), DEADLINE, NOW) == ""
 
 
 def test_one_pod_that_ended_says_enough() -> None:
