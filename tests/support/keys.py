@@ -40,9 +40,9 @@ def a_key(curve: ec.EllipticCurve | None = None) -> KeyPair:
     return pair_of(ec.generate_private_key(curve or ec.SECP256R1()))
 
 
-def certificate(folder: Path) -> Path:
+def certificate(folder: Path, key: Any = None) -> Path:
     """Write a new certificate for localhost and its key as a Secret for TLS holds them; return what clients trust."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    key, now = key or ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())

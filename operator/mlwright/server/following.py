@@ -29,8 +29,10 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 async def follow(folder: Path, known: Files, changed: Callable[[Files], None], every: float = EVERY_SECONDS) -> None:
     """Tell of the files whenever they are others than the known ones, for ever.
 
-    What `changed` refuses with a ValueError is logged, and what it was told before goes on to hold.
+    What `changed` refuses with a ValueError is logged once and tried again, since a moment may have been to blame; what
+    it took before goes on to hold.
     """
+    refused: Files | None = None
     while True:
         await asyncio.sleep(every)
         try:
@@ -40,9 +42,12 @@ async def follow(folder: Path, known: Files, changed: Callable[[Files], None], e
             continue
         if files == known:
             continue
-        known = files
         try:
             changed(files)
-            log.info("read again what is mounted", extra={"folder": str(folder), "files": sorted(files)})
         except ValueError as problem:
-            log.error("what is mounted is not usable", extra={"folder": str(folder), "problem": str(problem)})  # noqa: TRY400
+            if files != refused:
+                log.error("what is mounted is not usable", extra={"folder": str(folder), "problem": str(problem)})  # noqa: TRY400
+            refused = files
+        else:
+            known = files
+            log.info("read again what is mounted", extra={"folder": str(folder), "files": sorted(files)})
