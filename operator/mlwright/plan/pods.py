@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+from mlwright.api.conditions import timestamp
 from mlwright.constants import FETCH, FETCH_PAYLOADS, PAYLOADS
 from mlwright.plan.resources import Body
 
 _PASSING: Final = ("ContainerCreating", "PodInitializing", "")
 """Waiting reasons of a pod that is on its way."""
+_OVER: Final = ("Succeeded", "Failed")
+"""Phases of a pod whose containers have ended for good."""
 _UNFETCHED: Final = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
 """Waiting reasons of a pod whose image cannot be had."""
 _ABSENT: Final = ("not found", "find key")
 """What the kubelet says when a Secret, a ConfigMap or a key in one does not exist."""
 _STARTS_THEN: Final = "create it, the pod starts by itself"
+OVERDUE: Final = timedelta(minutes=1)
+"""How long after the grace of its deletion a pod may still be there: a kubelet takes its time, a lost one for ever."""
 _LONGEST: Final = 600
 """Characters of a foreign message that a sentence takes in."""
 
@@ -52,6 +57,10 @@ class PodSeen:
     """Why the kubelet ended the whole pod, as one word such as DeadlineExceeded; empty where it did not."""
     fetching: str = ""
     """What it could not fetch yet, in words, else empty: what it ended with says nothing about the bundle."""
+    node: str = ""
+    """Where it runs; empty while it is not placed."""
+    gone_by: datetime | None = None
+    """When the grace of its deletion is over; None for one that is not being deleted."""
 
 
 _FETCHES: Final[Mapping[str, str]] = {FETCH: "its bundle", FETCH_PAYLOADS: "recorded requests"}
@@ -99,6 +108,8 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         address=status.get("podIP", ""),
         ended_by=status.get("reason", ""),
         fetching=_FETCHES.get(state.get("name", ""), ""),
+        node=(body.get("spec") or {}).get("nodeName", ""),
+        gone_by=moment(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
     )
 
 
@@ -163,6 +174,34 @@ def _diagnose(pod: PodSeen) -> Diagnosis | None:
     if pod.phase == "Succeeded" or pod.deleting:
         return None
     return next((found for check in _CHECKS if (found := check(pod)) is not None), None)
+
+
+def holdup(pods: Iterable[PodSeen], now: datetime) -> Diagnosis | None:
+    """Return why the pods of a Job that goes on do not get on, or None when they do.
+
+    A container that ended is no trouble yet: the Job's end says what it was. A pod that is being deleted is replaced
+    when it has ended; that of a node that was lost never does, and no event tells so. To delete it with --force helps
+    nothing, for the Job waits for its phase: the garbage collector sets that when the Node is gone.
+    """
+    every = tuple(pods)
+    return diagnose(pod for pod in every if pod.exit_code is None) or next(
+        (found for pod in every if (found := _overdue(pod, now)) is not None), None
+    )
+
+
+def leaving(pods: Iterable[PodSeen]) -> bool:
+    """Tell whether one of the pods is being deleted and has not ended: whether it ever does no event may tell."""
+    return any(pod.gone_by is not None and pod.phase not in _OVER for pod in pods)
+
+
+def _overdue(pod: PodSeen, now: datetime) -> Diagnosis | None:
+    if pod.gone_by is None or not leaving([pod]) or now - pod.gone_by <= OVERDUE:
+        return None
+    where = f"on node {pod.node} " if pod.node else ""
+    return Diagnosis(
+        f"pod {pod.name} {where}was to end by {timestamp(pod.gone_by)}, and its node has not told that it did; if the"
+        " node is lost, delete the Node, and another pod takes its place"
+    )
 
 
 def _unplaced(pod: PodSeen) -> Diagnosis | None:

@@ -24,7 +24,7 @@ from mlwright.plan.batch import (
     StartShards,
 )
 from mlwright.plan.jobs import JobState
-from mlwright.plan.pods import diagnose, moment, plain
+from mlwright.plan.pods import holdup, leaving, moment, plain
 from mlwright.plan.training import StepResult
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD, PODLESS
@@ -123,14 +123,14 @@ def _working(seen: BatchSeen, run: BatchRunSeen, job: BatchJob, now: datetime) -
     rows, total = _rows(job), run.frozen.shards
     sentence = f"{run.frozen.run}: {run.frozen.version['name']} answers, {job.done} of {total} shards are done"
     state, again = RunState.RUNNING, None
-    trouble = diagnose(pod for pod in job.pods if pod.exit_code is None)
+    trouble = holdup(job.pods, now)
     if trouble is not None:
         state = RunState.WAITING if trouble.missing else RunState.UNHEALTHY
         sentence = f"{sentence}; {trouble.sentence}"
     elif not job.pods and now - job.started > PODLESS:
         state = RunState.UNHEALTHY
         sentence = f"{sentence}; its pods could not be made yet, kubectl describe job/{job.name} says why"
-    elif not job.pods:
+    elif not job.pods or leaving(job.pods):
         again = PODLESS
     return Standing(run, state, sentence, (), job.done, _number(job.failed), rows, None, again)
 
@@ -187,18 +187,18 @@ def _answered(seen: BatchSeen, run: BatchRunSeen, predict: BatchJob, now: dateti
         return Standing(run, RunState.RUNNING, sentence, (start,), total, 0, _rows(predict))
     if publish.state is JobState.FAILED:
         return _failed(seen, run, publish, now)
-    left = _unheard(publish, now)
-    if publish.state is JobState.ACTIVE or left is not None:
-        return _publishing(run, publish, sentence, _rows(predict), left)
+    if publish.state is JobState.ACTIVE or _unheard(publish, now) is not None:
+        return _publishing(run, publish, sentence, _rows(predict), now)
     return _succeeded(seen, run, publish, _rows(predict))
 
 
-def _publishing(run: BatchRunSeen, job: BatchJob, sentence: str, rows: int, again: timedelta | None) -> Standing:
-    trouble = diagnose(pod for pod in job.pods if pod.exit_code is None)
-    if trouble is None:
-        return Standing(run, RunState.RUNNING, sentence, (), run.frozen.shards, 0, rows, None, again)
-    state = RunState.WAITING if trouble.missing else RunState.UNHEALTHY
-    return Standing(run, state, f"{sentence}; {trouble.sentence}", (), run.frozen.shards, 0, rows, None, again)
+def _publishing(run: BatchRunSeen, job: BatchJob, sentence: str, rows: int, now: datetime) -> Standing:
+    trouble, state = holdup(job.pods, now), RunState.RUNNING
+    if trouble is not None:
+        state = RunState.WAITING if trouble.missing else RunState.UNHEALTHY
+        sentence = f"{sentence}; {trouble.sentence}"
+    again = PODLESS if leaving(job.pods) else _unheard(job, now)
+    return Standing(run, state, sentence, (), run.frozen.shards, 0, rows, None, again)
 
 
 def _succeeded(seen: BatchSeen, run: BatchRunSeen, job: BatchJob, rows: int) -> Standing:

@@ -12,7 +12,7 @@ from mlwright.api.conditions import timestamp
 from mlwright.plan.drift import LookSeen
 from mlwright.plan.drift_counts import Block
 from mlwright.plan.jobs import JobState
-from mlwright.plan.pods import diagnose, plain
+from mlwright.plan.pods import holdup, leaving, plain
 from mlwright.planners.drift_shards import Merged, merged
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD, PODLESS
@@ -78,11 +78,11 @@ def _progress(look: LookSeen) -> str:
 
 def _working(look: LookSeen, now: datetime) -> Standing:
     sentence = _progress(look)
-    trouble = diagnose(pod for pod in look.pods if pod.exit_code is None)
+    trouble = holdup(look.pods, now)
     if trouble is not None:
         return Standing(look, LookState.WAITING, f"{sentence}; {trouble.sentence}")
     if look.pods:
-        return Standing(look, LookState.RUNNING, sentence)
+        return Standing(look, LookState.RUNNING, sentence, again=PODLESS if leaving(look.pods) else None)
     if now - look.started > PODLESS:
         why = f"its pods could not be made yet, kubectl describe job/{look.name} says why"
         return Standing(look, LookState.WAITING, f"{sentence}; {why}")

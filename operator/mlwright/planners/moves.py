@@ -14,6 +14,7 @@ from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobSeen, JobState
+from mlwright.plan.pods import leaving
 from mlwright.plan.resources import JOB, foreign
 from mlwright.plan.training import RunSeen, StartStep
 from mlwright.planners import graph
@@ -201,12 +202,15 @@ def _watch(at: Situation, step: Step) -> Move:
 
 
 def _unheard(step: Step) -> timedelta | None:
-    """Return when to look again although no event will tell: a Job gets no pod, or its pod is not heard of."""
+    """Return when to look again although no event may tell: a Job gets no pod, or its pod is not heard of.
+
+    Nor does any tell that a pod that is being deleted does not end.
+    """
     if step.template.resource:
         return None
     if step.job is None or step.job.state is not JobState.ACTIVE:
         return HEARD
-    return None if step.job.pods else LOOK_AGAIN
+    return LOOK_AGAIN if not step.job.pods or leaving(step.job.pods) else None
 
 
 def _read_again(at: Situation, step: Step) -> Move:

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from mlwright.plan.jobs import JobState
-from mlwright.plan.pods import PodSeen, diagnose, plain
+from mlwright.plan.pods import PodSeen, holdup, plain
 from mlwright.plan.serving import DeploymentSeen, PreflightSeen, VariantSeen
 from mlwright.plan.training import StepResult
 from mlwright.planners.results import parse_result
@@ -67,7 +67,7 @@ def preflown(seen: DeploymentSeen, running: VariantSeen, now: datetime, *, own: 
     found = _found(job, running) if own else _told(job)
     unheard = job.ended is not None and abs(now - job.ended) < HEARD
     if job.state is JobState.ACTIVE or (found is None and unheard):
-        trouble = diagnose(pod for pod in job.pods if pod.exit_code is None)
+        trouble = holdup(job.pods, now)
         return Preflown(Answered.ASKING, f"is asked {how}{f': {trouble.sentence}' if trouble else ''}", job)
     return found or _without_words(job, how)
 

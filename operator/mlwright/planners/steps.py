@@ -12,7 +12,7 @@ from mlwright.api.conditions import find
 from mlwright.constants import EXIT_USER_ERROR
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobSeen, JobState
-from mlwright.plan.pods import Diagnosis, diagnose, moment, plain
+from mlwright.plan.pods import Diagnosis, holdup, moment, plain
 from mlwright.plan.steps import BUILT_IN, IMPORTING, ON_EXIT, StepTemplate
 from mlwright.plan.training import Kept, RunSeen, StepResult
 from mlwright.planners import cache, graph
@@ -285,10 +285,10 @@ def _heard(job: JobSeen, now: datetime, *, any_pod: bool) -> bool:
 
 
 def _trouble(job: JobSeen, now: datetime) -> Diagnosis | None:
-    """Return why a step does not get on. A container that ended is no trouble yet: the Job's end says what it was."""
+    """Return why a step does not get on."""
     if not job.pods and now - job.started > PODLESS:
         return Diagnosis(f"its pod could not be made yet; kubectl describe job/{job.name} says why")
-    return diagnose(pod for pod in job.pods if pod.exit_code is None)
+    return holdup(job.pods, now)
 
 
 def ended(step: Step, otherwise: datetime) -> datetime:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
+from mlwright.api.conditions import timestamp
 from mlwright.plan.resources import Body
 from tests.support.replay.world import World
 
@@ -114,6 +116,12 @@ def telling_monitor(**spec: Any) -> Body:
 def run(name: str, pipeline_name: str = "flights") -> Body:
     """Return a run that somebody asks for by creating it."""
     return _object("TrainingRun", name, {"pipelineRef": {"name": pipeline_name}, "trigger": {"type": "Request"}})
+
+
+def begin_to_delete(world: World, body: Body, *, grace: timedelta = timedelta(seconds=30)) -> None:
+    """Delete an object that does not go: its node is lost, or somebody's finalizer holds it."""
+    over = timestamp(world.now + grace)
+    world.edit(body, lambda found: found["metadata"].update(deletionTimestamp=over))
 
 
 def imported(name: str = "elsewhere", of: str = "flights", **more: Any) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.plan.pods import Diagnosis, diagnose, pod_seen
+from mlwright.plan.pods import Diagnosis, diagnose, holdup, moment, pod_seen
 from tests.support.replay.actors import crashing, ended, running, unscheduled, waiting
 from tests.unit.planners.given import a_pod
 
@@ -128,6 +128,36 @@ def test_a_pod_that_is_going_away_is_no_trouble() -> None:
     assert (
         diagnose([pod_seen(body(ended("server", 137, ""), deletionTimestamp="2026-01-01T00:00:00Z"), "server")]) is None
     )
+
+
+LOST = (
+    "pod p on node n1 was to end by 2026-01-01T00:00:00Z, and its node has not told that it did; if the node is lost,"
+    " delete the Node, and another pod takes its place"
+)
+
+
+@pytest.mark.parametrize(
+    "phase, now, says",
+    [
+        ("Running", "2026-01-01T00:01:00Z", None),
+        ("Running", "2026-01-01T00:01:01Z", LOST),
+        ("Pending", "2026-01-01T00:01:01Z", LOST),
+        ("Failed", "2026-01-01T01:00:00Z", None),
+    ],
+)
+def test_a_pod_of_a_job_that_does_not_end_although_it_is_deleted_is_told(
+    phase: str, now: str, says: str | None
+) -> None:
+    """Its node was lost: nothing takes its place, and nothing else tells so. One that has ended was replaced."""
+    seen = body({"phase": phase}, deletionTimestamp="2026-01-01T00:00:00Z") | {"spec": {"nodeName": "n1"}}
+    found = holdup([pod_seen(seen, "step")], moment(now))
+
+    assert found == (Diagnosis(says) if says else None)
+
+
+def test_of_the_pods_of_a_job_one_that_ended_is_no_trouble() -> None:
+    """The Job's end says what it was."""
+    assert holdup([a_pod(exit_code=1)], moment("2026-01-01T00:00:00Z")) is None
 
 
 def test_a_ready_pod_is_no_trouble_whatever_it_did_before() -> None:

@@ -268,6 +268,18 @@ def test_suspended_shards_stop_and_go_on() -> None:
     assert last(operator)["state"] == "Succeeded"
 
 
+@pytest.mark.parametrize("step", ["predict", "publish"])
+def test_a_pod_whose_node_is_lost_is_told(step: str) -> None:
+    """It never ends, so nothing takes its place; no event tells of it."""
+    operator = asked(begun(Surroundings(endless={step})))
+    people.begin_to_delete(operator.world, operator.world.one("Pod", f"{jobs(operator)[-1]}-pod"))
+    operator.settle(timedelta(minutes=5))
+    found = last(operator)
+
+    assert found["state"] == "Waiting"
+    assert "and its node has not told that it did" in found["sentence"]
+
+
 def test_old_runs_are_forgotten_with_their_jobs() -> None:
     """As many as keepRuns says are remembered, the newest always."""
     operator = asked(begun(), keepRuns=2)

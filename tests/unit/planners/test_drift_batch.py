@@ -307,6 +307,21 @@ def test_an_old_answer_that_is_kept_is_no_window_when_the_newest_job_is_deleted(
     assert status(operator)["lastLook"]["job"] == newest
 
 
+def test_a_look_whose_node_is_lost_says_so() -> None:
+    """Its pod never ends, so nothing takes its place; no event tells of it."""
+    operator = begun(Surroundings(endless={"count"}))
+    operator.settle(SLOT)
+    [pod] = [
+        pod
+        for pod in operator.world.all("Pod")
+        if pod["metadata"]["name"].startswith(looks(operator)[0]["metadata"]["name"])
+    ]
+    people.begin_to_delete(operator.world, pod)
+    operator.settle(timedelta(minutes=4))
+
+    assert "and its node has not told that it did" in status(operator)["summary"]
+
+
 def test_a_look_whose_pods_are_not_heard_yet_is_not_thrown_away_for_the_next() -> None:
     """The end of the Job is known first: what it counted still comes, and then the next look starts."""
     operator = begun(Surroundings(endless={"count"}))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from mlwright.plan.pods import PodSeen
 from mlwright.plan.training import Freeze, RecordVersion, RemoveJob, StartStep, TrainingIntent
 from mlwright.planners import run
 from mlwright.planners.run import Decision, decide
@@ -31,6 +32,11 @@ class Case:
     intents: list[str] = field(default_factory=list)
     again: float | None = None
     progress: str | None = "0/3"
+
+
+def a_leaving_pod(gone_by: datetime) -> PodSeen:
+    """Return a pod whose deletion was asked for."""
+    return a_pod("p", deleting=True, node="n1", gone_by=gone_by)
 
 
 def made(*, passed: bool = True, folder: str = "churn-1-e7a9c0ab") -> Run:
@@ -131,6 +137,21 @@ CASES: dict[str, Case] = {
         given=lambda: a_run().started().active("validate"),
         says="validate is running",
         conditions=GOING,
+    ),
+    "the pod of a step is being deleted": Case(
+        given=lambda: a_run().started().active("validate", 0, a_leaving_pod(NOW)),
+        says="validate is running",
+        conditions=GOING,
+        again=30,
+    ),
+    "the pod of a step does not end, because its node is lost": Case(
+        given=lambda: a_run().started().active("validate", 0, a_leaving_pod(NOW - timedelta(minutes=5))),
+        says=(
+            "validate: pod p on node n1 was to end by 2026-01-02T11:55:00Z, and its node has not told that it did; if"
+            " the node is lost, delete the Node, and another pod takes its place"
+        ),
+        conditions={"Reconciling": "True PodsUnhealthy"},
+        again=30,
     ),
     "the next step starts, and is told where the earlier ones wrote": Case(
         given=lambda: a_run().started().succeeded("validate", attempt=2).succeeded("train"),

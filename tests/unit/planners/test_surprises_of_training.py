@@ -548,6 +548,24 @@ def test_a_request_takes_the_place_of_a_run_that_is_stuck(operator: Operator) ->
     assert conditions(operator.world, "TrainingRun", "flights-1")["Failed"] == "True"
 
 
+def test_a_run_whose_node_is_lost_says_so_and_holds_nothing_up(operator: Operator) -> None:
+    """Its pod is deleted and never ends, so nothing takes its place and no event tells of it."""
+    operator.actors.around.endless = {"train"}
+    operator.world.add(people.pipeline())
+    operator.settle()
+    [pod] = [pod for pod in operator.world.all("Pod") if pod["status"]["phase"] == "Running"]
+    people.begin_to_delete(operator.world, pod)
+    operator.settle(A_WHILE)
+    says = summary(operator.world, "TrainingPipeline")
+    annotate(operator.world, "TrainingPipeline", "flights", run="now")
+    operator.actors.around.endless.clear()
+    operator.settle()
+
+    assert says.startswith("flights-1: train: pod flights-1-train-0-pod was to end by 2026-01-02T03:")
+    assert runs(operator.world) == ["flights-1", "flights-2"]
+    assert versions(operator.world) == ["flights-v1"]
+
+
 def test_a_frozen_template_that_is_deleted_is_not_replaced_by_another(operator: Operator) -> None:
     """The record of a version must not say something else than what was trained."""
     operator.world.add(people.pipeline(100))
