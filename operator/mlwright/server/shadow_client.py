@@ -1,4 +1,8 @@
-"""A small HTTP client for copies: one kept connection, one request after the other, no retries."""
+"""A small HTTP client for copies: one kept connection, one request after the other.
+
+Servers close connections on which nothing came for a while. That says nothing of the variant: such a request is sent
+once more, on a new connection. Nothing else is tried again.
+"""
 
 import asyncio
 import contextlib
@@ -41,7 +45,7 @@ class ShadowConnection:
         try:
             async with asyncio.timeout(seconds):
                 return await self._post(path, body, headers)
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as problem:
+        except (OSError, ValueError, LookupError, EOFError, asyncio.LimitOverrunError) as problem:
             self.close()
             raise CopyError(f"{type(problem).__name__}: {problem}") from problem
         except BaseException:
@@ -56,13 +60,14 @@ class ShadowConnection:
         self._reader = self._writer = None
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        reader, writer = await self._opened()
-        lines = {"host": self.address[0], "content-type": "application/json", **self._own, **headers}
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        head = f"POST {path} HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n"
-        writer.write(head.encode("latin-1") + body)
-        await writer.drain()
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+        kept = self._kept() is not None
+        try:
+            answer, reader = await self._answered(path, body, headers)
+        except (ConnectionError, asyncio.IncompleteReadError) as problem:
+            if not kept or (isinstance(problem, asyncio.IncompleteReadError) and problem.partial):
+                raise
+            self.close()
+            answer, reader = await self._answered(path, body, headers)
         content = await reader.readexactly(_length(answer))
         if b"\r\nconnection: close" in answer:
             self.close()
@@ -70,14 +75,32 @@ class ShadowConnection:
             raise CopyError(f"status {status}", status)
         return content
 
+    async def _answered(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[bytes, asyncio.StreamReader]:
+        """Send the request; returns the head of the answer in lower case, and where the rest comes from."""
+        reader, writer = await self._opened()
+        lines = {"host": self.address[0], "content-type": "application/json", **self._own, **headers}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        head = f"POST {path} HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n"
+        writer.write(head.encode("latin-1") + body)
+        await writer.drain()
+        return (await reader.readuntil(b"\r\n\r\n")).lower(), reader
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The connection that is kept; None where there is none, or the other end is known to have closed it."""
+        if self._reader is None or self._writer is None or self._reader.at_eof() or self._writer.is_closing():
+            return None
+        return self._reader, self._writer
+
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The connection; nothing is sent on a new one before the other end is known."""
-        if self._reader is None or self._writer is None:
-            self._own = self._fellowship.headers()
-            context = self._fellowship.context()
-            self._reader, self._writer = await asyncio.open_connection(*self.address, ssl=context)
-            encryption = self._writer.get_extra_info("ssl_object")
-            self._fellowship.check(encryption.getpeercert(binary_form=True) if encryption else None)
+        if kept := self._kept():
+            return kept
+        self.close()
+        self._own = self._fellowship.headers()
+        context = self._fellowship.context()
+        self._reader, self._writer = await asyncio.open_connection(*self.address, ssl=context)
+        encryption = self._writer.get_extra_info("ssl_object")
+        self._fellowship.check(encryption.getpeercert(binary_form=True) if encryption else None)
         return self._reader, self._writer
 
 

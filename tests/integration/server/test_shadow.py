@@ -24,24 +24,31 @@ OTHER = SAME.replace(b"true", b"false")
 
 
 class Variant:
-    """A server that answers every request with the same bytes, and remembers what it was asked."""
+    """A server that answers every request with the same bytes, and remembers what it was asked.
 
-    def __init__(self, answer: bytes, status: bytes = b"200 OK") -> None:
+    Each connection is closed after so many answers: at once, or `late`, when the next request has come.
+    """
+
+    def __init__(self, answer: bytes, status: bytes = b"200 OK", *, answers: int = 1000, late: bool = False) -> None:
         self.reply = b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(answer), answer)
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.connections = 0
+        self._answers = answers
+        self._late = late
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until it closes."""
         self.connections += 1
         with suppress(asyncio.IncompleteReadError):
-            while True:
+            for _ in range(self._answers):
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
                 self.heads.append(head)
                 self.bodies.append(await reader.readexactly(length))
                 writer.write(self.reply)
+            if self._late:
+                await reader.readuntil(b"\r\n\r\n")
         writer.close()
 
 
@@ -119,6 +126,46 @@ async def test_what_cannot_be_compared_has_failed(status: bytes, answer: bytes) 
         found = await settled(shadow, 1)
 
     assert found == {"compared": 0, "disagreed": 0, "failed": 1, "dropped": 0}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["known before the next copy", "known by the next copy"])
+async def test_a_connection_that_was_closed_meanwhile_is_no_failure(*, late: bool) -> None:
+    """Servers close what idles; the same model would else be held to disagree with itself."""
+    shadow, variant = a_shadow(), Variant(SAME, answers=1, late=late)
+
+    async with running(shadow, variant):
+        for copies in range(1, 7):
+            shadow.offer(COLUMNS, OUTPUTS, Context())
+            await settled(shadow, copies)
+
+    assert counts(shadow) == {"compared": 6, "disagreed": 0, "failed": 0, "dropped": 0}
+
+
+async def test_a_variant_that_closes_every_connection_has_failed() -> None:
+    """A new connection on which nothing is answered is not tried again."""
+    shadow, variant = a_shadow(), Variant(SAME, answers=0, late=True)
+
+    async with running(shadow, variant):
+        shadow.offer(COLUMNS, OUTPUTS, Context())
+        found = await settled(shadow, 1)
+
+    assert found == {"compared": 0, "disagreed": 0, "failed": 1, "dropped": 0}
+    assert variant.connections == 1
+
+
+async def test_an_answer_that_is_no_http_is_a_failure_and_the_next_copy_is_sent() -> None:
+    """Whatever the other end says, copies go on."""
+    shadow, variant = a_shadow(), Variant(SAME)
+    right, variant.reply = variant.reply, b"nonsense\r\ncontent-length:0\r\n\r\n"
+
+    async with running(shadow, variant):
+        shadow.offer(COLUMNS, OUTPUTS, Context())
+        await settled(shadow, 1)
+        variant.reply = right
+        shadow.offer(COLUMNS, OUTPUTS, Context())
+        found = await settled(shadow, 2)
+
+    assert found == {"compared": 1, "disagreed": 0, "failed": 1, "dropped": 0}
 
 
 async def test_nobody_at_the_other_end_is_a_failure() -> None:
