@@ -122,6 +122,8 @@ class OwnRun:
     number: int
     end: Literal["Complete", "Failed", ""]
     """How it ended; empty while it goes on."""
+    token: str = ""
+    """What asked for it: the value of the annotation mlwright.dev/run, a slot or a Decision."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ def matters(policy: Policy, runs: int) -> bool:
 def outdated(seen: PipelineSeen) -> tuple[OwnRun, ...]:
     """Return the runs that ended and are more than are kept, the newest first; of many the oldest.
 
-    The guard counts runs: those that its memory does not hold yet stay.
+    The guard counts runs: those that its memory does not hold yet stay. So does, beside the others, the one that
+    answered what the pipeline's annotation still asks for: were all statuses lost, nothing else would tell so.
 
     Worked example: keepSucceeded is 2, and the runs 1 to 4 were complete -> 2 and 1.
     """
@@ -28,6 +29,7 @@ def outdated(seen: PipelineSeen) -> tuple[OwnRun, ...]:
     found = []
     for run in sorted(seen.history, key=lambda run: run.number, reverse=True):
         left[run.end] = left.get(run.end, 1) - 1
-        if run.end and left[run.end] < 0 and not (seen.spec.guard and run.number > counted):
+        answers = bool(seen.request) and run.token == seen.request
+        if run.end and left[run.end] < 0 and not answers and not (seen.spec.guard and run.number > counted):
             found.append(run)
     return tuple(found[-AT_ONCE:])

@@ -69,6 +69,21 @@ def test_a_request_that_a_removed_run_answered_stays_answered(operator: Operator
     assert names(operator, "TrainingRun") == ["flights-3", "flights-4"]
 
 
+def test_a_request_stays_answered_when_its_run_is_old_and_the_status_is_lost(operator: Operator) -> None:
+    """The run that answered what the pipeline still asks for stays beside the others: all that tells so then."""
+    ask(operator, "monday")
+    for iterations in (300, 100, 300, 100):
+        people.train_with(operator.world, iterations)
+        operator.settle()
+    for kind in ("TrainingPipeline", "TrainingRun"):
+        for body in operator.world.all(kind):
+            body.pop("status", None)
+    operator.look_at_all()
+    operator.settle()
+
+    assert names(operator, "TrainingRun") == ["flights-2", "flights-5", "flights-6"]
+
+
 def test_a_run_of_somebodys_own_name_stays(operator: Operator) -> None:
     """It is theirs."""
     operator.world.add(people.run("mine"))

@@ -115,7 +115,8 @@ def _history(seen: PipelineSeen, cache: CacheView) -> Iterator[OwnRun]:
     for name in numbers if run_history.matters(seen.spec.policy, len(numbers)) else ():
         run = cache.get(TRAINING_RUN, seen.namespace, name)
         if run is not None:
-            yield OwnRun(name, run["metadata"]["uid"], numbers[name], _how_it_ended(run.get("status") or {}))
+            token = ((run.get("spec") or {}).get("trigger") or {}).get("token", "")
+            yield OwnRun(name, run["metadata"]["uid"], numbers[name], _how_it_ended(run.get("status") or {}), token)
 
 
 def _how_it_ended(status: Mapping[str, Any]) -> Literal["Complete", "Failed", ""]:
