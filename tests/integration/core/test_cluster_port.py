@@ -83,6 +83,33 @@ async def test_a_list_comes_in_pages_of_one_snapshot(
     assert (body["kind"], "managedFields" in body["metadata"]) == ("TrainingRun", False)
 
 
+async def test_the_next_page_is_asked_for_while_one_is_taken_in(
+    port: KubeCluster, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API server and the operator work at the same time, and other tasks have their turns between two pieces."""
+    monkeypatch.setattr(client_module, "PAGE", 2)
+    monkeypatch.setattr(client_module, "PIECE", 1)
+    for number in range(3):
+        await port.create(placed(run(f"flights-{number}"), namespace))
+    asked: list[str] = []
+    genuine = port._list
+
+    async def noted(kind: ResourceKind, query: dict[str, str | int], token: str) -> Body:
+        asked.append(token)
+        return await genuine(kind, query, token)
+
+    monkeypatch.setattr(port, "_list", noted)
+
+    pages = aiter(port.pages(TRAINING_RUN))
+    pieces = [await anext(pages), await anext(pages)]
+
+    assert [len(piece.items) for piece in pieces] == [1, 1]
+    assert asked[0] == ""
+    assert len(asked) == 2
+    assert [len(piece.items) async for piece in pages] == [1]
+    assert len(asked) == 2
+
+
 async def test_only_our_children_are_listed_of_foreign_kinds(port: KubeCluster, namespace: str, owner: Body) -> None:
     """Other people's Services are none of our business."""
     foreign = placed(service(owner), namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 from urllib.parse import quote
@@ -16,6 +17,9 @@ from mlwright.ports.cluster import Page
 PAGE: Final = 200
 """Objects per page of a list. A page is parsed as a whole, and what that takes the process keeps: 24 KB for a run's
 Job or pod."""
+
+PIECE: Final = 20
+"""Objects that are handed on at once; behind them whatever else waits for the event loop has a turn."""
 
 
 def collection(kind: ResourceKind, namespace: str) -> str:
@@ -47,27 +51,35 @@ class KubeCluster:
         return self._kinds[body["kind"]], body["metadata"]["namespace"], body["metadata"]["name"]
 
     async def pages(self, kind: ResourceKind) -> AsyncIterator[Page]:
-        """List a kind in chunks, from the start again when the snapshot expires meanwhile."""
+        """List a kind in chunks, from the start again when the snapshot expires meanwhile.
+
+        The next chunk is asked for before one is handed on, so that the API server works while it is taken in.
+        """
         query: dict[str, str | int] = {"limit": PAGE}
         if kind.owned:
             query["labelSelector"] = MANAGED_SELECTOR
-        token = ""
-        while True:
-            try:
-                answer = await self._list(kind, query, token)
-            except ExpiredError:
-                token = ""
-                continue
-            items = tuple(answer["items"])
-            for body in items:
-                body.setdefault("apiVersion", kind.api_version)
-                body.setdefault("kind", kind.name)
-                if kind is not DEPLOYMENT:  # of which it matters who set the number of pods
-                    body["metadata"].pop("managedFields", None)
-            yield Page(items, int(answer["metadata"]["resourceVersion"]), first=not token)
-            token = answer["metadata"].get("continue") or ""
-            if not token:
-                return
+        first, asked = True, self._ask(kind, query, "")
+        try:
+            while True:
+                try:
+                    answer = await asked
+                except ExpiredError:
+                    first, asked = True, self._ask(kind, query, "")
+                    continue
+                items, version = answer.pop("items"), int(answer["metadata"]["resourceVersion"])
+                if token := answer["metadata"].get("continue"):
+                    asked = self._ask(kind, query, token)
+                for begin in range(0, max(len(items), 1), PIECE):
+                    yield Page(tuple(_named(body, kind) for body in items[begin : begin + PIECE]), version, first=first)
+                    first = False
+                    await asyncio.sleep(0)
+                if not token:
+                    return
+        finally:
+            asked.cancel()
+
+    def _ask(self, kind: ResourceKind, query: dict[str, str | int], token: str) -> asyncio.Task[Body]:
+        return asyncio.create_task(self._list(kind, query, token))
 
     async def _list(self, kind: ResourceKind, query: dict[str, str | int], token: str) -> Body:
         where = collection(kind, self._namespace)
@@ -146,6 +158,15 @@ class KubeCluster:
             await self._transport.send(Call("delete", kind.name, "DELETE", item(kind, namespace, name), body=options))
         except NotFoundError:
             return
+
+
+def _named(body: Body, kind: ResourceKind) -> Body:
+    """Return an object of a list with what lists leave out, and without what nobody reads."""
+    body.setdefault("apiVersion", kind.api_version)
+    body.setdefault("kind", kind.name)
+    if kind is not DEPLOYMENT:  # of which it matters who set the number of pods
+        body["metadata"].pop("managedFields", None)
+    return body
 
 
 def _reference(owner: Body) -> Body:
