@@ -53,8 +53,8 @@ class GatewayRoute(Schema):
         max_length=255,
         description=(
             "Where the paths of requests begin: /flights means that /flights/v2/models/NAME/infer comes here, and that"
-            " the model server sees /v2/models/NAME/infer. When absent, all paths with hostnames, and /v2/models/NAME"
-            " without."
+            " the model server sees /v2/models/NAME/infer. When absent, /v2, /predict and /openapi.json with"
+            " hostnames (all paths of a server of your own), and /v2/models/NAME without."
         ),
     )
     rules: ClassVar[tuple[Rule, ...]] = (

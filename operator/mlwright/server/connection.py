@@ -394,6 +394,6 @@ class Connection(asyncio.Protocol):
 def _path(url: bytes) -> str:
     """The path of a request target, percent signs decoded; what is no text has no such path."""
     path = url.partition(b"?")[0]
-    if b"://" in path:  # the absolute form, which proxies send
+    if not path.startswith(b"/") and b"://" in path:  # the absolute form, which proxies send
         path = b"/" + path.split(b"/", 3)[3] if path.count(b"/") > 2 else b"/"  # noqa: PLR2004 - scheme://host/path
     return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")

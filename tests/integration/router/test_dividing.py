@@ -163,6 +163,20 @@ async def test_paths_that_name_no_model_go_by_the_host(tmp_path: Path, host: str
         assert (await ask(running, "/v2/models/flights/infer", host=host)).body == "flights"
 
 
+async def test_the_metrics_of_a_model_are_not_told_to_its_clients(tmp_path: Path) -> None:
+    """However the path is written, and whoever asks by the host."""
+    async with Running(tmp_path) as running:
+        await pods(running, old=1)
+        running.scene.route({"old": [(0, 9999)]})
+        await running.follows()
+
+        for path in ("/metrics", "/metrics?a=b", "/%6detrics", "http://flights/metrics"):
+            refused = await ask(running, path, host="flights")
+            assert (refused.status, "only its pods tell its /metrics" in refused.body) == (404, True)
+        for path in ("/metrics/x", "/predict", "/", "http://flights/predict"):
+            assert (await ask(running, path, host="flights")).body == "old"
+
+
 async def test_what_cannot_be_routed_is_refused_with_a_sentence(tmp_path: Path) -> None:
     """An unknown model, and a body that is too large: right status, JSON, no pod asked."""
     async with Running(tmp_path) as running:

@@ -18,11 +18,14 @@ PUBLIC = {"name": "public", "namespace": "infra"}
 STABLE, CANDIDATE = Share("stable", "0a1b2c3d", 95), Share("candidate", "4e5f6a7b", 5)
 
 
-def built(*shares: Share, override: str = "", **asked: Any) -> Body:
+OWN = {"type": "Container", "container": {"image": "example/server:1"}}
+
+
+def built(*shares: Share, override: str = "", runtime: dict[str, Any] | None = None, **asked: Any) -> Body:
     """Return the HTTPRoute of a deployment."""
     gateway = {"parentRefs": [PUBLIC], **asked}
     told = {"gateway": gateway, **({"headerOverride": override} if override else {})}
-    seen = a_deployment().asking(traffic=told).done()
+    seen = a_deployment().asking(traffic=told, **({"runtime": runtime} if runtime else {})).done()
     intent = KeepHTTPRoute(shares or (STABLE, CANDIDATE), GatewayRoute.model_validate(gateway))
     write = serving.renderer(seen, SETTINGS)(intent)
     assert isinstance(write, Apply)
@@ -39,7 +42,11 @@ def test_requests_are_divided_by_the_weights_of_one_rule() -> None:
         "hostnames": ["churn.example.com"],
         "rules": [
             {
-                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "matches": [
+                    {"path": {"type": "PathPrefix", "value": "/v2"}},
+                    {"path": {"type": "Exact", "value": "/predict"}},
+                    {"path": {"type": "Exact", "value": "/openapi.json"}},
+                ],
                 "backendRefs": [
                     {**ref, "name": "churn-0a1b2c3d", "weight": 95},
                     {**ref, "name": "churn-4e5f6a7b", "weight": 5},
@@ -76,24 +83,39 @@ def test_a_header_names_the_variant_and_the_rule_for_all_stays_the_first() -> No
     assert all(rule["matches"][0]["path"] == both[0]["matches"][0]["path"] for rule in both)
 
 
+USED = ["/v2", "/predict", "/openapi.json"]
+HOST = ["churn.example.com"]
+
+
 @pytest.mark.parametrize(
-    "asked, begins, taken_off",
+    "asked, compared, taken_off",
     [
-        ({}, "/v2/models/churn", False),
-        ({"hostnames": ["churn.example.com"]}, "/", False),
-        ({"path": "/"}, "/", False),
-        ({"path": "/models/churn"}, "/models/churn", True),
-        ({"path": "/churn", "hostnames": ["example.com"]}, "/churn", True),
+        ({}, ["/v2/models/churn"], False),
+        ({"hostnames": HOST}, USED, False),
+        ({"path": "/"}, USED, False),
+        ({"path": "/models/churn"}, ["/models/churn"], True),
+        ({"path": "/churn", "hostnames": HOST}, ["/churn"], True),
+        ({"hostnames": HOST, "runtime": OWN}, ["/"], False),
     ],
 )
-def test_which_paths_come_here(asked: dict[str, Any], begins: str, *, taken_off: bool) -> None:
+def test_which_paths_come_here(asked: dict[str, Any], compared: list[str], *, taken_off: bool) -> None:
     """Without a host of its own a deployment takes its model only; a prefix of yours is no business of the server."""
-    rules = built(override="X-Variant", **asked)["spec"]["rules"]
+    rules = built(override="X-Variant", **asked)["spec"]["rules"][:3]
 
     rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
     filters = [{"type": "URLRewrite", "urlRewrite": rewrite}] if taken_off else []
-    assert {rule["matches"][0]["path"]["value"] for rule in rules} == {begins}
+    assert [[match["path"]["value"] for match in rule["matches"]] for rule in rules] == [compared] * 3
     assert all(rule.get("filters", []) == filters for rule in rules)
+
+
+def test_below_a_path_of_its_own_the_metrics_of_a_deployment_are_not_told() -> None:
+    """They hold distributions of requests, and nobody is asked for a token there; an own server says what it says."""
+    *_, last = built(override="X-Variant", path="/churn")["spec"]["rules"]
+
+    assert last["matches"] == [{"path": {"type": "PathPrefix", "value": "/churn/metrics"}}]
+    assert last["filters"][0]["urlRewrite"]["path"]["replacePrefixMatch"] == "/v2/metrics"
+    assert [ref["name"] for ref in last["backendRefs"]] == ["churn-0a1b2c3d"]
+    assert len(built(path="/churn", runtime=OWN)["spec"]["rules"]) == 1
 
 
 def test_a_listener_of_a_gateway_may_be_named() -> None:

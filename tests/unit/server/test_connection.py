@@ -250,6 +250,15 @@ async def test_an_offer_of_another_protocol_is_not_taken(open_connection: Open) 
     assert (await answered(reader))[0] == 200
 
 
+async def test_a_path_that_holds_an_address_is_no_absolute_form(open_connection: Open) -> None:
+    """Who stands before the server and lets some paths through must read the same path as it does."""
+    reader, writer = await open_connection()
+    for target in (b"/://v2/health/live", b"/x://flights/v2/health/live"):
+        writer.write(LIVE.replace(b"/v2/health/live", target))
+
+        assert (await answered(reader))[0] == 404
+
+
 async def test_the_path_may_be_written_in_other_ways(open_connection: Open) -> None:
     """A query, percent signs and the absolute form of proxies name the same path."""
     reader, writer = await open_connection()
