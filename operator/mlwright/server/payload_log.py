@@ -5,7 +5,6 @@ full or away costs lines, which are counted, and no answer; nor does an object s
 request of the protocol and its answer in one: `inputs` with their data, `outputs` with theirs.
 """
 
-import contextlib
 import logging
 import threading
 from collections import deque
@@ -19,6 +18,7 @@ import orjson
 from mlwright.bundle.tensors import Arrays
 from mlwright.server.agreement import tensors
 from mlwright.server.exposition import head, labelled
+from mlwright.server.payload_files import Files
 from mlwright.server.payload_parcels import Parcels
 from mlwright.server.settings import Identity
 
@@ -28,9 +28,6 @@ MOST_WAITING: Final = 256
 """Requests in the queue; each holds its rows in memory."""
 MOST_ROWS: Final = 1024
 """A larger batch is not sampled: one line of it would fill the log."""
-FILE_BYTES: Final = 16 * 1024 * 1024
-FILES: Final = 4
-"""Files of a pod: when the last is full, its first is removed."""
 EVERY_SECONDS: Final = 1.0
 """How often lines are written."""
 
@@ -66,12 +63,11 @@ class PayloadLog:
         """
         self._identity = identity
         place = folder / identity.deployment
+        self._files = Files(place, f"{identity.revision}-{pod}")
         self._parcels = Parcels(place / identity.revision, pod) if sent else None
-        self._files = self._parcels or _Files(place, f"{identity.revision}-{pod}")
         self._share = share
         self._chance = chance
         self._waiting: deque[_Payload] = deque()
-        self._written = 0
         self._dropped = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -101,9 +97,9 @@ class PayloadLog:
         own = {"deployment": self._identity.deployment, "revision": self._identity.revision}
         parcels = self._parcels
         yield from head(WRITTEN, "counter", "Sampled requests that lie in the payload log.")
-        yield f"{labelled(WRITTEN, own)} {parcels.arrived if parcels else self._written}"
+        yield f"{labelled(WRITTEN, own)} {parcels.arrived if parcels else self._files.written}"
         yield from head(DROPPED, "counter", "Sampled requests that were not written: too many, too large, no volume.")
-        yield f"{labelled(DROPPED, own)} {self._dropped + (parcels.lost if parcels else 0)}"
+        yield f"{labelled(DROPPED, own)} {self._dropped + (parcels or self._files).lost}"
         if parcels:
             yield from head(WAITING, "gauge", "Sampled requests that are not in the object store yet.")
             yield f"{labelled(WAITING, own)} {parcels.waiting}"
@@ -131,12 +127,10 @@ class PayloadLog:
             return
         lines = [self._line(payload) for payload in taken]
         try:
-            self._files.append(lines)
+            (self._parcels or self._files).append(lines)
         except OSError as problem:
             log.warning("cannot write the payload log", extra={"problem": str(problem), "lost": len(lines)})
             self._drop(len(lines))
-        else:
-            self._written += len(taken)
 
     def _line(self, payload: _Payload) -> bytes:
         document = {
@@ -150,29 +144,3 @@ class PayloadLog:
     def _drop(self, number: int) -> None:
         with self._lock:
             self._dropped += number
-
-
-class _Files:
-    """The files of one pod, numbered; only the newest few are kept."""
-
-    def __init__(self, folder: Path, prefix: str) -> None:
-        self._folder = folder
-        self._prefix = prefix
-        self._number = 0
-
-    def append(self, lines: list[bytes]) -> None:
-        """Write lines to the newest file, or to the next one when it is full.
-
-        Raises:
-            OSError: The volume cannot be written to.
-        """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            if self._path(self._number).stat().st_size >= FILE_BYTES:
-                self._number += 1
-                self._path(self._number - FILES).unlink(missing_ok=True)
-        with self._path(self._number).open("ab") as file:
-            file.write(b"".join(lines))
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{self._prefix}-{number:06}.jsonl"

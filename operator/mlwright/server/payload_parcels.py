@@ -60,10 +60,10 @@ class Parcels:
         if self._draft.exists() and not self._lines:  # as above
             self._close(self._clock())
         while lines:
-            fitting = _fitting(lines, FILE_BYTES - self._size)
-            if fitting:
-                self._write(lines[:fitting])
-                del lines[:fitting]
+            count = fitting(lines, FILE_BYTES - self._size)
+            if count:
+                self._write(lines[:count])
+                del lines[:count]
             elif len(lines[0]) > FILE_BYTES:
                 self.lost += 1
                 del lines[0]
@@ -86,16 +86,8 @@ class Parcels:
 
     def _write(self, lines: list[bytes]) -> None:
         self._begun = self._begun if self._lines else self._clock()
-        content = b"".join(lines)
-        try:
-            with self._draft.open("ab") as file:
-                file.write(content)
-        except OSError:
-            with suppress(OSError):
-                os.truncate(self._draft, self._size)  # of a full disk: the next line would continue a torn one
-            raise
+        self._size += append_whole(self._draft, lines, self._size)
         self._lines += len(lines)
-        self._size += len(content)
 
     def _shed(self) -> None:
         while len(self._waiting) > FILES:
@@ -123,7 +115,24 @@ class Parcels:
         self._lines = self._size = 0
 
 
-def _fitting(lines: list[bytes], room: int) -> int:
+def append_whole(path: Path, lines: list[bytes], size: int) -> int:
+    """Append lines to a file of `size` bytes, which stays as it is when that fails; returns how many bytes they are.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    content = b"".join(lines)
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+    except OSError:
+        with suppress(OSError):
+            os.truncate(path, size)  # of a full disk: the next line would continue a torn one
+        raise
+    return len(content)
+
+
+def fitting(lines: list[bytes], room: int) -> int:
     """How many of the first lines have at most so many bytes."""
     ends = accumulate(map(len, lines))
     return sum(1 for _ in takewhile(lambda end: end <= room, ends))

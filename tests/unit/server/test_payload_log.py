@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mlwright.server import payload_log as module
+from mlwright.server import payload_files as module
 from mlwright.server.payload_log import MOST_ROWS, MOST_WAITING, PayloadLog
 from tests.unit.server.conftest import IDENTITY
 
@@ -100,20 +101,84 @@ def test_a_volume_in_trouble_costs_lines_and_nothing_else(tmp_path: Path) -> Non
     assert counts(log) == {"written": 1, "dropped": 1}
 
 
-def test_a_pod_keeps_its_newest_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a pod writes has a limit: the oldest of its files go, and nobody else's."""
-    monkeypatch.setattr(module, "FILE_BYTES", 10)
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Files with room for one line and a bit, of which two are kept; returns the length of a line."""
+    log = a_log(tmp_path / "elsewhere")
+    log.offer(COLUMNS, OUTPUTS, at=0.0)
+    log._write()
+    length = len(lines(tmp_path)[0]) + 1
+    (tmp_path / "elsewhere" / "flights" / "a1b2c3d4-pod-1-000000.jsonl").unlink()
+    monkeypatch.setattr(module, "FILE_BYTES", length + 10)
     monkeypatch.setattr(module, "FILES", 2)
+    return length
+
+
+def write(log: PayloadLog, *times: float) -> None:
+    """Have lines written, all at once."""
+    for at in times:
+        log.offer(COLUMNS, OUTPUTS, at=at)
+    log._write()
+
+
+def kept(folder: Path) -> list[float | None]:
+    """When the requests were that are in the log, file by file."""
+    return [json.loads(line).get("at") for line in lines(folder)]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_pod_keeps_its_newest_files(tmp_path: Path) -> None:
+    """What a pod writes has a limit: the oldest of its files go, and nobody else's."""
     (tmp_path / "flights").mkdir()
-    (tmp_path / "flights" / "other-pod-000000.jsonl").write_text("{}\n")
+    others = ("a1b2c3d4-pod-1-b-000000", "other-pod-000000")
+    for other in others:
+        (tmp_path / "flights" / f"{other}.jsonl").write_text("{}\n")
     log = a_log(tmp_path)
 
     for at in range(5):
-        log.offer(COLUMNS, OUTPUTS, at=float(at))
-        log._write()
+        write(log, float(at))
 
-    kept = [json.loads(line).get("at") for line in lines(tmp_path)]
-    assert kept == [3.0, 4.0, None]
+    assert kept(tmp_path) == [3.0, 4.0, None, None]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_container_that_starts_again_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
+    """The newest lines of the one before are kept, and its oldest go first."""
+    write(a_log(tmp_path), 0.0, 1.0, 2.0)
+
+    log = a_log(tmp_path)
+    write(log, 3.0)
+
+    assert kept(tmp_path) == [2.0, 3.0]
+    assert counts(log) == {"written": 1, "dropped": 0}
+
+
+def test_no_file_grows_beyond_its_size(tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is sampled at once; a line that is longer than a file is dropped and counted."""
+    log = a_log(tmp_path)
+    write(log, 0.0, 1.0, 2.0)
+    monkeypatch.setattr(module, "FILE_BYTES", small - 1)
+    write(log, 3.0)
+
+    assert kept(tmp_path) == [1.0, 2.0]
+    assert counts(log) == {"written": 3, "dropped": 1}
+
+
+def test_a_full_volume_tears_no_line(tmp_path: Path) -> None:
+    """What was written of a line goes again: the next one would continue it, and both would be lost."""
+    log = a_log(tmp_path)
+    write(log, 0.0)
+    [file] = (tmp_path / "flights").iterdir()
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 10, hard))
+    try:
+        write(log, 1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    write(log, 2.0)
+
+    assert kept(tmp_path) == [0.0, 2.0]
+    assert counts(log) == {"written": 2, "dropped": 1}
 
 
 def test_in_an_object_store_a_line_counts_when_it_has_arrived(tmp_path: Path) -> None:
