@@ -122,6 +122,20 @@ def test_a_run_with_overrides_is_none_of_the_pipelines_own(trained: World) -> No
     assert (own.overridden, own.number, own.frozen is not None) == (False, 1, True)
 
 
+@pytest.mark.parametrize("told", ["2026-01-01T00:00:00+25:00", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00"])
+def test_a_run_for_a_time_that_is_none_holds_up_no_pipeline(trained: World, told: str) -> None:
+    """An older schema let it in: the run itself says which field is wrong, and answers no slot."""
+    body = people.run("mine")
+    body["spec"]["trigger"] = {"type": "Request", "scheduledTime": told}
+    trained.add(body)
+
+    seen = pipelines.gather(trained.one("TrainingPipeline", "flights"), trained)
+
+    assert [run.slot for run in seen.runs if run.name == "mine"] == [None]
+    with pytest.raises(InvalidSpecError, match=r"spec\.trigger\.scheduledTime"):
+        runs.gather(trained.one("TrainingRun", "mine"), trained)
+
+
 @pytest.mark.parametrize("data", [None, {}, {"version": "v"}])
 def test_a_revision_without_content_is_none(trained: World, data: Any) -> None:
     """Somebody gave it our labels."""

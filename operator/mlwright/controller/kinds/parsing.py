@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -62,14 +62,18 @@ def annotation(body: Body, name: str) -> str:
 def zoned(told: object) -> datetime | None:
     """Return the moment that a free-typed place holds; None unless it is a text that tells its time zone too.
 
+    The first and the last year are none: in other time zones their ends do not exist.
+
     >>> zoned("2026-01-05T12:00:00Z").isoformat(), zoned("2026-01-05T12:00:00"), zoned(1767614400)
     ('2026-01-05T12:00:00+00:00', None, None)
+    >>> zoned("2026-01-05T12:00:00+25:00"), zoned("0001-01-01T00:00:00+01:00"), zoned("9999-12-31T23:59:59-05:00")
+    (None, None, None)
     """
     try:
         read = datetime.fromisoformat(told) if isinstance(told, str) else None
     except ValueError:
         return None
-    return read if read is not None and read.tzinfo is not None else None
+    return read if read is not None and read.tzinfo is not None and MINYEAR < read.year < MAXYEAR else None
 
 
 def frozen(run: str, namespace: str, cache: CacheView) -> Frozen | None:

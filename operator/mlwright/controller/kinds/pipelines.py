@@ -221,7 +221,7 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
         asked=not number or overridden or trigger.get("type") == "Request",
         overridden=overridden,
         data=parsing.data_read(status.get("dataset")),
-        slot=moment(trigger["scheduledTime"]) if trigger.get("scheduledTime") else None,
+        slot=parsing.zoned(trigger.get("scheduledTime")),  # an older schema let in what is no time
     )
 
 
