@@ -142,6 +142,8 @@ class RunBrief:
     """None while it goes on."""
     stuck: bool = False
     """True while it cannot go on by itself: something is missing, or its pod does not start."""
+    deleting: bool = False
+    """True while its deletion takes its time: it goes on no more, whatever its status says."""
     replaced: bool = False
     """True when it ended because a newer run took its place: that says nothing about the pipeline."""
     asked: bool = False

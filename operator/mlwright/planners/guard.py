@@ -18,7 +18,7 @@ from mlwright.api.runs import Trigger
 from mlwright.api.triggers import Guard
 from mlwright.plan.pipelines import PipelineSeen, RunBrief
 from mlwright.plan.pods import moment
-from mlwright.planners.runs import GOING
+from mlwright.planners.runs import GOING, goes_on
 
 DAY: Final = timedelta(hours=24)
 MOST: Final = 100
@@ -116,7 +116,7 @@ def memory(seen: PipelineSeen, now: datetime) -> Memory:
     stored: int = told.get("run", 0)
     counted, failures = stored, told.get("failures", 0)
     for run in _after(seen, stored):
-        if run.state in GOING and run.number:
+        if goes_on(run) and run.number:
             break  # those behind it have not ended in their order
         failures = _counted(run, failures)
         counted = max(counted, run.number)

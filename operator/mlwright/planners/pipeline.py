@@ -23,7 +23,7 @@ from mlwright.planners.guard import Held
 from mlwright.planners.pipeline_status import Aspects, settled, starting
 from mlwright.planners.probing import Probing
 from mlwright.planners.run_history import outdated
-from mlwright.planners.runs import GOING, newest_digests, plain
+from mlwright.planners.runs import goes_on, newest_digests, plain
 from mlwright.planners.template import artifacts_storage, artifacts_uri, check, dump, template_digest, training_image
 from mlwright.planners.timetable import Calendar, Slot, Timetable, timetable
 from mlwright.settings import Settings
@@ -103,7 +103,7 @@ def due(at: Situation) -> Trigger | None:
 
 def _keeps_its_place(run: RunBrief, seen: PipelineSeen) -> bool:
     """Tell whether a run goes on that nothing may replace; one under a name of somebody's own is theirs."""
-    going = run.state in GOING and not run.stuck
+    going = goes_on(run) and not run.stuck
     return going and not (run.number and seen.spec.policy.overlap == "Replace")
 
 

@@ -95,7 +95,7 @@ def _standing(seen: PipelineSeen, due: Slot | None) -> tuple[tuple[Verdict, ...]
         return (), _ready(seen).message
     made, sentence = _made(seen, run), _told(seen, run)
     if run.state in GOING:
-        sentence = f"{sentence}; {due.sentence} waits for its end" if due else sentence
+        sentence = f"{sentence}; {due.sentence} waits for its end" if due and not run.deleting else sentence
         reason = Reason.WAITING if run.state == "Waiting" else Reason.RUN_IN_PROGRESS
         return (reconciling(reason, sentence),), sentence
     if run.state == "Failed":
@@ -119,7 +119,12 @@ def _told(seen: PipelineSeen, run: RunBrief) -> str:
     """Return what a run came to. Its own sentence is of when it ended; people may have decided since."""
     made = _made(seen, run)
     sentence = f"made {made.name}, which {made.standing}" if made else run.sentence
+    if run.deleting and run.state in GOING:
+        return f"{run.name} {_DELETED}"
     return f"{run.name}: {sentence}" if sentence else f"{run.name} starts"
+
+
+_DELETED: Final = "is being deleted and goes on no more; a run that is due does not wait for that"
 
 
 def _waits(sentence: str, latest: str | None) -> tuple[tuple[Verdict, ...], str]:
@@ -194,5 +199,6 @@ def _fields(seen: PipelineSeen, at: Aspects) -> dict[str, Any]:
 
 
 def _brief(run: RunBrief) -> dict[str, Any]:
-    brief = {"name": run.name, "state": run.state, "sentence": run.sentence}
+    sentence = _DELETED if run.deleting and run.state in GOING else run.sentence
+    brief = {"name": run.name, "state": run.state, "sentence": sentence}
     return {**brief, "version": run.version} if run.version else brief

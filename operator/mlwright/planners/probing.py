@@ -24,7 +24,7 @@ from mlwright.plan.training import RemoveJob, StartProbe, TrainingIntent
 from mlwright.plan.versions import DataRead
 from mlwright.planners import placeholders
 from mlwright.planners.results import parse_result
-from mlwright.planners.runs import GOING, plain
+from mlwright.planners.runs import goes_on, plain
 from mlwright.planners.steps import HEARD
 from mlwright.planners.template import essence, training_image
 from mlwright.settings import Settings
@@ -140,7 +140,7 @@ def _late(seen: PipelineSeen, probes: list[ProbeSeen], every: timedelta, now: da
 def _starts(
     seen: PipelineSeen, settings: Settings, probes: list[ProbeSeen], every: timedelta, slot: int
 ) -> tuple[TrainingIntent, ...]:
-    busy = any(run.state in GOING and not run.stuck for run in seen.runs)
+    busy = any(goes_on(run) and not run.stuck for run in seen.runs)
     at_work = any(probe.state is JobState.ACTIVE for probe in probes)
     taken = any(probe.slot == slot for probe in seen.probes)  # also by one that is removed now
     if seen.spec.paused or seen.spec.suspend or busy or at_work or taken:

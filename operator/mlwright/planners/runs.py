@@ -23,6 +23,11 @@ def is_stuck(status: Mapping[str, Any]) -> bool:
     return stalled or (find(status, "Reconciling") or {}).get("reason") in _STUCK
 
 
+def goes_on(run: RunBrief) -> bool:
+    """Tell whether a run has not ended and is not being deleted: its own status says nothing of that."""
+    return run.state in GOING and not run.deleting
+
+
 def newest_digests(seen: PipelineSeen) -> frozenset[str]:
     """Return the templates that the newest runs had: "" among them if one is not known, none if nothing ever ran.
 

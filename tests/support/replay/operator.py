@@ -135,7 +135,7 @@ class Operator:
         self._arrive()
         body = self.world.objects.get(key.kind, {}).get(key.name)
         self.due.pop(key, None)
-        if body is None:
+        if body is None or "deletionTimestamp" in body["metadata"]:
             return
         try:
             again = self._move(body)

@@ -77,6 +77,13 @@ def test_a_run_that_was_replaced_is_no_failure() -> None:
     assert says(ran(guarded(maxConsecutiveFailures=2), "Failed", "Failed", replaced=True)) == "starts"
 
 
+def test_a_run_whose_deletion_hangs_hides_no_failure_behind_it() -> None:
+    """It never ends, and those behind it count all the same."""
+    told = ran(guarded(maxConsecutiveFailures=2), "Failed").with_run(2, "Running", "it is at work", deleting=True)
+
+    assert says(ran(told, "Failed")).startswith("a run is due")
+
+
 def test_failures_do_not_hold_a_changed_spec() -> None:
     """It may be what mends them."""
     told = ran(guarded(maxConsecutiveFailures=1), "Failed")

@@ -83,6 +83,14 @@ def test_nobody_looks_while_a_run_goes_on() -> None:
     assert decide(watching().with_run(2, "Running", "train is running").done(), SETTINGS, NOW).intents == ()
 
 
+def test_a_run_whose_deletion_hangs_keeps_nobody_from_looking() -> None:
+    """It goes on no more."""
+    told = watching().with_run(2, "Running", "train is running", deleting=True)
+    looks = decide(told.done(), SETTINGS, NOW).intents
+
+    assert looks == (StartProbe(SLOT, "trainer:1", "IfNotPresent", 600, about()),)
+
+
 def test_nobody_looks_while_somebody_does() -> None:
     """A look that does not get on is given up by its Job."""
     old = probe("", slot=SLOT - 600, state=JobState.ACTIVE)

@@ -566,6 +566,24 @@ def test_a_run_whose_node_is_lost_says_so_and_holds_nothing_up(operator: Operato
     assert versions(operator.world) == ["flights-v1"]
 
 
+def test_a_run_whose_deletion_hangs_holds_nothing_up(operator: Operator) -> None:
+    """Its pod is on a lost node, or somebody's finalizer holds it: its status says for ever that it goes on."""
+    operator.actors.around.endless = {"validate"}
+    operator.world.add(people.pipeline())
+    operator.settle()
+    people.begin_to_delete(operator.world, operator.world.one("TrainingRun", "flights-1"))
+    operator.settle()
+    says, told = summary(operator.world, "TrainingPipeline"), status(operator.world, "TrainingPipeline")["lastRun"]
+    operator.actors.around.endless.clear()
+    people.train_with(operator.world, 300)
+    operator.settle()
+
+    assert says == "flights-1 is being deleted and goes on no more; a run that is due does not wait for that"
+    assert told["sentence"] == says.removeprefix("flights-1 ")
+    assert runs(operator.world) == ["flights-1", "flights-2"]
+    assert versions(operator.world) == ["flights-v1"]
+
+
 def test_a_frozen_template_that_is_deleted_is_not_replaced_by_another(operator: Operator) -> None:
     """The record of a version must not say something else than what was trained."""
     operator.world.add(people.pipeline(100))

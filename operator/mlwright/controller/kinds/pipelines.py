@@ -217,6 +217,7 @@ def _brief(body: Body, number: int, by_run: Mapping[str, VersionSeen]) -> RunBri
         created=born(body),
         ended=_end(status),
         stuck=state in GOING and is_stuck(status),
+        deleting="deletionTimestamp" in body["metadata"],
         replaced=state == "Failed" and _replaced(status),
         asked=not number or overridden or trigger.get("type") == "Request",
         overridden=overridden,
