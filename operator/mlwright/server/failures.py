@@ -17,7 +17,9 @@ def exit_code(failure: BaseException) -> int:
 
 
 def sentence(failure: BaseException) -> str:
-    """The failure in one line."""
+    """The failure in one line; of several at once the first."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
     if isinstance(failure, UnservableError | UnreadySecretError):
         return str(failure)
     return " ".join(f"the server failed unexpectedly: {type(failure).__name__}: {failure}".split())

@@ -10,8 +10,10 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from mlwright.process.threads import pool_size
 from mlwright.server import listener, loading
@@ -31,7 +33,11 @@ _MIN_WORKERS = 2
 async def serve(settings: Settings, mount_root: Path) -> None:
     """Serve until SIGTERM or SIGINT, and return when the drain is over and nothing is under way.
 
+    What goes on beside (keys, tokens, certificates, copies) ends the server in the same way if it fails by a mistake of
+    ours: a pod that answers but hears of no new key would look well.
+
     Raises:
+        Exception: Such a mistake.
         UnservableError: The bundle cannot be served.
         UnreadySecretError: A Secret that the settings name is not there yet.
         OSError: The port is taken, or the bundle's store failed.
@@ -46,10 +52,11 @@ async def serve(settings: Settings, mount_root: Path) -> None:
         watching: list[asyncio.Task[None]] = []
         try:
             async with doors.open(app, sock):
-                watching += [asyncio.create_task(work) for work in (oversight.run(), doors.follow())]
+                watching += [_watch(work, stop) for work in (oversight.run(), doors.follow())]
                 log.info("listening", extra={**doors.ports, "bundle": settings.bundle_uri})
                 await _be_ready(app, oversight, settings, mount_root, stop)
                 await _drain(app, settings.drain_seconds, stop)
+            _check(watching)
         finally:
             for task in watching:
                 task.cancel()
@@ -82,6 +89,25 @@ class _Stop:
     def ask_now(self) -> None:
         self.asked.set()
         self.hurry.set()
+
+
+def _watch(work: Coroutine[Any, Any, None], stop: _Stop) -> asyncio.Task[None]:
+    """Do work beside the answers; if it fails, the server is asked to end."""
+
+    def told(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (mistake := task.exception()):
+            log.error("what goes on beside the answers has failed: the server ends", exc_info=mistake)
+            stop.asked.set()
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(told)
+    return task
+
+
+def _check(watching: list[asyncio.Task[None]]) -> None:
+    for task in watching:
+        if task.done():
+            task.result()
 
 
 async def _be_ready(app: Application, oversight: Oversight, settings: Settings, mount_root: Path, stop: _Stop) -> None:

@@ -56,6 +56,36 @@ def test_serves_a_scikit_learn_bundle(start: Start, store: Path) -> None:
     assert server.ask("GET", "/v2/models/flights")[1]["platform"] == "sklearn_skops"
 
 
+# Stands for a mistake of ours in what goes on beside the answers, which is made when a file appears.
+MISTAKEN = """
+import asyncio, os, pathlib, sys
+from mlwright.server import shadow
+from mlwright.server.__main__ import main
+
+async def fail(self, spare):
+    while not pathlib.Path(os.environ["MISTAKE"]).exists():
+        await asyncio.sleep(0.01)
+    raise LookupError("no such thing")
+
+shadow.Shadow.run = fail
+sys.exit(main(os.environ))
+"""
+
+
+def test_a_server_that_no_longer_hears_of_keys_and_copies_ends(start: Start, tmp_path: Path) -> None:
+    """It would answer and look well, with old tokens and certificates; it drains as it does when it is told to go."""
+    variables = {"MISTAKE": str(tmp_path / "mistake"), "MLWRIGHT_DRAIN_SECONDS": "0.2"}
+    server = start([sys.executable, "-c", MISTAKEN], **variables).ready()
+    before = server.ask("POST", INFER, request())[0]
+
+    (tmp_path / "mistake").touch()
+
+    assert before == 200
+    assert server.ends_with() == 70
+    assert server.last_words.read_text() == "the server failed unexpectedly: LookupError: no such thing"
+    assert server.logged("draining")
+
+
 def test_a_start_can_be_watched(start: Start) -> None:
     """Alive while it loads, ready when it has loaded, with the series at zero before."""
     server = start()

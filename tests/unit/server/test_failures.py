@@ -23,6 +23,13 @@ def test_an_unexpected_failure_is_one_line() -> None:
     assert sentence(OSError("no\nspace")) == "the server failed unexpectedly: OSError: no space"
 
 
+def test_a_failure_among_several_tasks_is_told_by_its_own_name() -> None:
+    """That it came in a group says nothing to people."""
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [ExceptionGroup("again", [LookupError("no key")])])
+
+    assert sentence(group) == "the server failed unexpectedly: LookupError: no key"
+
+
 @pytest.fixture
 def quiet_root() -> Iterator[None]:
     """The root logger as it was before the test."""
