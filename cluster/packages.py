@@ -24,6 +24,7 @@ FOR_NODE = {
     "nsenter": "util-linux",
 }
 FOR_IMAGES = {"buildah": "buildah", "debootstrap": "debootstrap", "skopeo": "skopeo"}
+FOR_DEMO = {"curl": "curl"}
 _PLUGINS = "containernetworking-plugins"
 _LOCK_SECONDS = 120  # other users of the package manager get this long to finish
 _REMEDY = "start a Docker engine and kind is used instead"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from cluster.kubectl import Namespace
+from cluster.kubectl import KubectlError, Namespace
 
 LOAD_SCRIPT: Final = Path(__file__).resolve().parent / "load.py"
 USER: Final = 65532
@@ -125,14 +125,36 @@ class Load:
         self.namespace.kubectl("wait", "--for=condition=Ready", f"pod/{self.name}", "--timeout=60s")
 
     def stop(self) -> None:
-        """Stop, and take over what was counted."""
+        """Stop, and take over what was counted.
+
+        Raises:
+            KubectlError: nothing was asked, so that no failure says nothing; or the script itself failed.
+        """
         if self.counted is not None:
             return
         what = f"pod/{self.name}"
         self.namespace.kubectl("exec", self.name, "--", "touch", STOP)
         self.namespace.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", what, "--timeout=60s")
-        self.counted = json.loads(self.namespace.kubectl("logs", self.name).strip().splitlines()[-1])
+        counted = json.loads(self.namespace.kubectl("logs", self.name).strip().splitlines()[-1])
         self.namespace.kubectl("delete", what, f"configmap/{self.name}", "--ignore-not-found", "--wait=false")
+        if not counted["requests"]:
+            raise KubectlError(f"{self.name} asked nothing: {counted}")
+        self.counted = counted
+
+    def unbroken(self, *versions: str) -> dict[str, Any]:
+        """Return what was counted, when every request was answered, and each of these versions answered some.
+
+        Raises:
+            KubectlError: a request failed, or a version answered none.
+        """
+        counted = self.counted
+        if counted is None:
+            raise KubectlError(f"{self.name} has not told what it counted")
+        if counted["failed"]:
+            raise KubectlError(f"{counted['failed']} of {counted['requests']} requests failed: {counted['failures']}")
+        if idle := set(versions) - counted["versions"].keys():
+            raise KubectlError(f"version {', '.join(sorted(idle))} answered no request: {counted['versions']}")
+        return counted
 
 
 def pod(

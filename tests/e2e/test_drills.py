@@ -62,6 +62,7 @@ def test_lost_statuses_and_owners_are_found_again_without_any_harm(
 
     assert asking.counted is not None
     assert asking.counted["failures"] == {}
+    assert asking.counted["versions"].keys() == {"1"}
     assert picture(trained) == before
 
 
@@ -78,6 +79,7 @@ def test_an_upgrade_restarts_no_serving_pod(
 
     assert asking.counted is not None
     assert asking.counted["failures"] == {}
+    assert asking.counted["versions"].keys() == {"1"}
     assert images(trained, "churn") == {release.images["server"]}
     after = picture(trained)
     assert {key: after[key] for key in after if "/spend" not in key} == {

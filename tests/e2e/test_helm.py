@@ -108,6 +108,7 @@ def test_uninstalling_takes_the_operator_and_nothing_else(trained: Live, operato
 
     assert asking.counted is not None
     assert asking.counted["failures"] == {}
+    assert asking.counted["versions"].keys() == {"1"}
     assert left == {f"customresourcedefinition.apiextensions.k8s.io/{kind.plural}.{kind.group}" for kind in OURS}
     assert without == before
     assert cluster_wide(operator) == rights

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from examples.flights import load
 from examples.flights.load import Count, Question, Target, ask, questions, summary
 
 ANSWER = {
@@ -28,6 +29,7 @@ class Model(ThreadingHTTPServer):
     told: list[tuple[str, Any]]
     refuses = ""
     """What it answers with 500."""
+    content = json.dumps(ANSWER).encode()
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer everything alike."""
         verb = self.path.rpartition("/")[2]
         self.server.told.append((verb, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-        content = json.dumps(ANSWER).encode()
+        content = self.server.content
         self.send_response(500 if verb == self.server.refuses else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -89,6 +91,49 @@ def test_what_is_refused_is_a_failure(model: Model, verb: str) -> None:
     model.refuses = verb
 
     assert asked(model, rewards=True)["failed"] == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"<html>welcome</html>", id="no JSON"),
+        pytest.param(b"\xff", id="no text"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b"{}", id="nobody's"),
+        pytest.param(json.dumps(ANSWER | {"outputs": []}).encode(), id="no outputs"),
+        pytest.param(json.dumps(ANSWER | {"outputs": [{"name": "label", "data": []}]}).encode(), id="no values"),
+    ],
+)
+def test_what_is_no_answer_is_a_failure(model: Model, content: bytes) -> None:
+    """Whoever sends it says 200; the next request is sent all the same."""
+    model.content = content
+
+    counted = asked(model, rewards=False)
+
+    assert (counted["requests"], counted["failed"], counted["versions"]) == (1, 1, {})
+
+
+def test_an_answer_to_another_question_is_a_failure(model: Model) -> None:
+    """Rewards are told for as many rows as were asked."""
+    one = [{"name": "label", "data": [True]}]
+    model.content = json.dumps(ANSWER | {"outputs": one}).encode()
+
+    assert asked(model, rewards=True)["failed"] == 1
+
+
+def test_a_mistake_of_the_script_is_no_success(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A connection that ended by itself has counted nothing: there is no summary, which whoever started it misses."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(load, "ask", fail)
+    question = tmp_path / "question.json"
+    question.write_text("{}", "utf-8")
+
+    with pytest.raises(RuntimeError, match="a mistake"):
+        load.main("http://127.0.0.1:9/v2/models/flights", str(question), 2, 1.0, 0.0)
 
 
 def test_a_file_of_lines_holds_questions_and_what_came_true(tmp_path: Path) -> None:
