@@ -85,6 +85,9 @@ def matching(store: Store, pattern: str, wanted: Callable[[str], bool]) -> tuple
         store: Where to look.
         pattern: The last segment of the address.
         wanted: Which names of a folder count.
+
+    Raises:
+        UserError: One of them has a name that is no text.
     """
     if _WILDCARD in pattern:
         # fnmatch knows more wildcards than we promise; escape them.
@@ -93,7 +96,16 @@ def matching(store: Store, pattern: str, wanted: Callable[[str], bool]) -> tuple
     else:
         one = store.one()
         found = [one] if one else [file for file in store.many() if not _hidden(file) and wanted(file.name)]
+    for file in found:
+        _check_name(file.name)
     return tuple(sorted(found, key=lambda file: file.name))
+
+
+def _check_name(name: str) -> None:
+    """A name in another encoding can stand in no result and no sentence."""
+    shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if shown != name:
+        raise UserError(URI, f"a file has a name that is not UTF-8: {shown}", "rename it")
 
 
 def _folder(place: Path) -> Path:

@@ -50,7 +50,7 @@ def _parquet_rows(file: DataFile) -> int:
 
 def _csv_rows(file: DataFile) -> int:
     """Count records, of which a line may hold a part only; one that does not fit is for the step that reads it."""
-    lenient = pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda _: "skip")
+    lenient = sources.csv_parsing(lenient=True)
     with pyarrow.csv.open_csv(file.stream(), parse_options=lenient) as reader:
         first = reader.schema.names[0]
     text = pyarrow.csv.ConvertOptions(include_columns=[first], column_types={first: pa.string()})

@@ -281,21 +281,30 @@ def _detail(message: str) -> str:
     return f"{place}: {counts.group(2)} columns where {counts.group(1)} are expected" if counts else place
 
 
+def csv_parsing(*, lenient: bool = False) -> Any:
+    """How CSV is taken apart: a value in quotes may hold line breaks, however large the file is.
+
+    `lenient` passes over rows that do not fit.
+    """
+    # Without being told, Arrow cuts a file that is larger than its block at any line break, also inside of a value.
+    handler = {"invalid_row_handler": lambda _: "skip"} if lenient else {}
+    return pyarrow.csv.ParseOptions(newlines_in_values=True, **handler)
+
+
 def _csv_names(file: DataFile) -> list[str]:
     # A row that does not fit is no reason not to know the names; reading the rows will tell where it stands.
-    lenient = pyarrow.csv.ParseOptions(invalid_row_handler=lambda _: "skip")
-    with pyarrow.csv.open_csv(file.stream(), parse_options=lenient) as reader:
+    with pyarrow.csv.open_csv(file.stream(), parse_options=csv_parsing(lenient=True)) as reader:
         return list(reader.schema.names)
 
 
 def _csv_table(file: DataFile, columns: list[str]) -> Any:
-    options = pyarrow.csv.ConvertOptions(include_columns=columns)
+    options = {"convert_options": pyarrow.csv.ConvertOptions(include_columns=columns), "parse_options": csv_parsing()}
     try:
-        return pyarrow.csv.read_csv(file.stream(), convert_options=options)
+        return pyarrow.csv.read_csv(file.stream(), **options)
     except pa.ArrowInvalid:
         # Read again by one thread, which knows the number of the row at which it fails.
         serial = pyarrow.csv.ReadOptions(use_threads=False)
-        return pyarrow.csv.read_csv(file.stream(), convert_options=options, read_options=serial)
+        return pyarrow.csv.read_csv(file.stream(), **options, read_options=serial)
 
 
 def _parquet_names(file: DataFile) -> list[str]:

@@ -223,9 +223,9 @@ def _time_range(document: Document) -> TimeRange:
 def _time(document: Document, key: str) -> datetime:
     try:
         time = datetime.fromisoformat(document.text(key))
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter where UTC has another year than the zone, 0 or 10000
         raise _refuse(document.where(key), "should be a time such as 2026-01-31T10:00:00Z") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _training(document: Document) -> Training:

@@ -18,6 +18,10 @@ Micros = NDArray[np.int64]
 
 _EXAMPLE: Final = "times such as 2026-01-31T10:00:00Z"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_MIN: Final = (_FIRST - _EPOCH) // timedelta(microseconds=1)
+_MAX: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""The years 1 to 9999 in UTC, in microseconds: no text can say any other time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def resolve(wanted: TimeRange, times: Micros, triggered_at: datetime | None) -> 
         until = triggered_at
     else:
         raise UserError("run.triggeredAt", "is not given, and timeRange.until is Trigger", "give it, or use Newest")
-    return Range(until - wanted.last, until)
+    return Range(until - min(wanted.last, until - _FIRST), until)
 
 
 def within(times: Micros, span: Range) -> NDArray[np.bool_]:
@@ -104,12 +108,17 @@ def within(times: Micros, span: Range) -> NDArray[np.bool_]:
 
 
 def micros_of(column: Any) -> Any:
-    """Microseconds since 1970 as Arrow int64, null where there is no readable time; None if these are no times."""
+    """Microseconds since 1970 as Arrow int64, null where there is no readable time; None if these are no times.
+
+    A time outside of the years 1 to 9999 in UTC is none: people write such for "never" and "always".
+    """
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         zone = kind.tz if pa.types.is_timestamp(kind) else None
         # Finer than microseconds is cut off: file formats differ in what they keep.
-        return column.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
+        micros = column.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
+        known = pc.and_(pc.greater_equal(micros, _MIN), pc.less_equal(micros, _MAX))
+        return pc.if_else(known, micros, None)
     if is_text(kind):
         return pa.array([_parse(text) for text in column.to_pylist()], pa.timestamp("us")).cast(pa.int64())
     return None
@@ -118,14 +127,14 @@ def micros_of(column: Any) -> Any:
 def _parse(text: str | None) -> datetime | None:
     try:
         time = datetime.fromisoformat(text or "")
-    except ValueError:
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):  # the latter where UTC has another year than the zone, 0 or 10000
         return None
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def time_text(micros: int) -> str:
-    """Microseconds since 1970 as people write a time."""
-    return _text(_EPOCH + timedelta(microseconds=micros))
+    """Microseconds since 1970 as people write a time; the nearest that can be written."""
+    return _text(_EPOCH + timedelta(microseconds=min(max(micros, _MIN), _MAX)))
 
 
 def _micros(time: datetime) -> int:

@@ -330,6 +330,19 @@ def test_texts_that_look_like_numbers_stay_texts(office: Office) -> None:
     assert office.answers().column("carrier").to_pylist() == ["007"]
 
 
+def test_a_text_with_line_breaks_is_copied_from_a_file_of_any_size(office: Office) -> None:
+    """Arrow looks at a few mebibytes at a time, and must not cut inside of a value."""
+    note = "one\ntwo" * 1_000
+    (office.workshop.root / "pvc" / "lake").mkdir()
+    rows = f'100.5,7,true,UA,"{note}"\n' * 1_500
+    (office.workshop.lake / "data.csv").write_text(f"distance,hour,weekend,carrier,note\n{rows}")
+
+    ended = office.run(office.task("pvc://lake/data.csv", output={"columns": ["note"]}))
+
+    assert (ended.code, len(rows) > 8 << 20) == (0, True)
+    assert office.answers().column("note").to_pylist() == [note] * 1_500
+
+
 def test_somebody_elses_files_are_left_alone(office: Office) -> None:
     """What lies where the answers go is named, not overwritten."""
     office.folder.mkdir(parents=True)

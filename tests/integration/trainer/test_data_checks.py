@@ -125,6 +125,21 @@ def test_a_failed_check_ends_the_run_with_its_sentence(
     assert ended.results["checks"]["outcome"] == "Failed"
 
 
+def test_times_that_people_write_for_never_are_no_mistake_of_ours(shop: Workshop) -> None:
+    """The end of the calendar is a time, which no clock shows yet; what lies beyond it in UTC is none."""
+    never = ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-05:00"]
+    seen = ["9999-12-31T23:59:59.999999Z", *never, *["2026-01-01T00:00:00Z"] * (ROWS - 3)]
+    checks = {"freshness": {"column": "seen", "maxAge": "24h"}, "columns": [{"name": "seen", "type": "Time"}]}
+
+    ended = _judge(shop, _table(seen=seen), checks)
+
+    found = {finding["field"]: finding["sentence"] for finding in ended.results["checks"]["findings"]}
+    assert "holds no time in 2 rows" in found["spec.dataset.checks.columns[seen].type"]
+    assert (
+        "after the run was asked for: a clock or a time zone is wrong" in found["spec.dataset.checks.freshness.maxAge"]
+    )
+
+
 def test_everything_that_is_wrong_is_found_at_once(shop: Workshop) -> None:
     """The worst first; the results hold the list, the folder all of it and nothing else of the step."""
     table = _table(distance=[9.0 if row < 30 else None for row in range(ROWS)])

@@ -159,6 +159,7 @@ def _refuse(path: str, problem: str) -> UserError:
             {"min": 3, "max": "2026-01-01"}, "min", "both should be numbers or both times", id="a number and a time"
         ),
         pytest.param({"min": "soon"}, "min", "should be a number, or a time such as", id="a word as a bound"),
+        pytest.param({"max": "9999-12-31T23:59:59-05:00"}, "max", "or a time such as", id="a bound in the year 10000"),
         pytest.param({"max": True}, "max", "should be a number, or a time such as", id="true as a bound"),
         pytest.param(
             {"type": "Text", "max": 3}, "max", "has no meaning for type Text: use allowed", id="bounds of texts"

@@ -22,7 +22,7 @@ def shop(tmp_path: Path) -> Workshop:
 
 
 def _text(shop: Workshop, name: str, text: str | bytes) -> None:
-    shop.lake.mkdir(parents=True, exist_ok=True)
+    (shop.lake / name).parent.mkdir(parents=True, exist_ok=True)
     (shop.lake / name).write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
@@ -52,6 +52,35 @@ def test_each_format_is_read_alike(shop: Workshop, name: str) -> None:
 
     assert sources.column_names(source) == ("hour", "carrier", "late")
     assert sources.read(source, ("late", "hour")).to_pylist() == table.select(["late", "hour"]).to_pylist()
+
+
+def test_a_text_with_line_breaks_is_read_from_a_file_of_any_size(shop: Workshop) -> None:
+    """Arrow looks at a mebibyte at a time, and must not cut inside of a value."""
+    text = "one\ntwo\n" + "three" * 50
+    _text(shop, "data.csv", "a,b\n" + f'1,"{text}"\n' * 5_000)
+    source = _find(shop, "data.csv")
+
+    table = sources.read(source, ("a", "b"))
+
+    assert source.bytes > 1 << 20
+    assert (table.num_rows, set(table["b"].to_pylist())) == (5_000, {text})
+
+
+@pytest.mark.parametrize("address", ["folder", "folder/*.csv"])
+def test_a_name_that_is_not_utf_8_is_told(shop: Workshop, address: str) -> None:
+    """It could stand in no result; files that are not read may have any name."""
+    _text(shop, "folder/Basel.csv", "a\n1\n")
+    _text(shop, "folder/Z\udcfcrich.txt", "a\n2\n")
+    assert len(_find(shop, address).files) == 1
+    _text(shop, "folder/Z\udcfcrich.csv", "a\n2\n")
+
+    refused = _refused(shop, address)
+
+    assert (refused.field, refused.sentence, refused.remedy) == (
+        "spec.dataset.uri",
+        "a file has a name that is not UTF-8: Z\\xfcrich.csv",
+        "rename it",
+    )
 
 
 def test_a_compressed_file_is_read(shop: Workshop) -> None:

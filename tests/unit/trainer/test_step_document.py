@@ -161,6 +161,13 @@ def test_a_time_without_a_zone_is_utc() -> None:
             id="noon",
         ),
         pytest.param(
+            "dataset.timeRange.until",
+            {"type": "Time", "time": "9999-12-31T23:59:59-05:00"},
+            "spec.dataset.timeRange.until.time",
+            "should be a time such as",
+            id="the year 10000",
+        ),
+        pytest.param(
             "training.task",
             "Guess",
             "spec.training.task",

@@ -11,7 +11,7 @@ import pytest
 
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.step import TimeRange, UntilType
-from mlwright.trainer.times import Range, comparable, order_of, parse_times, resolve, within
+from mlwright.trainer.times import Range, comparable, order_of, parse_times, resolve, time_text, within
 
 FIELD = "spec.dataset.timeColumn"
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -51,6 +51,16 @@ def test_a_date_is_its_first_moment() -> None:
     [
         pytest.param(pa.array(["2026-01-31", "soon", None]), "column 'ts' holds no readable time in 2 rows", id="soon"),
         pytest.param(pa.array([NOON, None]), "column 'ts' holds no readable time in 1 row", id="a gap"),
+        pytest.param(
+            pa.array(["2026-01-31", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+01:00"]),
+            "column 'ts' holds no readable time in 2 rows",
+            id="never and always",
+        ),
+        pytest.param(
+            pa.array([0, 253_402_300_800, -62_135_596_801], pa.timestamp("s")),
+            "column 'ts' holds no readable time in 2 rows",
+            id="the years 0 and 10000",
+        ),
         pytest.param(pa.array([True]), "column 'ts' holds bool, not times", id="booleans"),
         pytest.param(pa.array([7]), "column 'ts' holds int64, not times", id="numbers"),
     ],
@@ -95,6 +105,22 @@ def test_a_range_ends_where_the_pipeline_says(
     times = np.array(_micros(NOON - 5 * HOUR, NOON))
 
     assert resolve(TimeRange("ts", 2 * HOUR, until, time), times, triggered) == Range(expected - 2 * HOUR, expected)
+
+
+def test_a_range_begins_with_the_first_year_at_the_earliest() -> None:
+    """However long it is: no row lies before it."""
+    last, first = timedelta(days=365_000_000), datetime.min.replace(tzinfo=UTC)
+
+    assert resolve(TimeRange("ts", last, UntilType.NEWEST, None), np.array(_micros(NOON)), None) == Range(first, NOON)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z"])
+def test_the_last_and_the_first_time_are_times(text: str) -> None:
+    """Also where a float came near them, which has fewer digits."""
+    (micros,) = parse_times("ts", pa.array([text]), FIELD).tolist()
+
+    assert time_text(micros) == text
+    assert time_text(int(1.001 * micros)) == text
 
 
 def test_a_range_up_to_the_trigger_needs_a_trigger() -> None:

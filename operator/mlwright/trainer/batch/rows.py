@@ -18,7 +18,7 @@ from mlwright.trainer.batch.parts import Part, by_files, by_rows
 from mlwright.trainer.columns import ARROW_TYPES
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.files import DataFile
-from mlwright.trainer.sources import Source, attempt, parquet_file
+from mlwright.trainer.sources import Source, attempt, csv_parsing, parquet_file
 from mlwright.trainer.step import DataFormat
 from mlwright.trainer.wording import did_you_mean
 
@@ -127,8 +127,7 @@ def _parquet_names(file: DataFile) -> list[str]:
 
 
 def _csv_names(file: DataFile) -> list[str]:
-    lenient = pyarrow.csv.ParseOptions(invalid_row_handler=lambda _: "skip")
-    with pyarrow.csv.open_csv(file.stream(), parse_options=lenient) as reader:
+    with pyarrow.csv.open_csv(file.stream(), parse_options=csv_parsing(lenient=True)) as reader:
         return list(reader.schema.names)
 
 
@@ -178,7 +177,9 @@ def _csv(file: DataFile, part: Part, wanted: Wanted) -> Iterator[Any]:
     types |= {name: ARROW_TYPES[datatype] for name, datatype in wanted.needed.items()}
     options = pyarrow.csv.ConvertOptions(include_columns=list(wanted.names), column_types=types)
     blocks = pyarrow.csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK)
-    reader = pyarrow.csv.open_csv(file.stream(), read_options=blocks, convert_options=options)
+    reader = pyarrow.csv.open_csv(
+        file.stream(), read_options=blocks, parse_options=csv_parsing(), convert_options=options
+    )
     yield from (pa.table(batch) for batch in reader)
 
 

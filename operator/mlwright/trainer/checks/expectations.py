@@ -171,9 +171,9 @@ def _bound(document: Document, key: str) -> _Bound:
 def _time(text: str) -> datetime | None:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter where UTC has another year than the zone, 0 or 10000
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _fits(kind: ColumnType | None, bound: _Bound) -> bool:

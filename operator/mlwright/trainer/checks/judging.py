@@ -173,7 +173,9 @@ def _age(checks: Checks, survey: "_Survey", asked_at: datetime | None) -> Iterab
     elif asked_at is None:
         raise UserError("run.triggeredAt", "is not given, and dataset.checks.freshness needs it", "give it")
     else:
-        age = asked_at - (_EPOCH + timedelta(microseconds=survey.newest))
+        age = (asked_at - _EPOCH) - timedelta(
+            microseconds=survey.newest
+        )  # the newest, a float, may round to year 10000
         problem = _stale(age, fresh.max_age)
         if problem:
             sentence = f"the newest time of column {fresh.column!r} lies {problem}"
