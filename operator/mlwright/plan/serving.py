@@ -61,6 +61,10 @@ class VariantSeen:
     """Of its spec: another one after every change of its number of pods."""
     set_by: str = ""
     """The field manager that set its number of pods, if that was somebody else; empty when it was the operator."""
+    deleted: datetime | None = None
+    """Since when it is being deleted."""
+    finalizers: tuple[str, ...] = ()
+    """What its deletion waits for."""
 
 
 @dataclass(frozen=True, slots=True)

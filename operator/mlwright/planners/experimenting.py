@@ -18,7 +18,7 @@ from mlwright.plan.experiments import STABLE, Arm, Survey, Surveyed, Trial
 from mlwright.plan.plan import Decided
 from mlwright.plan.serving import ALL, Decide, KeepVariant, RecordRevision, RevisionSeen, ServingIntent, Target
 from mlwright.plan.traffic import Assignment, Sticky
-from mlwright.planners import traffic, upkeep
+from mlwright.planners import leaving, traffic, upkeep
 from mlwright.planners.decisions import outcome, rejection
 from mlwright.planners.experiment_outcome import judge, proof, written
 from mlwright.planners.experiment_status import begun, going_on, impossible
@@ -144,9 +144,10 @@ def _move(at: Situation, asked: Experiment, trial: Trial) -> Decision:
     if missing:
         return _record(at, trial, missing)
     stay = {arm.revision for arm in trial.arms}
-    if not trial.begun and any(v.revision not in stay for v in at.seen.variants):
+    if not trial.begun and (crowd := leaving.crowding(at.seen, stay)):
         kept = (*upkeep.keep(at.seen, at.stable), *_retired(at, stay))
-        return Decided(going_on(at, trial, "begins when earlier pods are gone"), intents=kept, again=upkeep.SETTLE)
+        waits = "; ".join(("begins when earlier pods are gone", *(leaving.told(v) for v in crowd if v.deleting)))
+        return Decided(going_on(at, trial, waits), intents=kept, again=upkeep.SETTLE)
     if why := _broken(at, asked, trial):
         return _end(at, trial, "Stopped", why)
     return _share(at, asked, trial)

@@ -26,7 +26,7 @@ from mlwright.plan.serving import (
     Target,
     VariantSeen,
 )
-from mlwright.planners import upkeep
+from mlwright.planners import leaving, upkeep
 from mlwright.planners.decisions import rejections
 from mlwright.planners.health import failure, health, time_left
 from mlwright.planners.judging_rollouts import Judged, judge, learnt, look_ahead, measure, noted, outlook
@@ -123,10 +123,13 @@ def _start(at: Situation, candidate: RevisionSeen, tried: VariantSeen | None) ->
     """Start the candidate, after pods of other revisions have made room: never three with pods at a time."""
     stay = _both(at, candidate) if tried is None else _both(at, candidate) - {candidate.name}
     retire, again = upkeep.retire(at.seen, keep=stay, since=at.since, now=at.now)
-    room = at.stable is None or not any(v.revision not in _both(at, candidate) for v in at.seen.variants)
+    crowd = leaving.crowding(at.seen, _both(at, candidate)) if at.stable else ()
     wanted = _wanted(at, progress(at, candidate))
-    start = upkeep.run(at.seen, candidate, wanted) if room and not tried else ()
-    sentence = f"{candidate.version} starts" if room else f"{candidate.version} starts when earlier pods are gone"
+    start = upkeep.run(at.seen, candidate, wanted) if not crowd and not tried else ()
+    gone = [v for v in (*crowd, leaving.of(at.seen, candidate.name)) if v is not None and v.deleting]
+    waits = " when earlier pods are gone" if crowd or gone else ""
+    sentence = "; ".join((f"{candidate.version} starts{waits}", *(leaving.told(v) for v in gone)))
+    again = sooner(again, LOOK_AGAIN if gone else None)
     return Decided(moving(at, sentence), intents=(*retire, *keep(at, candidate), *start), again=again)
 
 

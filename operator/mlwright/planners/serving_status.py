@@ -13,7 +13,8 @@ from mlwright.plan.rollout import Onward, Progress
 from mlwright.plan.serving import RevisionSeen, Target
 from mlwright.plan.traffic import Provider
 from mlwright.planners import traffic
-from mlwright.planners.health import Health, health
+from mlwright.planners.health import Health
+from mlwright.planners.leaving import health_of
 from mlwright.planners.situation import Situation
 from mlwright.planners.stages import pods
 from mlwright.planners.target import awaited, variant
@@ -196,7 +197,7 @@ def _served(revision: RevisionSeen) -> dict[str, Any]:
 def variant_told(at: Situation, role: str, revision: RevisionSeen, wanted: int) -> dict[str, Any]:
     """Return a revision as status.variants tells it."""
     running = variant(at.seen, revision.name)
-    state, verified = health(running, wanted), at.seen.shares.verified
+    state, verified = health_of(at.seen, revision.name, wanted), at.seen.shares.verified
     return {
         "name": role,
         "version": revision.version,

@@ -10,8 +10,9 @@ from mlwright.plan.rollout import Progress, progress_told
 from mlwright.plan.serving import DecisionSeen, DeploymentSeen, RevisionSeen, Target
 from mlwright.planners.decisions import promotion, rejections
 from mlwright.planners.going_back import back, good_before, sent_back
-from mlwright.planners.health import Health, health
-from mlwright.planners.target import Obstacle, held, resolve, variant
+from mlwright.planners.health import Health
+from mlwright.planners.leaving import health_of
+from mlwright.planners.target import Obstacle, held, resolve
 from mlwright.settings import Settings
 
 
@@ -76,15 +77,19 @@ def look(seen: DeploymentSeen, settings: Settings, now: datetime) -> Situation:
         asked=asked,
         stable=serving,
         promoted=promotion(seen),
-        stable_health=health(variant(seen, serving.name) if serving else None, seen.spec.replicas),
+        stable_health=_health(seen, serving),
         measurable=bool(settings.prometheus_url),
     )
 
 
 def resized(at: Situation, seen: DeploymentSeen) -> Situation:
     """Return the situation with another number of pods in its spec, which changes nothing else."""
-    running = variant(seen, at.stable.name) if at.stable else None
-    return replace(at, seen=seen, stable_health=health(running, seen.spec.replicas))
+    return replace(at, seen=seen, stable_health=_health(seen, at.stable))
+
+
+def _health(seen: DeploymentSeen, serving: RevisionSeen | None) -> Health:
+    wanted = seen.spec.replicas
+    return health_of(seen, serving.name, wanted) if serving else Health(0, wanted)
 
 
 def stable(seen: DeploymentSeen, goal: Target | Obstacle) -> RevisionSeen | None:

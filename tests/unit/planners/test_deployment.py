@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any, Final
 
 import pytest
 
@@ -28,6 +29,9 @@ from tests.unit.planners.given import (
 SERVING = "churn-v1 serves with 2 of 2 pods ready"
 KEPT = ["keep v1", "point to v1", "keep budget"]
 JUST_NOW = NOW - timedelta(seconds=2)
+LEAVING: Final[dict[str, Any]] = {"deleting": True, "deleted": NOW, "finalizers": ("foregroundDeletion",)}
+HELD = "is being deleted since 2026-01-02T12:00:00Z (finalizers: foregroundDeletion)"
+FIRST, SECOND = (f"churn-{a_deployment().with_version(1).with_version(2).revision(number)}" for number in (1, 2))
 
 
 @dataclass(frozen=True)
@@ -369,13 +373,38 @@ CASES: dict[str, Case] = {
         intents=["remove v2", *KEPT],
     ),
     "a candidate whose Deployment is on its way out is not made yet": Case(
-        given=lambda: serving().candidate(2, ready=2, deleting=True),
-        says="churn-v2 starts",
+        given=lambda: serving().candidate(2, ready=2, **LEAVING),
+        says=f"churn-v2 starts when earlier pods are gone; Deployment {SECOND} {HELD}",
         conditions={"Ready": "True Serving", "Reconciling": "True RollingOut"},
         intents=KEPT,
+        again=30,
+    ),
+    "a newer version waits for pods that answer, and names whose deletion hangs": Case(
+        given=lambda: serving().candidate(2, ready=1, **LEAVING).rejected(2).with_version(3).recorded(3),
+        says=f"churn-v3 starts when earlier pods are gone; Deployment {SECOND} {HELD}",
+        conditions={"Ready": "True Serving", "Reconciling": "True RollingOut"},
+        intents=KEPT,
+        again=30,
+    ),
+    "a newer version does not wait for a deletion that hangs without a pod that answers": Case(
+        given=lambda: serving().candidate(2, ready=0, **LEAVING).rejected(2).with_version(3).recorded(3),
+        says="churn-v3 starts",
+        conditions={"Ready": "True Serving", "Reconciling": "True RollingOut"},
+        intents=[*KEPT, "start v3 with 2"],
     ),
     # settled
     "the stable version serves": Case(given=serving, says=SERVING, conditions={"Ready": "True Serving"}, intents=KEPT),
+    "the stable version's Deployment is being deleted, which takes its time": Case(
+        given=lambda: a_deployment().stable(1, ready=0, **LEAVING),
+        says=f"churn-v1 serves with 0 of 2 pods ready; Deployment {FIRST} {HELD}; another is made when it is gone",
+        conditions={
+            "Ready": "False PodsUnhealthy",
+            "Reconciling": "True PodsUnhealthy",
+            "PodsHealthy": "False PodsUnhealthy",
+        },
+        intents=["point to v1", "keep budget"],
+        again=30,
+    ),
     "the Service follows the promotion": Case(
         given=lambda: taken_over().leading_to(1),
         says="churn-v2 serves with 2 of 2 pods ready",

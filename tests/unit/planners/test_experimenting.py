@@ -12,7 +12,7 @@ import pytest
 
 from mlwright.cli.answers import Code
 from mlwright.cli.proof import Records, by_revision, verify
-from mlwright.constants import ANNOTATION_ROUTE
+from mlwright.constants import ANNOTATION_ROUTE, LABEL_REVISION
 from mlwright.plan.analysis import Counted
 from mlwright.plan.experiments import Survey, Surveyed
 from mlwright.plan.measuring import Measured
@@ -25,7 +25,7 @@ from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import edit, status, summary
-from tests.support.replay.world import World
+from tests.support.replay.world import World, owner_named
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -319,6 +319,25 @@ def asked_while_it_bakes(number: int) -> tuple[Operator, str]:
     during = summary(operator.world, DEPLOYMENT)
     operator.settle(timedelta(hours=1))
     return operator, during
+
+
+def test_a_deletion_that_hangs_holds_it_up_only_while_a_pod_answers() -> None:
+    """And is named as long as it does."""
+    operator = served(2)
+    [stable] = [body for body in operator.world.all("Deployment") if owner_named(body)[1] == "flights"]
+    meta = stable["metadata"]
+    older = {**meta, "name": "flights-older", "labels": {**meta["labels"], LABEL_REVISION: "older"}}
+    leaver = operator.world.add({**stable, "metadata": older})
+    operator.actors.act(operator.world)
+    operator.actors.act(operator.world)
+    people.begin_to_delete(operator.world, leaver, grace=timedelta(0))
+    ask(operator, compared(variant("b", 2)))
+    during = summary(operator.world, DEPLOYMENT)
+    operator.world.edit(leaver, lambda body: body["spec"].update(replicas=0))
+    operator.settle(SOON)
+
+    assert "begins when earlier pods are gone; Deployment flights-older is being deleted since 2026-01-02T03:" in during
+    assert len(outcomes(operator)) == 1
 
 
 def test_it_begins_when_a_rollout_is_over() -> None:

@@ -198,6 +198,8 @@ def _variant(body: Body, pods: tuple[PodSeen, ...]) -> VariantSeen:
         ready=status.get("readyReplicas", 0),
         observed=status.get("observedGeneration", 0) >= meta.get("generation", 0),
         deleting="deletionTimestamp" in meta,
+        deleted=moment(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
+        finalizers=tuple(meta.get("finalizers") or ()),
         generation=meta.get("generation", 0),
         set_by=setter.get("manager", ""),
         refused=conditions.get("ReplicaFailure", {}).get("message", ""),
