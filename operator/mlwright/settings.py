@@ -20,7 +20,7 @@ class Settings:
     router_image: str = ""
     """Image of the routers; needed as soon as a deployment uses one."""
     router_role: str = "mlwright-router"
-    """Role of routers, which is bound in each namespace that has one; a ClusterRole unless one namespace is served."""
+    """Name of the role of routers, which is bound in each namespace that has one."""
     traffic_provider: str = "Service"
     """Who divides the requests of deployments that do not say: Service or Router."""
     network_policy: bool = False
@@ -79,6 +79,11 @@ class Settings:
     """Namespace of the Lease: the operator's own."""
     identity: str = ""
     """Who holds the Lease: the pod's name."""
+
+    @property
+    def router_role_kind(self) -> str:
+        """Kind of the role of routers: the chart makes a ClusterRole unless one namespace is served."""
+        return "Role" if self.namespace else "ClusterRole"
 
 
 def load(environ: Mapping[str, str]) -> Settings:

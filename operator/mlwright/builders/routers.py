@@ -58,7 +58,7 @@ def router_binding(namespace: str, users: Users, settings: Settings) -> dict[str
         "metadata": _meta(namespace, users),
         "roleRef": {
             "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "Role" if settings.namespace else "ClusterRole",
+            "kind": settings.router_role_kind,
             "name": settings.router_role,
         },
         "subjects": [{"kind": "ServiceAccount", "name": ROUTER_NAME, "namespace": namespace}],

@@ -112,6 +112,8 @@ class RouterPart:
     uid: str
     users: Users
     """Whom its owner references name."""
+    role: str = ""
+    """Kind and name of the role that a RoleBinding gives, as ClusterRole/mlwright-router; empty for other parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,8 @@ class TrafficSeen:
     pods: tuple[RouterPod, ...] = ()
     backends: tuple[Backend, ...] = ()
     router: tuple[RouterPart, ...] = ()
+    role: str = ""
+    """Kind and name of the role that the router is to have, once the planner knows what the installation says."""
     http_routes: bool = False
     """Whether HTTPRoutes are watched: this cluster has them."""
     http_route: HTTPRouteSeen | None = None

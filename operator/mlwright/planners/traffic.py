@@ -60,7 +60,8 @@ def resolved(seen: DeploymentSeen, settings: Settings) -> DeploymentSeen:
         _refuse_unroutable(seen, settings)
     if provider is Provider.GATEWAY:
         gateway.check(seen)
-    seen = replace(seen, traffic=replace(seen.traffic, provider=provider, guards=_guards(provider, settings)))
+    role, guards = f"{settings.router_role_kind}/{settings.router_role}", _guards(provider, settings)
+    seen = replace(seen, traffic=replace(seen.traffic, provider=provider, guards=guards, role=role))
     requested = _percent(seen.traffic.table) if seen.traffic.selects_router else seen.shares.requested
     if provider is Provider.GATEWAY:
         return replace(seen, shares=gateway.shares(seen, requested))
@@ -275,10 +276,22 @@ def _all_follow(seen: DeploymentSeen, digest: str) -> bool:
 def _router(seen: DeploymentSeen) -> Intents:
     """Keep the router of the namespace, and ourselves among those for whom it is there."""
     parts = {part.kind: part for part in seen.traffic.router}
-    return tuple(
-        (keep if kind in parts or keep is not KeepRouterPods else StartRouterPods)(_joined(parts.get(kind), seen))
-        for kind, keep in _PARTS.items()
-    )
+    return tuple(_kept(kind, parts.get(kind), seen) for kind in _PARTS)
+
+
+def _kept(kind: str, part: RouterPart | None, seen: DeploymentSeen) -> ServingIntent:
+    users = _joined(part, seen)
+    if part is None:
+        return StartRouterPods(users) if kind == "Deployment" else _PARTS[kind](users)
+    return _gone_part(part) if _misbound(part, seen) else _PARTS[kind](users)
+
+
+def _misbound(part: RouterPart, seen: DeploymentSeen) -> bool:
+    """Tell whether a RoleBinding gives another role than this installation has; it cannot be changed, only made anew.
+
+    So it is after the chart was installed under another name, or serves other namespaces than it did.
+    """
+    return bool(part.role) and part.role != seen.traffic.role
 
 
 def _joined(part: RouterPart | None, seen: DeploymentSeen) -> Users:
@@ -295,7 +308,8 @@ def _without_router(seen: DeploymentSeen) -> Intents:
     left: list[ServingIntent] = []
     for part in ours:
         others = tuple(user for user in part.users if user[1] != seen.uid)
-        left.append(_PARTS[part.kind](others) if others else _gone_part(part))
+        stays = others and not _misbound(part, seen)
+        left.append(_PARTS[part.kind](others) if stays else _gone_part(part))
     return tuple(left)
 
 

@@ -303,6 +303,8 @@ class World:
             return
         if not belongs(held, owner):
             raise NameTaken(f"{kind} {name}")
+        if held.get("roleRef") != body.get("roleRef"):
+            raise Refusal(f"{kind} {name}: cannot change roleRef")
         if not _as_wanted(held, body):
             self.edit(held, lambda found: _apply_to(found, copied(body)))
             self.writes.append(f"apply {kind} {name}")
@@ -383,6 +385,7 @@ def _wanted(held: Body, body: Body) -> Body:
 
 def _as_wanted(held: Body, body: Body) -> bool:
     same = _wanted(held, body) == (held.get("spec") or {}) and _annotations(held, body) == _annotations(held, held)
+    same = same and held.get("roleRef") == body.get("roleRef")
     return same and (not is_shared(held) or _owners(held) == _owners(body))
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from mlwright.constants import LABEL_REVISION
+from mlwright.constants import LABEL_REVISION, ROUTER_NAME
 from tests.support.replay import people
 from tests.support.replay.actors import ready_pods
 from tests.support.replay.invariants import watched
 from tests.support.replay.losses import kill_uids, lose_statuses, new_times, strip_owners
-from tests.support.replay.operator import Operator
+from tests.support.replay.operator import SETTINGS, Operator
 from tests.support.replay.people import annotate, conditions, status, summary
 from tests.support.replay.world import World
 
@@ -522,6 +523,24 @@ def test_a_gap_in_the_numbers_of_versions_is_no_matter(serving: Operator) -> Non
     serving.settle()
 
     assert served(serving.world) == "flights-v7"
+
+
+def test_an_installation_under_another_name_gives_routers_its_own_role(operator: Operator) -> None:
+    """The role of a RoleBinding cannot be changed: it is made anew, once, and nothing else of the router is."""
+    operator.world.add(people.version(1))
+    for name in ("flights", "spend"):
+        operator.world.add(people.deployment(name, traffic={"provider": "Router"}))
+    operator.settle()
+    before = {kind: operator.world.one(kind, ROUTER_NAME)["metadata"]["uid"] for kind in ("Deployment", "Service")}
+    operator.world.writes.clear()
+
+    Operator(operator.world, operator.actors, replace(SETTINGS, router_role="another-router")).settle()
+
+    binding = operator.world.one("RoleBinding", ROUTER_NAME)
+    assert binding["roleRef"]["name"] == "another-router"
+    assert {ref["name"] for ref in binding["metadata"]["ownerReferences"]} == {"flights", "spend"}
+    assert operator.world.writes.count(f"create RoleBinding {ROUTER_NAME}") == 1
+    assert before == {kind: operator.world.one(kind, ROUTER_NAME)["metadata"]["uid"] for kind in before}
 
 
 def test_the_longest_names(operator: Operator) -> None:

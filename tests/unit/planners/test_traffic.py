@@ -14,6 +14,7 @@ from mlwright.plan.serving import (
     DeploymentSeen,
     Forget,
     KeepBackend,
+    KeepRouterBinding,
     KeepRouterPods,
     ServingIntent,
     ShareTraffic,
@@ -21,6 +22,7 @@ from mlwright.plan.serving import (
 )
 from mlwright.plan.traffic import Assignment, Backend, Provider, RouterPart, RouterPod, TrafficSeen
 from mlwright.planners import traffic
+from mlwright.settings import Settings
 from tests.unit.planners.given import SETTINGS, a_deployment
 
 ROUTED = replace(SETTINGS, router_image="router:1")
@@ -129,6 +131,22 @@ def test_the_router_is_made_once_and_shared() -> None:
     assert StartRouterPods((ME,)) in first
     assert KeepRouterPods((ME, OTHER)) in later
     assert KeepBackend("a") in first
+
+
+@pytest.mark.parametrize("settings", [replace(ROUTED, router_role="new"), replace(ROUTED, namespace="demo")])
+def test_a_binding_of_the_role_of_another_release_is_made_anew(settings: Settings) -> None:
+    """Its role cannot be changed: it goes, by whomever it is looked at, and who uses the router makes the next one."""
+    binding = RouterPart("RoleBinding", "uid-RoleBinding", (ME, OTHER), "ClusterRole/mlwright-router")
+    going = Forget("RoleBinding", "mlwright-router", "uid-RoleBinding")
+
+    def intents(found: DeploymentSeen, provider: str, settings: Settings) -> tuple[ServingIntent, ...]:
+        asked = found.spec.model_copy(update={"traffic": found.spec.traffic.model_copy(update={"provider": provider})})
+        return traffic.lead_to(traffic.resolved(replace(found, spec=asked), settings), {"a": 100})
+
+    for provider in ("Router", "Service"):
+        assert going not in intents(seen(router=(binding,), selects="a"), provider, ROUTED)
+        assert going in intents(seen(router=(binding,), selects="a"), provider, settings)
+    assert KeepRouterBinding((ME,)) in intents(seen(selects="a"), "Router", settings)
 
 
 def test_who_leaves_the_router_waits_until_the_service_has_left_it() -> None:

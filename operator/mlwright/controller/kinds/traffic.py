@@ -141,4 +141,6 @@ def _backends(cache: CacheView, owner: Key) -> Iterator[Backend]:
 def _part(body: Body) -> RouterPart:
     meta = body["metadata"]
     refs = (ref for ref in meta.get("ownerReferences") or () if ref.get("kind") == MODEL_DEPLOYMENT.name)
-    return RouterPart(body["kind"], meta["uid"], tuple(sorted((ref["name"], ref["uid"]) for ref in refs)))
+    users = tuple(sorted((ref["name"], ref["uid"]) for ref in refs))
+    role = f"{given['kind']}/{given['name']}" if (given := body.get("roleRef")) else ""
+    return RouterPart(body["kind"], meta["uid"], users, role)
