@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from mlwright.constants import FIELD_MANAGER
+from mlwright.constants import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY
 from mlwright.errors import AlreadyExistsError, ConflictError, NotFoundError
 from mlwright.plan.resources import BY_NAME, Body, ResourceKind
 from mlwright.ports.cluster import Page
@@ -71,6 +71,11 @@ class MemoryCluster:
         reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"]}
         reference |= {"uid": owner["metadata"]["uid"], "controller": True}
         return self._stored(self._guarded(body) | {"metadata": body["metadata"] | {"ownerReferences": [reference]}})
+
+    async def relabel(self, body: Body) -> Body:
+        """Give the label back by which children are found."""
+        self._called("relabel", body["kind"], body["metadata"]["name"])
+        return self._stored(merged(self._guarded(body), {"metadata": {"labels": {LABEL_MANAGED_BY: MANAGED_BY}}}))
 
     async def rewrite_managers(self, body: Body) -> Body:
         """Replace the managers."""

@@ -167,6 +167,10 @@ class Recorder:
         """PATCH of the owner reference."""
         return await self._body("adopt", body, lambda: self._inner.adopt(body, owner))
 
+    async def relabel(self, body: Body) -> Body:
+        """PATCH of the label that watches ask for."""
+        return await self._body("relabel", body, lambda: self._inner.relabel(body))
+
     async def rewrite_managers(self, body: Body) -> Body:
         """PATCH of the field managers."""
         return await self._body("rewrite managers of", body, lambda: self._inner.rewrite_managers(body))

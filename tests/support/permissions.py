@@ -49,6 +49,7 @@ def of_cluster() -> Rights:
     done |= {("pages", kind) for kind in listed}
     done |= {(call, kind) for kind in RECONCILED for call in ("get", "write_status")}
     done |= {("adopt", kind) for kind in ADOPTED}
+    done |= {("relabel", kind) for write, kind in writes() if write in {"Create", "Apply"} and kind.owned}
     watched = {f"watch {_place(kind.plural, kind.group)}" for kind in listed}
     return _noted(_calls(done)) | watched | guards() | _noted([_tell])
 

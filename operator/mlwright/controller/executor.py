@@ -194,10 +194,19 @@ class Executor:
             made = await self._cluster.create(stamped(body) if body["kind"] in CONVERGING else body)
         except AlreadyExistsError as error:
             live = await self._refresh(place)
-            if live is not None and not is_record(body) and not belongs(live, body, self._owner):
-                raise name_conflict(live) from error
+            if live is not None and not is_record(body):
+                await self._take_back(live, body)
             raise SupersededError(str(error)) from error
         self._wrote(made)
+
+    async def _take_back(self, live: Body, wanted: Body) -> None:
+        """Let events tell again of a child of ours from which somebody took the label that watches ask for."""
+        if not belongs(live, wanted, self._owner):
+            raise name_conflict(live)
+        if not is_watched(live):
+            self._fence()
+            self._wrote(await self._cluster.relabel(live))
+            logger.info("child labelled again", extra=self._fields(live) | {"editor": editor(live)})
 
     def _check_taken(self, held: Body, wanted: Body, *, known: bool) -> None:
         """Return if the object that was to be created is there already, and was so when the plan was made."""

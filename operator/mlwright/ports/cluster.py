@@ -55,6 +55,10 @@ class Cluster(Protocol):
         """Set `owner` as the controller of an object whose owner reference was lost. Raises ConflictError."""
         ...
 
+    async def relabel(self, body: Body) -> Body:
+        """Give an object the label back by which lists and watches find it. Raises ConflictError, NotFoundError."""
+        ...
+
     async def rewrite_managers(self, body: Body) -> Body:
         """Set `metadata.managedFields` at the resourceVersion in `body`. Raises ConflictError, NotFoundError."""
         ...

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.constants import LABEL_OWNER, LABEL_OWNER_KIND, LABEL_REVISION
+from mlwright.constants import LABEL_MANAGED_BY, LABEL_OWNER, LABEL_OWNER_KIND, LABEL_REVISION
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
     DECISION,
@@ -52,6 +52,7 @@ def edit(kind: ResourceKind, change: Json) -> Damage:
 
 OTHER_POD = {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 7}}}}
 OWNER = {"metadata": {"labels": {LABEL_OWNER: "churn", LABEL_OWNER_KIND: "ModelDeployment"}}}
+OTHERS = {"metadata": {"labels": {LABEL_MANAGED_BY: "kustomize"}}}
 NO_OWNER = {"metadata": {"labels": {LABEL_OWNER: None, LABEL_OWNER_KIND: None}}}
 
 
@@ -74,6 +75,8 @@ CASES = (
     Case("the pods of the Deployment are edited", edit(DEPLOYMENT, OTHER_POD)),
     Case("the Deployment is scaled", edit(DEPLOYMENT, {"spec": {"replicas": 5}})),
     Case("the Service is led elsewhere", edit(SERVICE, {"spec": {"selector": {LABEL_REVISION: "another"}}})),
+    Case("the Deployment is given to kustomize", edit(DEPLOYMENT, OTHERS)),
+    Case("the ControllerRevision is given to kustomize", edit(CONTROLLER_REVISION, OTHERS)),
     Case("the budget is tightened", edit(DISRUPTION_BUDGET, {"spec": {"maxUnavailable": 0}})),
 )
 

@@ -11,7 +11,7 @@ import pytest
 
 from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
-from mlwright.constants import ANNOTATION_APPLIED, LABEL_OWNER
+from mlwright.constants import ANNOTATION_APPLIED, LABEL_MANAGED_BY, LABEL_OWNER, MANAGED_BY
 from mlwright.controller.cache import Cache
 from mlwright.controller.cycle import Cycle, Outcome, Result
 from mlwright.controller.election import LeadershipLostError
@@ -245,6 +245,22 @@ def test_a_child_that_the_cache_did_not_know_is_taken_in() -> None:
     assert story.intake.cache.get(SERVICE, "demo", "flights-1") is not None
     story.settle()
     assert story.cluster.read("Service", "flights-1")["metadata"]["uid"] == made["metadata"]["uid"]
+
+
+def test_a_child_from_which_our_label_was_taken_gets_it_back(caplog: pytest.LogCaptureFixture) -> None:
+    """Watches ask for that label, so it looked as if the child were gone; its name was taken all the same."""
+    story = Story()
+    story.settle()
+    story.intake.bury(story.cluster.read("Service", "flights-1"))
+    child = story.cluster.edit("Service", "flights-1", metadata={"labels": {LABEL_MANAGED_BY: "kustomize"}})
+
+    with caplog.at_level("INFO"):
+        story.settle()
+
+    assert "child labelled again" in caplog.text
+    assert story.cluster.read("Service", "flights-1")["metadata"]["labels"][LABEL_MANAGED_BY] == MANAGED_BY
+    assert story.cluster.read("Service", "flights-1")["metadata"]["uid"] == child["metadata"]["uid"]
+    assert story.condition("Ready")["status"] == "True"
 
 
 @pytest.mark.parametrize("uid", ["", "dead"], ids=["stripped", "of a dead uid"])

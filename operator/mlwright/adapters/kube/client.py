@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from mlwright.adapters.kube.failures import ExpiredError
 from mlwright.adapters.kube.transport import APPLY_PATCH, MERGE_PATCH, Call, Transport
-from mlwright.constants import FIELD_MANAGER, MANAGED_SELECTOR
+from mlwright.constants import FIELD_MANAGER, LABEL_MANAGED_BY, MANAGED_BY, MANAGED_SELECTOR
 from mlwright.errors import NotFoundError
 from mlwright.plan.resources import DEPLOYMENT, KINDS, WRITTEN, Body, ResourceKind
 from mlwright.ports.cluster import Page
@@ -112,6 +112,10 @@ class KubeCluster:
         """PATCH the owner references; references that are not controllers are kept."""
         others = [ref for ref in body["metadata"].get("ownerReferences") or () if not ref.get("controller")]
         return await self._patch_metadata(body, {"ownerReferences": [*others, _reference(owner)]})
+
+    async def relabel(self, body: Body) -> Body:
+        """PATCH the label that our selector asks for."""
+        return await self._patch_metadata(body, {"labels": {LABEL_MANAGED_BY: MANAGED_BY}})
 
     async def rewrite_managers(self, body: Body) -> Body:
         """PATCH `metadata.managedFields`."""
