@@ -141,15 +141,16 @@ class Cycle:
         return reconciler.plan(observed, self._settings, self._clock.now())
 
     async def _stall(self, key: Key, body: Body, reason: Reason, error: Exception) -> Outcome:
-        sentence = str(error)
-        await self._write_status(key, body, status.stuck(body.get("status") or {}, reason, sentence), sentence)
-        return Outcome(_STALLED[reason])
+        sentence, result = str(error), _STALLED[reason]
+        draft = status.stuck(body.get("status") or {}, reason, sentence)
+        await self._write_status(key, body, draft, sentence, repeated=result is not Result.INVALID)
+        return Outcome(result)
 
     async def _admit(self, key: Key, body: Body, fault: Exception) -> None:
         """Tell an error of our own on the object; where that fails as well, the log has told."""
         draft = status.undecided(body.get("status") or {}, fault)
         try:
-            await self._write_status(key, body, draft, draft.summary)
+            await self._write_status(key, body, draft, draft.summary, repeated=True)
         except LeadershipLostError:
             raise
         except Exception:
@@ -173,9 +174,13 @@ class Cycle:
         return Outcome(Result.DONE, min(moments, default=None))
 
     async def _write_status(
-        self, key: Key, body: Body, draft: StatusDraft, sentence: str, *, acted: bool = False
+        self, key: Key, body: Body, draft: StatusDraft, sentence: str, *, acted: bool = False, repeated: bool = False
     ) -> float:
-        """Write the status if it changed, and tell. Returns the seconds after which mere numbers may be written."""
+        """Write the status if it changed, and tell. Returns the seconds after which mere numbers may be written.
+
+        `repeated`: it tells of a failure, after which the object is looked at again with growing delay. Neither the
+        words of each failure nor the news that they were written shorten that: a webhook may say something new each time.
+        """
         before = body.get("status") or {}
         generation = body["metadata"].get("generation", 0)
         after = merge(before, draft, generation, self._clock.now())
@@ -184,7 +189,7 @@ class Cycle:
                 logger.info(sentence, extra=_fields(key))
             return 0.0
         now = self._clock.monotonic()
-        wait = status.pause(before, after, now - self._told.get(key, float("-inf")))
+        wait = status.pause(before, after, now - self._told.get(key, float("-inf")), repeated=repeated)
         if wait:
             return wait
         self._fence()
@@ -194,7 +199,7 @@ class Cycle:
             await self._refresh(key)
             raise SupersededError(str(error)) from error
         self._told[key] = now
-        self._intake.observe(written, own=True)
+        self._intake.observe(written, own=True, unless=key if repeated else None)
         logger.info(sentence, extra=_fields(key))
         for notice in status.notices(written, before, after):
             self._tell(notice)

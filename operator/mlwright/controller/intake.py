@@ -22,17 +22,18 @@ class Intake:
         self._retell = retell
         self._reconciled = frozenset(reconciled)
 
-    def observe(self, body: Body, *, own: bool = False) -> None:
+    def observe(self, body: Body, *, own: bool = False, unless: Key | None = None) -> None:
         """Take in an object as it is now; who owned it until now looks again as well, if it lost its labels.
 
         Args:
             body: the object.
             own: whether it is the answer to a write of ours.
+            unless: who need not look again.
         """
         before = self.cache.owner(body)
         change = self.cache.put(body)
         if change:
-            self._tell(body, change, own=own)
+            self._tell(body, change, own=own, unless=unless)
             if before is not None and before.kind in self._reconciled:
                 self._wake(before)
 
@@ -61,7 +62,7 @@ class Intake:
             for key in self.cache.keys(kind):
                 self._wake(key)
 
-    def _tell(self, body: Body, change: Change, *, own: bool = False) -> None:
+    def _tell(self, body: Body, change: Change, *, own: bool = False, unless: Key | None = None) -> None:
         for key in affected(body, change, self.cache):
-            if key.kind in self._reconciled:
+            if key.kind in self._reconciled and key != unless:
                 (self._retell if retells(body, change, key, own=own) else self._wake)(key)

@@ -17,7 +17,7 @@ from mlwright.plan.resources import Body
 from mlwright.ports.events import Notice, Subject
 
 NUMBERS_EVERY: Final = 30.0
-"""Seconds between writes of a status of which only numbers changed."""
+"""Seconds between writes of a status of which only numbers changed, or the words of a failure that is repeated."""
 
 ERROR_LENGTH: Final = 500
 """Characters of an unexpected error that are told on the object."""
@@ -54,15 +54,23 @@ def compact(value: Any) -> Any:  # JSON
     return value
 
 
-def pause(before: Any, after: Any, since_last: float) -> float:  # JSON
+def pause(before: Any, after: Any, since_last: float, *, repeated: bool = False) -> float:  # JSON
     """Return the seconds to wait before a changed status is written; 0 for at once.
 
     Args:
         before: the stored status.
         after: the new one.
         since_last: seconds since this object's status was written last.
+        repeated: it tells of a failure that is repeated by itself: other words for the same are no news.
     """
-    return max(0.0, NUMBERS_EVERY - since_last) if only_numbers_differ(before, after) else 0.0
+    alike = only_numbers_differ(before, after) or (repeated and _wordless(before) == _wordless(after))
+    return max(0.0, NUMBERS_EVERY - since_last) if alike else 0.0
+
+
+def _wordless(value: Any) -> Any:  # JSON
+    if isinstance(value, Mapping):
+        return {key: _wordless(entry) for key, entry in value.items() if key not in _SENTENCES}
+    return [_wordless(entry) for entry in value] if isinstance(value, list) else value
 
 
 def only_numbers_differ(before: Any, after: Any, key: str = "") -> bool:  # JSON

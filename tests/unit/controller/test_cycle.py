@@ -378,6 +378,24 @@ def test_a_refused_object_is_told_in_the_words_of_the_server_and_recovers() -> N
     assert story.condition("Stalled") is None
 
 
+def test_a_refusal_in_ever_new_words_is_told_every_half_minute_and_wakes_nobody() -> None:
+    """A webhook denies with the id of the request: each denial was news, and the news of it led to the next one."""
+    story = Story()
+    words = [RefusedError(f"denied, trace {chr(ord('a') + n) * 8}") for n in range(5)]
+    story.cluster.failures["create Service flights-1"] = [*words]
+    story.look()
+    story.woken.clear()
+
+    assert story.writes_of(looks=2) == ["create Service flights-1"] * 2
+    assert story.condition("Stalled")["message"] == "denied, trace aaaaaaaa"
+    story.time = NUMBERS_EVERY
+    assert story.writes_of() == ["create Service flights-1", "status TrainingRun flights-1"]
+    assert story.condition("Stalled")["message"] == "denied, trace dddddddd"
+    assert KEY not in story.woken
+    story.hear(story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": "green"}}))
+    assert story.writes_of()[1:] == ["status TrainingRun flights-1"]
+
+
 def test_after_a_refusal_the_other_writes_wait() -> None:
     """A half-done plan is not made more than half."""
     toy = Toy(writes=lambda seen: (Create(service(seen.body)), Delete(SERVICE, "demo", "old", "u")))

@@ -50,6 +50,18 @@ def test_everything_else_is_written_at_once(pair: tuple[Any, Any]) -> None:
     assert status.pause(*pair, since_last=0.0) == 0.0
 
 
+def test_other_words_for_a_failure_that_is_repeated_wait_as_numbers_do() -> None:
+    """But not another failure, nor the same of a newer spec."""
+    told = {"summary": "a", "conditions": [{"type": "Stalled", "reason": "Refused", "message": "a"}]}
+    words = {"summary": "b", "conditions": [{"type": "Stalled", "reason": "Refused", "message": "b"}]}
+    other = {"summary": "b", "conditions": [{"type": "Stalled", "reason": "NameConflict", "message": "b"}]}
+
+    assert status.pause(told, words, since_last=12.0, repeated=True) == 18.0
+    assert status.pause(told, words, since_last=12.0) == 0.0
+    assert status.pause(told, other, since_last=12.0, repeated=True) == 0.0
+    assert status.pause(told, {**words, "observedGeneration": 2}, since_last=12.0, repeated=True) == 0.0
+
+
 def test_nulls_are_left_out() -> None:
     """The API server refuses them."""
     assert status.compact({"a": None, "b": [{"c": None, "d": 0}]}) == {"b": [{"d": 0}]}
