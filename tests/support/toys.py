@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,6 +50,8 @@ class Toy:
     writes: Callable[[Seen], tuple[Write, ...]] = lambda seen: (Apply(service(seen.body, **colour(seen.body))),)
     again: timedelta | None = None
     raises: Exception | None = None
+    asks: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the plan."""
     plans: list[Plan] = field(default_factory=list)
 
     @property
@@ -63,7 +65,7 @@ class Toy:
             raise self.raises
         sentence = f"{len(seen.services)} services"
         status = StatusDraft(sentence, (ready(Reason.SETTLED, sentence),), {"progress": str(len(seen.services))})
-        plan = Plan(sentence, status, self.records(seen), self.writes(seen), self.again)
+        plan = Plan(sentence, status, self.records(seen), self.writes(seen), self.again, **self.asks)
         self.plans.append(plan)
         return plan
 

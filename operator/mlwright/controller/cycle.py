@@ -126,7 +126,8 @@ class Cycle:
     async def _move(self, key: Key, body: Body) -> Outcome:
         try:
             plan = self._decide(key, body)
-            done = await Executor(self._cluster, self._intake, body, plan, self._fence).perform()
+            self._ask(key, plan)
+            done = await self._perform(key, body, plan)
         except InvalidSpecError as error:
             return await self._stall(key, body, Reason.INVALID_SPEC, error)
         except NameConflictError as error:
@@ -139,6 +140,26 @@ class Cycle:
         reconciler = self._reconcilers[key.kind]
         observed = reconciler.gather(body, self._intake.cache)
         return reconciler.plan(observed, self._settings, self._clock.now())
+
+    def _ask(self, key: Key, plan: Plan) -> None:
+        """Let be counted what the plan asks for, whatever becomes of its writes: a refusal must not blind who judges.
+
+        That nothing is asked for any more is believed when all is written; until then the same may be decided again.
+        """
+        if plan.measure is not None:
+            self._intake.cache.want(key, plan.measure)
+        if plan.questions:
+            self._intake.cache.loads.want(key, plan.questions, None, plan.bounds, plan.standing)
+        if plan.wanted is not None:
+            self._intake.cache.tallies.want(key, plan.wanted)
+
+    async def _perform(self, key: Key, body: Body, plan: Plan) -> Performed:
+        executor = Executor(self._cluster, self._intake, body, plan, self._fence)
+        try:
+            return await executor.perform()
+        finally:
+            if executor.scaled:  # what limits the next step must know of this one, though another write failed
+                self._intake.cache.loads.remember(key, plan.memory)
 
     async def _stall(self, key: Key, body: Body, reason: Reason, error: Exception) -> Outcome:
         sentence, result = str(error), _STALLED[reason]
@@ -179,7 +200,8 @@ class Cycle:
         """Write the status if it changed, and tell. Returns the seconds after which mere numbers may be written.
 
         `repeated`: it tells of a failure, after which the object is looked at again with growing delay. Neither the
-        words of each failure nor the news that they were written shorten that: a webhook may say something new each time.
+        words of each failure nor the news that they were written shorten that: a webhook may say something new
+        each time.
         """
         before = body.get("status") or {}
         generation = body["metadata"].get("generation", 0)

@@ -77,6 +77,8 @@ class Performed:
     writes: int = 0
     unseen: int = 0
     """Writes whose effect the cache learns of by an event only."""
+    scales: int = 0
+    """Numbers of pods that were set."""
     verdicts: tuple[Verdict, ...] = ()
     """Conditions to add: what was asked for and is somebody else's to give."""
 
@@ -106,6 +108,11 @@ class Executor:
 
     def _writes(self) -> tuple[Write, ...]:
         return (*self._plan.records, *self._plan.writes)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the plan sets numbers of pods, and all of them are set, whatever became of the rest."""
+        return 0 < sum(isinstance(write, Scale) for write in self._writes()) == self._done.scales
 
     async def perform(self) -> Performed:
         """Adopt lost children, then write the records, then the rest; stop at the first that fails.
@@ -267,6 +274,7 @@ class Executor:
 
     async def _scale(self, write: Scale) -> None:
         await self._cluster.scale(write.kind, write.namespace, write.name, write.replicas, write.resource_version)
+        self._done.scales += 1
         self._wrote(None)
 
     async def _delete(self, write: Delete) -> None:

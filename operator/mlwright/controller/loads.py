@@ -46,6 +46,10 @@ class Loads:
             self._memories.pop(owner, None)
             return
         self._asked[owner] = questions
+        self.remember(owner, memory)
+
+    def remember(self, owner: Key, memory: Memory | None) -> None:
+        """Let an object remember something of its size; None: what it remembers already."""
         if memory is not None:
             self._memories[owner] = memory
 

@@ -24,7 +24,11 @@ from mlwright.errors import (
     RefusedError,
     UnavailableError,
 )
+from mlwright.plan.drift_counts import Wanted
+from mlwright.plan.loads import Question
+from mlwright.plan.measuring import Measure
 from mlwright.plan.resources import DEPLOYMENT, MODEL, MODEL_DEPLOYMENT, SERVICE, Body, Key
+from mlwright.plan.scaling import Memory
 from mlwright.plan.writes import Apply, ApplyEntry, Census, Create, Delete, Scale, Witness
 from mlwright.ports.events import Notice
 from mlwright.ports.outside import Outside
@@ -590,6 +594,47 @@ def test_a_scale_at_an_old_version_is_decided_anew() -> None:
     story.cluster.put(body)
 
     assert story.look().result is Result.SUPERSEDED
+
+
+QUESTION = Question("sum(up)")
+WANTED = Wanted("demo", "web", "r", 0.0, 600.0)
+MEASURE = cast("Measure", "what a rollout wants counted")
+
+
+def test_a_refused_write_blinds_nobody() -> None:
+    """A new leader whose first write is refused asks for the load all the same, and counts what judges a canary."""
+    asks = {"questions": (QUESTION,), "memory": Memory(judged=1.0), "measure": MEASURE, "wanted": WANTED}
+    story = Story(Toy(asks=asks))
+    story.cluster.failures["create Service flights-1"] = [RefusedError("exceeded quota")] * 2
+    cache = story.intake.cache
+
+    assert story.look().result is Result.REFUSED
+    assert cache.loads.asked == {QUESTION}
+    assert dict(cache.wanted) == {KEY: MEASURE}
+    assert cache.tallies.open == ((KEY, WANTED),)
+    assert cache.memory(KEY) is None
+    story.toy.asks = {}
+    story.look()
+    assert cache.loads.asked == {QUESTION}
+    story.settle()
+    assert (cache.loads.asked, dict(cache.wanted), cache.tallies.open) == (frozenset(), {}, ())
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_a_step_up_is_remembered_when_it_was_made_whatever_else_failed(*, scaled: bool) -> None:
+    """What limits the next step looks back at it; a step that was not made counts for nothing."""
+    asks = {"questions": (QUESTION,), "memory": Memory(judged=1.0)}
+    body = service({"kind": "TrainingRun", "metadata": {"namespace": "demo", "name": "web", "uid": "u"}})
+    body |= {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 1}}
+    story = Story(Toy(asks=asks))
+    version = story.cluster.put(body)["metadata"]["resourceVersion"] if scaled else "1"
+    scale = Scale(DEPLOYMENT, "demo", "web", 3, version)
+    story.toy.writes = lambda seen: (scale, Apply(service(seen.body)))
+    story.cluster.failures["create Service flights-1"] = [RefusedError("exceeded quota")]
+
+    story.look()
+
+    assert story.intake.cache.memory(KEY) == (Memory(judged=1.0) if scaled else None)
 
 
 def test_a_delete_hits_only_the_object_that_was_seen() -> None:
