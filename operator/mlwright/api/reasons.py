@@ -47,6 +47,10 @@ class Reason(StrEnum):
     )
     QUEUED = "Queued", "A queue has not admitted the step's Job yet; the step starts by itself when it does."
     RETRYING = "Retrying", "The last attempt failed for a passing reason and is repeated."
+    UNAVAILABLE = (
+        "Unavailable",
+        "Kubernetes, or a webhook that it asks, has not taken a change for a while; it is tried again by itself.",
+    )
     PODS_UNHEALTHY = "PodsUnhealthy", "Serving pods fail or do not become ready."
     ROUTER_UNREADY = (
         "RouterUnready",

@@ -6,7 +6,7 @@
 | a name is taken (NameConflictError) | Stalled/NameConflict; tried again with growing delay |
 | the API server refuses an object (RefusedError) | Stalled/Refused with its words; tried again with growing delay |
 | the world moved on (SupersededError) | the cache is brought up to date; looked at again at once |
-| busy, away, timed out (UnavailableError) | tried again with growing delay, or when the server said |
+| busy, away, timed out (UnavailableError) | tried again with growing delay, or when the server said; told if it lasts |
 | anything else | Stalled/InternalError with its words, the traceback in the log; tried again with growing delay |
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -26,6 +27,7 @@ from mlwright.controller.executor import Executor, Performed, SupersededError
 from mlwright.controller.intake import Intake
 from mlwright.controller.reconciler import Reconciler
 from mlwright.errors import (
+    ClusterError,
     ConflictError,
     InvalidSpecError,
     NameConflictError,
@@ -43,6 +45,11 @@ logger = logging.getLogger(__name__)
 
 ALIAS_AGAIN: Final = 60.0
 """Seconds until an alias that belongs to somebody else is asked for again."""
+
+
+UNHEARD: Final = 45.0
+"""Seconds of failures in a row after which they are told on the object: a new leader of the API server, or of a
+webhook, is there sooner."""
 
 
 class Result(StrEnum):
@@ -93,6 +100,8 @@ class Cycle:
         """When the status of an object was last written; only to write mere numbers seldom."""
         self._postponed: set[Key] = set()
         """New objects whose first status waits for the next look, which comes at once."""
+        self._unheard: dict[Key, float] = {}
+        """Since when each look at an object ended before all was written."""
 
     async def look(self, key: Key) -> Outcome:
         """Look at one object and move it at most one step forward.
@@ -104,12 +113,13 @@ class Cycle:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._told.pop(key, None)
             self._postponed.discard(key)
+            self._unheard.pop(key, None)
             self._intake.cache.want(key, None)
             self._intake.cache.loads.want(key, (), None)
             self._intake.cache.tallies.want(key, None)
             return Outcome(Result.GONE)
         try:
-            return await self._move(key, body)
+            outcome = await self._move(key, body)
         except LeadershipLostError:
             raise
         except SupersededError as error:
@@ -117,11 +127,14 @@ class Cycle:
             return Outcome(Result.SUPERSEDED)
         except UnavailableError as error:
             logger.warning("unavailable", extra=_fields(key) | {"error": str(error)})
+            await self._complain(key, body, error)
             return Outcome(Result.UNAVAILABLE, error.retry_after)
         except Exception as error:
             logger.exception("unexpected error", extra=_fields(key))
             await self._admit(key, body, error)
             return Outcome(Result.ERROR)
+        self._unheard.pop(key, None)
+        return outcome
 
     async def _move(self, key: Key, body: Body) -> Outcome:
         try:
@@ -166,6 +179,15 @@ class Cycle:
         draft = status.stuck(body.get("status") or {}, reason, sentence)
         await self._write_status(key, body, draft, sentence, repeated=result is not Result.INVALID)
         return Outcome(result)
+
+    async def _complain(self, key: Key, body: Body, error: UnavailableError) -> None:
+        """Tell on the object what has kept its changes from it for a while; where that fails as well, the log has."""
+        now = self._clock.monotonic()
+        if now - self._unheard.setdefault(key, now) < UNHEARD:
+            return
+        draft = status.hindered(body.get("status") or {}, str(error), body["metadata"].get("generation", 0))
+        with suppress(SupersededError, ClusterError):
+            await self._write_status(key, body, draft, draft.summary, repeated=True)
 
     async def _admit(self, key: Key, body: Body, fault: Exception) -> None:
         """Tell an error of our own on the object; where that fails as well, the log has told."""

@@ -221,7 +221,9 @@ class Executor:
         if not known:  # what follows in the plan may rest on other content than the object has
             raise SupersededError(f"{named} appeared meanwhile")
         if "deletionTimestamp" in held["metadata"]:
-            raise UnavailableError(f"{named} is still being deleted")
+            waits = ", ".join(held["metadata"].get("finalizers") or ())
+            until = f", until its finalizers are gone ({waits})" if waits else ""
+            raise UnavailableError(f"{named} is still being deleted{until}")
         if not belongs(held, wanted, self._owner) and not (is_record(wanted) and same_record(held, wanted)):
             raise name_conflict(held)
 

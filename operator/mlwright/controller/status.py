@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import mlwright
-from mlwright.api.conditions import State, StatusDraft, Verdict, changed, ready, stalled
+from mlwright.api.conditions import State, StatusDraft, Verdict, changed, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
 from mlwright.plan.resources import Body
 from mlwright.ports.events import Notice, Subject
@@ -98,10 +98,29 @@ def stuck(stored: Mapping[str, Any], reason: Reason, sentence: str, state: State
 
     What else was known of it stays as it was: what a plan claims beyond that was not done.
     """
-    fields = {key: value for key, value in stored.items() if key not in _COMMON}
+    fields, kept = _known(stored)
+    return StatusDraft(sentence, (ready(reason, sentence, state), stalled(reason, sentence), *kept), fields)
+
+
+def hindered(stored: Mapping[str, Any], words: str, generation: int) -> StatusDraft:
+    """Return the status of an object whose changes Kubernetes has not taken for a while, in its words.
+
+    It is tried again, so nobody has to act on the object. All that was known of it stays; also whether it is Ready,
+    unless that was said of an older spec, or never.
+    """
+    fields, kept = _known(stored)
+    sentence = f"what is to be done next cannot be written yet: {words}; it is tried again by itself"
+    said = [_verdict(condition) for condition in stored.get("conditions") or () if condition["type"] == "Ready"]
+    good = stored.get("observedGeneration") == generation and said and said[0].reason is not Reason.UNAVAILABLE
+    readiness = said[0] if good else ready(Reason.UNAVAILABLE, sentence, "False")
+    return StatusDraft(sentence, (readiness, reconciling(Reason.UNAVAILABLE, sentence), *kept), fields)
+
+
+def _known(stored: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Verdict, ...]]:
+    """Return the fields of a status and its conditions, without those that say how far it is."""
     own = (_verdict(condition) for condition in stored.get("conditions") or ())
     kept = tuple(verdict for verdict in own if verdict.type not in _READINESS)
-    return StatusDraft(sentence, (ready(reason, sentence, state), stalled(reason, sentence), *kept), fields)
+    return {key: value for key, value in stored.items() if key not in _COMMON}, kept
 
 
 def undecided(stored: Mapping[str, Any], error: Exception) -> StatusDraft:

@@ -13,7 +13,7 @@ from mlwright.api.conditions import find
 from mlwright.api.reasons import Reason
 from mlwright.constants import ANNOTATION_APPLIED, LABEL_MANAGED_BY, LABEL_OWNER, MANAGED_BY
 from mlwright.controller.cache import Cache
-from mlwright.controller.cycle import Cycle, Outcome, Result
+from mlwright.controller.cycle import UNHEARD, Cycle, Outcome, Result
 from mlwright.controller.election import LeadershipLostError
 from mlwright.controller.intake import Intake
 from mlwright.controller.status import NUMBERS_EVERY
@@ -419,6 +419,60 @@ def test_the_server_says_when_to_come_back() -> None:
     assert story.look() == Outcome(Result.UNAVAILABLE, 7.0)
 
 
+def test_what_is_refused_by_failures_for_a_while_is_told_on_the_object_until_it_goes_through() -> None:
+    """A webhook that guards Services is away: nobody looks into the log of an operator for the words of that."""
+    story = Story()
+    away = 'create Service flights-1: failed calling webhook "guard", request {}'
+    story.cluster.failures["create Service flights-1"] = [UnavailableError(away.format(n)) for n in "abcd"]
+    story.look()
+    story.woken.clear()
+    story.time = UNHEARD - 1.0
+    assert story.writes_of() == ["create Service flights-1"]
+    story.time = UNHEARD
+
+    assert story.writes_of(looks=2)[1:] == ["status TrainingRun flights-1", "create Service flights-1"]
+    for condition in ("Ready", "Reconciling"):
+        assert story.condition(condition)["reason"] == "Unavailable"
+        assert story.condition(condition)["message"] == (
+            f"what is to be done next cannot be written yet: {away.format('c')}; it is tried again by itself"
+        )
+    assert KEY not in story.woken
+    story.settle()
+    assert story.condition("Reconciling") is None
+    assert story.condition("Ready")["status"] == "True"
+
+
+def test_failures_that_pass_between_two_looks_are_not_added_up() -> None:
+    """Each minute something fails once, and goes through at once when it is tried again."""
+    story = Story()
+    for minute in range(3):
+        story.time = minute * 60.0
+        story.hear(story.cluster.edit(*KEY_PLACE, spec={"trigger": {"reason": f"colour {minute}"}}))
+        place = f"{'apply' if minute else 'create'} Service flights-1"
+        story.cluster.failures[place] = [UnavailableError("away")]
+        assert story.look().result is Result.UNAVAILABLE
+        story.settle()
+
+    assert not [notice for notice in story.told if notice.reason == "Unavailable"]
+
+
+def test_a_namesake_whose_deletion_hangs_is_told_with_its_finalizers() -> None:
+    """A foreign finalizer holds the name; only who put it there can help."""
+    story = Story()
+    child = service(story.cluster.read(*KEY_PLACE))
+    child["metadata"] |= {"deletionTimestamp": "2026-01-02T00:00:00Z", "finalizers": ["example.com/keeps"]}
+    story.toy.writes = lambda seen: (Create(service(seen.body)),)
+    story.hear(story.cluster.put(child))
+    story.look()
+    story.time = UNHEARD
+
+    assert story.look().result is Result.UNAVAILABLE
+    assert (
+        "Service flights-1 is still being deleted, until its finalizers are gone (example.com/keeps);"
+        in story.condition("Reconciling")["message"]
+    )
+
+
 def test_an_error_of_our_own_is_told_on_the_object_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Nobody looks into the log of an operator while the object says that all is well."""
     story = Story()
@@ -617,7 +671,9 @@ def test_a_refused_write_blinds_nobody() -> None:
     story.look()
     assert cache.loads.asked == {QUESTION}
     story.settle()
-    assert (cache.loads.asked, dict(cache.wanted), cache.tallies.open) == (frozenset(), {}, ())
+    assert not cache.loads.asked
+    assert not cache.wanted
+    assert not cache.tallies.open
 
 
 @pytest.mark.parametrize("scaled", [True, False])

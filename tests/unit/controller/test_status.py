@@ -62,6 +62,21 @@ def test_other_words_for_a_failure_that_is_repeated_wait_as_numbers_do() -> None
     assert status.pause(told, {**words, "observedGeneration": 2}, since_last=12.0, repeated=True) == 0.0
 
 
+def test_what_is_ready_stays_so_while_changes_do_not_get_through() -> None:
+    """It goes on serving; but a newer spec, or one of which nothing was ever said, is not what is there."""
+    serving = [{"type": "Ready", "status": "True", "reason": "Serving", "message": "2 of 2 pods ready"}]
+    stored = {"replicas": 2, "observedGeneration": 1, "conditions": serving}
+
+    def told(stored: dict[str, Any], generation: int) -> list[tuple[str, str, str]]:
+        draft = status.hindered(stored, "webhook is away", generation)
+        return [(verdict.type, verdict.status, verdict.reason) for verdict in draft.conditions]
+
+    going = ("Reconciling", "True", "Unavailable")
+    assert told(stored, 1) == [("Ready", "True", "Serving"), going]
+    assert told(stored, 2) == told({}, 1) == [("Ready", "False", "Unavailable"), going]
+    assert status.hindered(stored, "webhook is away", 1).fields == {"replicas": 2}
+
+
 def test_nulls_are_left_out() -> None:
     """The API server refuses them."""
     assert status.compact({"a": None, "b": [{"c": None, "d": 0}]}) == {"b": [{"d": 0}]}
