@@ -131,8 +131,8 @@ class _Process:
 
     async def _connected(self) -> None:
         settings, metrics = self._settings, self._gauges.metrics
-        transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called)
         clock = SystemClock()
+        transport, access = await connect(self._environ, settings.workers + SPARE, metrics.called, clock.heard)
         kinds = (*KINDS, *await served(transport, WHERE_SERVED), *await _foreign(transport, settings))
         store, routers = _store(settings), RouterPods()
         outside = Outside(

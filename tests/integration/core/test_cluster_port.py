@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cluster.apiserver import ApiServer
+from mlwright.adapters.clock import SystemClock
 from mlwright.adapters.kube import client as client_module
 from mlwright.adapters.kube import service_account
 from mlwright.adapters.kube.client import KubeCluster, item
@@ -320,6 +322,15 @@ async def test_every_call_is_counted(apiserver: ApiServer, namespace: str) -> No
     await transport.close()
 
     assert calls == [("get", "version", 200), ("get", "Model", 404)]
+
+
+async def test_a_wrong_clock_is_corrected_by_the_first_answer(apiserver: ApiServer) -> None:
+    """What the API server made a moment ago would be a quarter of an hour old else, and every deadline over."""
+    clock = SystemClock(lambda: datetime.now(UTC) + timedelta(minutes=15))
+    transport, _ = await connect({"KUBECONFIG": str(apiserver.kubeconfig)}, 1, lambda *_: None, clock.heard)
+    await transport.close()
+
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_an_api_server_that_is_away_is_unavailable(apiserver: ApiServer) -> None:

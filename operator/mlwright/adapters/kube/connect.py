@@ -8,27 +8,30 @@ from typing import Final
 
 from mlwright.adapters.kube import service_account
 from mlwright.adapters.kube.failures import UnreachableError
-from mlwright.adapters.kube.transport import Call, Transport, Watcher
+from mlwright.adapters.kube.transport import Call, Dated, Transport, Watcher
 from mlwright.ports.access import Access
 
 OLDEST: Final = (1, 35)
 """First Kubernetes version whose resourceVersions may be compared as numbers, which the cache rests on."""
 
 
-async def connect(environ: Mapping[str, str], connections: int, watcher: Watcher) -> tuple[Transport, Access]:
+async def connect(
+    environ: Mapping[str, str], connections: int, watcher: Watcher, dated: Dated = lambda *_: None
+) -> tuple[Transport, Access]:
     """Read the configuration and check the server's version.
 
     Args:
         environ: `KUBERNETES_SERVICE_HOST` means inside a pod; else `KUBECONFIG` or its default place.
         connections: how many calls may be under way at once.
         watcher: is told of every call.
+        dated: is told when every answer was given, by the clock of the API server.
 
     Raises:
         UnreachableError: no configuration, or Kubernetes is too old.
         UnavailableError: the API server does not answer.
     """
     access = await _access(environ)
-    transport = Transport(access, connections, watcher)
+    transport = Transport(access, connections, watcher, dated)
     try:
         await _check_version(transport)
     except BaseException:

@@ -30,6 +30,9 @@ _ESCAPED: Final = re.compile("[<>&\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 Watcher = Callable[[str, str, int, float], None]
 """Is told verb, kind, HTTP code (0: no answer) and seconds of every call."""
 
+Dated = Callable[[str, float], None]
+"""Is told the Date header of every answer (empty without one) and how many seconds the answer took."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -60,9 +63,10 @@ network that costs both sides more time than it saves."""
 class Transport:
     """Sends calls. Every failure leaves as one of `mlwright.errors`."""
 
-    def __init__(self, access: Access, connections: int, watcher: Watcher) -> None:
+    def __init__(self, access: Access, connections: int, watcher: Watcher, dated: Dated) -> None:
         """Take the way to the API server and how many calls may be under way at once; needs a running loop."""
         self._access = access
+        self._dated = dated
         self._watcher = watcher
         connector = aiohttp.TCPConnector(limit=connections, ssl=access.tls or True)
         # Without trust_env=False every call would look for a netrc file, in a thread of its own.
@@ -82,6 +86,7 @@ class Transport:
             raise UnavailableError(f"{call}: {type(error).__name__} {error}".rstrip()) from error
         finally:
             self._watcher(call.verb, call.kind, code, time.monotonic() - begun)
+        self._dated(headers.get("Date", ""), time.monotonic() - begun)
         if not 200 <= code < 300:  # noqa: PLR2004  # the successes of HTTP
             raise translate(str(call), code, headers, payload)
         return cast("Body", from_json(payload))
