@@ -115,7 +115,7 @@ class Executor:
         return 0 < sum(isinstance(write, Scale) for write in self._writes()) == self._done.scales
 
     async def perform(self) -> Performed:
-        """Adopt lost children, then write the records, then the rest; stop at the first that fails.
+        """Adopt lost children if the plan does, then write the records, then the rest; stop at the first that fails.
 
         Raises:
             SupersededError: look and decide again at once.
@@ -123,7 +123,8 @@ class Executor:
             RefusedError: the API server refuses an object.
             UnavailableError: try again later; the last write may or may not have had effect.
         """
-        await self._adopt()
+        if self._plan.adopts:
+            await self._adopt()
         for write in self._writes():
             await self._perform(write)
         return self._done

@@ -51,6 +51,11 @@ def lost(child: Body, owner: Body) -> bool:
     return named == (GROUP, owner["kind"], owner["metadata"]["name"]) and ref["uid"] != owner["metadata"]["uid"]
 
 
+def of_another(child: Body, owner: Body) -> bool:
+    """Tell whether the controller reference names the owner with another uid than it has."""
+    return controller(child) is not None and lost(child, owner)
+
+
 def is_child(found: Body, owner: Body) -> bool:
     """Tell whether an object is the owner's child, or was and may be adopted."""
     if owner_of(found) != key_of(owner):

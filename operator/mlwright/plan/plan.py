@@ -45,6 +45,8 @@ class Plan:
     """By which an answer that changes nothing is known without another look; None: each answer leads to one."""
     wanted: Wanted | None = None
     """Rows that are to be counted by their bins; whenever they were, there is another look."""
+    adopts: bool = True
+    """Whether children are taken back that name another uid than the owner has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Decided(Generic[Intent]):
     memory: Memory | None = None
     standing: Standing | None = None
     wanted: Wanted | None = None
+    adopts: bool = True
 
     def rendered(self, render: Callable[[Intent], Write]) -> Plan:
         """Return the Plan, each intent turned into a write by `render`."""
@@ -76,4 +79,5 @@ class Decided(Generic[Intent]):
             memory=self.memory,
             standing=self.standing,
             wanted=self.wanted,
+            adopts=self.adopts,
         )

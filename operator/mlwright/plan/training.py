@@ -80,6 +80,8 @@ class RunSeen:
     """In the order of their slots."""
     model: ModelKnown | None = None
     """Only of a run that takes in a model."""
+    left: tuple[str, ...] = ()
+    """What an earlier run of this name left and is not removed yet, by kind and name; nothing of it is seen here."""
 
 
 @dataclass(frozen=True, slots=True)

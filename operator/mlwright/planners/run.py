@@ -43,6 +43,8 @@ REASON_LENGTH: Final = 512
 RELEASE_LENGTH: Final = 128
 RELEASES: Final = 32
 """What the record of a version takes in of words that others chose."""
+NAMED: Final = 3
+"""Of what an earlier run left, so many are named."""
 
 
 def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
@@ -57,7 +59,8 @@ def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
     at = _begun_again(Situation(seen, steps(seen, now), settings, now, last(seen, now)))
     decision = next(decision for rule in RULES if (decision := rule(at)) is not None)
     judged = data_checks.condition(decision.status.fields.get("checks"))
-    return replace(decision, status=replace(decision.status, conditions=(*decision.status.conditions, *judged)))
+    status = replace(decision.status, conditions=(*decision.status.conditions, *judged))
+    return replace(decision, status=status, adopts=not seen.left)
 
 
 def _begun_again(at: Situation) -> Situation:
@@ -145,6 +148,16 @@ def _timed_out(at: Situation) -> Decision | None:
         return None
     limit = f"{at.frozen.timeout:g} s of spec.policy.timeoutAfter"
     return _end(at, End("Failed", Reason.TIMED_OUT, f"took longer than the {limit}; {standing(at)}"))
+
+
+def _left(at: Situation) -> Decision | None:
+    """An earlier run of this name is not gone yet with all that it made: this one is to do its own work."""
+    left = at.seen.left
+    if not left:
+        return None
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    named = f"{', '.join(left[:NAMED])}{more}"
+    return _wait(at, f"waits until Kubernetes has removed what an earlier run of this name left ({named})")
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -298,6 +311,7 @@ RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
     _ended,
     _superseded,
     _aborted,
+    _left,
     _lost,
     _suspended,
     _unfrozen,

@@ -150,7 +150,8 @@ class Operator:
         plan: Plan | None = None
         try:
             plan = reconciler.plan(reconciler.gather(body, self.world), self.settings, self.now)
-            self._adopt(body)
+            if plan.adopts:
+                self._adopt(body)
             verdicts = [*self._perform(plan, body)]
         except InvalidSpecError as error:
             self._status(body, _stuck(body, Reason.INVALID_SPEC, str(error)))

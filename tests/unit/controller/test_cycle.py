@@ -284,6 +284,18 @@ def test_a_child_whose_owner_reference_was_lost_is_adopted(uid: str) -> None:
     assert story.writes_of(looks=2) == []
 
 
+def test_nothing_is_adopted_against_the_plan() -> None:
+    """It knows whose the child is."""
+    story = Story()
+    story.settle()
+    story.toy.asks = {"adopts": False}
+    child = story.cluster.read("Service", "flights-1")
+    child["metadata"]["ownerReferences"][0]["uid"] = "dead"
+    story.hear(story.cluster.put(child))
+
+    assert story.writes_of(looks=2) == []
+
+
 def test_nothing_is_adopted_for_an_owner_that_was_replaced() -> None:
     """The live owner is another one than the one that was seen: look again."""
     story = Story()

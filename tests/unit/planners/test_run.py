@@ -476,6 +476,7 @@ def test_the_rules_are_asked_in_this_order() -> None:
         "_ended",
         "_superseded",
         "_aborted",
+        "_left",
         "_lost",
         "_suspended",
         "_unfrozen",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.plan.resources import Body, Key
+from mlwright.plan.resources import BY_NAME, Body, Key
 from tests.support.replay import people
 from tests.support.replay.actors import Surroundings
 from tests.support.replay.invariants import watched
@@ -240,19 +240,44 @@ def test_a_version_that_is_deleted_by_hand_does_not_come_again(trained: Operator
     assert (gone, versions(trained.world)) == ([], ["flights-v2"])
 
 
-def test_a_name_that_comes_again_does_not_find_the_results_of_the_first(trained: Operator) -> None:
-    """Somebody runs `by-hand`, deletes it and creates it once more: that is another training."""
+@pytest.mark.parametrize(
+    "collected", [(), ("ControllerRevision",), ("Job",)], ids=["nothing", "its template", "its Jobs"]
+)
+def test_a_name_that_comes_again_does_not_find_the_results_of_the_first(
+    trained: Operator, collected: tuple[str, ...]
+) -> None:
+    """Somebody replaces `by-hand`; whatever the garbage collector has taken by then, that is another training."""
     world = trained.world
-    for _ in range(2):
-        world.add(people.run("by-hand"))
-        trained.settle()
-        world.remove("TrainingRun", "by-hand")
-        trained.actors.collect(world)
-        trained.actors.collect(world)
+    world.add(people.run("by-hand"))
+    trained.settle()
+    world.remove("TrainingRun", "by-hand")
+    for kind in collected:
+        for body in world.children(BY_NAME[kind], Key("TrainingRun", "demo", "by-hand")):
+            world.remove(kind, body["metadata"]["name"])
+    world.add(people.run("by-hand"))
+    trained.look(Key("TrainingRun", "demo", "by-hand"))
+    told = summary(world, "TrainingRun", "by-hand")
+    trained.settle()
 
     uris = [body["spec"]["bundle"]["uri"] for body in world.all("ModelVersion")]
+    assert told.startswith("waits until Kubernetes has removed what an earlier run of this name left (")
     assert versions(world) == ["flights-v1", "flights-v2", "flights-v3"]
     assert len(set(uris)) == 3
+
+
+def test_a_run_that_is_ended_while_an_earlier_one_of_its_name_goes_takes_nothing_of_it(trained: Operator) -> None:
+    """Its pods would be at work for a run that is over."""
+    world = trained.world
+    trained.actors.around.endless = {"train"}
+    world.add(people.run("by-hand"))
+    trained.settle()
+    world.remove("TrainingRun", "by-hand")
+    world.add(people.run("by-hand"))
+    annotate(world, "TrainingRun", "by-hand", abort="now")
+    trained.settle()
+
+    assert conditions(world, "TrainingRun", "by-hand")["Failed"] == "True"
+    assert [body["metadata"]["name"] for body in world.all("Job") if body["metadata"]["name"].startswith("by-")] == []
 
 
 def test_a_pipeline_that_is_deleted_and_made_again_goes_on(trained: Operator) -> None:

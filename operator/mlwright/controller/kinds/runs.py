@@ -28,6 +28,7 @@ from mlwright.constants import (
 from mlwright.controller.kinds import endings, jobs, parsing, pipelines
 from mlwright.controller.kinds.champions import champion
 from mlwright.controller.kinds.versions import versions
+from mlwright.controller.ownership import of_another
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
@@ -36,7 +37,17 @@ from mlwright.plan.jobs import JobSeen, JobState
 from mlwright.plan.pipelines import PipelineSeen, ProbeSeen
 from mlwright.plan.plan import Plan
 from mlwright.plan.pods import PodSeen, moment, pod_seen
-from mlwright.plan.resources import JOB, MODEL, POD, TRAINING_PIPELINE, TRAINING_RUN, Body, Key, ResourceKind
+from mlwright.plan.resources import (
+    CONTROLLER_REVISION,
+    JOB,
+    MODEL,
+    POD,
+    TRAINING_PIPELINE,
+    TRAINING_RUN,
+    Body,
+    Key,
+    ResourceKind,
+)
 from mlwright.plan.training import Kept, ModelKnown, RunSeen
 from mlwright.planners import run
 from mlwright.planners.champion import asks, compares
@@ -62,7 +73,8 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     retry = parsing.annotation(body, ANNOTATION_RETRY)
     over = is_over(body)
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
-    children = cache.children(JOB, owner)
+    left = () if over else _left(body, cache)
+    children = () if left else cache.children(JOB, owner)
     found = (_job(job, owner.name, pods) for job in children)
     seen = RunSeen(
         namespace=owner.namespace,
@@ -78,8 +90,34 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
         retry=retry,
         abort=parsing.annotation(body, ANNOTATION_ABORT),
         looks=tuple(sorted(_looks(children, owner.name, pods), key=lambda look: look.slot)),
+        left=left,
     )
     return seen if over else _going(seen, body, cache)
+
+
+def _left(body: Body, cache: CacheView) -> tuple[str, ...]:
+    """Return what an earlier run of this name left, which is not this one's; it goes as its owner has gone.
+
+    Its controller reference tells another uid. So it does after a restore from a backup, when all is the run's own:
+    then the Model has another uid as well than the one that was frozen, or the status tells what the run has begun.
+    """
+    meta = body["metadata"]
+    if (body.get("status") or {}).get("templateRevision"):
+        return ()
+    owner = Key(TRAINING_RUN.name, meta["namespace"], meta["name"])
+    revisions = cache.children(CONTROLLER_REVISION, owner)
+    if revisions and not all(of_another(revision, body) and _is_of(revision, cache) for revision in revisions):
+        return ()
+    others = (child for kind in (JOB, *cache.foreign()) for child in cache.children(kind, owner))
+    left = (child for child in (*revisions, *others) if of_another(child, body))
+    return tuple(f"{child['kind']} {child['metadata']['name']}" for child in left)
+
+
+def _is_of(revision: Body, cache: CacheView) -> bool:
+    """Tell whether what a run froze is of the Model that is there now, and not of one that was restored."""
+    meta, data = revision["metadata"], revision.get("data") or {}
+    model = cache.get(MODEL, meta["namespace"], data.get("model", "")) or {"metadata": {}}
+    return bool(data.get("model_uid")) and data["model_uid"] == model["metadata"].get("uid")
 
 
 def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
@@ -91,7 +129,7 @@ def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
     suspended = bool(pipeline and pipeline["spec"].get("suspend"))
     replaced = bool(newer) and _replaces(pipeline)
     seen = replace(seen, newer=newer, suspended=suspended, replaced=replaced)
-    frozen = parsing.frozen(seen.name, seen.namespace, cache)
+    frozen = None if seen.left else parsing.frozen(seen.name, seen.namespace, cache)
     if frozen is None:
         definition = _defined(pipeline, cache) if pipeline else None
         cached = definition is not None and any(step.cache for step in definition.spec.steps)
