@@ -13,5 +13,13 @@ class AddressError(MlwrightError):
         self.remedy = remedy
 
 
+class GapsError(ValueError):
+    """The model answers no rows with missing or infinite numbers; `inputs` are those that have some."""
+
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        super().__init__(f"no answer to missing or infinite numbers, which there are in {', '.join(inputs)}")
+        self.inputs = inputs
+
+
 class BundleError(MlwrightError):
     """A bundle is incomplete, damaged, or of a kind that this version cannot read."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from mlwright.bundle.errors import BundleError
+from mlwright.bundle.errors import BundleError, GapsError
 from mlwright.bundle.manifest import Core, Datatype, Format, Signature
 from mlwright.bundle.outputs import outputs_of
 from mlwright.bundle.single_row import SingleRow
@@ -24,7 +24,11 @@ class Model(Protocol):
     """Answers rows: `[n, 1]` arrays by input name in, the outputs of the signature by name out."""
 
     def predict(self, inputs: Arrays) -> dict[str, Array]:
-        """Answer all rows; every input of the signature must be there, with the dtype that `tensors.DTYPES` says."""
+        """Answer all rows; every input of the signature must be there, with the dtype that `tensors.DTYPES` says.
+
+        Raises:
+            GapsError: Numbers are missing or infinite where the model takes none such.
+        """
         ...
 
 
@@ -87,9 +91,15 @@ class PipelineModel:
         self._core = core
 
     def predict(self, inputs: Arrays) -> dict[str, Array]:
-        """Answer all rows."""
+        """Answer all rows; raises GapsError where it refuses rows in which numbers are missing or infinite."""
         table = stack_inputs(inputs, self._core.signature)
-        return outputs_of(self._pipeline, table, self._core.task, self._core.signature)
+        try:
+            return outputs_of(self._pipeline, table, self._core.task, self._core.signature)
+        except ValueError as problem:
+            # No estimator says beforehand whether it takes them.
+            if gaps := tuple(name for name, values in inputs.items() if _has_gaps(values)):
+                raise GapsError(gaps) from problem
+            raise
 
 
 def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
@@ -100,6 +110,10 @@ def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
     text = any(tensor.datatype is Datatype.BYTES for tensor in signature.inputs)
     columns = [_single(inputs[tensor.name]) for tensor in signature.inputs]
     return np.hstack([column.astype(object) for column in columns] if text else columns)
+
+
+def _has_gaps(values: Array) -> bool:
+    return values.dtype.kind == "f" and not np.isfinite(values).all()
 
 
 def _single(values: Array) -> Array:

@@ -12,6 +12,9 @@ from mlwright.bundle.manifest import PROBABILITIES, Datatype, Label, Signature, 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 
+LARGEST: Final = float(np.finfo(np.float32).max)
+"""Models compute in single precision, so a number beyond it is as good as infinite."""
+
 # BYTES travels as Python text: ONNX Runtime and scikit-learn both take it so.
 DTYPES: Final[Mapping[Datatype, type[np.generic]]] = {
     Datatype.FP64: np.float64,

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from mlwright.bundle.manifest import Datatype
-from mlwright.bundle.tensors import DTYPES, Array
+from mlwright.bundle.tensors import DTYPES, LARGEST, Array
 from mlwright.server import binary
 from mlwright.server.datatypes import ACCEPTED, Declared
 from mlwright.server.phrases import json_name, listed, quoted
@@ -83,7 +83,10 @@ def from_bytes(name: str, wanted: Datatype, declared: Declared, rows: int, data:
     values = binary.read_numbers(name, declared.name, rows, data)
     if declared.name == "UINT64":  # the one that may hold what INT64 cannot
         _in_range(name, declared, values)
-    return values.astype(DTYPES[wanted]).reshape(rows, 1)
+    column = values.astype(DTYPES[wanted])
+    if wanted is Datatype.FP64:
+        _check_size([name], column, rows)
+    return column.reshape(rows, 1)
 
 
 def _in_range(name: str, declared: Declared, column: Array) -> Array:
@@ -123,5 +126,25 @@ def side_by_side(columns: Mapping[str, list[Any]], rows: int) -> dict[str, Array
 def divided(names: Collection[str], values: list[Any], rows: int) -> dict[str, Array]:
     """The same, from the numbers of all columns, one column after the other."""
     # numpy reads one flat list in half the time of a list of lists
-    block = np.array(values, dtype=np.float64).reshape(len(names), rows, 1)
-    return dict(zip(names, block, strict=True))
+    block = np.array(values, dtype=np.float64)
+    _check_size(names, block, rows)
+    return dict(zip(names, block.reshape(len(names), rows, 1), strict=True))
+
+
+def _check_size(names: Collection[str], block: Array, rows: int) -> None:
+    """Raise RefusedError (400) for a number that no model can compute with; `block` is one column after the other."""
+    if _is_small(block):
+        return
+    beyond = np.flatnonzero(np.abs(block) > LARGEST)
+    if beyond.size:
+        place, row = divmod(int(beyond[0]), rows)
+        raise bad_request(
+            f"input {[*names][place]}: the number of row {row} is infinite or huge; expected at most {LARGEST:.2g} in"
+            " size, null where it is missing"
+        )
+
+
+@np.errstate(over="ignore")  # as large as that it is not small
+def _is_small(block: Array) -> bool:
+    """Whether no number can be beyond the largest, in the least time: the usual case, and no number is missing."""
+    return bool(block.dot(block) <= LARGEST**2)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from mlwright.bundle import models
+from mlwright.bundle.errors import GapsError
 from mlwright.bundle.manifest import PROBABILITIES, Core, Format
 from mlwright.bundle.profile import Profile
 from mlwright.bundle.tensors import Arrays
 from mlwright.server.answers import JSON_LENGTH, AnswerEncoder
+from mlwright.server.phrases import listed
 from mlwright.server.problems import bad_request
 from mlwright.server.recording import PREDICTION_ID, Context, Recorder, Silent
 from mlwright.server.requests import RequestDecoder
@@ -57,8 +59,18 @@ class Model:
         self._row_answers = RowAnswers(identity, core.signature)
 
     def predict(self, columns: Arrays, context: Context) -> Prediction:
-        """Answer checked columns, `[n, 1]` each: where every protocol ends."""
-        outputs = self.predictor.predict(columns)
+        """Answer checked columns, `[n, 1]` each: where every protocol ends.
+
+        Raises:
+            RefusedError: Numbers are missing, and the model takes none such (400).
+        """
+        try:
+            outputs = self.predictor.predict(columns)
+        except GapsError as gaps:
+            raise bad_request(
+                f"a number is missing in {listed(gaps.inputs)}, and this model answers no such rows: send a number for"
+                " each row"
+            ) from gaps
         return Prediction(outputs, self.recorder.record(columns, outputs, context))
 
     def infer(self, head: Head, body: bytes) -> Reply:

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Datatype, Signature
+from mlwright.bundle.tensors import LARGEST
 from mlwright.server.access import Scheme
 from mlwright.server.columns import MAX_ROWS
 from mlwright.server.model import Model
@@ -15,7 +16,7 @@ _COUNT: Final = {"type": "integer", "minimum": 0}
 _JSON_TYPES: Final[Mapping[type, str]] = {bool: "boolean", int: "integer", str: "string"}
 
 _SCHEMAS: Final[Mapping[Datatype, Json]] = {
-    Datatype.FP64: {"type": ["number", "null"]},
+    Datatype.FP64: {"type": ["number", "null"], "minimum": -LARGEST, "maximum": LARGEST},
     Datatype.INT64: {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
     Datatype.BOOL: {"type": "boolean"},
     Datatype.BYTES: {"type": ["string", "null"]},

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mlwright.bundle.manifest import Datatype
+from mlwright.bundle.tensors import LARGEST
 from mlwright.trainer.arrow_types import is_number, is_text, kind_of
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.step import Dataset
@@ -22,9 +23,6 @@ from mlwright.trainer.wording import did_you_mean, rows
 FEATURES: Final = "spec.dataset.features"
 TARGET: Final = "spec.dataset.target"
 WEIGHT: Final = "spec.dataset.weightColumn"
-LARGEST: Final = float(np.finfo(np.float32).max)
-"""Models compute in single precision, so a number beyond it is as good as infinite."""
-
 ARROW_TYPES: Final = {
     Datatype.BOOL: pa.bool_(),
     Datatype.INT64: pa.int64(),
@@ -158,7 +156,7 @@ def _numbers(name: str, column: Any, field: str) -> Any:
     filled = column.cast(pa.float64(), safe=False)
     if filled.null_count:  # else nothing is copied
         filled = pc.fill_null(filled, float("nan"))
-    beyond = _beyond(filled.to_numpy())
+    beyond = count_beyond(filled.to_numpy())
     if beyond:
         raise UserError(
             field,
@@ -168,8 +166,8 @@ def _numbers(name: str, column: Any, field: str) -> Any:
     return filled
 
 
-def _beyond(values: NDArray[np.float64]) -> int:
-    """How many values no model can compute with."""
+def count_beyond(values: NDArray[np.float64]) -> int:
+    """How many values no model can compute with; missing ones are none of them."""
     if max(np.fmax.reduce(values, initial=0.0), -np.fmin.reduce(values, initial=0.0)) <= LARGEST:
         return 0  # the usual case, without a copy of the column
     return int(np.count_nonzero(np.abs(np.nan_to_num(values, nan=0.0, posinf=np.inf)) > LARGEST))

@@ -281,6 +281,11 @@ WRONG = {
         "spec.input.uri",
         "column 'distance' of data.parquet holds text, and flights-v3 learned FP64",
     ),
+    "a number that no model computes with": (
+        with_column("distance", [1.0, math.inf, -1e39, *range(ROWS - 3)]),
+        "spec.input.uri",
+        "column 'distance' of data.parquet holds infinite or huge numbers in 2 rows from row 0 on",
+    ),
     "missing where nothing was missing": (
         with_column("hour", [None, *range(ROWS - 1)]),
         "spec.input.uri",

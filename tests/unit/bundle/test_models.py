@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps
 
-from mlwright.bundle.errors import BundleError
+from mlwright.bundle.errors import BundleError, GapsError
 from mlwright.bundle.manifest import Core, Datatype, Format, Signature, Tensor
 from mlwright.bundle.models import Model, answer_all, load_model
 from mlwright.bundle.tensors import Array, to_inputs
@@ -40,6 +40,25 @@ def test_a_skops_model_takes_features_in_the_order_of_the_signature(tmp_path: Pa
     outputs = load_model(tmp_path, SKOPS).predict(dict(reversed(ROWS.items())))
 
     np.testing.assert_allclose(outputs["prediction"], [2.0, 7.0, 8.0])
+
+
+def test_a_model_that_takes_no_missing_numbers_names_them(tmp_path: Path) -> None:
+    """Only the rows tell: no estimator says beforehand whether it takes them."""
+    (tmp_path / "model.skops").write_bytes(dumps(_fitted()))
+    model = load_model(tmp_path, SKOPS)
+
+    with pytest.raises(GapsError, match=r"which there are in a$") as caught:
+        model.predict(ROWS | {"a": np.array([[1.0], [np.nan], [4.0]])})
+    assert caught.value.inputs == ("a",)
+
+
+def test_another_mistake_of_a_model_is_no_missing_number(tmp_path: Path) -> None:
+    """It is the model that is at fault then, and not who asked."""
+    (tmp_path / "model.skops").write_bytes(dumps(LinearRegression().fit(np.eye(3), [1.0, 2.0, 3.0])))
+
+    with pytest.raises(ValueError, match="2 features") as caught:
+        load_model(tmp_path, SKOPS).predict(ROWS)
+    assert not isinstance(caught.value, GapsError)
 
 
 def test_any_number_of_rows_is_answered_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlwright.bundle.errors import GapsError
 from mlwright.bundle.tensors import Array, Arrays
 from mlwright.server.admission import MAX_HELD_BYTES
 from mlwright.server.application import Application, Limits
@@ -287,6 +288,28 @@ async def test_a_slow_model_is_given_up(bundle: Bundle) -> None:
         stubborn.free.set()
 
     assert (answer.status, answer.error) == (504, "the model did not answer in time")
+
+
+class Gapless:
+    """A model that answers no rows in which numbers are missing."""
+
+    def predict(self, inputs: Arrays) -> dict[str, Array]:
+        """Refuse."""
+        raise GapsError(tuple(name for name, values in inputs.items() if name == "distance"))
+
+
+@pytest.mark.parametrize("cheap", [0, 1 << 20], ids=["on a thread", "on the loop"])
+async def test_a_model_that_takes_no_missing_numbers_says_so(app: Application, bundle: Bundle, cheap: int) -> None:
+    """The client can mend it, and no version is at fault: it must not count as an error of the model."""
+    app.model = Model(IDENTITY, bundle.manifest.core, Gapless())
+    app.model.cheap_bytes = cheap
+
+    answer = await infer(app, request(tensor("distance", data=[None, 1.0])))
+
+    assert (answer.status, answer.error) == (
+        400,
+        "a number is missing in distance, and this model answers no such rows: send a number for each row",
+    )
 
 
 async def test_turns_away_what_would_only_wait(app: Application, stubborn: Stubborn) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from contextlib import suppress
 from typing import Any
@@ -85,6 +86,16 @@ REFUSED = {
         [announced("dep_hour", 16, datatype="UINT64")],
         b"\xff" * 16,
         "input dep_hour: a value lies outside of 0 to 9223372036854775807, which UINT64 may hold here",
+    ),
+    "an infinite number": (
+        [announced("distance", 16)],
+        struct.pack("<dd", 1.0, -math.inf),
+        "input distance: the number of row 1 is infinite or huge; expected at most 3.4e+38 in size",
+    ),
+    "an infinite number of fewer bits": (
+        [announced("distance", 4, datatype="FP16")],
+        struct.pack("<ee", math.inf, 1.0),
+        "input distance: the number of row 0 is infinite or huge",
     ),
     "shared memory": (
         [tensor("dep_hour", data=None, parameters={"shared_memory_region": "a"})],

@@ -45,7 +45,10 @@ async def test_describes_what_is_answered(app: Application, document: Any) -> No
     assert fits(document, "Error", (await infer(app, [7], "/predict")).json)
 
 
-@pytest.mark.parametrize("row", [ROW | {"dep_hour": "7"}, {"distance": 1}, ROW | {"other": 1}, ROW | {"weekend": None}])
+@pytest.mark.parametrize(
+    "row",
+    [ROW | {"dep_hour": "7"}, {"distance": 1}, ROW | {"other": 1}, ROW | {"weekend": None}, ROW | {"distance": 1e39}],
+)
 async def test_describes_what_is_refused(app: Application, document: Any, row: dict[str, Any]) -> None:
     """What the description does not allow is refused."""
     assert not fits(document, "Rows", row)

@@ -236,3 +236,24 @@ def test_any_json_is_decoded_or_refused(document: object) -> None:
 def test_any_data_is_converted_or_refused(data: list[object], name: str) -> None:
     """A request that is right but for one column's data is converted or refused."""
     assert status_of(request(tensor(name, data=data))) in {200, 400}
+
+
+HUGE = [3.5e38, -3.5e38, 1e300]
+
+
+@pytest.mark.parametrize("number", HUGE)
+@pytest.mark.parametrize("datatype", ["FP64", "FP32"])
+def test_refuses_numbers_that_no_model_computes_with(number: float, datatype: str) -> None:
+    """Models compute in single precision, where these are infinite; training refuses them as well."""
+    assert refusal(request(tensor("distance", datatype=datatype, data=[1.0, number]))) == (
+        "input distance: the number of row 1 is infinite or huge; expected at most 3.4e+38 in size, null where it is"
+        " missing"
+    )
+
+
+@pytest.mark.parametrize("data", [[3.4e38, -3.4e38], [3.4e38, None]])
+def test_accepts_every_number_of_single_precision(data: list[float | None]) -> None:
+    """However many of them are large."""
+    column = decode(request(tensor("distance", data=data))).columns["distance"]
+
+    np.testing.assert_array_equal(column[:, 0], np.array(data, dtype=np.float64))

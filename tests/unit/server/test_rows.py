@@ -99,3 +99,11 @@ def test_any_rows_are_read_or_refused(rows: list[object]) -> None:
     """Whatever a client sends ends in columns or in a sentence."""
     with suppress(RefusedError):
         assert READER.read(json.dumps(rows).encode()).columns.keys() == ROW.keys()
+
+
+async def test_a_number_that_no_model_computes_with_is_refused(app: Application) -> None:
+    """With the name of its input and its row, as in the protocol."""
+    answer = await infer(app, [ROW, OTHER | {"distance": 1e39}], "/predict")
+
+    assert answer.status == 400
+    assert answer.error.startswith("input distance: the number of row 1 is infinite or huge")

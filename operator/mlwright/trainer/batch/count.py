@@ -18,7 +18,7 @@ from mlwright.bundle.bin_names import bin_names
 from mlwright.bundle.bins import BinCounter, Tally, feature_counter, most_important, output_counter, slot_counts
 from mlwright.bundle.canonical import digest_of
 from mlwright.bundle.manifest import LABEL, PROBABILITIES, Signature, Tensor
-from mlwright.bundle.models import Model, answer_all
+from mlwright.bundle.models import Model
 from mlwright.bundle.packed import pack
 from mlwright.bundle.profile import Distribution, Profile
 from mlwright.bundle.profiling import confidence
@@ -199,7 +199,7 @@ class _Counts:
         if not piece.table.num_rows:
             return
         inputs = fit.arrays(piece, self.signature, self.wanted)
-        outputs = answer_all(self.model, inputs) if self.model is not None else {}
+        outputs = fit.answered(self.model, inputs, piece, self.wanted) if self.model is not None else {}
         found = (one.counter.count(_values(one, inputs, outputs)) for one in self.surfaces)
         self.tallies = [tally + more for tally, more in zip(self.tallies, found, strict=True)]
         self.rows += piece.table.num_rows

@@ -6,10 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlwright.bundle.errors import GapsError
 from mlwright.bundle.manifest import Datatype, Signature
-from mlwright.bundle.tensors import Array
+from mlwright.bundle.models import Model, answer_all
+from mlwright.bundle.tensors import LARGEST, Array, Arrays
 from mlwright.trainer.arrow_types import is_number, is_text, kind_of, plain
 from mlwright.trainer.batch.rows import INPUT, Piece, Wanted
+from mlwright.trainer.columns import count_beyond
 from mlwright.trainer.errors import UserError
 from mlwright.trainer.wording import rows
 
@@ -23,6 +26,35 @@ def arrays(piece: Piece, signature: Signature, wanted: Wanted) -> dict[str, Arra
     return {
         tensor.name: _fitted(piece, tensor.name, tensor.datatype, wanted).reshape(-1, 1) for tensor in signature.inputs
     }
+
+
+def check_size(piece: Piece, inputs: Arrays, wanted: Wanted) -> None:
+    """Check that models can compute with all numbers, as training and servers do.
+
+    Raises:
+        UserError: One is infinite, or beyond single precision.
+    """
+    for name, values in inputs.items():
+        if values.dtype.kind == "f" and (beyond := count_beyond(values)):
+            place = f"in {rows(beyond)} from row {piece.first} on"
+            sentence = f"column {name!r} of {piece.file} holds infinite or huge numbers {place}"
+            remedy = f"make them missing, or scale them below {LARGEST:.1g} as they were when {wanted.who} was trained"
+            raise UserError(INPUT, sentence, remedy)
+
+
+def answered(model: Model, inputs: Arrays, piece: Piece, wanted: Wanted) -> dict[str, Array]:
+    """What the model says to some rows.
+
+    Raises:
+        UserError: Numbers are missing, and the model answers no such rows.
+    """
+    try:
+        return answer_all(model, inputs)
+    except GapsError as gaps:
+        names = " and ".join(repr(name) for name in gaps.inputs)
+        sentence = f"numbers are missing or infinite in {names} of {piece.file} in rows from row {piece.first} on"
+        remedy = "fill them in, or leave these rows out"
+        raise UserError(INPUT, f"{sentence}, and {wanted.who} answers no such rows", remedy) from None
 
 
 def _fitted(piece: Piece, name: str, datatype: Datatype, wanted: Wanted) -> Array:

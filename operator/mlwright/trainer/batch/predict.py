@@ -11,7 +11,6 @@ import pyarrow.parquet
 
 from mlwright.bundle.counting import RowCounter, Tallies
 from mlwright.bundle.manifest import PROFILE
-from mlwright.bundle.models import answer_all
 from mlwright.trainer.batch import answers, fit, records
 from mlwright.trainer.batch.finding import find, in_words_of_batch, place_of, plan_of
 from mlwright.trainer.batch.opening import Opened, open_version
@@ -106,7 +105,8 @@ class _Part:
         if not piece.table.num_rows:
             return
         inputs = fit.arrays(piece, self.opened.signature, wanted)
-        outputs = answer_all(self.opened.model, inputs)
+        fit.check_size(piece, inputs, wanted)
+        outputs = fit.answered(self.opened.model, inputs, piece, wanted)
         self.counts = records.added(self.counts, self.counter.count(inputs, outputs))
         self.rows += piece.table.num_rows
         self._write(answers.table(self.task, self.opened.signature, piece, outputs), piece, sink, open_files)
