@@ -165,7 +165,7 @@ class Relisting:
             self._seen.clear()
         self._version = page.resource_version
         self._seen.update((body["metadata"]["namespace"], body["metadata"]["name"]) for body in page.items)
-        changes = ((body, self._shelf.put(body, listed=True)) for body in page.items)
+        changes = ((body, self._shelf.put(body, listed=page.resource_version)) for body in page.items)
         return tuple((body, change) for body, change in changes if change)
 
     def finish(self) -> tuple[Body, ...]:

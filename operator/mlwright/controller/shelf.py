@@ -78,8 +78,8 @@ class Shelf:
         self._values: dict[Name, tuple[str, ...]] = {}
         self._tombstones: OrderedDict[Name, int] = OrderedDict()
 
-    def put(self, body: Body, *, listed: bool = False) -> Change:
-        """Take in an object that was listed, seen by an event, or returned by a write."""
+    def put(self, body: Body, *, listed: int | None = None) -> Change:
+        """Take in an object that was listed at a version, seen by an event, or returned by a write."""
         metadata = body["metadata"]
         name, version = _name(metadata), int(metadata["resourceVersion"])
         known = self._entries.get(name)
@@ -99,10 +99,14 @@ class Shelf:
         known = self._entries.get((body["metadata"]["namespace"], body["metadata"]["name"]))
         return known is not None and known.version >= int(body["metadata"]["resourceVersion"])
 
-    def _floor(self, name: Name, *, listed: bool) -> int:
-        """Return the version up to which an object that is not held is known to be gone."""
+    def _floor(self, name: Name, *, listed: int | None) -> int:
+        """Return the version up to which an object that is not held is known to be gone.
+
+        Two lists may be read at once: what only the older one holds, when the newer is complete, went between them.
+        """
         buried = self._tombstones.get(name, 0)
-        return buried if listed else max(buried, self.list_version)
+        newest = listed is not None and listed >= self.list_version
+        return buried if newest else max(buried, self.list_version)
 
     def _entry(self, body: Body, version: int) -> _Entry:
         metadata = body["metadata"]

@@ -174,6 +174,20 @@ def test_a_list_does_not_bring_back_what_was_deleted_after_it() -> None:
     assert cache.get(JOB, "demo", "job") is None
 
 
+def test_the_older_of_two_lists_that_are_read_at_once_brings_back_nothing() -> None:
+    """A resync reads on while a watch that expired lists anew; what went between the two is in the older one only."""
+    cache = Cache()
+    cache.put(job(5, name="went"))
+    resync = cache.relisting(JOB)
+    resync.add(Page((job(6, name="stays"),), 100, first=True))
+    listed(cache, 110, job(6, name="stays"), job(105, name="new"))
+
+    changes = resync.add(Page((job(5, name="went"),), 100, first=False))
+
+    assert (changes, resync.finish()) == ((), ())
+    assert sorted(key.name for key in cache.keys("Job")) == ["new", "stays"]
+
+
 def test_a_list_that_starts_again_is_judged_by_its_second_try() -> None:
     """What only the expired first try held is gone."""
     cache = Cache()
