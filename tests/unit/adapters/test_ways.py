@@ -11,7 +11,7 @@ import pytest
 
 from mlwright.adapters.kube import connect, kubeconfig, service_account
 from mlwright.adapters.kube.failures import UnreachableError
-from mlwright.adapters.kube.service_account import RENEWED, FileToken
+from mlwright.adapters.kube.service_account import RENEWED, FileToken, FileTrust
 from tests.support.keys import certificate
 
 Content = dict[str, Any]
@@ -87,6 +87,25 @@ async def test_a_token_that_is_renewed_in_its_file_is_followed(tmp_path: Path) -
     assert await token() == "Bearer old"
     now = RENEWED
     assert await token() == "Bearer new"
+
+
+async def test_an_authority_that_is_renewed_in_its_file_is_followed(tmp_path: Path) -> None:
+    """A replica that stands by for months would else get no answer any more; a file without sense changes nothing."""
+    file, now = tmp_path / "ca.crt", 0.0
+    old, new = (certificate(tmp_path).read_text() for _ in range(2))
+    file.write_text(old)
+    (tmp_path / "token").write_text("abc")
+    trust = FileTrust(file)
+    token = FileToken(tmp_path / "token", lambda: now, trust.renew)
+    trusted = []
+
+    for content in ("no certificate", "", new):
+        file.write_text(content)
+        now += RENEWED
+        await token()
+        trusted.append(len(trust.context.get_ca_certs()))
+
+    assert trusted == [1, 1, 2]
 
 
 @pytest.mark.parametrize("empty", ["ca.crt", "token"])
