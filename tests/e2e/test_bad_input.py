@@ -217,7 +217,11 @@ def test_a_secret_that_serving_needs_is_named_until_it_exists(shop: Shelf) -> No
 def test_a_wrong_digest_is_never_served(shop: Shelf) -> None:
     """Nothing is ready before the files are those that the version records; a right version serves."""
     said = shop.live.reaches("ModelDeployment", "forged", "Reconciling", "exit code 64: pvc://store/flights")
-    assert f"the bundle has the digest {shop.digest}, expected was {NO_DIGEST}" in said
+    assert (
+        f"the bundle has the digest {shop.digest}, expected was {NO_DIGEST} (ModelVersion forged-v1 spec.bundle.digest)"
+        in said
+    )
+    assert "bring the files back, or use another version: one recorded with the right digest" in said
 
     shop.live.apply(version("forged", 2, FLIGHTS, shop.digest))
 

@@ -48,6 +48,7 @@ def test_a_broken_version_never_replaces_a_good_one(shelf: Shelf) -> None:
 
     assert f"ended with exit code 64: {FLIGHTS}: the bundle has the digest {shelf.digest}" in forged
     assert "ended with exit code 64: pvc://store/guarded: model.onnx has 784 bytes, the manifest says 794" in broken
+    assert "(ModelVersion guarded-v2 spec.bundle.digest); bring the files back, or use another version" in forged
     assert broken.endswith("guarded-v1 serves with 1 of 1 pods ready")
     live.until("guarded-v1 serves alone", lambda: alone(live, "guarded", 1))
     assert live.names("Pod", deployment="guarded") == serving

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from mlwright.bundle import addresses
-from mlwright.bundle.errors import BundleError
+from mlwright.bundle.errors import AnotherBundleError, BundleError
 from mlwright.bundle.golden import GoldenRow, read_golden
 from mlwright.bundle.manifest import MANIFEST, Core, Format, Manifest, Signature
 from mlwright.bundle.models import Model, load_model
@@ -36,11 +36,11 @@ def locate(uri: str, root: Path, *, field: str) -> Path:
 
     Raises:
         AddressError: The address is refused; it names the field.
-        BundleError: There is nothing at the address.
+        AnotherBundleError: There is nothing at the address.
     """
     folder = addresses.locate(addresses.parse(uri, field=field, schemes=addresses.DATA), root)
     if not folder.is_dir():
-        raise BundleError("there is no bundle at this address")
+        raise AnotherBundleError("there is no bundle at this address", "uri")
     return folder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from mlwright.bundle.canonical import sha256_of_file
-from mlwright.bundle.errors import BundleError
+from mlwright.bundle.errors import AnotherBundleError, BundleError
 from mlwright.bundle.manifest import GOLDEN, MANIFEST, PROFILE, BundleFile, Manifest
 
 MANIFEST_MAX_BYTES: Final = 1 << 20  # a manifest of 1,000 features has about 60 kB
@@ -20,12 +20,13 @@ def verify(folder: Path, digest: str, *, max_bytes: int = BUNDLE_MAX_BYTES) -> M
     manifest does not name are ignored.
 
     Raises:
-        BundleError: Something is missing, too large, or not what the digest stands for.
+        AnotherBundleError: Something is missing, or not what the digest stands for.
+        BundleError: It is too large, or not one that version 1 knows.
         OSError: The folder cannot be read although it is there.
     """
     manifest = read_manifest(folder)
     if manifest.digest != digest:
-        raise BundleError(f"the bundle has the digest {manifest.digest}, expected was {digest}")
+        raise AnotherBundleError(f"the bundle has the digest {manifest.digest}, expected was {digest}")
     if manifest.bytes > max_bytes:
         raise BundleError(f"the bundle has {manifest.bytes:,} bytes, at most {max_bytes:,} are read")
     _check_names(manifest)
@@ -38,7 +39,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Read a bundle's manifest and check it against its own digest; its files are not looked at.
 
     Raises:
-        BundleError: There is no manifest, or it is not one that version 1 knows.
+        AnotherBundleError: There is no manifest, or it is damaged.
+        BundleError: It is not one that version 1 knows.
     """
     path = folder / MANIFEST
     if _size(path) > MANIFEST_MAX_BYTES:
@@ -46,7 +48,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise BundleError(f"{MANIFEST} is not JSON") from None
+        raise AnotherBundleError(f"{MANIFEST} is not JSON") from None
     return Manifest.from_document(document)
 
 
@@ -61,16 +63,16 @@ def _check_file(folder: Path, file: BundleFile) -> None:
     path = folder / file.path
     size = _size(path)
     if size != file.bytes:
-        raise BundleError(f"{file.path} has {size:,} bytes, the manifest says {file.bytes:,}")
+        raise AnotherBundleError(f"{file.path} has {size:,} bytes, the manifest says {file.bytes:,}")
     if sha256_of_file(path) != file.sha256:
-        raise BundleError(f"{file.path} is not the file that the manifest names: its SHA-256 differs")
+        raise AnotherBundleError(f"{file.path} is not the file that the manifest names: its SHA-256 differs")
 
 
 def _size(path: Path) -> int:
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(f"{path.name} is missing from the bundle") from None
+        raise AnotherBundleError(f"{path.name} is missing from the bundle") from None
     if not stat.S_ISREG(status.st_mode):
-        raise BundleError(f"{path.name} in the bundle is not a regular file")
+        raise AnotherBundleError(f"{path.name} in the bundle is not a regular file")
     return status.st_size

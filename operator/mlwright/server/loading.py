@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from mlwright.bundle.errors import AddressError, BundleError
+from mlwright.bundle.errors import BRING_BACK, AddressError, AnotherBundleError, BundleError
 from mlwright.bundle.golden import GoldenRow
 from mlwright.bundle.loading import prove
 from mlwright.bundle.manifest import Core
@@ -39,6 +39,9 @@ def load(settings: Settings, mount_root: Path) -> Model:
             return _warm(settings, manifest.core, folder)
     except AddressError as problem:
         raise UnservableError(str(problem)) from problem
+    except AnotherBundleError as problem:
+        field = settings.bundle_field(problem.member)
+        raise UnservableError(f"{settings.bundle_uri}: {problem} ({field}); {BRING_BACK}") from problem
     except BundleError as problem:
         raise UnservableError(f"{settings.bundle_uri}: {problem}; {_RETRAIN}") from problem
 

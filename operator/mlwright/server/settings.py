@@ -59,6 +59,12 @@ class Settings:
     payload_sent: bool = False  # whether another container takes the files away to an object store
     shadow_address: tuple[str, int] | None = None  # where it is found; None: at the Service of its name
 
+    def bundle_field(self, member: str) -> str:
+        """Where `uri` or `digest` of the bundle was said: in the ModelVersion, or by whoever starts the server."""
+        if self.identity.version.isdecimal():
+            return f"ModelVersion {self.identity.model}-v{self.identity.version} spec.bundle.{member}"
+        return f"MLWRIGHT_BUNDLE_{member.upper()}"
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read the settings; an absent or unreadable one raises UnservableError naming the variable."""

@@ -28,6 +28,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 from mlwright.bundle import addresses
 from mlwright.bundle.addresses import Address, Scheme
 from mlwright.bundle.documents import Document
+from mlwright.bundle.errors import BRING_BACK
 from mlwright.bundle.verification import BUNDLE_MAX_BYTES
 from mlwright.trainer.errors import STORAGE_AWAY, SurroundingsError, UserError
 from mlwright.trainer.possession import OWNED
@@ -331,8 +332,7 @@ class Artifacts:
                 continue
             store.fetch(path, BUNDLE_MAX_BYTES)
             if not path.exists():
-                remedy = "bring it back, train the model again, or use another version"
-                raise UserError(f"{store.where}.uri", "nothing lies at this address", remedy)
+                raise UserError(f"{store.where}.uri", "nothing lies at this address", BRING_BACK)
 
     def holds(self, path: Path) -> bool:
         """Tell whether a file is the copy of an object; no file on a volume is."""

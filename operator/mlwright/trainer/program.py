@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from mlwright.bundle import addresses
-from mlwright.bundle.errors import AddressError, BundleError
+from mlwright.bundle.errors import BRING_BACK, AddressError, BundleError
 from mlwright.constants import COUNT, FETCH, FETCH_PAYLOADS, LEARNED, PREDICT, PUBLISH, SEND_PAYLOADS
 from mlwright.process.last_words import leave_last_words, termination_log
 from mlwright.trainer import disks, own, signing
@@ -245,8 +245,8 @@ def _fetch_bundles(env: Mapping[str, str]) -> None:
     artifacts.fetch_bundles()
     digest = env.get("MLWRIGHT_BUNDLE_DIGEST")
     if digest and not _there(env):
-        remedy = "bring the files back, train the model again, or use another version"
-        raise UserError(f"{artifacts.stores[0].where}.digest", f"what lies there is not the bundle {digest}", remedy)
+        sentence = f"what lies there is not the bundle {digest}"
+        raise UserError(f"{artifacts.stores[0].where}.digest", sentence, BRING_BACK)
 
 
 def _there(env: Mapping[str, str]) -> bool:

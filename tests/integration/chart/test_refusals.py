@@ -48,7 +48,7 @@ def test_wrong_values_are_refused(values: Json, sentence: str) -> None:
 @pytest.mark.parametrize(
     "values, sentence",
     [
-        ({}, "THE PREDICTION ENDPOINT HAS NO AUTHENTICATION YET."),
+        ({}, "A MODEL ANSWERS EVERYBODY UNLESS spec.server.auth IS SET."),
         ({}, "ARTIFACTS: artifacts.uri is not set, so each pipeline or its Model must say where"),
         ({"artifacts": {"uri": "pvc://store/ml"}}, "ARTIFACTS (runs and bundles) go to pvc://store/ml unless"),
         ({"images": {"operator": "a:1"}}, "NO TRAINER IMAGE: images.trainer is not set"),

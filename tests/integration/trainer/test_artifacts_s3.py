@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.fs
 import pytest
 
+from mlwright.bundle.errors import BRING_BACK
 from mlwright.bundle.loading import fetch, locate
 from mlwright.bundle.verification import verify
 from mlwright.trainer.artifacts import read_artifacts
@@ -204,6 +205,11 @@ def test_a_bundle_that_is_not_there_is_said_before_a_server_starts(
 
     assert ended.code == 64
     assert said in ended.message["sentence"]
+    if "bucket" not in said:
+        assert (ended.message["field"], ended.message["remedy"]) == (
+            f"spec.artifacts.{'digest' if digest else 'uri'}",
+            BRING_BACK,
+        )
 
 
 def test_more_than_a_bundle_can_be_is_not_fetched(trained: tuple[Pods, Json], monkeypatch: pytest.MonkeyPatch) -> None:

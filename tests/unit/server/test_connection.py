@@ -376,12 +376,22 @@ async def test_a_mistake_of_ours_ends_the_connection(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_client_that_does_not_take_its_answers_is_cut_off(open_connection: Open) -> None:
+async def test_a_client_that_does_not_take_its_answers_is_cut_off(
+    open_connection: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Answers that nobody reads do not pile up in memory for ever."""
+    lost, gone = Connection.connection_lost, asyncio.Event()
+
+    def tell(ours: Connection, problem: Exception | None) -> None:
+        lost(ours, problem)
+        gone.set()
+
+    monkeypatch.setattr(Connection, "connection_lost", tell)
     reader, writer = await open_connection()
     writer.transport.pause_reading()  # type: ignore[attr-defined] # it reads as well
     writer.write(LIVE.replace(b"live", b"live?") * 20_000)
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(30):
+        await gone.wait()
     writer.transport.resume_reading()  # type: ignore[attr-defined] # as above
 
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):

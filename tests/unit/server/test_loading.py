@@ -81,9 +81,28 @@ def test_refuses_an_address(settings: Settings, mount_root: Path, uri: str, sent
 
 
 def test_refuses_another_digest(settings: Settings, mount_root: Path) -> None:
-    """A whole bundle that is not the one asked for is not served."""
-    with pytest.raises(UnservableError, match="expected was sha256:1111"):
-        load(replace(settings, bundle_digest="sha256:" + "1" * 64), mount_root)
+    """A whole bundle that is not the one asked for is not served; both digests, where one stands, and what to do."""
+    other = "sha256:" + "1" * 64
+    recorded = replace(settings, bundle_digest=other, identity=replace(settings.identity, version="3"))
+
+    with pytest.raises(UnservableError) as caught:
+        load(recorded, mount_root)
+
+    assert str(caught.value) == (
+        f"pvc://artifacts/flights: the bundle has the digest {settings.bundle_digest}, expected was {other}"
+        " (ModelVersion flights-v3 spec.bundle.digest); bring the files back, or use another version:"
+        " one recorded with the right digest, or trained again"
+    )
+
+
+def test_who_starts_a_server_by_hand_reads_of_its_variables(settings: Settings, mount_root: Path) -> None:
+    """No ModelVersion is known then."""
+    by_hand = replace(
+        settings, bundle_digest="sha256:" + "1" * 64, identity=replace(settings.identity, version="local")
+    )
+
+    with pytest.raises(UnservableError, match=r"\(MLWRIGHT_BUNDLE_DIGEST\); bring the files back"):
+        load(by_hand, mount_root)
 
 
 def change_model(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mlwright.bundle.errors import BundleError
+from mlwright.bundle.errors import BRING_BACK, AnotherBundleError, BundleError
 from mlwright.bundle.loading import fetch, fetch_signature, locate, prove
 from mlwright.bundle.manifest import Core, Signature
 from mlwright.bundle.models import Model
@@ -79,4 +79,5 @@ def _private(version: Version, root: Path) -> Iterator[tuple[Core, Path]]:
             yield core, private
     except BundleError as problem:
         sentence = f"the bundle of {version.name} cannot be used: {problem}"
-        raise UserError(SOURCE, sentence, "train again, or name another version") from problem
+        remedy = BRING_BACK if isinstance(problem, AnotherBundleError) else "train again, or name another version"
+        raise UserError(SOURCE, sentence, remedy) from problem
