@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mlwright.builders.pods import Mount, literal, merged, pod_spec
+from mlwright.builders.pods import TMP, Mount, literal, merged, pod_spec
 from mlwright.builders.storage import data_keys
 from mlwright.bundle.addresses import ARTIFACTS, Address, Scheme, parse
 from mlwright.constants import FETCH
@@ -130,4 +130,4 @@ def apart(container: Mapping[str, Any]) -> dict[str, Any]:
     What the other containers leave there must not be found by it: neither beside them, nor when it starts again as
     after a restart of the node.
     """
-    return {**container, "volumeMounts": [mount for mount in container["volumeMounts"] if mount["name"] != "tmp"]}
+    return {**container, "volumeMounts": [mount for mount in container["volumeMounts"] if mount["name"] != TMP]}

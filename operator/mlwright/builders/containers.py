@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mlwright.builders.artifacts import Stored, certificates, mounts, variables
-from mlwright.builders.pods import Mount, SecretMount, literal, merged, pod_spec
+from mlwright.builders.pods import TMP, Mount, SecretMount, literal, merged, pod_spec
 from mlwright.builders.storage import data_keys, data_mounts
 from mlwright.bundle.addresses import ARTIFACTS, DATA, locate, mount_root, parse
 from mlwright.constants import OUTPUT_PATH, OWN_CONTAINER, OWN_PREFIX, PREPARE_CONTAINER, STEP_CONTAINER
@@ -21,6 +21,7 @@ from mlwright.plan.training import StartStep
 
 SMALL: Final = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 """What our two containers get: they move files and read a few bytes."""
+_TMP: Final = "own-tmp"
 _INDEX: Final = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 _ROOT: Final = mount_root({})
 
@@ -48,9 +49,9 @@ def own_pod(
     again = (f"{run_uri}/{_folder(template)}-{intent.attempt}",)  # the rest is there, or nobody needs it any more
     ours = _told(intent, run, run_uri, document, again)
     spec = pod_spec(_ours(STEP_CONTAINER, "seal", frozen, ours), _of_pod(frozen, template), _mounts(frozen, own=False))
-    if not intent.collects:
-        spec["initContainers"] = before(intent, run, run_uri, reads=reads, document=document, resources=resources)
-    return spec
+    if intent.collects:
+        return spec
+    return preceded(spec, before(intent, run, run_uri, reads=reads, document=document, resources=resources))
 
 
 def before(
@@ -67,6 +68,11 @@ def before(
     ours = _ours(PREPARE_CONTAINER, "prepare", frozen, _told(intent, run, run_uri, document, reads))
     prepare = pod_spec(ours, {}, _mounts(frozen, own=False))["containers"][0]
     return [prepare, _own(intent, run_uri, document=document, resources=resources)]
+
+
+def preceded(pod: Mapping[str, Any], containers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a pod in which the containers that `before` gives run first."""
+    return {**pod, "initContainers": list(containers), "volumes": [*pod["volumes"], {"name": _TMP, "emptyDir": {}}]}
 
 
 def _told(
@@ -105,8 +111,10 @@ def _own(
     surface = {**frozen.pod, **template.pod}
     surface["env"] = [*(frozen.pod.get("env") or ()), *(asked.get("env") or ())]
     built: dict[str, Any] = pod_spec(container, surface, _mounts(frozen, own=True))["containers"][0]
-    built["volumeMounts"].append(_output(intent, run_uri))
-    return built
+    # A /tmp of its own: that of ours is their home as well, and they know keys. What it left there, such as an
+    # .aws/config with a credential_process, would run with them.
+    mounted = [mount | {"name": _TMP} if mount["name"] == TMP else mount for mount in built["volumeMounts"]]
+    return {**built, "volumeMounts": [*mounted, _output(intent, run_uri)]}
 
 
 def _of_pod(frozen: Frozen, template: StepTemplate) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from mlwright.plan.quantities import parse as amount
 
 USER: Final = 65532
 """Number of the unprivileged user of all our images."""
+TMP: Final = "tmp"
+"""Name of the volume at `/tmp`, which is also the home of our programs."""
 
 _Variable = dict[str, Any]
 """An environment variable as it stands in a container."""
@@ -52,7 +54,7 @@ def pod_spec(container: Mapping[str, Any], surface: Mapping[str, Any], mounts: I
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [{**container, **_container_surface(container, surface), "volumeMounts": _volume_mounts(wanted)}],
-        "volumes": [{"name": "tmp", "emptyDir": {}}, *(mount.volume() for mount in wanted)],
+        "volumes": [{"name": TMP, "emptyDir": {}}, *(mount.volume() for mount in wanted)],
     }
     return spec | {key: surface[key] for key in _COPIED if surface.get(key)}
 
@@ -233,4 +235,4 @@ def merged(mounts: Iterable[Mount | SecretMount]) -> tuple[Mount | SecretMount, 
 
 
 def _volume_mounts(mounts: Iterable[AnyMount]) -> list[dict[str, Any]]:
-    return [{"name": "tmp", "mountPath": "/tmp"}, *(mount.mount() for mount in mounts)]  # noqa: S108  # an emptyDir of the pod
+    return [{"name": TMP, "mountPath": "/tmp"}, *(mount.mount() for mount in mounts)]  # noqa: S108  # an emptyDir of the pod

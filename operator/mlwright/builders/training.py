@@ -10,7 +10,7 @@ from mlwright.api.conditions import timestamp
 from mlwright.api.kinds import API_VERSION
 from mlwright.builders import meta
 from mlwright.builders.artifacts import Fetcher, Stored, certificates, mounts, variables, with_bundles
-from mlwright.builders.containers import before, inputs, kept, own_pod
+from mlwright.builders.containers import before, inputs, kept, own_pod, preceded
 from mlwright.builders.looks import look
 from mlwright.builders.mirrors import mirror
 from mlwright.builders.outside import import_pod
@@ -277,9 +277,9 @@ def _step_pod(seen: RunSeen, intent: StartStep) -> dict[str, Any]:
     if _is_own(intent):
         told = step_document(seen, intent)
         reads = tuple(fetched(seen, intent))
-        pod["initContainers"] = before(
-            intent, seen.name, run_uri(seen, frozen), reads=reads, document=told, resources=RESOURCES
-        )
+        run = run_uri(seen, frozen)
+        first = before(intent, seen.name, run, reads=reads, document=told, resources=RESOURCES)
+        pod = preceded(pod, first)
     fetcher = Fetcher(frozen.fetching_image, frozen.image_pull_policy)
     return with_bundles(pod, tuple(_opponent(intent)), surface, fetcher)
 

@@ -94,6 +94,22 @@ def test_the_container_stands_between_two_of_ours() -> None:
     assert [c["args"] for n, c in containers(made).items() if n != "own"] == [["prepare"], ["seal"]]
 
 
+@pytest.mark.parametrize("step", ["raw-data", "train"])
+def test_it_has_a_tmp_of_its_own(step: str) -> None:
+    """That of ours is their home, and they know keys: what it leaves, such as .aws/config, must not be found there."""
+    training = {"task": "Classification", "type": "Container", "container": {"image": "mine:1"}}
+    known = frozen() if step == "raw-data" else frozen(steps=[], training=training)
+    made = job(step, frozen=known, inputs={"validate": 0})
+    places = {
+        name: [mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == "/tmp"]  # noqa: S108
+        for name, container in containers(made).items()
+    }
+
+    assert places == {"prepare": ["tmp"], "own": ["own-tmp"], "step": ["tmp"]}
+    empty = [volume["name"] for volume in made["spec"]["template"]["spec"]["volumes"] if volume.get("emptyDir") == {}]
+    assert empty == ["tmp", "own-tmp"]
+
+
 def test_it_finds_its_paths_in_its_environment() -> None:
     """Of the data, of what earlier steps made, and of where it writes."""
     own = environment(containers(job("shares", 3))["own"])
