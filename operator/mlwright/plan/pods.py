@@ -184,24 +184,29 @@ def holdup(pods: Iterable[PodSeen], now: datetime) -> Diagnosis | None:
     nothing, for the Job waits for its phase: the garbage collector sets that when the Node is gone.
     """
     every = tuple(pods)
-    return diagnose(pod for pod in every if pod.exit_code is None) or next(
-        (found for pod in every if (found := _overdue(pod, now)) is not None), None
+    found = diagnose(pod for pod in every if pod.exit_code is None)
+    if found is not None or (gone := lost(every, now)) is None or gone.gone_by is None:
+        return found
+    return Diagnosis(
+        f"{placed(gone)} was to end by {timestamp(gone.gone_by)}, and its node has not told that it did; if the node is"
+        " lost, delete the Node, and another pod takes its place"
     )
+
+
+def lost(pods: Iterable[PodSeen], now: datetime) -> PodSeen | None:
+    """Return which of the pods of a Job does not end, although it is deleted and its grace long over."""
+    gone = (pod for pod in pods if pod.gone_by is not None and now - pod.gone_by > OVERDUE)
+    return next((pod for pod in gone if leaving([pod])), None)
+
+
+def placed(pod: PodSeen) -> str:
+    """Return a pod and where it is, in words."""
+    return f"pod {pod.name} on node {pod.node}" if pod.node else f"pod {pod.name}"
 
 
 def leaving(pods: Iterable[PodSeen]) -> bool:
     """Tell whether one of the pods is being deleted and has not ended: whether it ever does no event may tell."""
     return any(pod.gone_by is not None and pod.phase not in _OVER for pod in pods)
-
-
-def _overdue(pod: PodSeen, now: datetime) -> Diagnosis | None:
-    if pod.gone_by is None or not leaving([pod]) or now - pod.gone_by <= OVERDUE:
-        return None
-    where = f"on node {pod.node} " if pod.node else ""
-    return Diagnosis(
-        f"pod {pod.name} {where}was to end by {timestamp(pod.gone_by)}, and its node has not told that it did; if the"
-        " node is lost, delete the Node, and another pod takes its place"
-    )
 
 
 def _unplaced(pod: PodSeen) -> Diagnosis | None:

@@ -1,7 +1,7 @@
-"""How long a run waits for what runs at its end, where a queue does not let that have a pod. Pure.
+"""How long a run waits for what runs at its end, where a queue lets that have no pod, or its node is lost. Pure.
 
-The deadline of a Job does not count while it is suspended, so nothing else would ever end such a run, and a pipeline
-whose runs do not overlap would start none any more.
+The deadline of a Job does not count while it is suspended, and ends no Job before its pods have ended, so nothing else
+would ever end such a run, and a pipeline whose runs do not overlap would start none any more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mlwright.api.reasons import Reason
+from mlwright.plan.pods import lost, placed
 from mlwright.planners.endings import End
 from mlwright.planners.moves import Situation
 from mlwright.planners.steps import Step, StepState
@@ -22,6 +23,8 @@ def given_up(at: Situation, step: Step, end: End) -> str:
 
     Worked example: onExit.timeoutAfter is 10m, its Job is suspended since 12:00 -> at 12:10 the run is over.
     """
+    if gone := _lost(at, step):
+        return f"its Job did not end in the {step.template.timeout:g} s of onExit.timeoutAfter, for {gone} does not"
     waited = _waited(at, step)
     if waited is None:
         return ""
@@ -46,6 +49,15 @@ def look_again(at: Situation, step: Step) -> timedelta | None:
         return None
     own = timedelta(seconds=step.template.timeout) - waited
     return min(own, left) if left is not None and left > timedelta(0) else own
+
+
+def _lost(at: Situation, step: Step) -> str:
+    """Return which pod of it does not end although its time is over; empty when none, or while it has time left."""
+    if step.state is not StepState.RUNNING or step.job is None:
+        return ""
+    over = at.now - step.job.started >= timedelta(seconds=step.template.timeout)
+    found = lost(step.job.pods, at.now) if over else None
+    return placed(found) if found else ""
 
 
 def _waited(at: Situation, step: Step) -> timedelta | None:

@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwright.plan.training import StartStep
+from mlwright.plan.training import RemoveJob, StartStep
 from mlwright.planners.run import decide
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings
 from tests.support.replay.operator import Operator
 from tests.support.replay.stories import STORIES
 from tests.support.replay.world import World
-from tests.unit.planners.given import NOW, SETTINGS, Run, a_pipeline, a_run, named
+from tests.unit.planners.given import NOW, SETTINGS, Run, a_pipeline, a_pod, a_run, named
 from tests.unit.planners.test_run_control import looked, started, stored
 
 EXIT = {"container": {"image": "tidy:1"}}
@@ -46,6 +46,21 @@ def test_a_command_that_is_taken_back_does_not_call_a_run_back() -> None:
     assert decision.status.summary == "ended with the annotation mlwright.dev/abort: 'ann'; on-exit is running"
     assert started(decision) == []
     assert ended(told) == {"Failed": "True Aborted", "Stalled": "True Aborted"}
+
+
+def test_a_run_does_not_wait_for_its_end_on_a_lost_node() -> None:
+    """Its Job would be at work for ever, whatever its deadline; the run ends as it was told to."""
+    gone = a_pod("p", deleting=True, node="n1", gone_by=NOW - timedelta(minutes=5))
+    told = a_run_with_an_end().succeeded("validate").knowing(abort="ann")
+    told.knowing(status=stored(looked(told)), abort="").active("on-exit", 0, gone)
+    decision = looked(told)
+
+    assert decision.status.summary == (
+        "ended with the annotation mlwright.dev/abort: 'ann'; on-exit did not run: its Job did not end in the 600 s of"
+        " onExit.timeoutAfter, for pod p on node n1 does not"
+    )
+    assert named(decision.status.conditions) == {"Failed": "True Aborted", "Stalled": "True Aborted"}
+    assert RemoveJob("churn-1-on-exit-0", "uid-on-exit-0") in decision.intents
 
 
 def test_a_run_that_gave_way_does_not_come_back() -> None:
