@@ -415,3 +415,27 @@ async def test_deleting_a_run_takes_its_children_along(
     await eventually(gone, "the children went along", 120.0)
     await settled(operator)
     assert await kube.list(kind, namespace) == []
+
+
+async def test_a_run_whose_deletion_hangs_holds_its_pipeline_up_no_more(
+    kube: Kube, namespace: str, start: Start
+) -> None:
+    """Somebody's finalizer holds it; what is asked for next starts although its status says that it goes on."""
+    start()
+    await kube.create(PIPELINE, namespace)
+    await eventually(lambda: jobs(kube, namespace), "the first Job")
+    name = PIPELINE["metadata"]["name"]
+    held = {"metadata": {"finalizers": ["example.com/held"]}}
+    await kube.merge(TRAINING_RUN, namespace, f"{name}-1", held)
+    await kube.delete(TRAINING_RUN, namespace, f"{name}-1")
+    asked = {"metadata": {"annotations": {"mlwright.dev/run": "now"}}}
+    await kube.merge(TRAINING_PIPELINE, namespace, name, asked)
+
+    async def names() -> bool:
+        return {run["metadata"]["name"] for run in await kube.list(TRAINING_RUN, namespace)} == {
+            f"{name}-1",
+            f"{name}-2",
+        }
+
+    await eventually(names, "the next run starts beside the one that does not go", 30.0)
+    await kube.merge(TRAINING_RUN, namespace, f"{name}-1", {"metadata": {"finalizers": None}})
