@@ -2,7 +2,8 @@
 
 Both serve the same fitted pipeline, a logistic regression and a random forest of 100 trees on 20 numbers, trained by
 the real trainer, and are asked the same rows by the same client, in turns, one row a request on kept connections. Each
-has one core; the client is on another. Ours is the real program with all of its defaults; MLServer runs scikit-learn
+has one core; the client is on another. Ours is the real program with all of its defaults, and it takes feedback: it
+counts every row in bins and histograms, and seals a prediction id into every answer. MLServer runs scikit-learn
 and is asked in the form that costs it least. The goals are against the better of its settings in which every request
 is answered for itself, as ours are. With adaptive batching it waits until several clients have asked and calls the
 model once for all; that figure stands beside (`..._ratio_mlserver_batching`, 16 clients at once). Every answer is
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
 
 from bench import mlserver
@@ -28,6 +30,7 @@ from bench.batching import bounds
 from bench.cores import one_core
 from bench.figures import Benchmark, Figures
 from bench.trained import LOGISTIC_REGRESSION, RANDOM_FOREST, Trained, train
+from mlwright.server.prediction_ids import KEY_BYTES
 from tests.support.serving import SERVER, ServerProcess
 
 TURNS: Final = 7
@@ -160,11 +163,24 @@ def _ours(trained: Trained, folder: Path, core: int) -> Iterator[tuple[ServerPro
         "MLWRIGHT_MOUNT_ROOT": str(trained.mount_root),
         "MLWRIGHT_BUNDLE_URI": trained.uri,
         "MLWRIGHT_BUNDLE_DIGEST": trained.digest,
+        "MLWRIGHT_FEEDBACK_KEYS": str(_keys(folder / "keys")),
     }
     with ServerProcess(environment, folder / "server.log", ["taskset", "-c", str(core), *SERVER]) as server:
         requests = tuple(map(_for_us, trained.rows))
         expected = [ask(server.ready().port, request)["outputs"][1]["data"] for request in requests]
-        yield server, Asked(server.process.pid, server.port, requests, _same(1, expected))
+        yield server, Asked(server.process.pid, server.port, requests, _with_id(_same(1, expected)))
+
+
+def _keys(folder: Path) -> Path:
+    """A folder with a key of prediction ids, as a Secret is mounted."""
+    folder.mkdir()
+    (folder / "key").write_text(token_hex(KEY_BYTES))
+    return folder
+
+
+def _with_id(same: Callable[[Any, int], bool]) -> Callable[[Any, int], bool]:
+    """Whether an answer also carries a prediction id."""
+    return lambda answer, number: "prediction_id" in answer.get("parameters", ()) and same(answer, number)
 
 
 def _theirs(trained: Trained, pid: int, port: int) -> Asked:

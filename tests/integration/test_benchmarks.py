@@ -8,6 +8,13 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+from sklearn.linear_model import LogisticRegression
+
+from bench.asking import ask
+from bench.cores import one_core
+from bench.server import _ours as benched
+from bench.trained import Trained
+from tests.support.bundles import write_sklearn_bundle
 from tests.support.waiting import eventually, exit_code
 
 STAND_IN = """\
@@ -42,6 +49,20 @@ BENCHMARK = """\
 
     Benchmark("none", "nothing", {}).run({"phase": phase}, [])
 """
+
+
+def test_our_server_is_measured_with_all_that_an_answer_can_bear(tmp_path: Path) -> None:
+    """With bins and prediction ids: figures of a server that does less would be no promise."""
+    bundle = write_sklearn_bundle(tmp_path / "store/pvc/artifacts/model", LogisticRegression())
+    row = {f"f{place}": 0.5 for place in range(4)}
+    trained = Trained(tmp_path / "store", "pvc://artifacts/model", bundle.digest, (row,), tmp_path / "none")
+
+    with one_core() as core, benched(trained, tmp_path, core) as (server, asked):
+        answer = ask(server.port, asked.requests[0])
+
+        assert asked.one_by_one(3)
+    assert asked.right(answer, 0)
+    assert not asked.right(answer | {"parameters": {}}, 0)
 
 
 def test_a_benchmark_that_is_told_to_end_takes_the_reference_server_along(tmp_path: Path) -> None:
