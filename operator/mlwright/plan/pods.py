@@ -23,6 +23,8 @@ _ABSENT: Final = ("not found", "find key")
 _STARTS_THEN: Final = "create it, the pod starts by itself"
 OVERDUE: Final = timedelta(minutes=1)
 """How long after the grace of its deletion a pod may still be there: a kubelet takes its time, a lost one for ever."""
+SLOW: Final = timedelta(minutes=5)
+"""So long the kubelet may fetch an image and mount volumes without a word about it."""
 _LONGEST: Final = 600
 """Characters of a foreign message that a sentence takes in."""
 
@@ -57,6 +59,8 @@ class PodSeen:
     """Why the kubelet ended the whole pod, as one word such as DeadlineExceeded; empty where it did not."""
     fetching: str = ""
     """What it could not fetch yet, in words, else empty: what it ended with says nothing about the bundle."""
+    placed: datetime | None = None
+    """When it got its node; None while it has none."""
     node: str = ""
     """Where it runs; empty while it is not placed."""
     gone_by: datetime | None = None
@@ -104,16 +108,17 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         exit_message=ended.get("message", "").strip(),
         restarts=state.get("restartCount", 0),
         started=_first_start(state),
-        ready_since=_ready_since(conditions.get("Ready", {})),
+        ready_since=_true_since(conditions.get("Ready", {})),
         address=status.get("podIP", ""),
         ended_by=status.get("reason", ""),
         fetching=_FETCHES.get(state.get("name", ""), ""),
+        placed=_true_since(scheduled),
         node=(body.get("spec") or {}).get("nodeName", ""),
         gone_by=moment(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
     )
 
 
-def _ready_since(condition: Mapping[str, Any]) -> datetime | None:
+def _true_since(condition: Mapping[str, Any]) -> datetime | None:
     told = condition.get("lastTransitionTime")
     return moment(told) if told and condition.get("status") == "True" else None
 
@@ -186,7 +191,7 @@ def holdup(pods: Iterable[PodSeen], now: datetime) -> Diagnosis | None:
     every = tuple(pods)
     found = diagnose(pod for pod in every if pod.exit_code is None)
     if found is not None or (gone := lost(every, now)) is None or gone.gone_by is None:
-        return found
+        return found or being_made(every, now)
     return Diagnosis(
         f"{placed(gone)} was to end by {timestamp(gone.gone_by)}, and its node has not told that it did; if the node is"
         " lost, delete the Node, and another pod takes its place"
@@ -196,7 +201,7 @@ def holdup(pods: Iterable[PodSeen], now: datetime) -> Diagnosis | None:
 def lost(pods: Iterable[PodSeen], now: datetime) -> PodSeen | None:
     """Return which of the pods of a Job does not end, although it is deleted and its grace long over."""
     gone = (pod for pod in pods if pod.gone_by is not None and now - pod.gone_by > OVERDUE)
-    return next((pod for pod in gone if leaving([pod])), None)
+    return next((pod for pod in gone if _is_leaving(pod)), None)
 
 
 def placed(pod: PodSeen) -> str:
@@ -204,9 +209,32 @@ def placed(pod: PodSeen) -> str:
     return f"pod {pod.name} on node {pod.node}" if pod.node else f"pod {pod.name}"
 
 
-def leaving(pods: Iterable[PodSeen]) -> bool:
-    """Tell whether one of the pods is being deleted and has not ended: whether it ever does no event may tell."""
-    return any(pod.gone_by is not None and pod.phase not in _OVER for pod in pods)
+def being_made(pods: Iterable[PodSeen], now: datetime) -> Diagnosis | None:
+    """Return which pod has its node for long, and no container that started; None where there is none.
+
+    Only events of the pod tell which image is large, or which volume another node still holds.
+    """
+    slow = (pod for pod in pods if pod.placed is not None and _is_being_made(pod) and now - pod.placed > SLOW)
+    return next((Diagnosis(_SLOWLY.format(pod.name, timestamp(pod.placed))) for pod in slow if pod.placed), None)
+
+
+_SLOWLY: Final = (
+    "the container of pod {0} is being made since {1}; kubectl describe pod {0} says which image or volume it waits for"
+)
+
+
+def _is_being_made(pod: PodSeen) -> bool:
+    alive = not (pod.ready or pod.deleting or pod.phase in _OVER)
+    return alive and pod.started is None and pod.waiting_reason in _PASSING
+
+
+def is_silent(pods: Iterable[PodSeen]) -> bool:
+    """Tell whether no event may tell how one of the pods goes on: it is being deleted, or its container is made."""
+    return any(_is_leaving(pod) or _is_being_made(pod) for pod in pods)
+
+
+def _is_leaving(pod: PodSeen) -> bool:
+    return pod.gone_by is not None and pod.phase not in _OVER
 
 
 def _unplaced(pod: PodSeen) -> Diagnosis | None:

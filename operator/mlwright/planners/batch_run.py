@@ -24,7 +24,7 @@ from mlwright.plan.batch import (
     StartShards,
 )
 from mlwright.plan.jobs import JobState
-from mlwright.plan.pods import holdup, leaving, moment, plain
+from mlwright.plan.pods import holdup, is_silent, moment, plain
 from mlwright.plan.training import StepResult
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD, PODLESS
@@ -130,7 +130,7 @@ def _working(seen: BatchSeen, run: BatchRunSeen, job: BatchJob, now: datetime) -
     elif not job.pods and now - job.started > PODLESS:
         state = RunState.UNHEALTHY
         sentence = f"{sentence}; its pods could not be made yet, kubectl describe job/{job.name} says why"
-    elif not job.pods or leaving(job.pods):
+    elif not job.pods or is_silent(job.pods):
         again = PODLESS
     return Standing(run, state, sentence, (), job.done, _number(job.failed), rows, None, again)
 
@@ -197,7 +197,7 @@ def _publishing(run: BatchRunSeen, job: BatchJob, sentence: str, rows: int, now:
     if trouble is not None:
         state = RunState.WAITING if trouble.missing else RunState.UNHEALTHY
         sentence = f"{sentence}; {trouble.sentence}"
-    again = PODLESS if leaving(job.pods) else _unheard(job, now)
+    again = PODLESS if is_silent(job.pods) else _unheard(job, now)
     return Standing(run, state, sentence, (), run.frozen.shards, 0, rows, None, again)
 
 

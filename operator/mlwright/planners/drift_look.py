@@ -12,7 +12,7 @@ from mlwright.api.conditions import timestamp
 from mlwright.plan.drift import LookSeen
 from mlwright.plan.drift_counts import Block
 from mlwright.plan.jobs import JobState
-from mlwright.plan.pods import holdup, leaving, plain
+from mlwright.plan.pods import holdup, is_silent, plain
 from mlwright.planners.drift_shards import Merged, merged
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD, PODLESS
@@ -82,7 +82,7 @@ def _working(look: LookSeen, now: datetime) -> Standing:
     if trouble is not None:
         return Standing(look, LookState.WAITING, f"{sentence}; {trouble.sentence}")
     if look.pods:
-        return Standing(look, LookState.RUNNING, sentence, again=PODLESS if leaving(look.pods) else None)
+        return Standing(look, LookState.RUNNING, sentence, again=PODLESS if is_silent(look.pods) else None)
     if now - look.started > PODLESS:
         why = f"its pods could not be made yet, kubectl describe job/{look.name} says why"
         return Standing(look, LookState.WAITING, f"{sentence}; {why}")

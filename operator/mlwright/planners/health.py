@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from mlwright.constants import EXIT_USER_ERROR
-from mlwright.plan.pods import PodSeen, diagnose, plain
+from mlwright.plan.pods import PodSeen, being_made, diagnose, plain
 from mlwright.plan.serving import VariantSeen
 
 LOOPS: Final = 3
@@ -43,6 +43,12 @@ def health(variant: VariantSeen | None, wanted: int) -> Health:
         return Health(0, wanted)
     ready = variant.ready if variant.observed else max(0, min(variant.ready, wanted - 1))
     return Health(ready, wanted, "" if ready >= wanted else _trouble(variant))
+
+
+def slow(state: Health, variant: VariantSeen, now: datetime) -> Health:
+    """Return the same, with what is made for long where nothing else is known to be wrong."""
+    found = None if state.complete or state.trouble else being_made(variant.pods, now)
+    return replace(state, trouble=found.sentence) if found else state
 
 
 def _trouble(variant: VariantSeen) -> str:

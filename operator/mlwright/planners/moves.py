@@ -14,7 +14,7 @@ from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobSeen, JobState
-from mlwright.plan.pods import leaving
+from mlwright.plan.pods import is_silent
 from mlwright.plan.resources import JOB, foreign
 from mlwright.plan.training import RunSeen, StartStep
 from mlwright.planners import graph
@@ -210,7 +210,7 @@ def _unheard(step: Step) -> timedelta | None:
         return None
     if step.job is None or step.job.state is not JobState.ACTIVE:
         return HEARD
-    return LOOK_AGAIN if not step.job.pods or leaving(step.job.pods) else None
+    return LOOK_AGAIN if not step.job.pods or is_silent(step.job.pods) else None
 
 
 def _read_again(at: Situation, step: Step) -> Move:

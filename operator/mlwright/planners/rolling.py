@@ -28,7 +28,7 @@ from mlwright.plan.serving import (
 )
 from mlwright.planners import leaving, upkeep
 from mlwright.planners.decisions import rejections
-from mlwright.planners.health import failure, health, time_left
+from mlwright.planners.health import failure, health, slow, time_left
 from mlwright.planners.judging_rollouts import Judged, judge, learnt, look_ahead, measure, noted, outlook
 from mlwright.planners.preflight import Answered, preflown
 from mlwright.planners.rollout import Commands, Rollout, follow
@@ -143,7 +143,8 @@ def _prepare(at: Situation, candidate: RevisionSeen, running: VariantSeen, wante
     left = time_left(running, deadline, at.now)
     judged = left if left > timedelta(0) else None  # past, and not judged: the first version, or one that cannot start
     here, stable = progress(at, candidate), at.stable
-    status = waiting(at, candidate, health(running, wanted), outlook(at.seen, here))
+    state = slow(health(running, wanted), running, at.now)
+    status = waiting(at, candidate, state, outlook(at.seen, here))
     asked = look_ahead(at.seen, here, running, variant(at.seen, stable.name)) if stable else None
     return Decided(status, intents=intents, again=sooner(judged, LOOK_AGAIN, again), measure=asked)
 

@@ -318,7 +318,7 @@ class Actors:
         env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
         if container["name"] == "step":
             if pod["status"]["phase"] == "Pending":
-                return {"phase": "Running", "startTime": timestamp(now)}
+                return running("step", timestamp(now), ready=True) | {"startTime": timestamp(now)}
             told = _told(env, container)
             lasts = self.around.lasts.get(told["name"], timedelta(0))
             if told["name"] in self.around.endless or now < moment(pod["status"]["startTime"]) + lasts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -153,6 +154,30 @@ def test_a_pod_of_a_job_that_does_not_end_although_it_is_deleted_is_told(
     found = holdup([pod_seen(seen, "step")], moment(now))
 
     assert found == (Diagnosis(says) if says else None)
+
+
+@pytest.mark.parametrize(
+    "seconds, known, told",
+    [
+        (300, {}, False),
+        (301, {}, True),
+        (301, {"waiting_reason": "PodInitializing"}, True),
+        (301, {"started": moment("2026-01-01T00:00:09Z")}, False),
+        (301, {"placed": None}, False),
+        (301, {"deleting": True}, False),
+    ],
+)
+def test_a_container_that_is_made_for_minutes_is_told(seconds: int, known: dict[str, Any], *, told: bool) -> None:
+    """A volume is held elsewhere or an image is large: only the pod's events say which."""
+    placed = moment("2026-01-01T00:00:01Z")
+    state = {"waiting_reason": "ContainerCreating", "placed": placed, "started": None, **known}
+    found = holdup([a_pod("p", **state)], placed + timedelta(seconds=seconds))
+
+    sentence = (
+        "the container of pod p is being made since 2026-01-01T00:00:01Z; kubectl describe pod p says which image or"
+        " volume it waits for"
+    )
+    assert found == (Diagnosis(sentence) if told else None)
 
 
 def test_of_the_pods_of_a_job_one_that_ended_is_no_trouble() -> None:

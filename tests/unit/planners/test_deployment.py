@@ -292,6 +292,21 @@ CASES: dict[str, Case] = {
         intents=["keep v2", *KEPT],
         again=30,
     ),
+    "the candidate's container is being made for an hour": Case(
+        given=lambda: serving().candidate(
+            2,
+            ready=0,
+            pods=(a_pod(waiting_reason="ContainerCreating", started=None, placed=NOW - timedelta(hours=1)),),
+        ),
+        says=(
+            "churn-v2 is starting, 0 of 2 pods ready: the container of pod churn-1 is being made since"
+            " 2026-01-02T11:00:00Z; kubectl describe pod churn-1 says which image or volume it waits for; "
+            f"{SERVING}"
+        ),
+        conditions={"Ready": "True Serving", "Reconciling": "True RollingOut"},
+        intents=["keep v2", *KEPT],
+        again=30,
+    ),
     "the candidate's pods may not be created": Case(
         given=lambda: serving().candidate(2, ready=0, refused="exceeded quota: pods"),
         says=(f"churn-v2 is starting, 0 of 2 pods ready: its pods cannot be created: exceeded quota: pods; {SERVING}"),

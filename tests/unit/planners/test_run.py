@@ -34,6 +34,11 @@ class Case:
     progress: str | None = "0/3"
 
 
+def a_pod_in_the_making(placed: datetime) -> PodSeen:
+    """Return a pod that has a node and no container that started."""
+    return a_pod("p", phase="Pending", waiting_reason="ContainerCreating", placed=placed, started=None)
+
+
 def a_leaving_pod(gone_by: datetime) -> PodSeen:
     """Return a pod whose deletion was asked for."""
     return a_pod("p", deleting=True, node="n1", gone_by=gone_by)
@@ -137,6 +142,21 @@ CASES: dict[str, Case] = {
         given=lambda: a_run().started().active("validate"),
         says="validate is running",
         conditions=GOING,
+    ),
+    "the container of a step is being made": Case(
+        given=lambda: a_run().started().active("validate", 0, a_pod_in_the_making(NOW)),
+        says="validate is running",
+        conditions=GOING,
+        again=30,
+    ),
+    "the container of a step is being made for long": Case(
+        given=lambda: a_run().started().active("validate", 0, a_pod_in_the_making(NOW - timedelta(minutes=6))),
+        says=(
+            "validate: the container of pod p is being made since 2026-01-02T11:54:00Z; kubectl describe pod p says"
+            " which image or volume it waits for"
+        ),
+        conditions={"Reconciling": "True PodsUnhealthy"},
+        again=30,
     ),
     "the pod of a step is being deleted": Case(
         given=lambda: a_run().started().active("validate", 0, a_leaving_pod(NOW)),
