@@ -16,6 +16,7 @@ import pyarrow.compute
 import pyarrow.parquet
 import pytest
 
+from mlwright.bundle.errors import BRING_BACK
 from tests.support.predicting import FOLDER, Office, open_office
 from tests.support.serving import ServerProcess
 from tests.support.training import Workshop, flights_table
@@ -360,6 +361,18 @@ def test_somebody_elses_files_are_left_alone(office: Office) -> None:
     assert [path.name for path in office.folder.iterdir()] == ["mine.txt"]
 
 
+def test_a_name_that_is_not_utf_8_is_told(office: Office) -> None:
+    """In the words of a batch prediction."""
+    folder = office.workshop.lake / "folder"
+    folder.mkdir(parents=True)
+    (folder / "Z\udcfcrich.csv").write_text("distance,hour,weekend,carrier\n100.5,7,true,UA\n")
+
+    ended = office.run(office.task("pvc://lake/folder"))
+
+    assert (ended.code, ended.message["field"], ended.message["remedy"]) == (64, "spec.input.uri", "rename it")
+    assert ended.message["sentence"] == "a file has a name that is not UTF-8: Z\\xfcrich.csv"
+
+
 def test_a_file_in_the_way_of_the_answers_is_named(office: Office) -> None:
     """The address of the answers is a folder."""
     office.out.parent.mkdir(exist_ok=True)
@@ -378,6 +391,7 @@ def test_a_bundle_that_was_changed_answers_nothing(office: Office) -> None:
 
     assert (ended.code, ended.message["field"]) == (64, "spec.source")
     assert ended.message["sentence"].startswith("the bundle of flights-v3 cannot be used: profile.json has")
+    assert ended.message["remedy"] == BRING_BACK
 
 
 def test_a_column_of_the_answers_is_not_copied_over(office: Office) -> None:
