@@ -97,15 +97,14 @@ def matching(store: Store, pattern: str, wanted: Callable[[str], bool]) -> tuple
         one = store.one()
         found = [one] if one else [file for file in store.many() if not _hidden(file) and wanted(file.name)]
     for file in found:
-        _check_name(file.name)
+        if (shown := as_text(file.name)) != file.name:
+            raise UserError(URI, f"a file has a name that is not UTF-8: {shown}", "rename it")
     return tuple(sorted(found, key=lambda file: file.name))
 
 
-def _check_name(name: str) -> None:
-    """A name in another encoding can stand in no result and no sentence."""
-    shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    if shown != name:
-        raise UserError(URI, f"a file has a name that is not UTF-8: {shown}", "rename it")
+def as_text(name: str) -> str:
+    """A name as it can stand in a result or a sentence: where it is not UTF-8, with its bytes spelled out."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _folder(place: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mlwright.bundle import addresses
 from mlwright.trainer.errors import UserError
+from mlwright.trainer.files import as_text
 from mlwright.trainer.possession import Owner, read_owner
 from mlwright.trainer.results import RESULT, Outcome, Result
 from mlwright.trainer.variables import document_in
@@ -141,9 +142,12 @@ def _done(task: Task, sentence: str, results: Mapping[str, Any]) -> Result:
 
 
 def _check_plain(task: Task, draft: Path) -> None:
-    """Refuse links: we may write where the container may not, and must not be led there."""
+    """Refuse links: we may write where the container may not, and must not be led there. And names that are no text."""
     for folder, folders, files in os.walk(draft):
         for path in (Path(folder, name) for name in (*folders, *files)):
+            if (shown := as_text(path.name)) != path.name:
+                problem = f"it left a file whose name is not UTF-8: {shown[:80]}"
+                raise UserError(task.field("container"), problem, "rename it")
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 problem = f"it left {str(path.relative_to(draft))[:80]!r}, which is no plain file or folder"
                 raise UserError(task.field("container"), problem, "write files and folders into the outputs, no links")
@@ -163,7 +167,7 @@ def _reported(task: Task, path: Path) -> tuple[str, dict[str, Any]]:
         raise _broken(task, "is no JSON") from None
     results = document.get("results", {}) if isinstance(document, dict) else None
     sentence = document.get("sentence", "done") if isinstance(document, dict) else None
-    if not isinstance(results, dict) or not isinstance(sentence, str) or not _finite(results):
+    if not isinstance(results, dict) or not isinstance(sentence, str) or not _sayable([sentence, results]):
         raise _broken(task, 'is no object such as {"sentence": "...", "results": {"rows": 1}}')
     return sentence[:SENTENCE], results
 
@@ -177,10 +181,10 @@ def _no_number(text: str) -> float:
     raise ValueError(text)
 
 
-def _finite(results: Mapping[str, Any]) -> bool:
-    """Tell whether every number of the results is one that JSON of the API server takes: 1e999 is read as infinity."""
+def _sayable(told: object) -> bool:
+    """Tell whether JSON of the API server takes it: 1e999 is read as infinity, and half of an emoji is no UTF-8."""
     try:
-        json.dumps(results, allow_nan=False)
+        json.dumps(told, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
         return False
     return True

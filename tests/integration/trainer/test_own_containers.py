@@ -70,6 +70,17 @@ def test_a_plain_script_is_a_step(features: Step) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["data", "result.json"]
 
 
+def test_a_name_that_is_not_utf_8_is_told(shop: Workshop) -> None:
+    """It could stand in no object store, and a step that reads it would fail."""
+    step = Step(shop, "features", [{"name": "data", "type": "Dataset"}])
+    left = shop.run_folder() / ".features-0.tmp/data/Z\udcfcrich.csv"
+
+    code = step.run(["cp", "/etc/hostname", str(left)])
+
+    assert (code, step.message["field"], step.message["remedy"]) == (64, "spec.steps[features].container", "rename it")
+    assert step.message["sentence"] == "it left a file whose name is not UTF-8: Z\\xfcrich.csv"
+
+
 @pytest.mark.parametrize("link", ["result.json", "data/more.csv"])
 def test_a_link_leads_us_nowhere(shop: Workshop, link: str) -> None:
     """The claim is ours to write and not the container's: what it could not harm itself it must not harm through us."""

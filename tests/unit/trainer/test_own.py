@@ -85,6 +85,8 @@ def test_a_container_need_not_report_anything(pod: Pod) -> None:
         ('{"sentence": 1}', 'its result.json is no object such as {"sentence": "...", "results": {"rows": 1}}'),
         ('{"results": {"loss": NaN}}', "its result.json is no JSON"),
         ('{"results": {"a": {"loss": 1e999}}}', "its result.json is no object such as"),
+        ('{"sentence": "half an emoji: \\ud83d"}', "its result.json is no object such as"),
+        ('{"results": {"a": ["\\ud83d"]}}', "its result.json is no object such as"),
         ('{"sentence": "' + "x" * 5000 + '"}', "its result.json holds 5,016 bytes, and at most 3,072 are read"),
     ],
     ids=[
@@ -94,6 +96,8 @@ def test_a_container_need_not_report_anything(pod: Pod) -> None:
         "a sentence that is none",
         "not a number",
         "infinity",
+        "half a character in the sentence",
+        "half a character in the results",
         "too long",
     ],
 )
