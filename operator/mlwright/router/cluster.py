@@ -11,7 +11,7 @@ from typing import Final
 from mlwright.constants import ANNOTATION_FOLLOWED, ANNOTATION_WAKES, ROUTER_NAME
 from mlwright.router.agent import Facts
 from mlwright.router.document import read
-from mlwright.router.kube import Body, Kube, KubeError
+from mlwright.router.kube import UNMET, Body, Kube, KubeError
 from mlwright.router.world import World
 
 AGAIN: Final = 2.0
@@ -50,20 +50,30 @@ class Cluster:
     async def wake(self, model: str, sleep: str) -> None:
         """Ask for one pod: through the scale subresource, or of the operator where that put the model to sleep."""
         try:
-            await (self._ask(model, sleep) if sleep else self._scale(model))
-            logger.info("woke a model that is asked for", extra={"model": model})
+            woken = await (self._ask(model, sleep) if sleep else self._scale(model))
         except KubeError as error:
             logger.warning("a model could not be woken", extra={"model": model, "error": str(error)})
+            return
+        logger.info("woke a model that is asked for" if woken else "a model is awake already", extra={"model": model})
 
-    async def _scale(self, model: str) -> None:
+    async def _scale(self, model: str) -> bool:
+        """Set the scale from none to one; False where somebody has set it meanwhile, whose number stands."""
         path = f"/apis/mlwright.dev/v1alpha1/namespaces/{self._namespace}/modeldeployments/{model}/scale"
-        await self._kube.merge(path, {"spec": {"replicas": 1}})
+        asleep = {"op": "test", "path": "/spec", "value": {}}  # a Scale of 0 leaves its number out
+        try:
+            await self._kube.steps(path, asleep, {"op": "add", "path": "/spec/replicas", "value": 1})
+        except KubeError as error:
+            if error.status == UNMET:
+                return False
+            raise
+        return True
 
-    async def _ask(self, model: str, sleep: str) -> None:
+    async def _ask(self, model: str, sleep: str) -> bool:
         """Say which sleep somebody wants to end; what was said of models that are gone goes with it."""
         known = self._world.texts().keys() | {model}
         self._asks = {name: told for name, told in (self._asks | {model: sleep}).items() if name in known}
         await self._say({f"{ANNOTATION_WAKES}{self._pod}": _compact(self._asks)})
+        return True
 
     async def _say(self, annotations: Body) -> None:
         path = f"/api/v1/namespaces/{self._namespace}/services/{ROUTER_NAME}"

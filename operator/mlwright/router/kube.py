@@ -18,11 +18,14 @@ Body = dict[str, Any]
 """JSON of a Kubernetes object."""
 
 MERGE: Final = "application/merge-patch+json"
+STEPS: Final = "application/json-patch+json"
 PATIENCE: Final = 10.0
 """Seconds for an answer, and for the first byte of a watch."""
 WATCH_SECONDS: Final = 240
 """A watch is ended by the API server and begun again that often."""
 GONE: Final = 410
+UNMET: Final = 422
+"""Status of a patch that found something else than it was to find."""
 _SILENCE: Final = WATCH_SECONDS + 30.0
 
 
@@ -108,6 +111,14 @@ class Kube:
         """
         return await self._once("PATCH", path, patch)
 
+    async def steps(self, path: str, *steps: Body) -> Body:
+        """Change an object by steps (RFC 6902), all of them or none.
+
+        Raises:
+            KubeError: it was not changed; status 422 where a step of type `test` found something else.
+        """
+        return await self._once("PATCH", path, steps, STEPS)
+
     async def watch(self, path: str, version: str, **query: str) -> AsyncIterator[tuple[str, Body]]:
         """Yield the changes since a version as type and object, until the API server ends it.
 
@@ -126,8 +137,10 @@ class Kube:
         for found in filter(None, (line + answer.taken()).split(b"\n")):
             yield _event(json.loads(found))
 
-    async def _once(self, method: str, path: str, body: Body | None = None) -> Body:
-        async with self._exchange(method, path, body) as (reader, answer):
+    async def _once(
+        self, method: str, path: str, body: Body | tuple[Body, ...] | None = None, kind: str = MERGE
+    ) -> Body:
+        async with self._exchange(method, path, body, kind) as (reader, answer):
             while not answer.complete:
                 await _more(reader, answer, PATIENCE)
         content = answer.taken()
@@ -137,7 +150,7 @@ class Kube:
 
     @asynccontextmanager
     async def _exchange(
-        self, method: str, path: str, body: Body | None
+        self, method: str, path: str, body: Body | tuple[Body, ...] | None, kind: str = MERGE
     ) -> AsyncIterator[tuple[asyncio.StreamReader, _Answer]]:
         """Send a request and wait for the head of its answer."""
         answer = _Answer()
@@ -148,7 +161,7 @@ class Kube:
         except (OSError, TimeoutError) as error:
             raise KubeError(f"the API server cannot be reached: {error}") from error
         try:
-            writer.write(self._request(method, path, body))
+            writer.write(self._request(method, path, body, kind))
             await writer.drain()
             while not answer.status:
                 await _more(reader, answer, PATIENCE)
@@ -161,12 +174,12 @@ class Kube:
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self._server.host, self._server.port, ssl=self._server.tls)
 
-    def _request(self, method: str, path: str, body: Body | None) -> bytes:
+    def _request(self, method: str, path: str, body: Body | tuple[Body, ...] | None, kind: str) -> bytes:
         content = json.dumps(body).encode() if body is not None else b""
-        kind = f"Content-Type: {MERGE}\r\nContent-Length: {len(content)}\r\n" if content else ""
+        told = f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n" if content else ""
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self._server.host}\r\nAuthorization: Bearer {self._server.token()}\r\n"
-            f"Accept: application/json\r\nUser-Agent: mlwright-router\r\nConnection: close\r\n{kind}\r\n"
+            f"Accept: application/json\r\nUser-Agent: mlwright-router\r\nConnection: close\r\n{told}\r\n"
         )
         return head.encode() + content
 

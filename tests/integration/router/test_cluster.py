@@ -153,6 +153,15 @@ async def test_a_model_that_sleeps_is_woken_through_its_scale(
     assert client.read("ModelDeployment", namespace, "churn")["spec"] == {**before, "replicas": 1}
 
 
+async def test_who_scaled_a_model_meanwhile_is_not_undone(apiserver: ApiServer, client: Client, namespace: str) -> None:
+    """The agent's picture may be old: a model that was set to five pods since keeps them."""
+    client.create(deployment(replicas=5), namespace)
+
+    await Cluster(agents_kube(apiserver), namespace, "me", lambda: None).wake("churn", "")
+
+    assert client.read("ModelDeployment", namespace, "churn")["spec"]["replicas"] == 5
+
+
 async def test_a_request_for_a_model_that_the_operator_put_to_sleep_is_told(
     apiserver: ApiServer, client: Client, namespace: str
 ) -> None:
