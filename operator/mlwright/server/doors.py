@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,14 +37,14 @@ class Doors:
         Raises:
             OSError: The port for gRPC is taken.
         """
-        seconds = self._settings.timeout_seconds
         listener = await Listener.on(sock, app, self.encryption.context if self.encryption else None)
         self.ports["port"] = sock.getsockname()[1]
+        stops: list[Callable[[float], Awaitable[None]]] = [listener.stop]
         try:
-            async with self._remote(app):
-                yield
-        finally:
-            await listener.stop(seconds)
+            stops += await self._remote(app)
+            yield
+        finally:  # together: the pod's grace allows for one time limit, not for two
+            await asyncio.gather(*(stop(self._settings.timeout_seconds) for stop in stops))
 
     async def follow(self) -> None:
         """Take in what changes in the Secrets, for ever."""
@@ -52,19 +52,16 @@ class Doors:
             for folder, files, use in self._followed:
                 work.create_task(follow(folder, files, use))
 
-    @asynccontextmanager
-    async def _remote(self, app: Application) -> AsyncIterator[None]:
-        if self._settings.grpc_port is None:
-            yield
-            return
+    async def _remote(self, app: Application) -> list[Callable[[float], Awaitable[None]]]:
+        """Listen for gRPC, where that is asked for; returns what stops it."""
+        given = self._settings
+        if given.grpc_port is None:
+            return []
         from mlwright.server.remote import RemoteListener  # noqa: PLC0415 - it takes memory that others need not give
 
-        listener = await RemoteListener.on(self._settings.grpc_port, app, self.encryption)
+        listener = await RemoteListener.on(given.grpc_port, app, self.encryption, given.drain_seconds)
         self.ports["grpc_port"] = listener.port
-        try:
-            yield
-        finally:
-            await listener.stop(self._settings.timeout_seconds)
+        return [listener.stop]
 
     def _gate(self) -> Gate | None:
         file = self._settings.auth_file

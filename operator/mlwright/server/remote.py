@@ -1,4 +1,9 @@
-"""The Open Inference Protocol over gRPC, on a port of its own: same model, limits, errors and counts as over HTTP."""
+"""The Open Inference Protocol over gRPC, on a port of its own: same model, limits, errors and counts as over HTTP.
+
+Every call is served as one whose requests are a stream, of which the first is the request: on the wire that is the
+same, and the message is read when its client is known and there is room for it. Until then flow control keeps it with
+its client, but for some 64 KiB.
+"""
 
 import asyncio
 import logging
@@ -10,9 +15,11 @@ from typing import Any, Final, Self
 
 import grpc
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from mlwright.bundle.tensors import Array
 from mlwright.server import binary, metadata
+from mlwright.server.admission import MAX_HELD_BYTES, MAX_UNDER_WAY
 from mlwright.server.application import Application
 from mlwright.server.encryption import Encryption
 from mlwright.server.model import Model, Prediction
@@ -29,6 +36,7 @@ _CODES: Final[Mapping[HTTPStatus, grpc.StatusCode]] = MappingProxyType(
     {
         HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
         HTTPStatus.UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
+        HTTPStatus.REQUEST_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
         HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         HTTPStatus.TOO_MANY_REQUESTS: grpc.StatusCode.RESOURCE_EXHAUSTED,
         HTTPStatus.SERVICE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
@@ -50,34 +58,46 @@ _CONTENTS: Final[Mapping[str, str]] = MappingProxyType(
 # A request in bytes is about a third of the same in JSON, by which the size of cheap ones is known.
 _DENSER: Final = 3
 
-Answer = Callable[[Any, Mapping[bytes, bytes]], Any]
+# What has no limit of its own over HTTP: calls of one connection and, with health among them, of all.
+MAX_STREAMS: Final = 128
+MAX_CALLS: Final = 2 * MAX_UNDER_WAY
+# Messages that arrive at once, where even as many of the largest size must not end the container.
+_LEAST_ARRIVING: Final = 8
+_LEAST_AGE_SECONDS: Final = 0.5
 
 
-def build(app: Application, max_bytes: int) -> grpc.aio.Server:
-    """A server that is not started and has no port yet."""
-    service = Service(app)
+def build(app: Application, drain_seconds: float) -> grpc.aio.Server:
+    """A server that is not started and has no port yet.
+
+    A server that stops loses the calls that clients send before they hear of it, and cannot tell them earlier. So
+    connections are ended all the time, which loses none, so soon that none is left at the end of the drain.
+    """
+    max_bytes = app.limits.max_body_bytes
+    service = Service(app, max(_LEAST_ARRIVING, MAX_HELD_BYTES // max_bytes))
     handlers = {
-        "ServerLive": (service.live, messages.ServerLiveRequest),
-        "ServerReady": (service.ready, messages.ServerReadyRequest),
-        "ModelReady": (service.model_ready, messages.ModelReadyRequest),
-        "ServerMetadata": (service.server_metadata, messages.ServerMetadataRequest),
-        "ModelMetadata": (service.model_metadata, messages.ModelMetadataRequest),
-        "ModelInfer": (service.infer, messages.ModelInferRequest),
+        "ServerLive": service.live,
+        "ServerReady": service.ready,
+        "ModelReady": service.model_ready,
+        "ServerMetadata": service.server_metadata,
+        "ModelMetadata": service.model_metadata,
+        "ModelInfer": service.infer,
     }
     server = grpc.aio.server(
+        maximum_concurrent_rpcs=MAX_CALLS,
         options=[
             ("grpc.max_receive_message_length", max_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_concurrent_streams", MAX_STREAMS),
+            ("grpc.max_connection_age_ms", round(1000 * max(_LEAST_AGE_SECONDS, drain_seconds / 2))),
+            ("grpc.max_connection_age_grace_ms", round(1000 * app.timeout_seconds)),
             ("grpc.so_reuseport", 0),  # a taken port is an error, not a port that two share
-        ]
+        ],
     )
     routes = {
-        name: grpc.unary_unary_rpc_method_handler(
-            method,
-            request_deserializer=request.FromString,
-            response_serializer=lambda answer: answer.SerializeToString(),
+        name: grpc.stream_unary_rpc_method_handler(
+            method, response_serializer=lambda answer: answer.SerializeToString()
         )
-        for name, (method, request) in handlers.items()
+        for name, method in handlers.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, routes),))
     return server
@@ -91,13 +111,13 @@ class RemoteListener:
         self.port = port
 
     @classmethod
-    async def on(cls, port: int, app: Application, encryption: Encryption | None) -> Self:
+    async def on(cls, port: int, app: Application, encryption: Encryption | None, drain_seconds: float) -> Self:
         """Listen on a port, 0 for a free one.
 
         Raises:
             OSError: The port is taken.
         """
-        server = build(app, app.limits.max_body_bytes)
+        server = build(app, drain_seconds)
         address = f"[::]:{port}"
         try:
             found = (
@@ -127,45 +147,56 @@ def _credentials(encryption: Encryption) -> grpc.ServerCredentials:
 class Service:
     """Answers the calls of the protocol."""
 
-    def __init__(self, app: Application) -> None:
-        """Take what answers over HTTP as well."""
+    def __init__(self, app: Application, arriving: int) -> None:
+        """Take what answers over HTTP as well, and how many messages may arrive at once."""
         self._app = app
+        self._room = asyncio.Semaphore(arriving)
 
-    async def live(self, _request: object, _context: object) -> messages.ServerLiveResponse:
+    async def live(self, _messages: object, _context: object) -> messages.ServerLiveResponse:
         """Whether the process works."""
         return messages.ServerLiveResponse(live=True)
 
-    async def ready(self, _request: object, _context: object) -> messages.ServerReadyResponse:
+    async def ready(self, _messages: object, _context: object) -> messages.ServerReadyResponse:
         """Whether new clients should come here."""
         return messages.ServerReadyResponse(ready=self._app.ready)
 
-    async def model_ready(self, request: messages.ModelReadyRequest, context: Any) -> messages.ModelReadyResponse:
+    async def model_ready(self, _messages: object, context: Any) -> Any:
         """Whether the model is ready."""
-        await self._answered(context, lambda: self._check_name(request.name, request.version))
-        return messages.ModelReadyResponse(ready=self._app.ready)
 
-    async def server_metadata(self, _request: object, context: Any) -> messages.ServerMetadataResponse:
+        async def ask() -> messages.ModelReadyResponse:
+            request, _ = await self._received(context, messages.ModelReadyRequest)
+            self._check_name(request.name, request.version)
+            return messages.ModelReadyResponse(ready=self._app.ready)
+
+        return await _answered(context, ask)
+
+    async def server_metadata(self, _messages: object, context: Any) -> Any:
         """Name and version of the server."""
-        await self._answered(context, lambda: self._app.let_in(_headers(context)))
-        return messages.ServerMetadataResponse(**metadata.server())
 
-    async def model_metadata(self, request: messages.ModelMetadataRequest, context: Any) -> Any:
+        async def describe() -> messages.ServerMetadataResponse:
+            self._app.let_in(_headers(context))
+            return messages.ServerMetadataResponse(**metadata.server())
+
+        return await _answered(context, describe)
+
+    async def model_metadata(self, _messages: object, context: Any) -> Any:
         """Inputs and outputs."""
 
-        def describe() -> messages.ModelMetadataResponse:
+        async def describe() -> messages.ModelMetadataResponse:
             self._app.let_in(_headers(context))
+            request, _ = await self._received(context, messages.ModelMetadataRequest)
             self._check_name(request.name, request.version)
             described = metadata.model(self._app.loaded())
             described.pop("parameters")  # the protocol has none here
             return messages.ModelMetadataResponse(**described)
 
-        return await self._answered(context, describe)
+        return await _answered(context, describe)
 
-    async def infer(self, request: messages.ModelInferRequest, context: Any) -> Any:
+    async def infer(self, _messages: object, context: Any) -> Any:
         """Predictions, counted as those over HTTP are."""
         started = time.perf_counter()
         try:
-            answer = await self._infer(request, _headers(context))
+            answer = await self._infer(context)
         except Exception as problem:  # noqa: BLE001 - told to the client and to the log
             refusal = _refusal(problem)
             self._app.telemetry.count(refusal.status, started)
@@ -174,14 +205,16 @@ class Service:
             self._app.telemetry.count(HTTPStatus.OK, started)
             return answer
 
-    async def _infer(self, request: messages.ModelInferRequest, headers: Mapping[bytes, bytes]) -> Any:
+    async def _infer(self, context: Any) -> Any:
+        headers = _headers(context)
         self._app.let_in(headers)
-        self._check_name(request.model_name, request.model_version)
         model = self._app.loaded()
-        size = request.ByteSize()
-        ticket = self._app.admission.admit()
+        ticket = self._app.admission.expect()
         try:
+            request, size = await self._received(context, messages.ModelInferRequest)
             ticket.hold(size)
+            ticket.begin()
+            self._check_name(request.model_name, request.model_version)
             if size * _DENSER <= model.cheap_bytes:
                 return answer(model, request, headers)
             async with asyncio.timeout(self._app.timeout_seconds):
@@ -191,16 +224,31 @@ class Service:
         finally:
             ticket.give_back()
 
+    async def _received(self, context: Any, kind: Any) -> tuple[Any, int]:
+        """The message of a call, and its size in bytes."""
+        try:
+            async with asyncio.timeout(self._app.timeout_seconds), self._room:
+                content = await context.read()
+        except TimeoutError:
+            raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the message did not arrive in time") from None
+        if content is grpc.aio.EOF:
+            raise bad_request("the call ended before its message came")
+        try:
+            return kind.FromString(content), len(content)
+        except DecodeError:
+            raise bad_request(f"the message is no {kind.DESCRIPTOR.full_name}") from None
+
     def _check_name(self, name: str, version: str) -> None:
         path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
         if not self._app.serves(path):
             raise RefusedError(HTTPStatus.NOT_FOUND, self._app.explain_missing(path))
 
-    async def _answered(self, context: Any, ask: Callable[[], Any]) -> Any:
-        try:
-            return ask()
-        except RefusedError as refusal:
-            await _abort(context, refusal)
+
+async def _answered(context: Any, ask: Callable[[], Awaitable[Any]]) -> Any:
+    try:
+        return await ask()
+    except RefusedError as refusal:
+        await _abort(context, refusal)
 
 
 def answer(model: Model, request: messages.ModelInferRequest, headers: Mapping[bytes, bytes]) -> Any:
