@@ -78,11 +78,13 @@ class Agent:
         self.looked = asyncio.Condition()
         """Told after each look."""
         self.leaving = False
-        self.hold = Hold(self._ready)
+        self.hold = Hold(self._ready, lambda: self._stale)
         self._haproxy = Haproxy(place.admin, place.master)
         self._outside = outside
         self._memory = memory.load(place.memory)
         self._worker = 0
+        self._stale = True
+        """Whether a worker may be there from before a reload, in this life or the last."""
         self._maps: dict[str, str] = {}
         self._usable: dict[str, Address] = {}
         self._begun = 0
@@ -148,6 +150,7 @@ class Agent:
         if commands:
             await self._haproxy.run(commands)
             servers = parse_servers((await self._haproxy.observe())[1])
+        self._stale = self._stale and await self._haproxy.old_workers()
         self._usable = _usable(servers)
         await self._write_maps(texts)
         self._follow({model: route.digest for model, route in facts.routes.items()})
@@ -221,7 +224,7 @@ class Agent:
         replace_file(self.place.config, render(shape, self.place))
         old, _ = await self._haproxy.observe()
         logger.info("HAProxy is reloaded for a larger configuration", extra={"backends": shape.backends})
-        self._usable = {}
+        self._usable, self._stale = {}, True
         await self._haproxy.reload()
         try:
             async with asyncio.timeout(RENEWED):

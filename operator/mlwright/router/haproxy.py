@@ -67,6 +67,15 @@ class Haproxy:
         """Let the master read the configuration again; connections go on."""
         await self._ask(self._master, "reload")
 
+    async def old_workers(self) -> bool:
+        """Tell whether workers from before a reload still finish what they have.
+
+        HAProxy tells them of no pods any more: it refuses to set their servers.
+        """
+        answer = await self._ask(self._master, "show proc;quit")
+        _, _, told = answer.partition("# old workers")
+        return " worker " in told.partition("#")[0]
+
     async def _ask(self, socket: Path, command: str) -> str:
         try:
             async with asyncio.timeout(PATIENCE):

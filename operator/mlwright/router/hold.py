@@ -1,7 +1,8 @@
 """The socket on which requests wait that have no pod: HAProxy sends one of each variant here, the others wait there.
 
 It is the signal that a model sleeps and is asked for. When a pod is ready, the held request is let go by closing it
-without an answer: HAProxy then sends it again, to the pod. One whose body HAProxy cannot send again is passed on here.
+without an answer: HAProxy then sends it again, to the pod. One whose body HAProxy cannot send again is passed on here,
+and so are all while there may be a worker of HAProxy from before a reload: it is told of no pods any more.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ Ready = Callable[[str], Coroutine[Any, Any, Address]]
 class Hold:
     """Holds requests until there is a pod for them."""
 
-    def __init__(self, ready: Ready, held_seconds: float = HELD_SECONDS) -> None:
+    def __init__(self, ready: Ready, stale: Callable[[], bool], held_seconds: float = HELD_SECONDS) -> None:
         self._ready = ready
+        self._stale = stale
         self._held = held_seconds
         self.waiting: dict[str, int] = {}
         """Held requests by backend: one each at most, HAProxy keeps the others."""
@@ -62,8 +64,7 @@ class Hold:
     async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         small, backend = _is_small(head), _header(head, b"x-mlwright-backend").decode()
-        if small:
-            await reader.readexactly(_length(head))
+        body = await reader.readexactly(_length(head)) if small else b""
         self.waiting[backend] = self.waiting.get(backend, 0) + 1
         try:
             async with asyncio.timeout(self._held):
@@ -74,8 +75,8 @@ class Hold:
             return
         finally:
             self.waiting[backend] -= 1
-        if address is not None and not small:
-            await _pass_on(head, reader, writer, address)
+        if address is not None and (not small or self._stale()):
+            await _pass_on(head, body, reader, writer, address)
 
 
 async def _unless_gone(ready: Coroutine[Any, Any, Address], end: Coroutine[Any, Any, bytes] | None) -> Address | None:
@@ -112,13 +113,15 @@ def _is_small(head: bytes) -> bool:
     return not chunked and len(head) + _length(head) <= REPLAYED
 
 
-async def _pass_on(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: Address) -> None:
-    """Send the request to a pod and its answer back; the pod closes after it."""
+async def _pass_on(
+    head: bytes, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: Address
+) -> None:
+    """Send the request to a pod, with what has come of its body and the rest, and its answer back; the pod closes."""
     first, _, rest = head.partition(b"\r\n")
     kept = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"connection:")]
     back, there = await asyncio.open_connection(address.ip, address.port)
     try:
-        there.write(b"\r\n".join([first, b"connection: close", *kept]))
+        there.write(b"\r\n".join([first, b"connection: close", *kept]) + body)
         upwards = asyncio.ensure_future(_copy(reader, there))
         await _copy(back, writer)
         upwards.cancel()

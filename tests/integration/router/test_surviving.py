@@ -48,6 +48,28 @@ async def test_each_sleep_is_ended_by_a_call_of_its_own(tmp_path: Path) -> None:
         assert (await waiting).body == "old"
 
 
+async def test_requests_that_wait_across_a_reload_are_answered(tmp_path: Path) -> None:
+    """The worker that has them hears of no pods any more: the agent passes them on, one after the other."""
+    async with Running(tmp_path) as running:
+        running.scene.route(WHOLE, wakes=True)
+        await running.follows()
+        waiting = [asyncio.create_task(ask(running, body=b'{"n": 7}')) for _ in range(20)]
+        await soon(lambda: running.scene.woken, "a signal")
+
+        before = running.worker()
+        running.scene.route(WHOLE, "other", override="X-Mlwright-Variant")
+        await running.follows()
+        assert running.worker() != before
+        pod = await running.pod("old")
+        running.scene.ready("old", [pod])
+        running.tell()
+        answers = await asyncio.gather(*waiting)
+
+        assert {(answer.status, answer.body) for answer in answers} == {(200, "old")}
+        assert pod.bodies == 20 * 8
+        assert (await ask(running)).body == "old"
+
+
 async def test_a_large_body_waits_for_the_first_pod_as_well(tmp_path: Path) -> None:
     """What HAProxy cannot send again is passed on by the agent."""
     async with Running(tmp_path) as running:
