@@ -612,8 +612,13 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "pods that are killed while they answer": Refusal(
         "ModelDeployment.spec",
-        "must not be shorter than server.drain",
+        "must be at least server.drain + server.timeout + 5",
         {"spec.server.drain": "1m30s", "spec.terminationGracePeriodSeconds": 60},
+    ),
+    "pods that are killed in their last request": Refusal(
+        "ModelDeployment.spec",
+        "raise it, or shorten server.timeout or server.drain",
+        {"spec.server.timeout": "46s", "spec.terminationGracePeriodSeconds": 60},
     ),
     "a header that a Service is to read": Refusal(
         "ModelDeployment.spec.traffic",

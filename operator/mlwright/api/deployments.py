@@ -201,7 +201,10 @@ class ModelDeploymentSpec(Schema):
         default=60,
         ge=1,
         le=3600,
-        description="Seconds after which a pod that is going away is killed; at least server.drain.",
+        description=(
+            "Seconds after which a pod that is going away is killed; at least server.drain + server.timeout + 5, so"
+            " that the last request that it takes is answered."
+        ),
     )
     suspend: bool = Field(default=False, description="Run no pods; everything else is kept.")
     paused: bool = Field(default=False, description="Decide nothing; what serves goes on serving and is repaired.")
@@ -244,8 +247,9 @@ class ModelDeploymentSpec(Schema):
             " traffic.gateway and set traffic.provider to Router",
         ),
         Rule(
-            "duration(self.server.drain).getSeconds() <= self.terminationGracePeriodSeconds",
-            "terminationGracePeriodSeconds must not be shorter than server.drain, or pods are killed while they answer:"
-            " raise it or shorten server.drain",
+            "duration(self.server.drain).getSeconds() + duration(self.server.timeout).getSeconds() + 5 <="
+            " self.terminationGracePeriodSeconds",
+            "terminationGracePeriodSeconds must be at least server.drain + server.timeout + 5, or pods are killed while"
+            " they answer: raise it, or shorten server.timeout or server.drain",
         ),
     )
