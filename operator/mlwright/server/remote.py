@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from mlwright.bundle.tensors import Array
 from mlwright.server import binary, metadata
-from mlwright.server.admission import MAX_HELD_BYTES, MAX_UNDER_WAY
+from mlwright.server.admission import MAX_HELD_BYTES, MAX_UNDER_WAY, overloaded
 from mlwright.server.application import Application
 from mlwright.server.encryption import Encryption
 from mlwright.server.model import Model, Prediction
@@ -70,7 +70,8 @@ def build(app: Application, drain_seconds: float) -> grpc.aio.Server:
     """A server that is not started and has no port yet.
 
     A server that stops loses the calls that clients send before they hear of it, and cannot tell them earlier. So
-    connections are ended all the time, which loses none, so soon that none is left at the end of the drain.
+    connections are ended all the time, which loses none, so soon that none is left at the end of the drain, where there
+    is one.
     """
     max_bytes = app.limits.max_body_bytes
     service = Service(app, max(_LEAST_ARRIVING, MAX_HELD_BYTES // max_bytes))
@@ -82,13 +83,14 @@ def build(app: Application, drain_seconds: float) -> grpc.aio.Server:
         "ModelMetadata": service.model_metadata,
         "ModelInfer": service.infer,
     }
+    age = [("grpc.max_connection_age_ms", round(1000 * max(_LEAST_AGE_SECONDS, drain_seconds / 2)))]
     server = grpc.aio.server(
         maximum_concurrent_rpcs=MAX_CALLS,
         options=[
             ("grpc.max_receive_message_length", max_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", MAX_STREAMS),
-            ("grpc.max_connection_age_ms", round(1000 * max(_LEAST_AGE_SECONDS, drain_seconds / 2))),
+            *(age if drain_seconds else ()),
             ("grpc.max_connection_age_grace_ms", round(1000 * app.timeout_seconds)),
             ("grpc.so_reuseport", 0),  # a taken port is an error, not a port that two share
         ],
@@ -151,6 +153,7 @@ class Service:
         """Take what answers over HTTP as well, and how many messages may arrive at once."""
         self._app = app
         self._room = asyncio.Semaphore(arriving)
+        self._lobby = asyncio.Semaphore(_LEAST_ARRIVING)
 
     async def live(self, _messages: object, _context: object) -> messages.ServerLiveResponse:
         """Whether the process works."""
@@ -164,7 +167,9 @@ class Service:
         """Whether the model is ready."""
 
         async def ask() -> messages.ModelReadyResponse:
-            request, _ = await self._received(context, messages.ModelReadyRequest)
+            if self._lobby.locked():  # for clients that need not be known: they must not keep the others waiting
+                raise overloaded("too many ask whether the model is ready")
+            request, _ = await self._received(context, messages.ModelReadyRequest, self._lobby)
             self._check_name(request.name, request.version)
             return messages.ModelReadyResponse(ready=self._app.ready)
 
@@ -184,7 +189,7 @@ class Service:
 
         async def describe() -> messages.ModelMetadataResponse:
             self._app.let_in(_headers(context))
-            request, _ = await self._received(context, messages.ModelMetadataRequest)
+            request, _ = await self._received(context, messages.ModelMetadataRequest, self._room)
             self._check_name(request.name, request.version)
             described = metadata.model(self._app.loaded())
             described.pop("parameters")  # the protocol has none here
@@ -211,7 +216,7 @@ class Service:
         model = self._app.loaded()
         ticket = self._app.admission.expect()
         try:
-            request, size = await self._received(context, messages.ModelInferRequest)
+            request, size = await self._received(context, messages.ModelInferRequest, self._room)
             ticket.hold(size)
             ticket.begin()
             self._check_name(request.model_name, request.model_version)
@@ -224,10 +229,10 @@ class Service:
         finally:
             ticket.give_back()
 
-    async def _received(self, context: Any, kind: Any) -> tuple[Any, int]:
-        """The message of a call, and its size in bytes."""
+    async def _received(self, context: Any, kind: Any, room: asyncio.Semaphore) -> tuple[Any, int]:
+        """The message of a call, when there is room for it, and its size in bytes."""
         try:
-            async with asyncio.timeout(self._app.timeout_seconds), self._room:
+            async with asyncio.timeout(self._app.timeout_seconds), room:
                 content = await context.read()
         except TimeoutError:
             raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the message did not arrive in time") from None

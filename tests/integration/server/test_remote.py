@@ -17,7 +17,7 @@ from tests.support.serving import Route, ServerProcess
 Start = Callable[..., ServerProcess]
 Request = messages.ModelInferRequest
 
-METHOD = "/inference.GRPCInferenceService/ModelInfer"
+METHOD, READY = "/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/ModelReady"
 MOST = 4 * 1024 * 1024
 LARGE = b"\x0a" + b"\xf8" * (MOST - 200_000)
 """Bytes of a message that is nearly too large, and none of the protocol's."""
@@ -72,6 +72,17 @@ async def test_a_message_of_a_stranger_is_not_taken_in(start: Start, tmp_path: P
         before = server.resident_mb()
         ends = Counter(await asyncio.gather(*(code(call(LARGE)) for _ in range(STRANGERS))))
 
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as strangers, asyncio.timeout(10):
+            silent = [asyncio.create_task(code(strangers.stream_unary(READY)())) for _ in range(STRANGERS)]
+            await asyncio.wait(silent, return_when=asyncio.FIRST_COMPLETED)
+            after = await code(call(asked().SerializeToString(), metadata=known))
+            turned_away = Counter(task.result() for task in silent if task.done())
+            for task in silent:
+                task.cancel()
+            await asyncio.gather(*silent, return_exceptions=True)
+
+    assert after == "OK"
+    assert turned_away.keys() == {"RESOURCE_EXHAUSTED"}
     assert ends == {"UNAUTHENTICATED": STRANGERS}
     assert server.resident_mb() - before < STRANGERS * MOST / 1e6 / 4
 
