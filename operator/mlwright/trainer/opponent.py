@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlwright.bundle import addresses
-from mlwright.bundle.errors import AddressError, BundleError
+from mlwright.bundle.errors import AddressError, BundleError, GapsError
 from mlwright.bundle.manifest import Core, Datatype, Tensor
 from mlwright.bundle.models import answer_all, load_model
 from mlwright.bundle.tensors import Array
@@ -31,7 +31,8 @@ def answers_of_champion(champion: Champion, held_out: Side, core: Core, root: Pa
         root: The mount root.
 
     Raises:
-        NoAnswerError: Its bundle cannot be loaded, it learned another task or other classes, or needs other columns.
+        NoAnswerError: Its bundle cannot be loaded, it learned another task or other classes, needs other columns, or
+            takes no missing numbers and there are some.
     """
     try:
         folder = addresses.locate(addresses.parse(champion.uri, field="champion.uri", schemes=addresses.DATA), root)
@@ -41,7 +42,12 @@ def answers_of_champion(champion: Champion, held_out: Side, core: Core, root: Pa
         raise NoAnswerError(f"the bundle of {champion.version} cannot be used: {problem}") from problem
     _check_question(champion, core, theirs)
     inputs = _inputs(champion, theirs, held_out)
-    return answers_of(theirs.task, theirs.signature, answer_all(model, inputs), held_out.truth())
+    try:
+        outputs = answer_all(model, inputs)
+    except GapsError as gaps:
+        names = ", ".join(map(repr, gaps.inputs))
+        raise NoAnswerError(f"{champion.version} takes no missing numbers, and some of {names} are missing") from gaps
+    return answers_of(theirs.task, theirs.signature, outputs, held_out.truth())
 
 
 def _check_question(champion: Champion, ours: Core, theirs: Core) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 
 from mlwright.process.last_words import KEPT_BYTES
@@ -138,6 +139,22 @@ def test_a_champion_with_a_feature_more_cannot_answer(shop: Workshop) -> None:
     found = [shop.run(step, told) for step in STEPS][-1].results["evidence"]["no-worse"]
 
     assert found == {"problem": "flights-v1 needs column 'distance', which is no feature of this version"}
+
+
+def test_a_champion_that_takes_no_missing_numbers_cannot_answer(shop: Workshop) -> None:
+    """What it was trained on had none; that newer data have some is no failure of the run."""
+    numbers = {"features": ["distance", "hour"]}
+    table = flights_table(ROWS)
+    whole = shop.write(table.filter(pyarrow.compute.is_valid(table["distance"])))
+    neighbours = {"class": "sklearn.neighbors.KNeighborsClassifier", "preprocessing": "None", "parameters": {}}
+    first = document(whole, run="champion", dataset=numbers, estimator=neighbours)
+    made = [shop.run(step, first) for step in ("validate", "train")][-1].results["bundle"]
+    told = document(shop.write(table), dataset=numbers, evaluation={"metrics": [], "gates": [CHAMPION]})
+    told["champion"] = {"name": "flights-v1", "version": 1, "uri": made["uri"], "digest": made["digest"]}
+
+    found = [shop.run(step, told) for step in STEPS][-1].results["evidence"]["no-worse"]
+
+    assert found == {"problem": "flights-v1 takes no missing numbers, and some of 'distance' are missing"}
 
 
 def test_rows_in_groups_are_compared_by_groups(shop: Workshop) -> None:
