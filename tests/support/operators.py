@@ -149,6 +149,10 @@ class Recorder:
             yield page
             page = await self._alive(lambda: anext(pages, None))
 
+    async def probe(self, kind: ResourceKind) -> None:
+        """List next to nothing."""
+        await self._alive(lambda: self._inner.probe(kind))
+
     async def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
         """GET."""
         call = Call("get", kind.name, name)

@@ -46,7 +46,7 @@ def of_cluster() -> Rights:
     """Return the rights on the kinds that are watched, reconciled, written and owned."""
     done = {(call, kind) for write, kind in writes() for call in CALLS[write]}
     listed = (*KINDS, *WHERE_SERVED)
-    done |= {("pages", kind) for kind in listed}
+    done |= {(call, kind) for call in ("pages", "probe") for kind in listed}
     done |= {(call, kind) for kind in RECONCILED for call in ("get", "write_status")}
     done |= {("adopt", kind) for kind in ADOPTED}
     done |= {("relabel", kind) for write, kind in writes() if write in {"Create", "Apply"} and kind.owned}
@@ -230,6 +230,8 @@ async def _call(notes: _Notes, call: str, kind: ResourceKind) -> None:
     match call:
         case "pages":
             _ = [page async for page in cluster.pages(kind)]
+        case "probe":
+            await cluster.probe(kind)
         case "get":
             await cluster.get(kind, "n", "x")
         case "apply":

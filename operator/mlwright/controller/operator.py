@@ -16,6 +16,7 @@ from mlwright.controller.health import Pulse
 from mlwright.controller.leader import Gauges, Leader, end, first
 from mlwright.controller.metrics import Metrics
 from mlwright.controller.reconciler import Reconciler
+from mlwright.controller.resync import served
 from mlwright.plan.resources import KINDS, ResourceKind
 from mlwright.ports.outside import Outside
 from mlwright.settings import Settings
@@ -31,6 +32,9 @@ async def run(
     kinds: Iterable[ResourceKind] = KINDS,
 ) -> None:
     """Stand by, lead, and end within ten seconds after `stop` is set.
+
+    Standing by counts as ready, and begins when every kind is served: an upgrade whose definitions are missing then
+    waits for them, while the replica that it would replace goes on leading.
 
     Args:
         outside: the ports; tests wrap them.
@@ -52,8 +56,12 @@ async def run(
     election = Election(outside.leases, outside.clock, identity, random)
     stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait(), name="stop")
     beating = asyncio.create_task(gauges.pulse.beat(), name="pulse")
-    gauges.pulse.ready = True
+    kinds = tuple(kinds)
+    finding = asyncio.create_task(served(outside.cluster, kinds), name="definitions")
     try:
+        if await first((stopping, finding)) is stopping:
+            return
+        gauges.pulse.ready = True
         if not settings.leader_election:
             leader = Leader(outside, settings, reconcilers, gauges=gauges, kinds=kinds, fence=_let_pass)
             await leader.run((stopping,))
@@ -67,7 +75,7 @@ async def run(
             )
         await end(acquiring)
     finally:
-        await end(stopping, beating)
+        await end(stopping, beating, finding)
 
 
 async def _lead(election: Election, stopping: asyncio.Task[Any], leader: Leader) -> None:

@@ -1,12 +1,12 @@
-"""Lists: the first ones, before anything is decided, and those that repeat, because correctness must never depend on
-an event arriving.
+"""Lists: whether there can be any, the first ones, before anything is decided, and those that repeat, because
+correctness must never depend on an event arriving.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from typing import Final
 
@@ -32,16 +32,30 @@ async def fill(intake: Intake, cluster: Cluster, kinds: Iterable[ResourceKind], 
         RefusedError: a list is forbidden; no patience helps.
     """
     for kind in kinds:
-        pause = FIRST_PAUSE
-        while not await _attempt(intake, cluster, kind):
-            await asyncio.sleep(pause)
-            pause = min(LAST_PAUSE, pause * 2)
+        await _patiently(kind, lambda kind=kind: intake.relist(kind, cluster))  # type: ignore[misc]
         listed(kind.name)
 
 
-async def _attempt(intake: Intake, cluster: Cluster, kind: ResourceKind) -> bool:
+async def served(cluster: Cluster, kinds: Iterable[ResourceKind]) -> None:
+    """Wait until every kind is served: who leads without that waits, and whoever could have led is gone by then.
+
+    Raises:
+        RefusedError: a list is forbidden; no patience helps.
+    """
+    for kind in kinds:
+        await _patiently(kind, lambda kind=kind: cluster.probe(kind))  # type: ignore[misc]
+
+
+async def _patiently(kind: ResourceKind, ask: Callable[[], Awaitable[object]]) -> None:
+    pause = FIRST_PAUSE
+    while not await _attempt(kind, ask):
+        await asyncio.sleep(pause)
+        pause = min(LAST_PAUSE, pause * 2)
+
+
+async def _attempt(kind: ResourceKind, ask: Callable[[], Awaitable[object]]) -> bool:
     try:
-        await intake.relist(kind, cluster)
+        await ask()
     except NotFoundError:
         name = f"{kind.plural}.{kind.group}"
         logger.error("definition missing: install the CRDs of mlwright", extra={"definition": name})  # noqa: TRY400

@@ -36,6 +36,13 @@ class Cluster(Protocol):
         """
         ...
 
+    async def probe(self, kind: ResourceKind) -> None:
+        """Find out whether a kind is served and may be listed; next to nothing is read.
+
+        Raises NotFoundError (no such kind), UnavailableError, RefusedError.
+        """
+        ...
+
     async def get(self, kind: ResourceKind, namespace: str, name: str) -> Body | None:
         """Read one object live; None when it is not there."""
         ...

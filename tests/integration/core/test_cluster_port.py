@@ -128,6 +128,9 @@ async def test_a_kind_that_is_not_installed_is_not_found(port: KubeCluster) -> N
 
     with pytest.raises(NotFoundError):
         await listed(port, unknown)
+    with pytest.raises(NotFoundError):
+        await port.probe(unknown)
+    await port.probe(SERVICE)
 
 
 async def test_reading_what_is_not_there_is_none(port: KubeCluster, namespace: str) -> None:

@@ -64,7 +64,7 @@ def test_the_operator_never_sees_a_secret(given: list[str]) -> None:
 def test_the_table_of_calls_covers_the_whole_port() -> None:
     """A call that is new to the port needs its place in the table, and with it its right."""
     port = {name for name in vars(Cluster) if not name.startswith("_")}
-    beside = {"pages", "write_status", "adopt", "relabel"}
+    beside = {"pages", "probe", "write_status", "adopt", "relabel"}
     known = {call for calls in permissions.CALLS.values() for call in calls} | beside
 
     assert known == port == permissions.calls_of_the_cycle()

@@ -55,9 +55,7 @@ class KubeCluster:
 
         The next chunk is asked for before one is handed on, so that the API server works while it is taken in.
         """
-        query: dict[str, str | int] = {"limit": PAGE}
-        if kind.owned:
-            query["labelSelector"] = MANAGED_SELECTOR
+        query = _limited(kind, PAGE)
         first, asked = True, self._ask(kind, query, "")
         try:
             while True:
@@ -77,6 +75,11 @@ class KubeCluster:
                     return
         finally:
             asked.cancel()
+
+    async def probe(self, kind: ResourceKind) -> None:
+        """List one object."""
+        where = collection(kind, self._namespace)
+        await self._transport.send(Call("probe", kind.name, "GET", where, _limited(kind, 1)))
 
     def _ask(self, kind: ResourceKind, query: dict[str, str | int], token: str) -> asyncio.Task[Body]:
         return asyncio.create_task(self._list(kind, query, token))
@@ -171,6 +174,11 @@ def _named(body: Body, kind: ResourceKind) -> Body:
     if kind is not DEPLOYMENT:  # of which it matters who set the number of pods
         body["metadata"].pop("managedFields", None)
     return body
+
+
+def _limited(kind: ResourceKind, objects: int) -> dict[str, str | int]:
+    """Return the query of a list in chunks; of foreign kinds of our children only."""
+    return {"limit": objects, **({"labelSelector": MANAGED_SELECTOR} if kind.owned else {})}
 
 
 def _reference(owner: Body) -> Body:
