@@ -15,7 +15,7 @@ from cluster.apiserver import ApiServer
 from mlwright.adapters.kube.client import item
 from mlwright.adapters.kube.connect import connect
 from mlwright.api.conditions import find
-from mlwright.constants import EXIT_USER_ERROR, LABEL_OWNER
+from mlwright.constants import EXIT_USER_ERROR, LABEL_OWNER, ROUTER_NAME
 from mlwright.plan.digests import child_name
 from mlwright.plan.resources import (
     CONTROLLER_REVISION,
@@ -24,6 +24,7 @@ from mlwright.plan.resources import (
     JOB,
     MODEL,
     MODEL_DEPLOYMENT,
+    ROLE_BINDING,
     SERVICE,
     TRAINING_PIPELINE,
     TRAINING_RUN,
@@ -391,6 +392,29 @@ async def test_only_one_namespace_is_served_when_one_is_named(
 
     await eventually(lambda: jobs(kube, namespace), "the Job of the namespace that is served")
     assert await jobs(kube, other) == []
+
+
+async def test_a_router_gets_the_role_of_an_installation_under_another_name(
+    kube: Kube, namespace: str, start: Start
+) -> None:
+    """The API server lets nobody change the role of a RoleBinding: it is made anew."""
+    await kube.create(version(1), namespace)
+    await kube.create(deployment(traffic={"provider": "Router"}), namespace)
+
+    async def bound(role: str) -> bool:
+        binding = await kube.read(ROLE_BINDING, namespace, ROUTER_NAME)
+        return binding is not None and binding["roleRef"]["name"] == role
+
+    for role in ("mlwright-router", "another-router"):
+        operator = start(router_image="example/router:1", router_role=role)
+        await eventually(lambda role=role: bound(role), f"the router has the role {role}")  # type: ignore[misc]
+        await settled(operator)
+        operator.ask_to_stop()
+        await operator.ended()
+
+    served = await kube.read(MODEL_DEPLOYMENT, namespace, "churn")
+    assert served is not None
+    assert find(served["status"], "Stalled") is None
 
 
 @pytest.mark.parametrize("kind", [JOB, CONTROLLER_REVISION], ids=lambda kind: kind.name)
