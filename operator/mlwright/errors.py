@@ -13,6 +13,11 @@ class InvalidSpecError(MlwrightError):
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(f"{field}: {sentence}")
         self.field = field
+        self.sentence = sentence
+
+    def of(self, named: str) -> InvalidSpecError:
+        """Return the same about a field of another object than the one that is looked at, which it names."""
+        return InvalidSpecError(f"{named} {self.field}", self.sentence)
 
 
 class ClusterError(MlwrightError):

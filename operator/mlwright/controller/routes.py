@@ -136,8 +136,11 @@ def _watching(body: Body, model: str, names: Names) -> Iterator[Key]:
 
 
 def _model(body: Body, change: Change, names: Names) -> Iterator[Key]:
+    """Runs too: one of any pipeline of the model may not have known where to write."""
     if change >= Change.SPEC:
         name = body["metadata"]["name"]
+        for pipeline in names.related_names(TRAINING_PIPELINE, body["metadata"]["namespace"], "model", name):
+            yield from _referring(TRAINING_RUN, "pipeline", body, pipeline, names)
         yield from _of_model(body, name, names)
         yield from _referring(TRAINING_RUN, "pipeline", body, imports_of(name), names)
 

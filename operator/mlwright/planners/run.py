@@ -15,6 +15,7 @@ from mlwright.api.checks import ChecksRecord
 from mlwright.api.conditions import StatusDraft, Verdict, find, reconciling, stalled, timestamp
 from mlwright.api.reasons import Reason
 from mlwright.bundle.addresses import Scheme
+from mlwright.errors import InvalidSpecError
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobState
 from mlwright.plan.plan import Decided
@@ -31,7 +32,7 @@ from mlwright.planners.moves import Situation
 from mlwright.planners.results import part
 from mlwright.planners.step_status import shown
 from mlwright.planners.steps import Step, StepState, ended, last, steps
-from mlwright.planners.template import freeze
+from mlwright.planners.template import check, freeze
 from mlwright.planners.time_limit import standing, time_left, timed_from
 from mlwright.settings import Settings
 
@@ -201,6 +202,12 @@ def _frozen(at: Situation) -> Frozen | None:
     slot = seen.spec.trigger.scheduled_time
     asked = moment(slot) if slot else seen.created
     overrides = seen.spec.overrides
+    try:
+        check(seen.pipeline, at.settings)
+    except InvalidSpecError as error:
+        if error.field.startswith("spec."):
+            raise error.of(f"TrainingPipeline {seen.pipeline.name}") from error
+        raise
     return freeze(seen.pipeline, at.settings, run=seen.name, uid=seen.uid, at=asked, overrides=overrides)
 
 

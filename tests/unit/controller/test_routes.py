@@ -74,10 +74,10 @@ ROUTES: dict[str, tuple[Body, Change, set[str]]] = {
             "TrainingRun nightly-1",
         },
     ),
-    "a model whose spec changed wakes all that follow it": (
+    "a model whose spec changed wakes all that follow it, and runs that did not know where to write": (
         thing("Model", "flights"),
         Change.SPEC,
-        {"Model flights", "ModelDeployment web", "TrainingPipeline nightly"},
+        {"Model flights", "ModelDeployment web", "TrainingPipeline nightly", "TrainingRun nightly-1"},
     ),
     "a model that appears wakes the run that takes one in for it, which may not have known where to write": (
         thing("Model", "taken"),

@@ -38,6 +38,15 @@ FOUND = json.dumps(
 )
 
 
+def test_a_field_of_the_pipeline_that_a_run_lacks_is_named_with_the_pipeline() -> None:
+    """The run has no such field."""
+    seen = replace(a_run().done(), frozen=None, jobs=(), pipeline=a_pipeline().done())
+    nowhere = replace(SETTINGS, artifacts_uri="")
+
+    with pytest.raises(InvalidSpecError, match=r"^TrainingPipeline churn spec\.artifacts\.uri: nobody says where"):
+        decide(seen, nowhere, NOW)
+
+
 def pipeline(**training: Any) -> Pipeline:
     """Begin to tell a pipeline with parameters of its own."""
     return a_pipeline().asking(training={**PIPELINE["training"], "estimator": LOGISTIC, "seed": 7, **training})

@@ -158,7 +158,10 @@ def _model(namespace: str, name: str, cache: CacheView) -> ModelKnown:
 
 def _defined(pipeline: Body, cache: CacheView) -> PipelineSeen:
     """Return a pipeline as a run freezes it: with the champion of its model, where anything compares with it."""
-    found = pipelines.definition(pipeline, cache)
+    try:
+        found = pipelines.definition(pipeline, cache)
+    except InvalidSpecError as error:
+        raise error.of(f"TrainingPipeline {pipeline['metadata']['name']}") from error
     return replace(found, champion=champion(cache, found.namespace, found.model)) if asks(found.spec) else found
 
 
