@@ -16,6 +16,11 @@ BUCKETS: Final = 10_000
 _NAME: Final = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,251}[A-Za-z0-9])?")
 _HEADER: Final = re.compile(r"[A-Za-z][-A-Za-z0-9]{0,62}")
 
+# What is larger HAProxy does not take, and with it none of the routes.
+_MOST_SHARES: Final = 64
+_MOST_SECONDS: Final = 2_000_000
+_MOST_BYTES: Final = 1 << 40
+
 
 class DocumentError(ValueError):
     """A route document is not of the form that this router reads; the sentence says what is wrong."""
@@ -102,9 +107,12 @@ def read(texts: Mapping[str, str]) -> tuple[dict[str, Route], dict[str, str]]:
 
 def _route(found: Mapping[str, Any], of: str) -> Route:
     shares = tuple(_share(share) for share in found["shares"])
+    if len(shares) > _MOST_SHARES:
+        raise DocumentError(f"the route has {len(shares)} shares, at most {_MOST_SHARES} are taken")
     parts = sorted(part for share in shares for part in share.ranges)
     ends = [0, *(last + 1 for _, last in parts)]
-    if [first for first, _ in parts] != ends[:-1] or ends[-1] != BUCKETS:
+    whole = [first for first, _ in parts] == ends[:-1] and ends[-1] == BUCKETS
+    if not whole or any(first > last for first, last in parts):
         raise DocumentError(f"the ranges of the route of {found['model']} are no division of {BUCKETS} buckets")
     return Route(
         model=_name(found, "model"),
@@ -115,8 +123,8 @@ def _route(found: Mapping[str, Any], of: str) -> Route:
         wakes=bool(found["wakes"]),
         suspended=found.get("suspended") is True,
         sleep=str(found.get("sleep", "")),
-        timeout_ms=1000 * int(found["timeoutSeconds"]),
-        body_bytes=int(found["maxBodyBytes"]),
+        timeout_ms=1000 * _number(found, "timeoutSeconds", _MOST_SECONDS),
+        body_bytes=_number(found, "maxBodyBytes", _MOST_BYTES),
     )
 
 
@@ -135,6 +143,13 @@ def _name(found: Mapping[str, Any], member: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DocumentError(f"{member} of the route must be letters, digits, '-', '_' and '.', not {name!r:.80}")
     return name
+
+
+def _number(found: Mapping[str, Any], member: str, most: int) -> int:
+    number = int(found[member])
+    if not 0 < number <= most:
+        raise DocumentError(f"{member} of the route must be from 1 to {most}, not {number:.3g}")
+    return number
 
 
 def _header(found: Mapping[str, Any], member: str) -> str:

@@ -73,6 +73,14 @@ def test_the_router_learns_which_sleep_a_request_ends() -> None:
         (document({"a": [(0, 9999)]}).replace("[0, 9999]", "[0]"), "has one of another form"),
         (document({"a": [(0, 9999)]}).replace("[0, 9999]", '["x", 9999]'), "has one of another form"),
         ("[" * 100_000, "no JSON"),
+        (document({"a": [(0, 9999)], "b": [(10_000, 9999)]}), "no division of 10000 buckets"),
+        (document({"a": [(0, 4), (5, 9999)], "b": [(5, 4)]}), "no division of 10000 buckets"),
+        (document({"a": [(0, 9999)]}, timeoutSeconds=-1), "timeoutSeconds of the route must be from 1 to 2000000"),
+        (
+            document({"a": [(0, 9999)]}, maxBodyBytes=10**30),
+            "maxBodyBytes of the route must be from 1 to .*, not 1e.30",
+        ),
+        (document({f"v{n}": [] for n in range(64)} | {"a": [(0, 9999)]}), "has 65 shares, at most 64 are taken"),
     ],
 )
 def test_other_documents_are_refused_with_what_is_wrong(text: str, sentence: str) -> None:
