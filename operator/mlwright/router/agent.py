@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -150,7 +151,9 @@ class Agent:
         if commands:
             await self._haproxy.run(commands)
             servers = parse_servers((await self._haproxy.observe())[1])
-        self._stale = self._stale and await self._haproxy.old_workers()
+        if self._stale:
+            with suppress(HaproxyError):  # the master listens later than its worker: it is asked again at the next look
+                self._stale = await self._haproxy.old_workers()
         self._usable = _usable(servers)
         await self._write_maps(texts)
         self._follow({model: route.digest for model, route in facts.routes.items()})

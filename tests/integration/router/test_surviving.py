@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlwright.router.haproxy import Haproxy, HaproxyError
 from mlwright.router.servers import State
 from tests.support.routing import Client, Crowd, Running, Scene, ask, split
 from tests.support.waiting import soon
@@ -68,6 +69,26 @@ async def test_requests_that_wait_across_a_reload_are_answered(tmp_path: Path) -
         assert {(answer.status, answer.body) for answer in answers} == {(200, "old")}
         assert pod.bodies == 20 * 8
         assert (await ask(running)).body == "old"
+
+
+async def test_a_master_that_is_silent_keeps_no_request_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It listens later than its worker does: whether there was a reload is asked again, and pods are told meanwhile."""
+
+    async def silent(_haproxy: Haproxy) -> bool:
+        raise HaproxyError("master.sock does not answer")
+
+    monkeypatch.setattr(Haproxy, "old_workers", silent)
+    async with Running(tmp_path) as running:
+        running.scene.route(WHOLE, wakes=True)
+        await running.follows()
+        waiting = [asyncio.create_task(ask(running)) for _ in range(3)]
+        await soon(lambda: running.scene.woken, "a signal")
+        running.scene.ready("old", [await running.pod("old")])
+        running.tell()
+
+        assert {answer.body for answer in await asyncio.gather(*waiting)} == {"old"}
 
 
 async def test_a_large_body_waits_for_the_first_pod_as_well(tmp_path: Path) -> None:
