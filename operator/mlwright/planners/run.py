@@ -158,7 +158,9 @@ def _left(at: Situation) -> Decision | None:
         return None
     more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
     named = f"{', '.join(left[:NAMED])}{more}"
-    return _wait(at, f"waits until Kubernetes has removed what an earlier run of this name left ({named})")
+    sentence = f"waits until Kubernetes has removed what an earlier run of this name left ({named})"
+    # soon by itself: no other run is to take its place
+    return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), again=moves.LOOK_AGAIN)
 
 
 def _lost(at: Situation) -> Decision | None:

@@ -280,6 +280,44 @@ def test_a_run_that_is_ended_while_an_earlier_one_of_its_name_goes_takes_nothing
     assert [body["metadata"]["name"] for body in world.all("Job") if body["metadata"]["name"].startswith("by-")] == []
 
 
+def test_a_run_that_was_ended_before_an_earlier_one_of_its_name_was_gone_trains_when_it_is_tried_again(
+    trained: Operator,
+) -> None:
+    """What the first one made is not its own, however often it is looked at meanwhile."""
+    world, key = trained.world, Key("TrainingRun", "demo", "by-hand")
+    world.add(people.run("by-hand"))
+    trained.settle()
+    frozen = world.one("ControllerRevision", "by-hand")
+    world.remove("TrainingRun", "by-hand")
+    world.add(people.run("by-hand"))
+    annotate(world, "TrainingRun", "by-hand", abort="now")
+    for _ in range(3):
+        trained.look(key)
+    kept = world.one("ControllerRevision", "by-hand")
+    annotate(world, "TrainingRun", "by-hand", retry="now")
+    trained.settle()
+
+    assert kept["metadata"]["ownerReferences"] == frozen["metadata"]["ownerReferences"]
+    assert versions(world) == ["flights-v1", "flights-v2", "flights-v3"]
+
+
+def test_a_run_that_waits_for_an_earlier_one_of_its_name_keeps_its_place(trained: Operator) -> None:
+    """It waits a moment for Kubernetes and for nobody else, so no other run is started in its place."""
+    world, key = trained.world, Key("TrainingRun", "demo", "by-hand")
+    world.add(people.run("by-hand"))
+    trained.settle()
+    world.remove("TrainingRun", "by-hand")
+    world.add(people.run("by-hand"))
+    trained.look(key)
+    people.train_with(world, 300)
+    trained.look(Key("TrainingPipeline", "demo", "flights"))
+    waiting = runs(world)
+    trained.settle()
+
+    assert waiting == ["by-hand", "flights-1"]
+    assert conditions(world, "TrainingRun", "by-hand")["Complete"] == "True"
+
+
 def test_a_pipeline_that_is_deleted_and_made_again_goes_on(trained: Operator) -> None:
     """Its versions stay, so an equal spec needs no run, and another one gets a new number."""
     world = trained.world

@@ -73,7 +73,7 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
     retry = parsing.annotation(body, ANNOTATION_RETRY)
     over = is_over(body)
     pods = () if over else tuple(pod_seen(pod, STEP_CONTAINER) for pod in cache.children(POD, owner))
-    left = () if over else _left(body, cache)
+    left = _left(body, cache)
     children = () if left else cache.children(JOB, owner)
     found = (_job(job, owner.name, pods) for job in children)
     seen = RunSeen(
