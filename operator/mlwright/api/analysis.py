@@ -13,7 +13,7 @@ PositivePart = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ErrorRate(Schema):
-    """The share of requests that the candidate answers with an error (5xx), beside stable's in the same time."""
+    """The share of requests that the candidate answers with an error, beside stable's in the same time."""
 
     max_increase: Part = Field(
         default=0.001,

@@ -185,7 +185,7 @@ class Goal(Schema):
 
 
 class GuardedErrors(Schema):
-    """The share of requests that a variant answers with an error (5xx), beside stable's in the same time."""
+    """The share of requests that a variant answers with an error, beside stable's in the same time."""
 
     max_increase: Part = Field(default=0.001, description="By how much more the share may be.")
 

@@ -91,15 +91,26 @@ class PipelineModel:
         self._core = core
 
     def predict(self, inputs: Arrays) -> dict[str, Array]:
-        """Answer all rows; raises GapsError where it refuses rows in which numbers are missing or infinite."""
-        table = stack_inputs(inputs, self._core.signature)
+        """Answer all rows; raises GapsError where it refuses rows because numbers are missing or infinite."""
         try:
-            return outputs_of(self._pipeline, table, self._core.task, self._core.signature)
+            return self._answer(inputs)
         except ValueError as problem:
-            # No estimator says beforehand whether it takes them.
-            if gaps := tuple(name for name, values in inputs.items() if _has_gaps(values)):
+            gaps = tuple(name for name, values in inputs.items() if _has_gaps(values))
+            if gaps and self._answers_filled(inputs):
                 raise GapsError(gaps) from problem
             raise
+
+    def _answer(self, inputs: Arrays) -> dict[str, Array]:
+        table = stack_inputs(inputs, self._core.signature)
+        return outputs_of(self._pipeline, table, self._core.task, self._core.signature)
+
+    def _answers_filled(self, inputs: Arrays) -> bool:
+        """Whether the gaps were to blame: no estimator says beforehand whether it takes them."""
+        try:
+            self._answer({name: _filled(values) for name, values in inputs.items()})
+        except ValueError:
+            return False
+        return True
 
 
 def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
@@ -114,6 +125,10 @@ def stack_inputs(inputs: Arrays, signature: Signature) -> Array:
 
 def _has_gaps(values: Array) -> bool:
     return values.dtype.kind == "f" and not np.isfinite(values).all()
+
+
+def _filled(values: Array) -> Array:
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) if values.dtype.kind == "f" else values
 
 
 def _single(values: Array) -> Array:

@@ -56,7 +56,7 @@ def part(check: Check, metric: str, labels: Mapping[str, str]) -> Part | None:
         return {COMPARED: Part.ALL, DISAGREED: Part.BAD, FAILED: Part.BOTH}[metric]
     if check.type == "Accuracy":
         return {"true": Part.ALL, "false": Part.BOTH}.get(labels.get("correct", ""))
-    return Part.BOTH if labels.get("code", "").startswith("5") else Part.ALL
+    return Part.BOTH if _failed(labels.get("code", "")) else Part.ALL
 
 
 def revision(check: Check, labels: Mapping[str, str]) -> str:
@@ -64,6 +64,11 @@ def revision(check: Check, labels: Mapping[str, str]) -> str:
     if check.disagreement is not None:
         return labels.get("shadow_revision", "")
     return labels.get("predicted_revision" if check.type == "Accuracy" else "revision", "")
+
+
+def _failed(code: str) -> bool:
+    """Whether the version is to blame; 422 is a request that fits the signature and that this version cannot answer."""
+    return code.startswith("5") or code == "422"
 
 
 def _of_bucket(labels: Mapping[str, str], bound: float) -> Part | None:

@@ -10,7 +10,7 @@ from mlwright.bundle.profile import Profile
 from mlwright.bundle.tensors import Arrays
 from mlwright.server.answers import JSON_LENGTH, AnswerEncoder
 from mlwright.server.phrases import listed
-from mlwright.server.problems import bad_request
+from mlwright.server.problems import bad_request, no_such_rows
 from mlwright.server.recording import PREDICTION_ID, Context, Recorder, Silent
 from mlwright.server.requests import RequestDecoder
 from mlwright.server.rows import RowAnswers, RowReader
@@ -62,12 +62,12 @@ class Model:
         """Answer checked columns, `[n, 1]` each: where every protocol ends.
 
         Raises:
-            RefusedError: Numbers are missing, and the model takes none such (400).
+            RefusedError: Numbers are missing, and the model takes none such (422).
         """
         try:
             outputs = self.predictor.predict(columns)
         except GapsError as gaps:
-            raise bad_request(
+            raise no_such_rows(
                 f"a number is missing in {listed(gaps.inputs)}, and this model answers no such rows: send a number for"
                 " each row"
             ) from gaps

@@ -26,6 +26,7 @@ _ERRORS: Final = {
     "408": "the body did not arrive in time",
     "413": "the body is too large",
     "415": "the body is compressed",
+    "422": "a number is missing, and the model takes none such",
     "429": "too much is under way; come back as Retry-After says",
     "500": "the model failed",
     "503": "the model is still loading; come back as Retry-After says",
@@ -34,7 +35,7 @@ _ERRORS: Final = {
 _PUBLIC: Final = ("/ready", "/live")
 """Ends of the paths that are answered to everybody: the kubelet has no token."""
 _FEEDBACK_ERRORS: Final = {
-    **{code: words for code, words in _ERRORS.items() if code not in {"500", "504"}},
+    **{code: words for code, words in _ERRORS.items() if code not in {"422", "500", "504"}},
     "400": "the feedback does not fit its prediction; the sentence says why",
     "403": "this deployment never answered so, or the key is no longer in the Secret",
     "409": "one of these rows was told of before; nothing counts",

@@ -31,6 +31,11 @@ def bad_request(sentence: str) -> RefusedError:
     return RefusedError(HTTPStatus.BAD_REQUEST, sentence)
 
 
+def no_such_rows(sentence: str) -> RefusedError:
+    """The request fits the signature, and this version cannot answer its rows, though another one may."""
+    return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+
+
 def come_back(status: HTTPStatus, sentence: str, *, seconds: int) -> RefusedError:
     """The same request may succeed after so many seconds."""
     return RefusedError(status, sentence, headers=((b"retry-after", str(seconds).encode()),))

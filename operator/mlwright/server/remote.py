@@ -35,6 +35,7 @@ SERVICE: Final = "inference.GRPCInferenceService"
 _CODES: Final[Mapping[HTTPStatus, grpc.StatusCode]] = MappingProxyType(
     {
         HTTPStatus.BAD_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+        HTTPStatus.UNPROCESSABLE_ENTITY: grpc.StatusCode.INVALID_ARGUMENT,
         HTTPStatus.UNAUTHORIZED: grpc.StatusCode.UNAUTHENTICATED,
         HTTPStatus.REQUEST_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
         HTTPStatus.NOT_FOUND: grpc.StatusCode.NOT_FOUND,

@@ -16,7 +16,7 @@ from mlwright.server.exposition import head, pairs
 from mlwright.server.settings import Identity
 
 # Every status that a prediction request can end with.
-CODES = (200, 400, 401, 404, 405, 408, 413, 415, 429, 500, 503, 504)
+CODES = (200, 400, 401, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504)
 
 # Seconds. From a third of a millisecond, where a small model answers, to the default time limit of a request.
 EDGES = (0.0003, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

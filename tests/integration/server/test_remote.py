@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any
 import grpc
 
 from mlwright.server.protocol import open_inference_pb2 as messages
+from tests.support.bundles import write_sklearn_bundle
 from tests.support.serving import Route, ServerProcess
 
 Start = Callable[..., ServerProcess]
@@ -114,6 +116,25 @@ async def test_hostile_messages_are_told_what_is_wrong_and_harm_nobody(start: St
 
     assert ends == dict.fromkeys(HOSTILE, "INVALID_ARGUMENT")
     assert (too_large, after) == ("RESOURCE_EXHAUSTED", "OK")
+
+
+async def test_rows_that_this_version_does_not_take_are_told_and_counted(start: Start, store: Path) -> None:
+    """The client hears what is wrong, and the count has the status by which a canary is judged."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow, and only this test needs it
+
+    bundle = write_sklearn_bundle(store / "pvc/artifacts/gapless", LogisticRegression())
+    server = start(
+        MLWRIGHT_GRPC_PORT="0", MLWRIGHT_BUNDLE_URI="pvc://artifacts/gapless", MLWRIGHT_BUNDLE_DIGEST=bundle.digest
+    ).ready()
+    row = Request(model_name="flights")
+    for name, value in {"f0": math.nan, "f1": 1.0, "f2": 1.0, "f3": 1.0}.items():
+        row.inputs.add(name=name, datatype="FP64", shape=[1, 1], contents={"fp64_contents": [value]})
+
+    async with calling(server.wait_for("listening")["grpc_port"]) as call:
+        end = await code(call(row.SerializeToString()))
+
+    assert end == "INVALID_ARGUMENT"
+    assert b'code="422"} 1\n' in server.ask("GET", "/metrics")[1]
 
 
 async def test_a_call_without_its_message_ends_in_time(start: Start) -> None:

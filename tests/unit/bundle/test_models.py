@@ -7,17 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from skops.io import dumps
 
 from mlwright.bundle.errors import BundleError, GapsError
 from mlwright.bundle.manifest import Core, Datatype, Format, Signature, Tensor
-from mlwright.bundle.models import Model, answer_all, load_model
+from mlwright.bundle.models import Model, PipelineModel, answer_all, load_model
 from mlwright.bundle.tensors import Array, to_inputs
 from mlwright.scoring import Task
 from tests.support.bundles import FLIGHT_ROWS, write_flight_bundle
@@ -58,6 +60,23 @@ def test_another_mistake_of_a_model_is_no_missing_number(tmp_path: Path) -> None
 
     with pytest.raises(ValueError, match="2 features") as caught:
         load_model(tmp_path, SKOPS).predict(ROWS)
+    assert not isinstance(caught.value, GapsError)
+
+
+def test_gaps_are_not_blamed_for_another_mistake() -> None:
+    """A pipeline that takes missing numbers, and fails on rows that have some, fails for another reason: it is told."""
+
+    def scale(table: Any) -> Any:
+        if (table[:, 1] > 1).any():
+            raise ValueError("2 is none of the known kinds")
+        return np.nan_to_num(table)
+
+    model = PipelineModel(make_pipeline(FunctionTransformer(scale), _fitted()), SKOPS)
+    gaps = {"a": np.array([[1.0], [np.nan], [4.0]])}
+
+    assert np.isfinite(model.predict(ROWS | gaps)["prediction"]).all()
+    with pytest.raises(ValueError, match="none of the known kinds") as caught:
+        model.predict(ROWS | gaps | {"b": np.array([[0.0], [1.0], [2.0]])})
     assert not isinstance(caught.value, GapsError)
 
 

@@ -89,6 +89,21 @@ def vars_of(counts: Any) -> tuple[float, ...]:
     return (counts.candidate, counts.candidate_bad, counts.stable, counts.stable_bad)
 
 
+def test_rows_that_only_the_candidate_refuses_are_its_errors() -> None:
+    """Rows with gaps that stable answers are lost with the candidate; what nobody could answer is no version's."""
+    found = read(
+        [
+            series("n1", 6, code="200"),
+            series("n1", 3, code="422"),
+            series("n1", 1, code="400"),
+            *(series(pod, 44, code="200") for pod in ("o1", "o2")),
+            *(series(pod, 1, code="400") for pod in ("o1", "o2")),
+        ]
+    )
+
+    assert totals(found) == (10 * SCRAPES, 3 * SCRAPES, 90 * SCRAPES, 0)
+
+
 def test_what_was_before_the_weight_changed_does_not_count() -> None:
     """Samples before the phase, and up to the second scrape after it began, are another weight's."""
     early = read(steady(), replace(MEASURE, phases=(Phase(0, T0 + 300),)))
