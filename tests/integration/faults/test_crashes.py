@@ -16,9 +16,9 @@ WIDTH = 20
 """Runs at the same time: most of a run is waiting."""
 
 
-LONG = (GRAPH, SLOT, REFUSED, WORSE)
-"""Flows whose writes are for the most part those of the first two: they are killed by `make test-faults` alone."""
-CASES = (TRAINING, SERVING, *(pytest.param(flow, marks=pytest.mark.campaign) for flow in LONG))
+LONG = (GRAPH, SLOT, WORSE)
+"""Flows whose writes are for the most part those of the others: they are killed by `make test-faults` alone."""
+CASES = (TRAINING, SERVING, REFUSED, *(pytest.param(flow, marks=pytest.mark.campaign) for flow in LONG))
 
 
 @pytest.mark.timeout(900)
@@ -29,4 +29,5 @@ async def test_a_crash_at_any_write_changes_nothing(lab: Lab, flow: Flow, tell: 
     tell(report)
 
     assert report.divergences == []
-    assert report.missed <= report.write_points // 4
+    # where even the last write is merged with another, there is nothing left at which to die
+    assert {point.number for point in report.missed} <= {report.write_points}, str(report)
