@@ -24,7 +24,7 @@ async def connect(
         environ: `KUBERNETES_SERVICE_HOST` means inside a pod; else `KUBECONFIG` or its default place.
         connections: how many calls may be under way at once.
         watcher: is told of every call.
-        dated: is told when every answer was given, by the clock of the API server.
+        dated: is told when every success was answered, by the clock of the API server.
 
     Raises:
         UnreachableError: no configuration, or Kubernetes is too old.

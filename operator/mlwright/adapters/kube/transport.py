@@ -31,7 +31,7 @@ Watcher = Callable[[str, str, int, float], None]
 """Is told verb, kind, HTTP code (0: no answer) and seconds of every call."""
 
 Dated = Callable[[str, float], None]
-"""Is told the Date header of every answer (empty without one) and how many seconds the answer took."""
+"""Is told the Date header of every answer that is a success (empty without one) and how many seconds it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,10 @@ class Transport:
             raise UnavailableError(f"{call}: {type(error).__name__} {error}".rstrip()) from error
         finally:
             self._watcher(call.verb, call.kind, code, time.monotonic() - begun)
-        self._dated(headers.get("Date", ""), time.monotonic() - begun)
         if not 200 <= code < 300:  # noqa: PLR2004  # the successes of HTTP
             raise translate(str(call), code, headers, payload)
+        # A failure may be the page of a proxy on the way, with the proxy's time.
+        self._dated(headers.get("Date", ""), time.monotonic() - begun)
         return cast("Body", from_json(payload))
 
     async def _exchange(self, call: Call) -> tuple[int, Mapping[str, str], bytes]:
