@@ -100,8 +100,8 @@ class Cycle:
         """When the status of an object was last written; only to write mere numbers seldom."""
         self._postponed: set[Key] = set()
         """New objects whose first status waits for the next look, which comes at once."""
-        self._unheard: dict[Key, float] = {}
-        """Since when each look at an object ended before all was written."""
+        self._complaints: dict[Key, float] = {}
+        """When it is next told on an object that each look at it ended before all was written."""
 
     async def look(self, key: Key) -> Outcome:
         """Look at one object and move it at most one step forward.
@@ -113,7 +113,7 @@ class Cycle:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._told.pop(key, None)
             self._postponed.discard(key)
-            self._unheard.pop(key, None)
+            self._complaints.pop(key, None)
             self._intake.cache.want(key, None)
             self._intake.cache.loads.want(key, (), None)
             self._intake.cache.tallies.want(key, None)
@@ -133,7 +133,7 @@ class Cycle:
             logger.exception("unexpected error", extra=_fields(key))
             await self._admit(key, body, error)
             return Outcome(Result.ERROR)
-        self._unheard.pop(key, None)
+        self._complaints.pop(key, None)
         return outcome
 
     async def _move(self, key: Key, body: Body) -> Outcome:
@@ -181,10 +181,15 @@ class Cycle:
         return Outcome(result)
 
     async def _complain(self, key: Key, body: Body, error: UnavailableError) -> None:
-        """Tell on the object what has kept its changes from it for a while; where that fails as well, the log has."""
+        """Tell on the object what has kept its changes from it for a while; where that fails as well, the log has.
+
+        A server that says when to come back is left alone until then. Every other attempt counts, whatever became of
+        it: what fails is not made more by what is told of it.
+        """
         now = self._clock.monotonic()
-        if now - self._unheard.setdefault(key, now) < UNHEARD:
+        if now < self._complaints.setdefault(key, now + UNHEARD) or error.retry_after is not None:
             return
+        self._complaints[key] = now + status.NUMBERS_EVERY
         draft = status.hindered(body.get("status") or {}, str(error), body["metadata"].get("generation", 0))
         with suppress(SupersededError, ClusterError):
             await self._write_status(key, body, draft, draft.summary, repeated=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import mlwright
 from mlwright.api.conditions import State, StatusDraft, Verdict, changed, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
 from mlwright.plan.resources import Body
+from mlwright.planners.runs import is_stuck
 from mlwright.ports.events import Notice, Subject
 
 NUMBERS_EVERY: Final = 30.0
@@ -106,14 +108,18 @@ def hindered(stored: Mapping[str, Any], words: str, generation: int) -> StatusDr
     """Return the status of an object whose changes Kubernetes has not taken for a while, in its words.
 
     It is tried again, so nobody has to act on the object. All that was known of it stays; also whether it is Ready,
+    and with other words that it cannot go on by itself (of a run a pipeline asks that, to start one in its place),
     unless that was said of an older spec, or never.
     """
     fields, kept = _known(stored)
     sentence = f"what is to be done next cannot be written yet: {words}; it is tried again by itself"
-    said = [_verdict(condition) for condition in stored.get("conditions") or () if condition["type"] == "Ready"]
-    good = stored.get("observedGeneration") == generation and said and said[0].reason is not Reason.UNAVAILABLE
-    readiness = said[0] if good else ready(Reason.UNAVAILABLE, sentence, "False")
-    return StatusDraft(sentence, (readiness, reconciling(Reason.UNAVAILABLE, sentence), *kept), fields)
+    said = stored.get("conditions") or () if stored.get("observedGeneration") == generation else ()
+    readiness = [_verdict(condition) for condition in said if condition["type"] == "Ready"]
+    if not readiness or readiness[0].reason is Reason.UNAVAILABLE:
+        readiness = [ready(Reason.UNAVAILABLE, sentence, "False")]
+    held = [_verdict(condition) for condition in said if is_stuck({"conditions": [condition]})]
+    onward = [replace(verdict, message=sentence) for verdict in held or [reconciling(Reason.UNAVAILABLE, sentence)]]
+    return StatusDraft(sentence, (*readiness, *onward, *kept), fields)
 
 
 def _known(stored: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Verdict, ...]]:

@@ -454,6 +454,29 @@ def test_what_is_refused_by_failures_for_a_while_is_told_on_the_object_until_it_
     assert story.condition("Ready")["status"] == "True"
 
 
+def test_a_server_that_says_when_to_come_back_is_told_nothing_before() -> None:
+    """It has too much to do: the words of that are one call more, of each object."""
+    story = Story()
+    story.cluster.failures["create Service flights-1"] = [UnavailableError("busy", retry_after=1.0)] * 3
+    story.look()
+    story.time = UNHEARD
+
+    assert story.writes_of(looks=2) == ["create Service flights-1"] * 2
+
+
+def test_words_that_do_not_get_through_either_are_tried_every_half_minute() -> None:
+    """Looks that fail grow no second call of their own."""
+    story = Story()
+    story.cluster.failures["create Service flights-1"] = [UnavailableError("away")] * 6
+    story.cluster.failures["status TrainingRun flights-1"] = [UnavailableError("away")] * 2
+    story.look()
+    told = []
+    for story.time in (UNHEARD, UNHEARD + 1, UNHEARD + NUMBERS_EVERY - 1, UNHEARD + NUMBERS_EVERY):
+        told.append(story.writes_of()[1:])
+
+    assert told == [["status TrainingRun flights-1"], [], [], ["status TrainingRun flights-1"]]
+
+
 def test_failures_that_pass_between_two_looks_are_not_added_up() -> None:
     """Each minute something fails once, and goes through at once when it is tried again."""
     story = Story()

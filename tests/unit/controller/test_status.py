@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from mlwright.api.conditions import StatusDraft, Verdict, merge, ready
+from mlwright.api.conditions import StatusDraft, Verdict, merge, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
 from mlwright.controller import status
+from mlwright.planners.runs import is_stuck
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BODY = {
@@ -75,6 +76,40 @@ def test_what_is_ready_stays_so_while_changes_do_not_get_through() -> None:
     assert told(stored, 1) == [("Ready", "True", "Serving"), going]
     assert told(stored, 2) == told({}, 1) == [("Ready", "False", "Unavailable"), going]
     assert status.hindered(stored, "webhook is away", 1).fields == {"replicas": 2}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        reconciling(Reason.WAITING, "claim data is not there"),
+        reconciling(Reason.PODS_UNHEALTHY, "the image is not there"),
+        stalled(Reason.REFUSED, "no quota"),
+    ],
+    ids=lambda state: state.reason,
+)
+def test_what_cannot_go_on_by_itself_still_says_so_while_changes_do_not_get_through(state: Verdict) -> None:
+    """A pipeline starts another run in the place of one that is stuck, and asks the status for that."""
+    held = stored(ready(state.reason, state.message, "False"), state)
+
+    told = merge(held, status.hindered(held, "webhook is away", 1), 1, NOW)
+
+    assert [c["type"] for c in told["conditions"]] == ["Ready", state.type]
+    assert {c["reason"] for c in told["conditions"]} == {state.reason}
+    assert is_stuck(told)
+    assert [c["message"] for c in told["conditions"]] == [state.message, told["summary"]]
+    assert "webhook is away" in told["summary"]
+
+
+def test_that_an_older_spec_could_not_go_on_is_not_said_of_a_newer_one() -> None:
+    """It may be what mends it."""
+    held = stored(ready(Reason.REFUSED, "no quota", "False"), stalled(Reason.REFUSED, "no quota"))
+
+    draft = status.hindered(held, "webhook is away", 2)
+
+    assert [(verdict.type, verdict.reason) for verdict in draft.conditions] == [
+        ("Ready", "Unavailable"),
+        ("Reconciling", "Unavailable"),
+    ]
 
 
 def test_nulls_are_left_out() -> None:
