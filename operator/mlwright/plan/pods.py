@@ -59,8 +59,8 @@ class PodSeen:
     """Why the kubelet ended the whole pod, as one word such as DeadlineExceeded; empty where it did not."""
     fetching: str = ""
     """What it could not fetch yet, in words, else empty: what it ended with says nothing about the bundle."""
-    placed: datetime | None = None
-    """When it got its node; None while it has none."""
+    made_since: datetime | None = None
+    """Since when the next container is being made: when the one before it was over, else when the pod got its node."""
     node: str = ""
     """Where it runs; empty while it is not placed."""
     gone_by: datetime | None = None
@@ -78,6 +78,8 @@ class Diagnosis:
     sentence: str
     missing: bool = False
     """True when something that the pod refers to does not exist (yet)."""
+    slow: bool = False
+    """True when nothing is known to be wrong, and the pod only takes long: it may get on by itself at any time."""
 
 
 def moment(text: str | None) -> datetime:
@@ -112,7 +114,7 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         address=status.get("podIP", ""),
         ended_by=status.get("reason", ""),
         fetching=_FETCHES.get(state.get("name", ""), ""),
-        placed=_true_since(scheduled),
+        made_since=_made_since(status, scheduled),
         node=(body.get("spec") or {}).get("nodeName", ""),
         gone_by=moment(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
     )
@@ -121,6 +123,18 @@ def pod_seen(body: Body, container: str) -> PodSeen:
 def _true_since(condition: Mapping[str, Any]) -> datetime | None:
     told = condition.get("lastTransitionTime")
     return moment(told) if told and condition.get("status") == "True" else None
+
+
+def _made_since(status: Mapping[str, Any], scheduled: Mapping[str, Any]) -> datetime | None:
+    """Return since when the next container of a pod is being made; None while the pod has no node.
+
+    The kubelet fetches the image of each container only when those before it are over, which may have worked for hours.
+    What runs on beside the others is over in this sense when it has started.
+    """
+    placed = _true_since(scheduled)
+    states = [init.get("state") or {} for init in status.get("initContainerStatuses") or ()]
+    told = [(s.get("terminated") or {}).get("finishedAt") or (s.get("running") or {}).get("startedAt") for s in states]
+    return None if placed is None else max([placed, *(moment(time) for time in told if time)])
 
 
 def _at_work(status: Mapping[str, Any], container: str) -> Mapping[str, Any]:
@@ -210,12 +224,14 @@ def placed(pod: PodSeen) -> str:
 
 
 def being_made(pods: Iterable[PodSeen], now: datetime) -> Diagnosis | None:
-    """Return which pod has its node for long, and no container that started; None where there is none.
+    """Return of which pod a container is being made for long; None where there is none.
 
-    Only events of the pod tell which image is large, or which volume another node still holds.
+    Only events of the pod tell which image is large, or which volume another node still holds. Either ends by itself as
+    a rule, so the pod is slow and not stuck: work that it has done is not to be thrown away for that.
     """
-    slow = (pod for pod in pods if pod.placed is not None and _is_being_made(pod) and now - pod.placed > SLOW)
-    return next((Diagnosis(_SLOWLY.format(pod.name, timestamp(pod.placed))) for pod in slow if pod.placed), None)
+    making = ((pod, pod.made_since) for pod in pods if pod.made_since is not None and _is_being_made(pod))
+    slow = ((pod, since) for pod, since in making if now - since > SLOW)
+    return next((Diagnosis(_SLOWLY.format(pod.name, timestamp(since)), slow=True) for pod, since in slow), None)
 
 
 _SLOWLY: Final = (

@@ -24,7 +24,7 @@ from mlwright.plan.batch import (
     StartShards,
 )
 from mlwright.plan.jobs import JobState
-from mlwright.plan.pods import holdup, is_silent, moment, plain
+from mlwright.plan.pods import Diagnosis, holdup, is_silent, moment, plain
 from mlwright.plan.training import StepResult
 from mlwright.planners.results import parse_result
 from mlwright.planners.steps import HEARD, PODLESS
@@ -125,14 +125,20 @@ def _working(seen: BatchSeen, run: BatchRunSeen, job: BatchJob, now: datetime) -
     state, again = RunState.RUNNING, None
     trouble = holdup(job.pods, now)
     if trouble is not None:
-        state = RunState.WAITING if trouble.missing else RunState.UNHEALTHY
-        sentence = f"{sentence}; {trouble.sentence}"
+        state, sentence = _hindered(trouble), f"{sentence}; {trouble.sentence}"
     elif not job.pods and now - job.started > PODLESS:
         state = RunState.UNHEALTHY
         sentence = f"{sentence}; its pods could not be made yet, kubectl describe job/{job.name} says why"
     elif not job.pods or is_silent(job.pods):
         again = PODLESS
     return Standing(run, state, sentence, (), job.done, _number(job.failed), rows, None, again)
+
+
+def _hindered(trouble: Diagnosis) -> RunState:
+    """Return how a run gets on whose pods are in trouble; pods that only are slow are no harm."""
+    if trouble.slow:
+        return RunState.RUNNING
+    return RunState.WAITING if trouble.missing else RunState.UNHEALTHY
 
 
 def _stopped(run: BatchRunSeen, job: BatchJob) -> Standing:
@@ -195,8 +201,7 @@ def _answered(seen: BatchSeen, run: BatchRunSeen, predict: BatchJob, now: dateti
 def _publishing(run: BatchRunSeen, job: BatchJob, sentence: str, rows: int, now: datetime) -> Standing:
     trouble, state = holdup(job.pods, now), RunState.RUNNING
     if trouble is not None:
-        state = RunState.WAITING if trouble.missing else RunState.UNHEALTHY
-        sentence = f"{sentence}; {trouble.sentence}"
+        state, sentence = _hindered(trouble), f"{sentence}; {trouble.sentence}"
     again = PODLESS if is_silent(job.pods) else _unheard(job, now)
     return Standing(run, state, sentence, (), run.frozen.shards, 0, rows, None, again)
 

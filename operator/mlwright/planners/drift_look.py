@@ -80,7 +80,8 @@ def _working(look: LookSeen, now: datetime) -> Standing:
     sentence = _progress(look)
     trouble = holdup(look.pods, now)
     if trouble is not None:
-        return Standing(look, LookState.WAITING, f"{sentence}; {trouble.sentence}")
+        state = LookState.RUNNING if trouble.slow else LookState.WAITING
+        return Standing(look, state, f"{sentence}; {trouble.sentence}")
     if look.pods:
         return Standing(look, LookState.RUNNING, sentence, again=PODLESS if is_silent(look.pods) else None)
     if now - look.started > PODLESS:

@@ -14,7 +14,7 @@ from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobSeen, JobState
-from mlwright.plan.pods import is_silent
+from mlwright.plan.pods import Diagnosis, is_silent
 from mlwright.plan.resources import JOB, foreign
 from mlwright.plan.training import RunSeen, StartStep
 from mlwright.planners import graph
@@ -197,8 +197,14 @@ def _watch(at: Situation, step: Step) -> Move:
     del at
     if step.trouble is None:
         return Move(Reason.RUN_IN_PROGRESS, f"{step.name} is running", again=_unheard(step))
-    reason = Reason.WAITING if step.trouble.missing else Reason.PODS_UNHEALTHY
-    return Move(reason, f"{step.name}: {step.trouble.sentence}", again=LOOK_AGAIN)
+    return Move(_reason(step.trouble), f"{step.name}: {step.trouble.sentence}", again=LOOK_AGAIN)
+
+
+def _reason(trouble: Diagnosis) -> Reason:
+    """Return what a trouble is to the run: one that only is slow gets on, and nothing takes its place."""
+    if trouble.slow:
+        return Reason.RUN_IN_PROGRESS
+    return Reason.WAITING if trouble.missing else Reason.PODS_UNHEALTHY
 
 
 def _unheard(step: Step) -> timedelta | None:

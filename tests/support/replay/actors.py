@@ -55,6 +55,8 @@ class Surroundings:
     """What Kueue does with Jobs that name a queue: nothing (it is not there), "closed" or "open"."""
     endless: set[str] = field(default_factory=set)
     """Steps whose pods go on and on."""
+    making: set[str] = field(default_factory=set)
+    """Steps whose container does not start for now."""
     lasts: dict[str, timedelta] = field(default_factory=dict)
     """How long the pods of a step go on."""
     checks: str = ""
@@ -318,6 +320,8 @@ class Actors:
         env = {variable["name"]: variable.get("value", "") for variable in container["env"]}
         if container["name"] == "step":
             if pod["status"]["phase"] == "Pending":
+                if _told(env, container)["name"] in self.around.making:
+                    return dict(pod["status"])
                 return running("step", timestamp(now), ready=True) | {"startTime": timestamp(now)}
             told = _told(env, container)
             lasts = self.around.lasts.get(told["name"], timedelta(0))
@@ -358,6 +362,12 @@ def waiting(container: str, reason: str, message: str) -> Body:
     """Return the status of a pod whose container cannot be started."""
     state = {"name": container, "state": {"waiting": {"reason": reason, "message": message}}}
     return {"phase": "Pending", "containerStatuses": [state]}
+
+
+def made_since(since: str, reason: str = "ContainerCreating") -> Body:
+    """Return the status of a pod that got its node then, and whose container is being made."""
+    placed = {"type": "PodScheduled", "status": "True", "lastTransitionTime": since}
+    return waiting("step", reason, "") | {"conditions": [placed]}
 
 
 def crashing(container: str, code: int, message: str) -> Body:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlwright.constants import PAYLOADS
 from mlwright.plan.pods import Diagnosis, diagnose, holdup, moment, pod_seen
 from tests.support.replay.actors import crashing, ended, running, unscheduled, waiting
 from tests.unit.planners.given import a_pod
@@ -163,21 +164,52 @@ def test_a_pod_of_a_job_that_does_not_end_although_it_is_deleted_is_told(
         (301, {}, True),
         (301, {"waiting_reason": "PodInitializing"}, True),
         (301, {"started": moment("2026-01-01T00:00:09Z")}, False),
-        (301, {"placed": None}, False),
+        (301, {"made_since": None}, False),
         (301, {"deleting": True}, False),
     ],
 )
 def test_a_container_that_is_made_for_minutes_is_told(seconds: int, known: dict[str, Any], *, told: bool) -> None:
     """A volume is held elsewhere or an image is large: only the pod's events say which."""
-    placed = moment("2026-01-01T00:00:01Z")
-    state = {"waiting_reason": "ContainerCreating", "placed": placed, "started": None, **known}
-    found = holdup([a_pod("p", **state)], placed + timedelta(seconds=seconds))
+    since = moment("2026-01-01T00:00:01Z")
+    state = {"waiting_reason": "ContainerCreating", "made_since": since, "started": None, **known}
+    found = holdup([a_pod("p", **state)], since + timedelta(seconds=seconds))
 
     sentence = (
         "the container of pod p is being made since 2026-01-01T00:00:01Z; kubectl describe pod p says which image or"
         " volume it waits for"
     )
-    assert found == (Diagnosis(sentence) if told else None)
+    assert found == (Diagnosis(sentence, slow=True) if told else None)
+
+
+PLACED = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:01Z"}
+
+
+@pytest.mark.parametrize(
+    "before, since",
+    [
+        ([], "2026-01-01T00:00:01Z"),
+        ([{"terminated": {"exitCode": 0, "finishedAt": "2026-01-01T05:00:00Z"}}], "2026-01-01T05:00:00Z"),
+        (
+            [
+                {"terminated": {"exitCode": 0, "finishedAt": "2026-01-01T00:00:09Z"}},
+                {"terminated": {"exitCode": 0, "finishedAt": "2026-01-01T05:00:00Z"}},
+            ],
+            "2026-01-01T05:00:00Z",
+        ),
+        ([{"running": {"startedAt": "2026-01-01T00:03:00Z"}}], "2026-01-01T00:03:00Z"),
+    ],
+)
+def test_a_container_is_being_made_since_the_one_before_it_is_over(before: list[dict[str, Any]], since: str) -> None:
+    """Somebody's own container may have worked for hours before the one that seals what it left."""
+    inits = [{"name": PAYLOADS, "state": state} for state in before]
+    status = waiting("step", "PodInitializing", "") | {"conditions": [PLACED], "initContainerStatuses": inits}
+
+    assert pod_seen(body(status), "step").made_since == moment(since)
+
+
+def test_of_a_pod_without_a_node_nothing_is_being_made() -> None:
+    """What ran before on a node that it does not have any more says nothing."""
+    assert pod_seen(body(unscheduled("0/1 nodes are available")), "step").made_since is None
 
 
 def test_of_the_pods_of_a_job_one_that_ended_is_no_trouble() -> None:

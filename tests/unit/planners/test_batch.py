@@ -12,7 +12,7 @@ import pytest
 
 from mlwright.plan.resources import Body
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings
+from tests.support.replay.actors import Actors, Surroundings, made_since
 from tests.support.replay.operator import SETTINGS, Operator
 from tests.support.replay.people import annotate, edit
 from tests.support.replay.world import World
@@ -278,6 +278,19 @@ def test_a_pod_whose_node_is_lost_is_told(step: str) -> None:
 
     assert found["state"] == "Waiting"
     assert "and its node has not told that it did" in found["sentence"]
+
+
+@pytest.mark.parametrize("step", ["predict", "publish"])
+def test_a_pod_whose_container_takes_its_time_is_told_and_no_harm(step: str) -> None:
+    """Its image is large: the run goes on, and says since when."""
+    operator = asked(begun(Surroundings(making={step})))
+    pod = operator.world.one("Pod", f"{jobs(operator)[-1]}-pod")
+    operator.world.edit(pod, lambda body: body.update(status=made_since("2026-01-02T02:00:00Z")))
+    operator.settle(timedelta(minutes=5))
+    found = last(operator)
+
+    assert found["state"] == "Running"
+    assert "is being made since 2026-01-02T02:00:00Z" in found["sentence"]
 
 
 def test_old_runs_are_forgotten_with_their_jobs() -> None:

@@ -296,7 +296,7 @@ CASES: dict[str, Case] = {
         given=lambda: serving().candidate(
             2,
             ready=0,
-            pods=(a_pod(waiting_reason="ContainerCreating", started=None, placed=NOW - timedelta(hours=1)),),
+            pods=(a_pod(waiting_reason="ContainerCreating", started=None, made_since=NOW - timedelta(hours=1)),),
         ),
         says=(
             "churn-v2 is starting, 0 of 2 pods ready: the container of pod churn-1 is being made since"

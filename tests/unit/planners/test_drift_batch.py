@@ -13,7 +13,7 @@ from mlwright.bundle.packed import pack
 from mlwright.constants import ANNOTATION_LOOK
 from mlwright.plan.resources import Body
 from tests.support.replay import people
-from tests.support.replay.actors import Actors, Surroundings, ended
+from tests.support.replay.actors import Actors, Surroundings, ended, made_since
 from tests.support.replay.operator import Operator
 from tests.support.replay.people import annotate
 from tests.support.replay.world import World, owner_named
@@ -320,6 +320,19 @@ def test_a_look_whose_node_is_lost_says_so() -> None:
     operator.settle(timedelta(minutes=4))
 
     assert "and its node has not told that it did" in status(operator)["summary"]
+
+
+def test_a_look_whose_container_takes_its_time_is_told_and_has_not_failed() -> None:
+    """Its image is large: nothing says that the rows cannot be seen."""
+    operator = begun(Surroundings(making={"count"}))
+    operator.settle(SLOT)
+    for pod in [pod for pod in operator.world.all("Pod") if pod["status"] == {"phase": "Pending"}]:
+        operator.world.edit(pod, lambda body: body.update(status=made_since("2026-01-02T02:00:00Z")))
+    operator.settle(timedelta(minutes=4))
+
+    assert status(operator)["lastLook"]["state"] == "Running"
+    assert "is being made since 2026-01-02T02:00:00Z" in status(operator)["lastLook"]["sentence"]
+    assert "DataAvailable" not in conditions(operator)
 
 
 def test_a_look_whose_pods_are_not_heard_yet_is_not_thrown_away_for_the_next() -> None:

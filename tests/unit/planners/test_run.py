@@ -34,9 +34,9 @@ class Case:
     progress: str | None = "0/3"
 
 
-def a_pod_in_the_making(placed: datetime) -> PodSeen:
+def a_pod_in_the_making(since: datetime) -> PodSeen:
     """Return a pod that has a node and no container that started."""
-    return a_pod("p", phase="Pending", waiting_reason="ContainerCreating", placed=placed, started=None)
+    return a_pod("p", phase="Pending", waiting_reason="ContainerCreating", made_since=since, started=None)
 
 
 def a_leaving_pod(gone_by: datetime) -> PodSeen:
@@ -155,7 +155,7 @@ CASES: dict[str, Case] = {
             "validate: the container of pod p is being made since 2026-01-02T11:54:00Z; kubectl describe pod p says"
             " which image or volume it waits for"
         ),
-        conditions={"Reconciling": "True PodsUnhealthy"},
+        conditions=GOING,
         again=30,
     ),
     "the pod of a step is being deleted": Case(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from mlwright.api.conditions import timestamp
 from mlwright.plan.resources import BY_NAME, Body, Key
 from tests.support.replay import people
-from tests.support.replay.actors import Surroundings
+from tests.support.replay.actors import Surroundings, made_since
 from tests.support.replay.invariants import watched
 from tests.support.replay.losses import kill_uids, lose_statuses, new_times, strip_owners
 from tests.support.replay.operator import SETTINGS, Operator
@@ -19,6 +20,7 @@ from tests.support.replay.world import World
 
 HOUR = timedelta(hours=1)
 A_WHILE = timedelta(minutes=10)
+LONG_AGO = "2026-01-02T02:00:00Z"
 
 pytestmark = pytest.mark.timeout(20)  # each plays a story of many minutes, on a machine that may be busy
 
@@ -609,6 +611,39 @@ def test_a_request_takes_the_place_of_a_run_that_is_stuck(operator: Operator) ->
 
     assert runs(operator.world) == ["flights-1", "flights-2"]
     assert conditions(operator.world, "TrainingRun", "flights-1")["Failed"] == "True"
+
+
+MAKING: dict[str, Callable[[str], Body]] = {
+    "its image is large": lambda _: made_since(LONG_AGO),
+    "somebody's own container has worked for an hour": lambda now: (
+        made_since(LONG_AGO, "PodInitializing")
+        | {
+            "initContainerStatuses": [
+                {"name": "own", "state": {"terminated": {"exitCode": 0, "startedAt": LONG_AGO, "finishedAt": now}}}
+            ]
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("story", MAKING)
+def test_a_run_whose_container_takes_its_time_keeps_its_place(operator: Operator, story: str) -> None:
+    """What is asked for meanwhile waits for its end: work that was done is never thrown away for an image."""
+    operator.actors.around.making = {"train"}
+    operator.world.add(people.pipeline())
+    operator.settle()
+    [pod] = [pod for pod in operator.world.all("Pod") if pod["status"]["phase"] == "Pending"]
+    made = MAKING[story](timestamp(operator.world.now))
+    operator.world.edit(pod, lambda body: body.update(status=made))
+    annotate(operator.world, "TrainingPipeline", "flights", run="now")
+    operator.settle(A_WHILE)
+    meanwhile, says = runs(operator.world), summary(operator.world, "TrainingRun", "flights-1")
+    operator.actors.around.making.clear()
+    operator.settle(A_WHILE)
+
+    assert meanwhile == ["flights-1"]
+    assert says.startswith("train: the container of pod flights-1-train-0-pod is being made since")
+    assert versions(operator.world) == ["flights-v1", "flights-v2"]
 
 
 def test_a_run_whose_node_is_lost_says_so_and_holds_nothing_up(operator: Operator) -> None:
