@@ -50,7 +50,7 @@ class PodSeen:
     """Termination message of that container."""
     restarts: int = 0
     started: datetime | None = None
-    """When the container started for the first time, or the latest that this can have been; None before it did."""
+    """When the container started for the first time, as far as its state tells that; None before it did."""
     ready_since: datetime | None = None
     """Since when it is ready; None while it is not."""
     address: str = ""
@@ -65,6 +65,11 @@ class PodSeen:
     """Where it runs; empty while it is not placed."""
     gone_by: datetime | None = None
     """When the grace of its deletion is over; None for one that is not being deleted."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended as a whole: nothing in it starts again."""
+        return self.phase in _OVER
 
 
 _FETCHES: Final[Mapping[str, str]] = {FETCH: "its bundle", FETCH_PAYLOADS: "recorded requests"}
@@ -95,13 +100,14 @@ def pod_seen(body: Body, container: str) -> PodSeen:
     waiting = (state.get("state") or {}).get("waiting") or {}
     ended = _ended(state)
     scheduled = conditions.get("PodScheduled", {})
+    created = moment(meta.get("creationTimestamp"))
     return PodSeen(
         name=meta["name"],
         phase=status.get("phase", "Pending"),
         ready=conditions.get("Ready", {}).get("status") == "True",
         deleting="deletionTimestamp" in meta,
         labels=meta.get("labels") or {},
-        created=moment(meta.get("creationTimestamp")),
+        created=created,
         scheduling=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),
@@ -109,7 +115,7 @@ def pod_seen(body: Body, container: str) -> PodSeen:
         exit_reason=ended.get("reason", ""),
         exit_message=ended.get("message", "").strip(),
         restarts=state.get("restartCount", 0),
-        started=_first_start(state),
+        started=_first_start(state, _true_since(scheduled) or created),
         ready_since=_true_since(conditions.get("Ready", {})),
         address=status.get("podIP", ""),
         ended_by=status.get("reason", ""),
@@ -157,21 +163,22 @@ def _ended(state: Mapping[str, Any]) -> Mapping[str, Any]:
     return now or (state.get("lastState") or {}).get("terminated") or {}
 
 
-def _first_start(state: Mapping[str, Any]) -> datetime | None:
-    """Return when a container started first, never earlier than that; None before it did.
+def _first_start(state: Mapping[str, Any], possible: datetime) -> datetime | None:
+    """Return when a container started first, not earlier than was possible; None before it did.
 
-    Its state tells the last two runs. Of those before only their number is known, and that the kubelet let a pause pass
-    before each but the first repetition: 10 s, 20 s, ... up to 5 min.
+    Its state tells the last two runs. Of those before only their number is known, and that a kubelet usually lets a
+    pause pass before each but the first repetition: 10 s, 20 s, ... up to 5 min. One that is set to shorter pauses
+    (`crashLoopBackOff.maxContainerRestartPeriod`) makes this too early, though never earlier than the pod could start.
     """
     now, last = state.get("state") or {}, (state.get("lastState") or {}).get("terminated")
     run = now.get("running") or now.get("terminated")
     told = (last or run or {}).get("startedAt")
     earlier = state.get("restartCount", 0) - (1 if run and last else 0)
-    return moment(told) - _pauses(earlier) if told else None
+    return max(moment(told) - _pauses(earlier), possible) if told else None
 
 
 def _pauses(restarts: int) -> timedelta:
-    """Return the least time that so many restarts take.
+    """Return the least time that so many restarts take with the usual pauses.
 
     >>> str(_pauses(1)), str(_pauses(3)), str(_pauses(7))
     ('0:00:00', '0:00:30', '0:10:10')
@@ -240,7 +247,7 @@ _SLOWLY: Final = (
 
 
 def _is_being_made(pod: PodSeen) -> bool:
-    alive = not (pod.ready or pod.deleting or pod.phase in _OVER)
+    alive = not (pod.ready or pod.deleting or pod.over)
     return alive and pod.started is None and pod.waiting_reason in _PASSING
 
 
@@ -250,7 +257,7 @@ def is_silent(pods: Iterable[PodSeen]) -> bool:
 
 
 def _is_leaving(pod: PodSeen) -> bool:
-    return pod.gone_by is not None and pod.phase not in _OVER
+    return pod.gone_by is not None and not pod.over
 
 
 def _unplaced(pod: PodSeen) -> Diagnosis | None:

@@ -63,7 +63,8 @@ def failure(variant: VariantSeen, wanted: int, deadline: timedelta, now: datetim
 
     A server that says itself that its bundle cannot be served (exit code 64) is not waited for; anything else has
     until the deadline. A version of which a pod has not started (a Secret, a claim, the image, room or the store of
-    its bundle is missing, or its container is still being made) has not had its chance, and is not judged.
+    its bundle is missing, or its container is still being made) has not had its chance, and is not judged; nor is one
+    of which there is no pod that could start.
     """
     refused = next((pod for pod in _lacking(variant) if pod.exit_code == EXIT_USER_ERROR and not pod.fetching), None)
     if refused is not None:
@@ -111,7 +112,11 @@ def time_left(variant: VariantSeen, deadline: timedelta, now: datetime) -> timed
 
 
 def _lacking(variant: VariantSeen) -> tuple[PodSeen, ...]:
-    return tuple(pod for pod in variant.pods if not pod.ready and not pod.deleting)
+    """Return the pods that may still become ready.
+
+    One that its node refused or ended as a whole stays for long, and another one took its place.
+    """
+    return tuple(pod for pod in variant.pods if not (pod.ready or pod.deleting or pod.over))
 
 
 def _blocked(variant: VariantSeen) -> bool:

@@ -117,6 +117,27 @@ def test_a_container_started_first_before_all_of_which_its_state_tells(
     assert (f"{seen.started:%H:%M:%S}" if seen.started else None) == started
 
 
+@pytest.mark.parametrize(
+    "conditions, started",
+    [
+        ([], "00:00:00"),
+        ([{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:20Z"}], "00:00:20"),
+    ],
+)
+def test_no_container_started_before_its_pod_had_a_node(conditions: list[dict[str, Any]], started: str) -> None:
+    """Kubelets may pause for less: of eight restarts within a minute the usual pauses alone would be ten."""
+    container = {
+        "name": "server",
+        "restartCount": 8,
+        "state": {"running": {"startedAt": "2026-01-01T00:00:50Z"}},
+        "lastState": {"terminated": {"startedAt": "2026-01-01T00:00:47Z", "exitCode": 1}},
+    }
+    status = {"phase": "Running", "conditions": conditions, "containerStatuses": [container]}
+    seen = pod_seen(body(status), "server")
+
+    assert f"{seen.started:%H:%M:%S}" == started
+
+
 def test_the_reason_of_a_container_that_was_killed_is_told() -> None:
     """Such as that its memory was not enough."""
     state = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}

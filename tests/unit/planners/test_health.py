@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlwright.plan.pods import PodSeen
 from mlwright.plan.serving import VariantSeen
 from mlwright.planners.health import failure, fault, health, time_left
 from tests.unit.planners.given import NOW, a_deployment, a_pod, a_refusing_pod
@@ -139,6 +140,35 @@ def test_a_pod_that_starts_slowly_elsewhere_takes_nothing_from_a_version_that_wa
     variant = a_variant(1, pods=(a_pod(waiting_reason="ContainerCreating", started=None),))
 
     assert fault(variant, health(variant, 2), NOW - timedelta(days=1), DEADLINE, NOW) == ""
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "by its node, which was full": {"ended_by": "OutOfcpu"},
+    "by a device of its node": {"ended_by": "UnexpectedAdmissionError"},
+    "because its node went down": {"ended_by": "Terminated", "phase": "Succeeded"},
+}
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_a_pod_that_was_over_before_it_started_does_not_keep_a_version_from_being_judged(how: str) -> None:
+    """Another one took its place, and it is never deleted: it would wait for ever."""
+    pods = (a_pod("churn-0", **{"phase": "Failed", "started": None} | REFUSED[how]), a_pod())
+    variant = a_variant(0, created=NOW - timedelta(minutes=10), pods=pods)
+
+    assert failure(variant, 1, DEADLINE, NOW) == "0 of 1 pods ready after 10 min"
+    assert fault(variant, health(variant, 1), NOW - DEADLINE, DEADLINE, NOW) == "0 of 1 pods ready for 10 min"
+
+
+@pytest.mark.parametrize("next_one", [(), (a_pod(**CANNOT_START["no room"]),)], ids=["not made", "without a node"])
+@pytest.mark.parametrize("ended", [{"started": None}, {"exit_code": 137, "ended_by": "Evicted"}])
+def test_a_pod_that_is_over_judges_no_version_whose_next_one_has_not_started(
+    ended: dict[str, Any], next_one: tuple[PodSeen, ...]
+) -> None:
+    """A node that refuses or ends pods says nothing about the version, and what takes their place had no chance yet."""
+    pods = (a_pod("churn-0", phase="Failed", **ended), *next_one)
+    variant = a_variant(0, created=NOW - timedelta(days=1), pods=pods)
+
+    assert failure(variant, 1, DEADLINE, NOW) == ""
 
 
 def test_one_pod_that_ended_says_enough() -> None:
