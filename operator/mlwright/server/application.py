@@ -153,7 +153,7 @@ class Application:
             "/v2/health/ready": Route(_READ, lambda _head, _body: _health({"ready": self.ready}), public=True),
             "/openapi.json": Route(_READ, self._openapi),
             "/predict": Route(_WRITE, self._predict, admitted=True),
-            "/metrics": Route(_READ, self._metrics, public=True),
+            "/metrics": Route(_READ, self._metrics, public=True, literal=True),
         }
         for path in (model, f"{model}/versions/{version}"):
             routes[path] = Route(_READ, self._model_metadata)
@@ -165,6 +165,8 @@ class Application:
 
     def _route(self, head: Head) -> Route:
         route = self._routes.get(head.path)
+        if route is not None and route.literal and head.encoded:
+            route = None
         if route is None or not route.public:
             self.let_in(head.headers)
         if route is None:

@@ -176,7 +176,8 @@ class Connection(asyncio.Protocol):
         if self._parser.should_upgrade():
             return  # see _go_on_with_http
         keep_alive = self._parser.should_keep_alive()
-        exchange = self._app.open(Head(method, _path(self._url), self._headers, keep_alive))
+        path, encoded = _path(self._url)
+        exchange = self._app.open(Head(method, path, self._headers, keep_alive, encoded))
         exchange.expects = exchange.reply is None and self._headers.get(b"expect", b"").lower() == b"100-continue"
         self._queue.append(exchange)
 
@@ -391,9 +392,10 @@ class Connection(asyncio.Protocol):
             timer.cancel()
 
 
-def _path(url: bytes) -> str:
-    """The path of a request target, percent signs decoded; what is no text has no such path."""
+def _path(url: bytes) -> tuple[str, bool]:
+    """The path of a request target, percent signs decoded, and whether it had any; what is no text has no such path."""
     path = url.partition(b"?")[0]
     if not path.startswith(b"/") and b"://" in path:  # the absolute form, which proxies send
         path = b"/" + path.split(b"/", 3)[3] if path.count(b"/") > 2 else b"/"  # noqa: PLR2004 - scheme://host/path
-    return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
+    encoded = b"%" in path
+    return (unquote_to_bytes(path) if encoded else path).decode("utf-8", "replace"), encoded

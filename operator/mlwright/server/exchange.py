@@ -27,6 +27,8 @@ class Route:
     """Bytes of its body at most, where that is less than the server takes."""
     public: bool = False
     """Whether it is answered to clients that nobody knows: the kubelet and Prometheus have no token."""
+    literal: bool = False
+    """Whether it is found without percent signs only: a Gateway that keeps clients off a path compares it undecoded."""
 
 
 class Exchange:

@@ -19,8 +19,9 @@ from google.protobuf.message import DecodeError
 
 from mlwright.bundle.tensors import Array
 from mlwright.server import binary, metadata
-from mlwright.server.admission import MAX_HELD_BYTES, MAX_UNDER_WAY, overloaded
+from mlwright.server.admission import MAX_HELD_BYTES, MAX_UNDER_WAY
 from mlwright.server.application import Application
+from mlwright.server.arrivals import Room
 from mlwright.server.encryption import Encryption
 from mlwright.server.model import Model, Prediction
 from mlwright.server.problems import RefusedError, bad_request
@@ -61,7 +62,9 @@ _DENSER: Final = 3
 
 # What has no limit of its own over HTTP: calls of one connection and, with health among them, of all.
 MAX_STREAMS: Final = 128
-MAX_CALLS: Final = 2 * MAX_UNDER_WAY
+MAX_CALLS: Final = 3 * MAX_UNDER_WAY
+# Calls whose messages wait for a place: as many as may be under way, so that both leave some for health.
+MAX_WAITING: Final = MAX_UNDER_WAY
 # Messages that arrive at once, where even as many of the largest size must not end the container.
 _LEAST_ARRIVING: Final = 8
 _LEAST_AGE_SECONDS: Final = 0.5
@@ -153,8 +156,9 @@ class Service:
     def __init__(self, app: Application, arriving: int) -> None:
         """Take what answers over HTTP as well, and how many messages may arrive at once."""
         self._app = app
-        self._room = asyncio.Semaphore(arriving)
-        self._lobby = asyncio.Semaphore(_LEAST_ARRIVING)
+        self._room = Room(arriving, MAX_WAITING)
+        # For clients that need not be known: they keep the others from no place, and wait for none.
+        self._lobby = Room(_LEAST_ARRIVING, 0)
 
     async def live(self, _messages: object, _context: object) -> messages.ServerLiveResponse:
         """Whether the process works."""
@@ -168,9 +172,7 @@ class Service:
         """Whether the model is ready."""
 
         async def ask() -> messages.ModelReadyResponse:
-            if self._lobby.locked():  # for clients that need not be known: they must not keep the others waiting
-                raise overloaded("too many ask whether the model is ready")
-            request, _ = await self._received(context, messages.ModelReadyRequest, self._lobby)
+            request, _ = await self._received(context, messages.ModelReadyRequest, self._lobby, self._end())
             self._check_name(request.name, request.version)
             return messages.ModelReadyResponse(ready=self._app.ready)
 
@@ -190,7 +192,7 @@ class Service:
 
         async def describe() -> messages.ModelMetadataResponse:
             self._app.let_in(_headers(context))
-            request, _ = await self._received(context, messages.ModelMetadataRequest, self._room)
+            request, _ = await self._received(context, messages.ModelMetadataRequest, self._room, self._end())
             self._check_name(request.name, request.version)
             described = metadata.model(self._app.loaded())
             described.pop("parameters")  # the protocol has none here
@@ -215,25 +217,29 @@ class Service:
         headers = _headers(context)
         self._app.let_in(headers)
         model = self._app.loaded()
-        ticket = self._app.admission.expect()
+        ticket, end = self._app.admission.expect(), self._end()
         try:
-            request, size = await self._received(context, messages.ModelInferRequest, self._room)
+            request, size = await self._received(context, messages.ModelInferRequest, self._room, end)
             ticket.hold(size)
             ticket.begin()
             self._check_name(request.model_name, request.model_version)
             if size * _DENSER <= model.cheap_bytes:
                 return answer(model, request, headers)
-            async with asyncio.timeout(self._app.timeout_seconds):
+            async with asyncio.timeout_at(end):
                 return await self._app.on_thread(lambda: answer(model, request, headers))
         except TimeoutError:
             raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, "the model did not answer in time") from None
         finally:
             ticket.give_back()
 
-    async def _received(self, context: Any, kind: Any, room: asyncio.Semaphore) -> tuple[Any, int]:
+    def _end(self) -> float:
+        """When a call that begins now has to be answered, with its message, as the loop counts seconds."""
+        return asyncio.get_running_loop().time() + self._app.timeout_seconds
+
+    async def _received(self, context: Any, kind: Any, room: Room, end: float) -> tuple[Any, int]:
         """The message of a call, when there is room for it, and its size in bytes."""
         try:
-            async with asyncio.timeout(self._app.timeout_seconds), room:
+            async with asyncio.timeout_at(end), room.place():
                 content = await context.read()
         except TimeoutError:
             raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the message did not arrive in time") from None

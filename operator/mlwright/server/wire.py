@@ -21,6 +21,8 @@ class Head(NamedTuple):
     path: str  # percent signs decoded, no query
     headers: Mapping[bytes, bytes]  # names in small letters
     keep_alive: bool = True
+    encoded: bool = False
+    """Whether there were percent signs in the path: who compared it on the way may have taken it for another one."""
 
 
 class Reply(NamedTuple):

@@ -23,6 +23,7 @@ METHOD, READY = "/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCIn
 MOST = 4 * 1024 * 1024
 LARGE = b"\x0a" + b"\xf8" * (MOST - 200_000)
 """Bytes of a message that is nearly too large, and none of the protocol's."""
+FLIGHTS = messages.ModelReadyRequest(name="flights").SerializeToString()
 STRANGERS = 60
 CLIENTS = 6
 
@@ -148,6 +149,25 @@ async def test_a_call_without_its_message_ends_in_time(start: Start) -> None:
         ends = [await code(ended), await code(silent)]
 
     assert ends == ["INVALID_ARGUMENT", "DEADLINE_EXCEEDED"]
+
+
+async def test_silent_streams_hold_nobody_up(start: Start) -> None:
+    """As many as may send at once say nothing: health is told at once, and one of them gives way to the next call."""
+    server = start(MLWRIGHT_GRPC_PORT="0").ready()
+    port = server.wait_for("listening")["grpc_port"]
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as strangers, calling(port) as call:
+        ends = [asyncio.create_task(code(strangers.stream_unary(METHOD)())) for _ in range(8)]
+        await asyncio.sleep(0.3)  # they are there
+        health = await code(strangers.unary_unary(READY)(FLIGHTS, timeout=1))
+        after = await code(call(asked().SerializeToString(), timeout=10))
+        given_up, _ = await asyncio.wait(ends, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        for task in ends:
+            task.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+
+    assert (health, after) == ("OK", "OK")
+    assert [task.result() for task in given_up] == ["RESOURCE_EXHAUSTED"]
 
 
 @asynccontextmanager

@@ -268,6 +268,17 @@ async def test_the_path_may_be_written_in_other_ways(open_connection: Open) -> N
         assert (await answered(reader))[0] == 200
 
 
+async def test_metrics_are_told_where_no_gateway_was_deceived(open_connection: Open) -> None:
+    """A Gateway keeps clients off /metrics by comparing paths as they are written: in percent signs there is none."""
+    reader, writer = await open_connection()
+    found = {}
+    for target in (b"/metrics", b"/metrics?a=%62", b"/%6detrics", b"/metric%73", b"http://flights/%6Detrics"):
+        writer.write(LIVE.replace(b"/v2/health/live", target))
+        found[target] = (await answered(reader))[0]
+
+    assert [*found.values()] == [200, 200, 404, 404, 404]
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_headers_that_come_too_slowly_are_cut_off(open_connection: Open) -> None:
     """A client that begins a request and does not end its headers does not hold its connection for ever."""
