@@ -25,7 +25,7 @@ WATCH_SECONDS: Final = 240
 """A watch is ended by the API server and begun again that often."""
 GONE: Final = 410
 UNMET: Final = 422
-"""Status of a patch that found something else than it was to find."""
+"""Status of a patch that found something else than it was to find, or would leave an object that breaks a rule."""
 _SILENCE: Final = WATCH_SECONDS + 30.0
 
 
@@ -115,7 +115,8 @@ class Kube:
         """Change an object by steps (RFC 6902), all of them or none.
 
         Raises:
-            KubeError: it was not changed; status 422 where a step of type `test` found something else.
+            KubeError: it was not changed; status 422 where a step of type `test` found something else,
+                or what comes out breaks a rule.
         """
         return await self._once("PATCH", path, steps, STEPS)
 
