@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -55,8 +55,8 @@ def agents_kube(server: ApiServer) -> Kube:
     return Kube(Server(str(place.hostname), int(place.port or 0), lambda: "", tls))
 
 
-@contextmanager
-def following(cluster: Cluster, *more: Any) -> Iterator[None]:
+@asynccontextmanager
+async def following(cluster: Cluster, *more: Any) -> AsyncIterator[None]:
     """Let the agent follow the API server."""
     tasks = [asyncio.create_task(work) for work in (cluster.keep(), *more)]
     try:
@@ -64,6 +64,7 @@ def following(cluster: Cluster, *more: Any) -> Iterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)  # they close their connections
 
 
 def a_service(client: Client, namespace: str, name: str, text: str = "") -> None:
@@ -102,7 +103,7 @@ async def test_routes_and_pods_are_followed_as_they_change(
         facts = cluster.facts()
         return {name: route.digest for name, route in facts.routes.items()} if facts else {}
 
-    with following(cluster):
+    async with following(cluster):
         await soon(lambda: routes() == {"flights": digest(WHOLE)}, "the route")
         facts = cluster.facts()
         assert facts is not None
@@ -134,7 +135,7 @@ async def test_what_is_followed_stands_on_the_service_of_the_router(
     def said() -> Json:
         return dict(client.request("GET", path).body["metadata"].get("annotations") or {})
 
-    with following(cluster, cluster.report(lambda: applied, changed)):
+    async with following(cluster, cluster.report(lambda: applied, changed)):
         await soon(lambda: said() == {f"{ANNOTATION_FOLLOWED}me": '{"flights":"1"}'}, "what is followed")
         applied["flights"] = "2"
         changed.set()
