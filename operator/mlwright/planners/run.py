@@ -46,6 +46,8 @@ RELEASES: Final = 32
 """What the record of a version takes in of words that others chose."""
 NAMED: Final = 3
 """Of what an earlier run left, so many are named."""
+GONE_SOON: Final = timedelta(minutes=5)
+"""What an earlier run left that is there longer does not go by itself: something holds it."""
 
 
 def decide(seen: RunSeen, settings: Settings, now: datetime) -> Decision:
@@ -159,8 +161,9 @@ def _left(at: Situation) -> Decision | None:
     more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
     named = f"{', '.join(left[:NAMED])}{more}"
     sentence = f"waits until Kubernetes has removed what an earlier run of this name left ({named})"
-    # soon by itself: no other run is to take its place
-    return Decided(_going(at, Reason.RUN_IN_PROGRESS, sentence), again=moves.LOOK_AGAIN)
+    # as a rule it is soon over, and no other run is to take its place
+    soon = at.now - at.seen.created < GONE_SOON
+    return Decided(_going(at, Reason.RUN_IN_PROGRESS if soon else Reason.WAITING, sentence), again=moves.LOOK_AGAIN)
 
 
 def _lost(at: Situation) -> Decision | None:

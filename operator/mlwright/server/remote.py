@@ -68,6 +68,8 @@ MAX_WAITING: Final = MAX_UNDER_WAY
 # Messages that arrive at once, where even as many of the largest size must not end the container.
 _LEAST_ARRIVING: Final = 8
 _LEAST_AGE_SECONDS: Final = 0.5
+# What a call may have come before its time began to count, and its answer may take to be read.
+_LATE_SECONDS: Final = 5.0
 
 
 def build(app: Application, drain_seconds: float) -> grpc.aio.Server:
@@ -95,7 +97,7 @@ def build(app: Application, drain_seconds: float) -> grpc.aio.Server:
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", MAX_STREAMS),
             *(age if drain_seconds else ()),
-            ("grpc.max_connection_age_grace_ms", round(1000 * app.timeout_seconds)),
+            ("grpc.max_connection_age_grace_ms", round(1000 * (app.timeout_seconds + _LATE_SECONDS))),
             ("grpc.so_reuseport", 0),  # a taken port is an error, not a port that two share
         ],
     )

@@ -508,6 +508,16 @@ def test_the_rules_are_asked_in_this_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("minutes, reason", [(4, "RunInProgress"), (6, "Waiting")])
+def test_what_an_earlier_run_left_is_waited_for_as_what_goes_on_only_while_it_may_go_by_itself(
+    minutes: int, reason: str
+) -> None:
+    """Kubernetes takes a moment; what is held longer is in the way, and another run may take the place of this one."""
+    seen = replace(a_run().knowing(left=("Job churn-1-train-0",)).done(), created=NOW - timedelta(minutes=minutes))
+
+    assert named(decide(seen, SETTINGS, NOW).status.conditions)["Reconciling"] == f"True {reason}"
+
+
 def test_the_number_of_attempts_is_a_setting() -> None:
     """One attempt is enough for somebody."""
     decision = decide(a_run().started().crashed("validate").done(), Settings(step_attempts=1), NOW)
