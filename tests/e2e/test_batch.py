@@ -86,3 +86,21 @@ def test_a_missing_column_is_named(trained: Live, porter: Porter) -> None:
     said = trained.reaches("BatchPrediction", "wrong", "Failed", "spec.input.uri")
     assert "rows.parquet has no column 'plan', which churn-v1 needs" in said
     assert len(trained.all("Pod", **{"batch-run": "wrong-batch-1"})) == 1
+
+
+def test_one_that_is_replaced_answers_anew(trained: Live, porter: Porter) -> None:
+    """The rows of today under the name of yesterday: no answer of the first run stands for one of the second."""
+    asked = batch("daily", runOnce=True, input={"uri": "pvc://store/today"}, output={"uri": "pvc://store/daily"})
+    porter.carry({"today/rows.parquet": parquet(customers(100).drop_columns(["churned"]))})
+    trained.apply(asked)
+    trained.reaches("BatchPrediction", "daily", "Complete", "daily-batch-1: 100 rows answered")
+    first = trained.status("BatchPrediction", "daily")["lastRun"]["output"]
+    porter.carry({"today/rows.parquet": parquet(customers(250).drop_columns(["churned"]))})
+
+    trained.kubectl("delete", "batchprediction", "daily")
+    trained.apply(asked)
+
+    trained.reaches("BatchPrediction", "daily", "Complete", "daily-batch-1: 250 rows answered")
+    second = trained.status("BatchPrediction", "daily")["lastRun"]["output"]
+    folders = [uri.removeprefix("pvc://store/daily/") for uri in (first, second)]
+    assert sorted(porter.run("ls -A daily").split()) == sorted(folders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from mlwright.api.kinds import GROUP
@@ -54,6 +55,11 @@ def lost(child: Body, owner: Body) -> bool:
 def of_another(child: Body, owner: Body) -> bool:
     """Tell whether the controller reference names the owner with another uid than it has."""
     return controller(child) is not None and lost(child, owner)
+
+
+def left_behind(children: Iterable[Body], owner: Body) -> tuple[str, ...]:
+    """Return by kind and name what is of an earlier object of the owner's name, and is about to be removed with it."""
+    return tuple(f"{child['kind']} {child['metadata']['name']}" for child in children if of_another(child, owner))
 
 
 def is_child(found: Body, owner: Body) -> bool:

@@ -39,6 +39,8 @@ class BatchFrozen:
     """The slot of the schedule that it answers."""
     retry: str = ""
     """Value of the retry annotation when it started: that one asks for no other try of it."""
+    version_uid: str = ""
+    """Tells what was left by an earlier object of the same name from what was restored from a backup."""
     fetching_image: str = ""
     """What fetches the bundle out of an object store; empty where it lies on a claim."""
 
@@ -131,6 +133,8 @@ class BatchSeen:
     """By number, the newest last."""
     strays: tuple[BatchJob, ...] = ()
     """Jobs of runs that are forgotten: a leader that woke up late made them."""
+    left: tuple[str, ...] = ()
+    """What an earlier object of this name left and is not removed yet, by kind and name; no run of it is seen here."""
 
 
 # intents

@@ -6,7 +6,7 @@ source, input and output start at most one run each; only runs that ended are fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from mlwright.plan.pipelines import RunBrief
 from mlwright.plan.plan import Decided
 from mlwright.plan.pods import moment
 from mlwright.plan.versions import VersionSeen
-from mlwright.planners import cron
+from mlwright.planners import cron, leftovers
 from mlwright.planners.batch_run import ENDED, RunState, Standing, jobs_of, shown, stand
 from mlwright.planners.template import dump, essence, fetching_image, image_of, parse_address
 from mlwright.planners.timetable import Calendar, Timetable, timetable
@@ -71,6 +71,8 @@ def decide(seen: BatchSeen, settings: Settings, now: datetime) -> Decision:
     """
     check(seen, settings, now)
     table = timetable(_calendar(seen), now)
+    if seen.left:
+        return _awaiting(seen, table, now)
     newest = stand(seen, seen.runs[-1], now) if seen.runs else None
     if newest is not None and newest.state not in ENDED:
         return _going(seen, table, newest, now)
@@ -81,6 +83,14 @@ def decide(seen: BatchSeen, settings: Settings, now: datetime) -> Decision:
     if due is not None and not seen.spec.suspend:
         return _started(seen, settings, table, due, now)
     return _resting(seen, table, newest, now)
+
+
+def _awaiting(seen: BatchSeen, table: Timetable, now: datetime) -> Decision:
+    """An earlier object of this name is not gone yet with all that it made: its answers stand for none of this one."""
+    sentence = leftovers.awaited(seen.left, "an earlier object of this name")
+    verdicts = (ready(Reason.WAITING, sentence, "Unknown"), reconciling(Reason.WAITING, sentence))
+    found = _told(seen, table, None, StatusDraft(sentence, verdicts), now)
+    return replace(found, again=leftovers.LOOK_AGAIN, adopts=False)
 
 
 def check(seen: BatchSeen, settings: Settings, now: datetime) -> None:
@@ -211,6 +221,7 @@ def freeze(seen: BatchSeen, settings: Settings, due: Due, version: VersionSeen) 
         timeout=parse_duration(spec.timeout_after).total_seconds() if spec.timeout_after else 0.0,
         slot=due.slot,
         retry=seen.retry,
+        version_uid=version.uid,
         fetching_image=fetching_image(version.uri, settings),
     )
 

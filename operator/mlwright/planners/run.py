@@ -23,7 +23,7 @@ from mlwright.plan.pods import moment, plain
 from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import Freeze, MakeModel, RecordVersion, RemoveJob, RunSeen, TrainingIntent
 from mlwright.plan.versions import VersionSeen
-from mlwright.planners import data_checks, endings, gates, last_step, looking, moves, tuning
+from mlwright.planners import data_checks, endings, gates, last_step, leftovers, looking, moves, tuning
 from mlwright.planners.approval import ahead
 from mlwright.planners.champion import Contest, compared_before, doubt
 from mlwright.planners.endings import COMMON, End
@@ -44,8 +44,6 @@ REASON_LENGTH: Final = 512
 RELEASE_LENGTH: Final = 128
 RELEASES: Final = 32
 """What the record of a version takes in of words that others chose."""
-NAMED: Final = 3
-"""Of what an earlier run left, so many are named."""
 GONE_SOON: Final = timedelta(minutes=5)
 """What an earlier run left that is there longer does not go by itself: something holds it."""
 
@@ -155,15 +153,12 @@ def _timed_out(at: Situation) -> Decision | None:
 
 def _left(at: Situation) -> Decision | None:
     """An earlier run of this name is not gone yet with all that it made: this one is to do its own work."""
-    left = at.seen.left
-    if not left:
+    if not at.seen.left:
         return None
-    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-    named = f"{', '.join(left[:NAMED])}{more}"
-    sentence = f"waits until Kubernetes has removed what an earlier run of this name left ({named})"
+    sentence = leftovers.awaited(at.seen.left, "an earlier run of this name")
     # as a rule it is soon over, and no other run is to take its place
-    soon = at.now - at.seen.created < GONE_SOON
-    return Decided(_going(at, Reason.RUN_IN_PROGRESS if soon else Reason.WAITING, sentence), again=moves.LOOK_AGAIN)
+    reason = Reason.RUN_IN_PROGRESS if at.now - at.seen.created < GONE_SOON else Reason.WAITING
+    return Decided(_going(at, reason, sentence), again=leftovers.LOOK_AGAIN)
 
 
 def _lost(at: Situation) -> Decision | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlwright.plan.resources import Body
+from mlwright.plan.resources import BY_NAME, Body, Key
 from tests.support.replay import people
 from tests.support.replay.actors import Actors, Surroundings, made_since
 from tests.support.replay.operator import SETTINGS, Operator
@@ -353,3 +353,47 @@ def test_keys_of_the_rows_are_read_by_the_shards_alone() -> None:
         "scores-batch-1": ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *OF_ANSWERS],
         "scores-batch-1-publish": [*OF_ANSWERS],
     }
+
+
+SCORES = Key("BatchPrediction", "demo", "scores")
+
+
+@pytest.mark.parametrize(
+    "collected", [(), ("ControllerRevision",), ("Job",)], ids=["nothing", "its record", "its Jobs"]
+)
+def test_a_name_that_comes_again_does_not_find_the_answers_of_the_first(collected: tuple[str, ...]) -> None:
+    """Somebody replaces it to have the rows of today; whatever the garbage collector has taken by then, they answer."""
+    operator = asked(begun())
+    world = operator.world
+    first = world.one("ControllerRevision", "scores-batch-1")["metadata"]["uid"]
+    world.remove("BatchPrediction", "scores")
+    for kind in collected:
+        for body in world.children(BY_NAME[kind], SCORES):
+            world.remove(kind, body["metadata"]["name"])
+    record = world.children(BY_NAME["ControllerRevision"], SCORES)
+    world.add(people.batch(source=PINNED))
+    operator.look(SCORES)
+    waits = people.summary(world, "BatchPrediction", "scores")
+    kept = world.children(BY_NAME["ControllerRevision"], SCORES)
+    operator.settle()
+
+    assert waits.startswith("waits until Kubernetes has removed what an earlier object of this name left (")
+    assert kept == record
+    assert last(operator)["state"] == "Succeeded"
+    assert world.one("ControllerRevision", "scores-batch-1")["metadata"]["uid"] != first
+
+
+def test_a_prediction_that_was_restored_without_its_status_answers_no_second_time() -> None:
+    """All is restored with it, so the version has another uid than the one that was frozen."""
+    operator = asked(begun())
+    world = operator.world
+    for kind, name in (("BatchPrediction", "scores"), ("ModelVersion", "flights-v1")):
+        body = world.one(kind, name)
+        world.remove(kind, name)
+        meta = {key: body["metadata"][key] for key in ("name", "labels", "annotations") if key in body["metadata"]}
+        world.add({**body, "metadata": meta, "status": {}})
+    operator.look(SCORES)
+    operator.settle()
+
+    assert jobs(operator) == ["scores-batch-1", "scores-batch-1-publish"]
+    assert last(operator)["number"] == 1

@@ -17,6 +17,7 @@ from mlwright.constants import (
 )
 from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.kinds.deployments import decisions
+from mlwright.controller.ownership import left_behind, of_another
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.batch import BatchFrozen, BatchJob, BatchRunSeen, BatchSeen, SourceSeen
 from mlwright.plan.plan import Plan
@@ -41,8 +42,9 @@ def gather(body: Body, cache: CacheView) -> BatchSeen:
     """Return a batch prediction, its runs with their Jobs, and the version that would answer now."""
     meta, spec = body["metadata"], parsing.spec(BatchPredictionSpec, body)
     owner = Key(BATCH_PREDICTION.name, meta["namespace"], meta["name"])
-    found = tuple(_jobs(cache, owner))
-    runs = _runs(cache, owner, found)
+    left = _left(body, cache)
+    found = () if left else tuple(_jobs(cache, owner))
+    runs = () if left else _runs(cache, owner, found)
     known = {run.frozen.run for run in runs}
     return BatchSeen(
         namespace=owner.namespace,
@@ -56,7 +58,31 @@ def gather(body: Body, cache: CacheView) -> BatchSeen:
         source=_source(spec, owner.namespace, cache),
         runs=runs,
         strays=tuple(job for run, job in found if run not in known),
+        left=left,
     )
+
+
+def _left(body: Body, cache: CacheView) -> tuple[str, ...]:
+    """Return what an earlier object of this name left: its answers are not what this one is asked for.
+
+    Its controller reference tells another uid. So it does after a restore from a backup, when all is its own: then the
+    versions have other uids as well than those that were frozen, or the status tells of a run.
+    """
+    if (body.get("status") or {}).get("runs"):
+        return ()
+    owner = Key(BATCH_PREDICTION.name, body["metadata"]["namespace"], body["metadata"]["name"])
+    records = cache.children(CONTROLLER_REVISION, owner)
+    if not all(of_another(record, body) and _is_of(record, cache) for record in records):
+        return ()
+    return left_behind((*records, *cache.children(JOB, owner)), body)
+
+
+def _is_of(record: Body, cache: CacheView) -> bool:
+    """Tell whether a run answered with a version that is there still, and not with one that was restored."""
+    frozen = record.get("data") or {}
+    version = (frozen.get("version") or {}).get("name", "")
+    live = cache.get(MODEL_VERSION, record["metadata"]["namespace"], version) or {"metadata": {}}
+    return bool(frozen.get("version_uid")) and frozen["version_uid"] == live["metadata"].get("uid")
 
 
 def _source(spec: BatchPredictionSpec, namespace: str, cache: CacheView) -> SourceSeen:

@@ -28,7 +28,7 @@ from mlwright.constants import (
 from mlwright.controller.kinds import endings, jobs, parsing, pipelines
 from mlwright.controller.kinds.champions import champion
 from mlwright.controller.kinds.versions import versions
-from mlwright.controller.ownership import of_another
+from mlwright.controller.ownership import left_behind, of_another
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
@@ -109,8 +109,7 @@ def _left(body: Body, cache: CacheView) -> tuple[str, ...]:
     if revisions and not all(of_another(revision, body) and _is_of(revision, cache) for revision in revisions):
         return ()
     others = (child for kind in (JOB, *cache.foreign()) for child in cache.children(kind, owner))
-    left = (child for child in (*revisions, *others) if of_another(child, body))
-    return tuple(f"{child['kind']} {child['metadata']['name']}" for child in left)
+    return left_behind((*revisions, *others), body)
 
 
 def _is_of(revision: Body, cache: CacheView) -> bool:
