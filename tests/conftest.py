@@ -8,6 +8,7 @@ next one goes on, and the test has failed.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -56,6 +57,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark)
             if item.get_closest_marker("timeout") is None and item.config.getoption("timeout") is None:
                 item.add_marker(pytest.mark.timeout(seconds))
+
+
+def pytest_collection_finish() -> None:
+    """Keep Python from walking all that was imported, again and again, for circles of objects: a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
