@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from mlwright.api.kinds import GROUP
@@ -52,14 +52,34 @@ def lost(child: Body, owner: Body) -> bool:
     return named == (GROUP, owner["kind"], owner["metadata"]["name"]) and ref["uid"] != owner["metadata"]["uid"]
 
 
-def of_another(child: Body, owner: Body) -> bool:
+def _of_another(child: Body, owner: Body) -> bool:
     """Tell whether the controller reference names the owner with another uid than it has."""
     return controller(child) is not None and lost(child, owner)
 
 
-def left_behind(children: Iterable[Body], owner: Body) -> tuple[str, ...]:
-    """Return by kind and name what is of an earlier object of the owner's name, and is about to be removed with it."""
-    return tuple(f"{child['kind']} {child['metadata']['name']}" for child in children if of_another(child, owner))
+def left_behind(
+    owner: Body, records: Sequence[Body], others: Iterable[Body], holds: Callable[[Body], bool]
+) -> tuple[str, ...]:
+    """Return by kind and name what an earlier object of the owner's name left; it goes as that one has gone.
+
+    Its controller reference tells another uid. So it does after a restore from a backup, when all is the owner's own:
+    then what was recorded does not hold, for what it rests on was restored as well.
+
+    Args:
+        owner: the object, of which nothing says that it has begun anything itself.
+        records: children by label that say what was begun.
+        others: the other children by label.
+        holds: whether what a record rests on is there still, with the uid that was recorded; see `is_still`.
+    """
+    if not all(_of_another(record, owner) and holds(record) for record in records):
+        return ()
+    left = (child for child in (*records, *others) if _of_another(child, owner))
+    return tuple(f"{child['kind']} {child['metadata']['name']}" for child in left)
+
+
+def is_still(live: Body | None, uid: str) -> bool:
+    """Tell whether an object is there, and the one whose uid was recorded; False where none was."""
+    return bool(uid) and live is not None and live["metadata"].get("uid") == uid
 
 
 def is_child(found: Body, owner: Body) -> bool:

@@ -17,7 +17,7 @@ from mlwright.constants import (
 )
 from mlwright.controller.kinds import jobs, parsing
 from mlwright.controller.kinds.deployments import decisions
-from mlwright.controller.ownership import left_behind, of_another
+from mlwright.controller.ownership import is_still, left_behind
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.plan.batch import BatchFrozen, BatchJob, BatchRunSeen, BatchSeen, SourceSeen
 from mlwright.plan.plan import Plan
@@ -63,26 +63,19 @@ def gather(body: Body, cache: CacheView) -> BatchSeen:
 
 
 def _left(body: Body, cache: CacheView) -> tuple[str, ...]:
-    """Return what an earlier object of this name left: its answers are not what this one is asked for.
-
-    Its controller reference tells another uid. So it does after a restore from a backup, when all is its own: then the
-    versions have other uids as well than those that were frozen, or the status tells of a run.
-    """
+    """Return what an earlier object of this name left: its answers are not what this one is asked for."""
     if (body.get("status") or {}).get("runs"):
         return ()
     owner = Key(BATCH_PREDICTION.name, body["metadata"]["namespace"], body["metadata"]["name"])
-    records = cache.children(CONTROLLER_REVISION, owner)
-    if not all(of_another(record, body) and _is_of(record, cache) for record in records):
-        return ()
-    return left_behind((*records, *cache.children(JOB, owner)), body)
+    records, others = cache.children(CONTROLLER_REVISION, owner), cache.children(JOB, owner)
+    return left_behind(body, records, others, lambda record: _holds(record, cache))
 
 
-def _is_of(record: Body, cache: CacheView) -> bool:
+def _holds(record: Body, cache: CacheView) -> bool:
     """Tell whether a run answered with a version that is there still, and not with one that was restored."""
     frozen = record.get("data") or {}
-    version = (frozen.get("version") or {}).get("name", "")
-    live = cache.get(MODEL_VERSION, record["metadata"]["namespace"], version) or {"metadata": {}}
-    return bool(frozen.get("version_uid")) and frozen["version_uid"] == live["metadata"].get("uid")
+    version = cache.get(MODEL_VERSION, record["metadata"]["namespace"], (frozen.get("version") or {}).get("name", ""))
+    return is_still(version, frozen.get("version_uid", ""))
 
 
 def _source(spec: BatchPredictionSpec, namespace: str, cache: CacheView) -> SourceSeen:

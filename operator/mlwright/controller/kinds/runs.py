@@ -28,7 +28,7 @@ from mlwright.constants import (
 from mlwright.controller.kinds import endings, jobs, parsing, pipelines
 from mlwright.controller.kinds.champions import champion
 from mlwright.controller.kinds.versions import versions
-from mlwright.controller.ownership import left_behind, of_another
+from mlwright.controller.ownership import is_still, left_behind
 from mlwright.controller.reconciler import CacheView, Reconciler
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import child_name
@@ -96,27 +96,20 @@ def gather(body: Body, cache: CacheView) -> RunSeen:
 
 
 def _left(body: Body, cache: CacheView) -> tuple[str, ...]:
-    """Return what an earlier run of this name left, which is not this one's; it goes as its owner has gone.
-
-    Its controller reference tells another uid. So it does after a restore from a backup, when all is the run's own:
-    then the Model has another uid as well than the one that was frozen, or the status tells what the run has begun.
-    """
+    """Return what an earlier run of this name left, which is not this one's."""
     meta = body["metadata"]
     if (body.get("status") or {}).get("templateRevision"):
         return ()
     owner = Key(TRAINING_RUN.name, meta["namespace"], meta["name"])
-    revisions = cache.children(CONTROLLER_REVISION, owner)
-    if revisions and not all(of_another(revision, body) and _is_of(revision, cache) for revision in revisions):
-        return ()
     others = (child for kind in (JOB, *cache.foreign()) for child in cache.children(kind, owner))
-    return left_behind((*revisions, *others), body)
+    return left_behind(body, cache.children(CONTROLLER_REVISION, owner), others, lambda record: _holds(record, cache))
 
 
-def _is_of(revision: Body, cache: CacheView) -> bool:
+def _holds(record: Body, cache: CacheView) -> bool:
     """Tell whether what a run froze is of the Model that is there now, and not of one that was restored."""
-    meta, data = revision["metadata"], revision.get("data") or {}
-    model = cache.get(MODEL, meta["namespace"], data.get("model", "")) or {"metadata": {}}
-    return bool(data.get("model_uid")) and data["model_uid"] == model["metadata"].get("uid")
+    frozen = record.get("data") or {}
+    model = cache.get(MODEL, record["metadata"]["namespace"], frozen.get("model", ""))
+    return is_still(model, frozen.get("model_uid", ""))
 
 
 def _going(seen: RunSeen, body: Body, cache: CacheView) -> RunSeen:
