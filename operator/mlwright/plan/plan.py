@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from mlwright.api.conditions import StatusDraft
 from mlwright.plan.drift_counts import Wanted
@@ -17,6 +17,9 @@ from mlwright.plan.serving import Standing
 from mlwright.plan.writes import Write
 
 Intent = TypeVar("Intent")
+
+LOOK_AGAIN: Final = timedelta(seconds=30)
+"""When to look again at what may change without an event: pods in trouble, a Job without a pod, what is collected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from mlwright.plan.batch import (
 )
 from mlwright.plan.digests import child_name, short
 from mlwright.plan.pipelines import RunBrief
-from mlwright.plan.plan import Decided
+from mlwright.plan.plan import LOOK_AGAIN, Decided
 from mlwright.plan.pods import moment
 from mlwright.plan.versions import VersionSeen
 from mlwright.planners import cron, leftovers
@@ -90,7 +90,7 @@ def _awaiting(seen: BatchSeen, table: Timetable, now: datetime) -> Decision:
     sentence = leftovers.awaited(seen.left, "an earlier object of this name")
     verdicts = (ready(Reason.WAITING, sentence, "Unknown"), reconciling(Reason.WAITING, sentence))
     found = _told(seen, table, None, StatusDraft(sentence, verdicts), now)
-    return replace(found, again=leftovers.LOOK_AGAIN, adopts=False)
+    return replace(found, again=LOOK_AGAIN, adopts=False)
 
 
 def check(seen: BatchSeen, settings: Settings, now: datetime) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from mlwright.api.conditions import Verdict, ready, reconciling, stalled
 from mlwright.api.reasons import Reason
-from mlwright.plan.plan import Decided
+from mlwright.plan.plan import LOOK_AGAIN, Decided
 from mlwright.plan.serving import (
     ALL,
     DecisionSeen,
@@ -33,7 +33,7 @@ from mlwright.planners.contest import Contest, contest
 from mlwright.planners.decisions import rejection
 from mlwright.planners.experiment_status import beside
 from mlwright.planners.experimenting import experiment, waits
-from mlwright.planners.rolling import LOOK_AGAIN, as_it_is, keep, progress, roll, sooner, stray
+from mlwright.planners.rolling import as_it_is, keep, progress, roll, sooner, stray
 from mlwright.planners.serving_status import awaiting, draft, moving, serving, stable_conditions
 from mlwright.planners.situation import Situation, look, resized
 from mlwright.planners.stages import divides

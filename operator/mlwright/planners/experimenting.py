@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any
 
 from mlwright.api.experiments import Experiment
 from mlwright.api.fields import parse_duration
 from mlwright.plan.experiments import STABLE, Arm, Survey, Surveyed, Trial
-from mlwright.plan.plan import Decided
+from mlwright.plan.plan import LOOK_AGAIN, Decided
 from mlwright.plan.serving import ALL, Decide, KeepVariant, RecordRevision, RevisionSeen, ServingIntent, Target
 from mlwright.plan.traffic import Assignment, Sticky
 from mlwright.planners import leaving, traffic, upkeep
@@ -31,8 +31,6 @@ from mlwright.planners.tallying import tally
 from mlwright.planners.target import revision_name, variant
 
 Decision = Decided[ServingIntent]
-
-LOOK_AGAIN: Final = timedelta(seconds=30)
 
 
 def experiment(at: Situation) -> Decision | None:

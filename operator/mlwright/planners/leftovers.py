@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Final
 
-LOOK_AGAIN: Final = timedelta(seconds=30)
 NAMED: Final = 3
 """So many are named."""
 

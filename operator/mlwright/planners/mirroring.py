@@ -19,6 +19,7 @@ from mlwright.errors import InvalidSpecError
 from mlwright.plan.digests import canonical, digest
 from mlwright.plan.jobs import JobState
 from mlwright.plan.pipelines import MirrorJob, PipelineSeen
+from mlwright.plan.plan import LOOK_AGAIN
 from mlwright.plan.pods import moment, plain
 from mlwright.plan.training import RemoveJob, StartMirror, StepResult, TrainingIntent
 from mlwright.planners.outside import check_host
@@ -30,8 +31,6 @@ CONDITION: Final = "Mirrored"
 FIRST_PAUSE: Final = timedelta(minutes=1)
 LAST_PAUSE: Final = timedelta(hours=1)
 """The pause before a mirror is told again is doubled each time, up to this; so long do single versions wait."""
-LOOK_AGAIN: Final = timedelta(seconds=30)
-"""A Job may get no pod, and no event would tell."""
 FAILED: Final = 10
 """Versions that could not be shown and are tried again."""
 TOLD: Final = 8

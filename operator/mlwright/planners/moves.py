@@ -14,6 +14,7 @@ from mlwright.api.reasons import Reason
 from mlwright.bundle.origins import entries
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobSeen, JobState
+from mlwright.plan.plan import LOOK_AGAIN
 from mlwright.plan.pods import Diagnosis, is_silent
 from mlwright.plan.resources import JOB, foreign
 from mlwright.plan.training import RunSeen, StartStep
@@ -26,8 +27,6 @@ RETRY_LAST: Final = timedelta(minutes=10)
 MISSING_FIRST: Final = timedelta(seconds=15)
 MISSING_LAST: Final = timedelta(minutes=5)
 """A dataset that is not there is looked for after 15 s, 30 s, ... up to every 5 min."""
-LOOK_AGAIN: Final = timedelta(seconds=30)
-"""Pods in trouble do not always say so by an event of theirs."""
 
 
 @dataclass(frozen=True, slots=True)

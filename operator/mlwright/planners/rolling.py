@@ -10,7 +10,7 @@ from typing import Any, Final
 from mlwright.api.fields import parse_duration
 from mlwright.constants import ANNOTATION_APPROVE
 from mlwright.plan.jobs import JobState
-from mlwright.plan.plan import Decided
+from mlwright.plan.plan import LOOK_AGAIN, Decided
 from mlwright.plan.pods import PodSeen
 from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType, progress_told
 from mlwright.plan.serving import (
@@ -41,8 +41,6 @@ Decision = Decided[ServingIntent]
 
 SHOWN: Final = 10
 """Pods of which a rejection tells."""
-LOOK_AGAIN: Final = timedelta(seconds=30)
-"""Pods in trouble do not always say so by an event of theirs."""
 
 
 def roll(at: Situation) -> Decision | None:

@@ -16,13 +16,14 @@ from mlwright.api.conditions import timestamp
 from mlwright.api.reasons import Reason
 from mlwright.constants import ANNOTATION_ABORT, ANNOTATION_APPROVE, ANNOTATION_PROMOTE
 from mlwright.plan.analysis import Conclusion, Move
+from mlwright.plan.plan import LOOK_AGAIN
 from mlwright.plan.rollout import Failed, Onward, Progress, Proven, StageType, Step
 from mlwright.plan.serving import ALL, VariantSeen
 from mlwright.planners.health import Health, fault
 from mlwright.planners.preflight import Answered, Preflown
 
-LOOK_AGAIN: Final = 30.0
-"""Seconds; pods in trouble do not always say so by an event of theirs."""
+_AGAIN: Final = LOOK_AGAIN.total_seconds()
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _lacking(at: Rollout) -> Step | None:
     since = at.progress.since if percent == at.target else None
     lacking = min(at.progress.lacking or at.now, at.now)
     left = (lacking + at.deadline - at.now).total_seconds()
-    again = min(left, LOOK_AGAIN) if left > 0 else LOOK_AGAIN
+    again = min(left, _AGAIN) if left > 0 else _AGAIN
     return at.onward(Reason.ROLLING_OUT, sentence, percent, again, since=since, lacking=lacking)
 
 
@@ -151,12 +152,12 @@ def _unverified(at: Rollout) -> Step | None:
         return None
     if not copying:
         sentence = f"{at.version} is about to be asked {at.progress.now.copies} % of the requests again {_where(at)}"
-        return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
+        return at.onward(Reason.ROLLING_OUT, sentence, at.target, _AGAIN)
     if at.requested == at.target and at.verified is None and at.progress.since is not None:
         sentence = f"{at.version} {_where(at)} goes on when all who divide requests say again that it has its share"
-        return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN, since=at.progress.since)
+        return at.onward(Reason.ROLLING_OUT, sentence, at.target, _AGAIN, since=at.progress.since)
     sentence = f"{at.version} is about to answer {at.target} % of the requests {_where(at)}"
-    return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
+    return at.onward(Reason.ROLLING_OUT, sentence, at.target, _AGAIN)
 
 
 def _preflown(at: Rollout) -> Step | None:
@@ -171,7 +172,7 @@ def _preflown(at: Rollout) -> Step | None:
         passed = replace(at, progress=replace(at.progress, replayed=told))
         return passed.enter(at.progress.stage + 1, f"{_passed(at)}: {found.sentence}", at.target)
     sentence = f"{at.version} {found.sentence} {_where(at)}"
-    return at.onward(Reason.ROLLING_OUT, sentence, at.target, LOOK_AGAIN)
+    return at.onward(Reason.ROLLING_OUT, sentence, at.target, _AGAIN)
 
 
 def _judged(at: Rollout) -> Step | None:
@@ -187,9 +188,9 @@ def _judged(at: Rollout) -> Step | None:
         return _onward(at)
     shown = f"{at.version} {_does(at)}: {told.sentence}"
     if told.move is Move.ASK:
-        return at.onward(Reason.AWAITING_APPROVAL, f"{shown}; {_approve(at)}", at.target, LOOK_AGAIN, since=at.since)
+        return at.onward(Reason.AWAITING_APPROVAL, f"{shown}; {_approve(at)}", at.target, _AGAIN, since=at.since)
     reason = Reason.BAKING if stage.type is StageType.BAKE else Reason.HOLDING
-    return at.onward(reason, shown, at.target, LOOK_AGAIN, since=at.since)
+    return at.onward(reason, shown, at.target, _AGAIN, since=at.since)
 
 
 def _unapproved(at: Rollout) -> Step | None:

@@ -18,7 +18,7 @@ from mlwright.bundle.addresses import Scheme
 from mlwright.errors import InvalidSpecError
 from mlwright.plan.frozen import Frozen
 from mlwright.plan.jobs import JobState
-from mlwright.plan.plan import Decided
+from mlwright.plan.plan import LOOK_AGAIN, Decided
 from mlwright.plan.pods import moment, plain
 from mlwright.plan.steps import ON_EXIT
 from mlwright.plan.training import Freeze, MakeModel, RecordVersion, RemoveJob, RunSeen, TrainingIntent
@@ -158,7 +158,7 @@ def _left(at: Situation) -> Decision | None:
     sentence = leftovers.awaited(at.seen.left, "an earlier run of this name")
     # as a rule it is soon over, and no other run is to take its place
     reason = Reason.RUN_IN_PROGRESS if at.now - at.seen.created < GONE_SOON else Reason.WAITING
-    return Decided(_going(at, reason, sentence), again=leftovers.LOOK_AGAIN)
+    return Decided(_going(at, reason, sentence), again=LOOK_AGAIN)
 
 
 def _lost(at: Situation) -> Decision | None:
@@ -331,7 +331,7 @@ RULES: Final[tuple[Callable[[Situation], Decision | None], ...]] = (
 
 
 def _wait(at: Situation, sentence: str) -> Decision:
-    return Decided(_going(at, Reason.WAITING, sentence), again=moves.LOOK_AGAIN)
+    return Decided(_going(at, Reason.WAITING, sentence), again=LOOK_AGAIN)
 
 
 def _end(at: Situation, end: End) -> Decision:
