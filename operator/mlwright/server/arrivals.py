@@ -52,7 +52,10 @@ class Room:
             self._places.release()
 
     async def _wait(self) -> None:
-        if self._waiting >= self._max_waiting and self._places.locked():
+        if not self._places.locked():
+            await self._places.acquire()  # at once
+            return
+        if self._waiting >= self._max_waiting:
             self._hurry_the_oldest()
             raise overloaded("too many messages arrive")
         impatient = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._hurry_the_oldest)

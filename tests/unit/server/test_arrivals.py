@@ -9,19 +9,15 @@ from typing import Any
 
 import pytest
 
-from mlwright.server import arrivals
-from mlwright.server.arrivals import Room
+from mlwright.server.arrivals import ARRIVAL_SECONDS, PATIENCE_SECONDS, WAIT_SECONDS, Room
 from mlwright.server.problems import RefusedError
+from tests.support.virtual_time import virtually
 
 PLACES = 2
-
-
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give silent messages and those that wait less time."""
-    monkeypatch.setattr(arrivals, "PATIENCE_SECONDS", 0.02)
-    monkeypatch.setattr(arrivals, "ARRIVAL_SECONDS", 0.05)
-    monkeypatch.setattr(arrivals, "WAIT_SECONDS", 0.12)
+LONG = 60.0
+"""Seconds of a message that does not come to its end."""
+LARGE = 8.0
+"""Seconds of one that does, when it is let."""
 
 
 async def arrive(room: Room, seconds: float) -> str:
@@ -41,72 +37,102 @@ async def begun(*messages: Coroutine[Any, Any, str]) -> list[asyncio.Task[str]]:
     return tasks
 
 
-async def test_a_slow_message_may_take_its_time_while_nobody_waits() -> None:
+def test_a_slow_message_may_take_its_time_while_nobody_waits() -> None:
     """A client far away with a large message harms nobody."""
-    assert await arrive(Room(PLACES, 9), 0.2) == "arrived"
+    assert virtually(arrive(Room(PLACES, 9), LONG)) == "arrived"
 
 
-async def test_the_oldest_gives_way_to_who_waits() -> None:
+def test_the_oldest_gives_way_to_who_waits() -> None:
     """One place is asked for, so one is given up, and the other message comes to its end."""
-    room = Room(PLACES, 9)
-    oldest, other = await begun(arrive(room, 9), arrive(room, 0.2))
 
-    assert await arrive(room, 0) == "arrived"
-    assert await oldest == "429: overloaded: other messages wait, and this one did not arrive; try again shortly"
-    assert await other == "arrived"
+    async def story() -> list[str]:
+        room = Room(PLACES, 9)
+        slow = await begun(arrive(room, LONG), arrive(room, LARGE))
+        return [await arrive(room, 0), *await asyncio.gather(*slow)]
+
+    assert virtually(story()) == [
+        "arrived",
+        "429: overloaded: other messages wait, and this one did not arrive; try again shortly",
+        "arrived",
+    ]
 
 
-async def test_many_that_come_at_once_are_all_taken_in() -> None:
+def test_many_that_come_at_once_are_all_taken_in() -> None:
     """A burst of messages that are here already is no overload."""
-    room = Room(PLACES, 60)
 
-    ends = Counter(await asyncio.gather(*(arrive(room, 0) for _ in range(60))))
+    async def story() -> list[str]:
+        room = Room(PLACES, 60)
+        return await asyncio.gather(*(arrive(room, 0) for _ in range(60)))
 
-    assert ends == {"arrived": 60}
+    assert Counter(virtually(story())) == {"arrived": 60}
 
 
-async def test_nobody_waits_for_long() -> None:
+def test_nobody_waits_for_long() -> None:
     """Behind more silent ones than give way in time, a call is told to come back."""
-    room = Room(PLACES, 60)
-    silent = await begun(*(arrive(room, 9) for _ in range(12)))
 
-    assert "the messages before this one take too long to arrive" in await arrive(room, 0)
-    for task in silent:
-        task.cancel()
+    async def story() -> tuple[str, float]:
+        loop, room = asyncio.get_running_loop(), Room(PLACES, 60)
+        await begun(*(arrive(room, LONG) for _ in range(12)))
+        since = loop.time()
+        return await arrive(room, 0), loop.time() - since
+
+    end, waited = virtually(story())
+
+    assert "the messages before this one take too long to arrive" in end
+    assert waited == WAIT_SECONDS
 
 
-async def test_half_of_those_that_are_slow_come_to_their_end() -> None:
+def test_half_of_those_that_are_slow_come_to_their_end() -> None:
     """Large messages share a link, and more calls come all the time: some arrive, not all of them a part."""
-    room = Room(4, 60)
-    slow = await begun(*(arrive(room, 0.2) for _ in range(4)))
-    more = await begun(*(arrive(room, 9) for _ in range(8)))
 
-    ends = [end.partition(":")[0] for end in await asyncio.gather(*slow)]
-    for task in more:
-        task.cancel()
+    async def story() -> list[str]:
+        room = Room(4, 60)
+        slow = await begun(*(arrive(room, LARGE) for _ in range(4)))
+        await begun(*(arrive(room, LONG) for _ in range(8)))
+        return await asyncio.gather(*slow)
 
-    assert ends == ["429", "429", "arrived", "arrived"]
+    assert [end.partition(":")[0] for end in virtually(story())] == ["429", "429", "arrived", "arrived"]
 
 
-async def test_who_was_hurried_takes_its_time_when_nobody_waits_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_hurried_takes_its_time_when_nobody_waits_any_more() -> None:
     """The one that waited found another place."""
-    monkeypatch.setattr(arrivals, "ARRIVAL_SECONDS", 0.5)
-    monkeypatch.setattr(arrivals, "WAIT_SECONDS", 5.0)
-    room = Room(PLACES, 9)
-    oldest, other = await begun(arrive(room, 0.7), arrive(room, 0.1))
 
-    assert await arrive(room, 0) == "arrived"
-    assert await other == "arrived"
-    assert await oldest == "arrived"
+    async def story() -> list[str]:
+        room = Room(PLACES, 9)
+        soon = (PATIENCE_SECONDS + ARRIVAL_SECONDS) / 2
+        slow = await begun(arrive(room, LARGE), arrive(room, soon))
+        return [await arrive(room, 0), *await asyncio.gather(*slow)]
+
+    assert virtually(story()) == ["arrived"] * 3
 
 
-async def test_one_too_many_is_refused_at_once_and_finds_a_place_soon() -> None:
+def test_one_too_many_is_refused_at_once_and_finds_a_place_soon() -> None:
     """Where none may wait, who is refused is one for whom a silent one gives way all the same."""
-    room = Room(PLACES, 0)
-    await begun(arrive(room, 9), arrive(room, 9))
 
-    refused = await arrive(room, 0)
-    await asyncio.sleep(0.06)
+    async def story() -> list[str]:
+        room = Room(PLACES, 0)
+        await begun(arrive(room, LONG), arrive(room, LONG))
+        refused = await arrive(room, 0)
+        await asyncio.sleep(ARRIVAL_SECONDS + 0.1)
+        return [refused, await arrive(room, 0)]
 
-    assert refused == "429: overloaded: too many messages arrive; try again shortly"
-    assert await arrive(room, 0) == "arrived"
+    assert virtually(story()) == ["429: overloaded: too many messages arrive; try again shortly", "arrived"]
+
+
+def test_who_finds_a_place_at_once_costs_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly every message does."""
+
+    async def story() -> list[float]:
+        loop, timers, room = asyncio.get_running_loop(), list[float](), Room(PLACES, 9)
+        call_at = loop.call_at
+
+        def told(when: float, *rest: Any, **more: Any) -> asyncio.TimerHandle:
+            timers.append(when)
+            return call_at(when, *rest, **more)
+
+        monkeypatch.setattr(loop, "call_at", told)
+        async with room.place():
+            pass
+        return timers
+
+    assert virtually(story()) == []
