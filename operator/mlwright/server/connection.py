@@ -11,13 +11,12 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, cast
-from urllib.parse import unquote_to_bytes
 
 import httptools
 
 from mlwright.server.exchange import Exchange
 from mlwright.server.problems import RefusedError, bad_request
-from mlwright.server.wire import Dater, Head, Reply, render
+from mlwright.server.wire import Dater, Head, Reply, read_target, render
 
 # Longer than the idle times of the usual clients and proxies (60 to 600 s): the side that knows that it has nothing to
 # ask should close first. Closing earlier than the client would cut off requests that are on their way.
@@ -176,7 +175,7 @@ class Connection(asyncio.Protocol):
         if self._parser.should_upgrade():
             return  # see _go_on_with_http
         keep_alive = self._parser.should_keep_alive()
-        path, encoded = _path(self._url)
+        path, encoded = read_target(self._url)
         exchange = self._app.open(Head(method, path, self._headers, keep_alive, encoded))
         exchange.expects = exchange.reply is None and self._headers.get(b"expect", b"").lower() == b"100-continue"
         self._queue.append(exchange)
@@ -390,12 +389,3 @@ class Connection(asyncio.Protocol):
         timer = self._timers.pop(what, None)
         if timer is not None:
             timer.cancel()
-
-
-def _path(url: bytes) -> tuple[str, bool]:
-    """The path of a request target, percent signs decoded, and whether it had any; what is no text has no such path."""
-    path = url.partition(b"?")[0]
-    if not path.startswith(b"/") and b"://" in path:  # the absolute form, which proxies send
-        path = b"/" + path.split(b"/", 3)[3] if path.count(b"/") > 2 else b"/"  # noqa: PLR2004 - scheme://host/path
-    encoded = b"%" in path
-    return (unquote_to_bytes(path) if encoded else path).decode("utf-8", "replace"), encoded

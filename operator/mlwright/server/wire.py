@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -49,6 +50,15 @@ class Dater:
             self._second = second
             self._line = time.strftime("date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(second)).encode()
         return self._line
+
+
+def read_target(url: bytes) -> tuple[str, bool]:
+    """The path of a request target, percent signs decoded, and whether it had any; what is no text has no such path."""
+    path = url.partition(b"?")[0]
+    if not path.startswith(b"/") and b"://" in path:  # the absolute form, which proxies send
+        path = b"/" + path.split(b"/", 3)[3] if path.count(b"/") > 2 else b"/"  # noqa: PLR2004 - scheme://host/path
+    encoded = b"%" in path
+    return (unquote_to_bytes(path) if encoded else path).decode("utf-8", "replace"), encoded
 
 
 def render(reply: Reply, date: bytes, *, closing: bool, without_body: bool) -> bytes:
